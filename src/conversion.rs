@@ -1,0 +1,203 @@
+//! A user did what the experiment hopes for: which variant that counts for, if any.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::Serialize;
+
+use crate::compiled::Choice;
+use crate::environment::Environment;
+use crate::evaluation::Answer;
+use crate::id::ExperimentId;
+use crate::reason::Reason;
+use crate::snapshot::Snapshot;
+use crate::tally::Event;
+use crate::variant::Variant;
+use crate::view::View;
+
+/// What became of a conversion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Counted, for the variant that assignment gives the user, or that the caller named.
+    Counted,
+    /// Not counted: the user key is pinned to a variant.
+    Forced,
+    /// Not counted: no experiment is running, or the one that was named is not.
+    NotRunning,
+    /// Not counted: the user key is empty.
+    NoUserKey,
+    /// Not counted: the configuration has no such flag.
+    FlagNotFound,
+    /// Not counted: the configuration has no such experiment.
+    ExperimentNotFound,
+    /// Not counted: the experiment has no such variant.
+    VariantNotFound,
+}
+
+impl Outcome {
+    /// The outcome in JSON: `counted`, `forced`, `not_running`, and so on.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Counted => "counted",
+            Outcome::Forced => "forced",
+            Outcome::NotRunning => "not_running",
+            Outcome::NoUserKey => "no_user_key",
+            Outcome::FlagNotFound => "flag_not_found",
+            Outcome::ExperimentNotFound => "experiment_not_found",
+            Outcome::VariantNotFound => "variant_not_found",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What became of a conversion, and the variant that it was for.
+///
+/// Every conversion is counted: three by one user are three. Only a running experiment counts; what
+/// arrives for any other is refused, and this says so.
+///
+/// `S` keeps the snapshot that the variant's key is borrowed from, as in
+/// [`Evaluation`](crate::Evaluation).
+#[derive(Clone, Debug)]
+#[must_use = "a conversion that was not counted is told here and nowhere else"]
+pub struct Conversion<S = View> {
+    snapshot: S,
+    answer: Answer,
+    outcome: Outcome,
+}
+
+impl<S: Deref<Target = Snapshot>> Conversion<S> {
+    /// What became of it.
+    #[inline]
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Whether it was counted.
+    #[inline]
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.outcome == Outcome::Counted
+    }
+
+    /// The key of the variant that it was counted for, or that the user is pinned to.
+    #[inline]
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        self.answer.variant(&self.snapshot).map(Variant::key)
+    }
+
+    /// The experiment of that variant.
+    #[must_use]
+    pub fn experiment(&self) -> Option<ExperimentId> {
+        self.answer.experiment(&self.snapshot)
+    }
+
+    /// Counts for the variant that assignment gives the user.
+    #[inline]
+    pub(crate) fn assigned(
+        snapshot: S,
+        slot: Option<usize>,
+        environment: &Environment,
+        user_key: &str,
+    ) -> Conversion<S> {
+        let (answer, decision) = snapshot.decide(slot, environment, user_key);
+        let outcome = match answer.reason {
+            Reason::Split => {
+                let counters = decision.and_then(|decision| decision.counters);
+                match counters {
+                    Some((tally, variant)) if tally.add(variant, Event::Conversion) => {
+                        Outcome::Counted
+                    }
+                    _ => Outcome::NotRunning,
+                }
+            }
+            Reason::Forced => Outcome::Forced,
+            Reason::NotRunning => Outcome::NotRunning,
+            Reason::NoUserKey => Outcome::NoUserKey,
+            Reason::FlagNotFound => Outcome::FlagNotFound,
+        };
+        Conversion {
+            snapshot,
+            answer,
+            outcome,
+        }
+    }
+
+    /// Counts for the variant that the caller names.
+    #[inline]
+    pub(crate) fn named(snapshot: S, id: ExperimentId, variant: &str) -> Conversion<S> {
+        let found = snapshot
+            .place(id)
+            .and_then(|(slot, at)| Some((slot, at, snapshot.experiment(slot, at)?)));
+        let Some((slot, experiment, entry)) = found else {
+            let answer = Answer::FLAG_NOT_FOUND;
+            return Conversion {
+                snapshot,
+                answer,
+                outcome: Outcome::ExperimentNotFound,
+            };
+        };
+        let Some(variant) = entry.definition.position(variant) else {
+            let answer = Answer::FLAG_NOT_FOUND;
+            return Conversion {
+                snapshot,
+                answer,
+                outcome: Outcome::VariantNotFound,
+            };
+        };
+        let is_counted =
+            entry.definition.is_running() && entry.tally.add(variant, Event::Conversion);
+        let answer = Answer {
+            slot,
+            choice: Choice::Variant {
+                experiment,
+                variant,
+            },
+            reason: Reason::Split,
+        };
+        let outcome = if is_counted {
+            Outcome::Counted
+        } else {
+            Outcome::NotRunning
+        };
+        Conversion {
+            snapshot,
+            answer,
+            outcome,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
+    /// is running in this environment. Costs what [`evaluate`](Snapshot::evaluate) costs.
+    #[inline]
+    pub fn convert(
+        &self,
+        environment: &Environment,
+        flag: &str,
+        user_key: &str,
+    ) -> Conversion<&Snapshot> {
+        Conversion::assigned(self, self.slot(flag), environment, user_key)
+    }
+
+    /// Counts a conversion for a variant that the caller names, having carried it along from an
+    /// evaluation. The same rule holds: only a running experiment counts.
+    #[inline]
+    pub fn convert_variant(
+        &self,
+        experiment: ExperimentId,
+        variant: &str,
+    ) -> Conversion<&Snapshot> {
+        Conversion::named(self, experiment, variant)
+    }
+}

@@ -1,0 +1,10 @@
+//! The longer texts, as they also stand in the repository.
+
+#[doc = include_str!("../docs/assignment-v1.md")]
+pub mod assignment_v1 {}
+
+#[doc = include_str!("../docs/document.md")]
+pub mod document {}
+
+#[doc = include_str!("../docs/limitations.md")]
+pub mod limitations {}

@@ -1,0 +1,298 @@
+//! The engine: what a service links, shares between its threads and asks.
+
+mod control;
+mod load;
+mod select;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Clock;
+use crate::compiled::ExperimentEntry;
+use crate::conversion::Conversion;
+use crate::counts::Counts;
+use crate::environment::Environment;
+use crate::evaluation::Evaluation;
+use crate::experiment::Experiment;
+use crate::explanation::Explanation;
+use crate::flag::{Flag, FlagRef};
+use crate::handle::FlagHandle;
+use crate::id::ExperimentId;
+use crate::registry::Registry;
+use crate::snapshot::Snapshot;
+use crate::view::{Current, Reader, View};
+
+pub use load::{LeftOut, LoadReport, Mode};
+
+/// The flags and experiments of a service, answered from memory.
+///
+/// Cheap to clone and shared by threads; clones are the same engine. There is no global one, no
+/// runtime and no background thread.
+///
+/// **Reading** never blocks. [`evaluate`](Engine::evaluate) and its kin read the current
+/// [`Snapshot`], and count in cells that threads do not share. There are three ways in, with one
+/// meaning: by names on the engine; by a [`FlagHandle`] that was resolved once; on a pinned
+/// [`View`] for many flags on one version.
+///
+/// **Writing** makes a new snapshot and swaps it in: all of a change, or none of it. Writers wait
+/// for each other, and readers for nobody. A refused call changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Reason};
+///
+/// let engine = Engine::new();
+/// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+/// let experiment = engine.create_experiment(
+///     "hero-banner",
+///     NewExperiment::new("Hero Banner A/B Test", "production")
+///         .variant("control", "old", 50)
+///         .variant("treatment", "new", 50),
+/// )?;
+/// engine.start(experiment.id())?;
+///
+/// let production = Environment::new("production")?;
+/// let banner = engine.evaluate(&production, "hero-banner", "user-1");
+/// assert_eq!(banner.reason(), Reason::Split);
+/// assert!(matches!(banner.str_or("old"), "old" | "new"));
+/// assert!(engine.convert(&production, "hero-banner", "user-1").is_counted());
+/// # Ok::<(), fairsplit::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    current: Current,
+    control: Arc<Control>,
+}
+
+/// What only writers need.
+#[derive(Debug)]
+struct Control {
+    /// Held while a snapshot is made from the one before it.
+    writer: Mutex<()>,
+    registry: Registry,
+    clock: Box<dyn Clock>,
+}
+
+impl Engine {
+    /// An engine with no flags, on the system's clock.
+    ///
+    /// Not on `wasm32-unknown-unknown`, which has no clock: use [`Engine::with_clock`] there.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    #[must_use]
+    pub fn new() -> Engine {
+        Engine::with_clock(crate::clock::SystemClock)
+    }
+
+    /// An engine with no flags, on this clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use fairsplit::{Engine, ManualClock, Timestamp};
+    ///
+    /// let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(0)));
+    /// let engine = Engine::with_clock(Arc::clone(&clock));
+    /// clock.advance(3600);
+    /// # let _ = engine;
+    /// ```
+    #[must_use]
+    pub fn with_clock(clock: impl Clock + 'static) -> Engine {
+        static ENGINES: AtomicU64 = AtomicU64::new(0);
+        let number = ENGINES.fetch_add(1, Ordering::Relaxed);
+        Engine {
+            current: Current::new(Snapshot::empty(number)),
+            control: Arc::new(Control {
+                writer: Mutex::new(()),
+                registry: Registry::new(),
+                clock: Box::new(clock),
+            }),
+        }
+    }
+
+    // Reading.
+
+    /// The answer for a flag in an environment and a user; counts an exposure if it is the running
+    /// experiment's variant.
+    ///
+    /// One arc-swap load and one hash look-up more than the same by a handle on a reader's snapshot;
+    /// no lock, no allocation.
+    #[inline]
+    #[must_use = "this is the value that the user gets"]
+    pub fn evaluate(&self, environment: &Environment, flag: &str, user_key: &str) -> Evaluation {
+        let view = self.current.view();
+        let slot = view.slot(flag);
+        Evaluation::counting(view, slot, environment, user_key)
+    }
+
+    /// The same answer as [`evaluate`](Engine::evaluate), and nothing is counted.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self, environment: &Environment, flag: &str, user_key: &str) -> Evaluation {
+        let view = self.current.view();
+        let slot = view.slot(flag);
+        Evaluation::peeking(view, slot, environment, user_key)
+    }
+
+    /// How the answer for a flag in an environment and a user comes about; nothing is counted.
+    /// For support questions, not for every request: it allocates what it tells.
+    #[must_use]
+    pub fn explain(&self, environment: &Environment, flag: &str, user_key: &str) -> Explanation {
+        self.current.view().explain(environment, flag, user_key)
+    }
+
+    /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
+    /// is running in this environment. Costs what [`evaluate`](Engine::evaluate) costs.
+    #[inline]
+    pub fn convert(&self, environment: &Environment, flag: &str, user_key: &str) -> Conversion {
+        let view = self.current.view();
+        let slot = view.slot(flag);
+        Conversion::assigned(view, slot, environment, user_key)
+    }
+
+    /// Counts a conversion for a variant that the caller names, having carried it along from an
+    /// evaluation. The same rule holds: only a running experiment counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Status};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let experiment = NewExperiment::new("Hero Banner", "production")
+    ///     .variant("control", "old", 100)
+    ///     .status(Status::Running);
+    /// let id = engine.create_experiment("hero-banner", experiment)?.id();
+    ///
+    /// assert_eq!(engine.convert_variant(id, "control").outcome(), Outcome::Counted);
+    /// assert_eq!(engine.convert_variant(id, "contorl").outcome(), Outcome::VariantNotFound);
+    /// engine.stop(id)?;
+    /// assert_eq!(engine.convert_variant(id, "control").outcome(), Outcome::NotRunning);
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    #[inline]
+    pub fn convert_variant(&self, experiment: ExperimentId, variant: &str) -> Conversion {
+        Conversion::named(self.current.view(), experiment, variant)
+    }
+
+    /// Pins the current snapshot, for many flags on one version.
+    #[inline]
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.current.view()
+    }
+
+    /// A cached way to the current snapshot, for one thread to keep.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.current.clone())
+    }
+
+    /// Resolves a flag in an environment once, for every later call. The flag need not be there yet.
+    ///
+    /// For start-up, not for every request: a key that the engine has never met is given a place of
+    /// its own for as long as the engine lives, in a new snapshot.
+    #[must_use]
+    pub fn handle(&self, environment: &Environment, flag: &str) -> FlagHandle {
+        let slot = self.current.view().slot(flag).unwrap_or_else(|| {
+            let _writer = self.lock();
+            let view = self.current.view();
+            view.slot(flag).unwrap_or_else(|| {
+                let next = view.with_slot(flag);
+                let slot = next.slot(flag).unwrap_or(usize::MAX);
+                self.current.publish(next);
+                slot
+            })
+        });
+        let engine = self.current.view().engine();
+        FlagHandle::new(
+            self.current.clone(),
+            engine,
+            slot,
+            environment.clone(),
+            flag,
+        )
+    }
+
+    /// All flags, in the order in which the engine first met their keys.
+    #[must_use]
+    pub fn flags(&self) -> Vec<Flag> {
+        self.current
+            .view()
+            .entries()
+            .map(|entry| entry.flag.clone())
+            .collect()
+    }
+
+    /// The flag of this key or id.
+    #[must_use]
+    pub fn flag<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Option<Flag> {
+        self.current
+            .view()
+            .find(flag.into())
+            .map(|(_, entry)| entry.flag.clone())
+    }
+
+    /// The experiment of this id, as it stands now.
+    #[must_use]
+    pub fn experiment(&self, id: ExperimentId) -> Option<Experiment> {
+        let view = self.current.view();
+        let (slot, at) = view.place(id)?;
+        view.experiment(slot, at).map(ExperimentEntry::read)
+    }
+
+    /// What has been counted for an experiment: ever, and since its last start. Also for one that has
+    /// left the configuration since; `None` for one that the engine has never met.
+    ///
+    /// [`Counts`] says what a reader may assume. Sums the stripes of every cell.
+    #[must_use]
+    pub fn counts(&self, id: ExperimentId) -> Option<Counts> {
+        let view = self.current.view();
+        let entry = view
+            .place(id)
+            .and_then(|(slot, at)| view.experiment(slot, at));
+        if let Some(entry) = entry {
+            let variants = &entry.definition.terms.variants;
+            return Some(Counts::new(
+                id,
+                variants,
+                &entry.at_start,
+                &entry.tally.counts(),
+            ));
+        }
+        let record = self.control.registry.get(id)?;
+        Some(Counts::new(
+            id,
+            &record.variants,
+            &record.at_start,
+            &record.tally.counts(),
+        ))
+    }
+
+    /// Writers, one at a time. A writer that panicked has left nothing half done: what it was making
+    /// was never published.
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.control
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+impl Default for Engine {
+    fn default() -> Engine {
+        Engine::new()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("snapshot", &*self.current.view())
+            .finish_non_exhaustive()
+    }
+}

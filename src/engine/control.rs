@@ -1,0 +1,366 @@
+//! The control plane: one change at a time, published whole.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Engine;
+use crate::compiled::{ExperimentEntry, FlagEntry};
+use crate::error::Error;
+use crate::experiment::{Definition, Experiment, NewExperiment, Terms, Unchecked, checked_name};
+use crate::fault::{Findings, Path, Rule};
+use crate::flag::{Flag, FlagRef, NewFlag};
+use crate::id::{ExperimentId, FlagId};
+use crate::registry::Record;
+use crate::snapshot::Snapshot;
+use crate::status::Transition;
+use crate::tally::{Count, Tally};
+use crate::view::View;
+
+impl Engine {
+    /// Creates a flag.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the key is blank or overlong; [`Error::FlagKeyTaken`] or
+    /// [`Error::FlagIdTaken`] if another flag has it.
+    pub fn create_flag(&self, new: NewFlag) -> Result<Flag, Error> {
+        let mut findings = Findings::default();
+        let key = checked_name(new.key.clone(), &Path::Root.field("key"), &mut findings);
+        findings.into_result()?;
+        let _writer = self.lock();
+        let view = self.current.view();
+        if view.find(FlagRef::Key(&new.key)).is_some() {
+            return Err(Error::FlagKeyTaken { key: new.key });
+        }
+        let id = new.id.map_or_else(random_flag_id, Ok)?;
+        if view.find(FlagRef::Id(id)).is_some() {
+            return Err(Error::FlagIdTaken { id });
+        }
+        let flag = Flag::new(id, &key.unwrap_or(new.key), new.default_value);
+        self.current
+            .publish(view.with(FlagEntry::new(flag.clone(), Vec::new())));
+        Ok(flag)
+    }
+
+    /// Changes what a flag answers when no experiment decides.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FlagNotFound`].
+    pub fn set_default<'a>(
+        &self,
+        flag: impl Into<FlagRef<'a>>,
+        default_value: impl Into<Value>,
+    ) -> Result<Flag, Error> {
+        let _writer = self.lock();
+        let view = self.current.view();
+        let entry = find(&view, flag.into())?;
+        let flag = entry.flag.with_default(default_value.into());
+        self.current
+            .publish(view.with(FlagEntry::new(flag.clone(), entry.experiments.clone())));
+        Ok(flag)
+    }
+
+    /// The experiments of a flag, in the order of their creation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FlagNotFound`].
+    pub fn experiments<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Result<Vec<Experiment>, Error> {
+        let view = self.current.view();
+        let entry = find(&view, flag.into())?;
+        Ok(entry
+            .experiments
+            .iter()
+            .map(ExperimentEntry::read)
+            .collect())
+    }
+
+    /// Creates an experiment on a flag. One that is created running counts as started now.
+    ///
+    /// Its count starts at nothing, unless the engine has met an experiment of this id before, with
+    /// the same variants in the same environment: then it goes on from there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with every rule that it breaks; [`Error::FlagNotFound`];
+    /// [`Error::ExperimentIdTaken`]; [`Error::AlreadyRunning`] if it is to be created running where
+    /// another one runs.
+    pub fn create_experiment<'a>(
+        &self,
+        flag: impl Into<FlagRef<'a>>,
+        new: NewExperiment,
+    ) -> Result<Experiment, Error> {
+        let (id, status) = (new.id, new.status);
+        let mut findings = Findings::default();
+        let terms = Unchecked::from(new).check(&Path::Root, &mut findings);
+        findings.into_result()?;
+        // Terms that are absent have left a finding, which has returned.
+        let Some(terms) = terms else {
+            return Err(Error::IdRequired);
+        };
+        let now = self.control.clock.now();
+
+        let _writer = self.lock();
+        let view = self.current.view();
+        let entry = find(&view, flag.into())?;
+        let id = id.map_or_else(random_experiment_id, Ok)?;
+        if view.place(id).is_some() {
+            return Err(Error::ExperimentIdTaken { id });
+        }
+        if let Some(record) = self.control.registry.get(id) {
+            let mut findings = Findings::default();
+            same_experiment(&record, id, &terms, &Path::Root, &mut findings);
+            findings.into_result()?;
+        }
+        let definition = Definition::create(id, terms, status, now);
+        if definition.is_running() {
+            refuse_second_running(entry, &definition)?;
+        }
+        let nothing = vec![Count::default(); definition.terms.variants.len()];
+        let (base, at_start) = (nothing.clone().into(), nothing.into());
+        let record = self.control.registry.meet(&definition, base, at_start);
+        let at_start = if definition.is_running() {
+            self.mark_start(&definition, &record.tally)
+        } else {
+            record.at_start
+        };
+        record.tally.set_open(definition.is_running());
+        let created = ExperimentEntry {
+            definition: Arc::new(definition),
+            tally: record.tally,
+            at_start,
+            forced: Arc::default(),
+        };
+        let experiment = created.read();
+        let mut experiments = entry.experiments.clone();
+        experiments.push(created);
+        self.current
+            .publish(view.with(FlagEntry::new(entry.flag.clone(), experiments)));
+        Ok(experiment)
+    }
+
+    /// Starts a draft or a stopped experiment: traffic is split from now on. `started_at` becomes
+    /// now, `stopped_at` is cleared, the counts go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`]; [`Error::Transition`] if it is running or completed;
+    /// [`Error::AlreadyRunning`] if another one runs on the same flag in the same environment.
+    pub fn start(&self, id: ExperimentId) -> Result<Experiment, Error> {
+        self.transition(id, Transition::Start)
+    }
+
+    /// Stops a running experiment: the flag answers its default from now on, and nothing more is
+    /// counted. `stopped_at` becomes now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`]; [`Error::Transition`] if it is not running.
+    pub fn stop(&self, id: ExperimentId) -> Result<Experiment, Error> {
+        self.transition(id, Transition::Stop)
+    }
+
+    fn transition(&self, id: ExperimentId, transition: Transition) -> Result<Experiment, Error> {
+        let now = self.control.clock.now();
+        let _writer = self.lock();
+        let view = self.current.view();
+        let (entry, at, experiment) = place(&view, id)?;
+        let definition = experiment.definition.after(transition, now);
+        let definition = definition.map_err(|source| Error::Transition { id, source })?;
+        let mut next = experiment.clone();
+        match transition {
+            Transition::Start => {
+                refuse_second_running(entry, &definition)?;
+                next.at_start = self.mark_start(&definition, &experiment.tally);
+                next.definition = Arc::new(definition);
+                // Before it is published: whoever sees it running can count.
+                next.tally.set_open(true);
+                self.current
+                    .publish(view.with(entry.with_experiment(at, next.clone())));
+            }
+            Transition::Stop => {
+                next.definition = Arc::new(definition);
+                self.current
+                    .publish(view.with(entry.with_experiment(at, next.clone())));
+                // After it: what is served is counted.
+                next.tally.set_open(false);
+            }
+        }
+        Ok(next.read())
+    }
+
+    /// Keeps the counts of this moment as those at the start.
+    pub(super) fn mark_start(&self, definition: &Definition, tally: &Tally) -> Arc<[Count]> {
+        let at_start = tally.counts().into();
+        self.control
+            .registry
+            .mark_start(definition.id, definition.started_at, &at_start);
+        at_start
+    }
+
+    /// Pins a user key to a variant of an experiment, for testing it by hand. Whatever it was pinned
+    /// to in that experiment before is forgotten.
+    ///
+    /// The flag answers the variant with the reason [`Forced`](crate::Reason::Forced), and neither
+    /// the exposure nor a conversion of that user is counted. A pin holds while the experiment is a
+    /// draft, so that a variant can be looked at before the start, and while it runs. Where a user is
+    /// pinned in several experiments on one flag and environment, the running one has the say, then
+    /// the oldest draft.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`]; [`Error::VariantNotFound`], which names the variants that there
+    /// are; [`Error::NoUserKey`] for the empty key.
+    pub fn force(&self, id: ExperimentId, user_key: &str, variant: &str) -> Result<(), Error> {
+        if user_key.is_empty() {
+            return Err(Error::NoUserKey);
+        }
+        let _writer = self.lock();
+        let view = self.current.view();
+        let (entry, at, experiment) = place(&view, id)?;
+        let definition = &experiment.definition;
+        let Some(position) = definition.position(variant) else {
+            let keys = definition
+                .terms
+                .variants
+                .iter()
+                .map(|known| known.key().to_owned());
+            return Err(Error::VariantNotFound {
+                experiment: id,
+                variant: crate::fault::quote(variant),
+                known: keys.collect(),
+            });
+        };
+        let mut next = experiment.clone();
+        Arc::make_mut(&mut next.forced).insert(user_key.into(), position);
+        self.current
+            .publish(view.with(entry.with_experiment(at, next)));
+        Ok(())
+    }
+
+    /// Lets a pinned user key be assigned again; says whether it was pinned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`].
+    pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, Error> {
+        let _writer = self.lock();
+        let view = self.current.view();
+        let (entry, at, experiment) = place(&view, id)?;
+        if !experiment.forced.contains_key(user_key) {
+            return Ok(false);
+        }
+        let mut next = experiment.clone();
+        Arc::make_mut(&mut next.forced).remove(user_key);
+        self.current
+            .publish(view.with(entry.with_experiment(at, next)));
+        Ok(true)
+    }
+
+    /// The user keys that are pinned in an experiment, each with its variant's key, in the order of
+    /// the user keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`].
+    pub fn forced(&self, id: ExperimentId) -> Result<Vec<(String, String)>, Error> {
+        let view = self.current.view();
+        let (_, _, experiment) = place(&view, id)?;
+        let variants = &experiment.definition.terms.variants;
+        let pins = experiment.forced.iter().filter_map(|(user_key, &variant)| {
+            Some((
+                user_key.to_string(),
+                variants.get(variant)?.key().to_owned(),
+            ))
+        });
+        Ok(pins.collect())
+    }
+}
+
+/// Names what differs from the experiment that the engine has met under this id.
+pub(super) fn same_experiment(
+    record: &Record,
+    id: ExperimentId,
+    terms: &Terms,
+    path: &Path<'_>,
+    findings: &mut Findings,
+) {
+    if record.environment != terms.environment {
+        let expected = (&record.environment).into();
+        let rule = Rule::EnvironmentChanged {
+            id: id.to_string(),
+            expected,
+        };
+        findings.fault(&path.field("environment"), rule);
+    }
+    if record.variants != terms.variants {
+        findings.fault(
+            &path.field("variants"),
+            Rule::VariantsChanged { id: id.to_string() },
+        );
+    }
+}
+
+fn refuse_second_running(entry: &FlagEntry, definition: &Definition) -> Result<(), Error> {
+    match entry.running_in(&definition.terms.environment) {
+        Some(running) if running != definition.id => Err(Error::AlreadyRunning {
+            flag: entry.flag.key().to_owned(),
+            environment: (&definition.terms.environment).into(),
+            running,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn find<'v>(view: &'v View, flag: FlagRef<'_>) -> Result<&'v FlagEntry, Error> {
+    match view.find(flag) {
+        Some((_, entry)) => Ok(entry),
+        None => Err(Error::FlagNotFound {
+            flag: match flag {
+                FlagRef::Key(key) => format!("{:?}", crate::fault::quote(key)),
+                FlagRef::Id(id) => id.to_string(),
+            },
+        }),
+    }
+}
+
+fn place(
+    snapshot: &Snapshot,
+    id: ExperimentId,
+) -> Result<(&FlagEntry, usize, &ExperimentEntry), Error> {
+    let found = snapshot.place(id).and_then(|(slot, at)| {
+        let entry = snapshot.entry(slot)?;
+        Some((entry, at, entry.experiments.get(at)?))
+    });
+    found.ok_or(Error::ExperimentNotFound { id })
+}
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "there are platforms without randomness"
+)]
+fn random_flag_id() -> Result<FlagId, Error> {
+    Ok(FlagId::random())
+}
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "there are platforms without randomness"
+)]
+fn random_experiment_id() -> Result<ExperimentId, Error> {
+    Ok(ExperimentId::random())
+}
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+fn random_flag_id() -> Result<FlagId, Error> {
+    Err(Error::IdRequired)
+}
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+fn random_experiment_id() -> Result<ExperimentId, Error> {
+    Err(Error::IdRequired)
+}

@@ -1,0 +1,356 @@
+//! Configuration from a document, whole or in its sound parts, and back into one.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::control::same_experiment;
+use super::select::{Selection, select};
+use crate::compiled::{ExperimentEntry, FlagEntry};
+use crate::document::{Document, ExperimentSection, FlagDocument};
+use crate::experiment::Definition;
+use crate::export::Export;
+use crate::fault::{Fault, LoadError, Path};
+use crate::snapshot::Snapshot;
+use crate::status::Status;
+use crate::tally::Count;
+use crate::timestamp::Timestamp;
+use crate::wire::ExperimentDocument;
+
+/// How much of a faulty document is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// None of it: any fault refuses the document, unknown fields included. For configuration that
+    /// was written by hand or is shipped with the service.
+    Strict,
+    /// All that is sound: a flag with a fault keeps its last good definition, and the others go
+    /// live. Unknown fields are reported and otherwise ignored, since a newer server may send more.
+    /// For configuration that is fetched.
+    Tolerant,
+}
+
+/// What became of a document that was loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "flags that were left out are told here and nowhere else"]
+#[non_exhaustive]
+pub struct LoadReport {
+    /// How many flags were taken from the document.
+    pub taken: usize,
+    /// The flags that were not, and why. Always empty for [`Mode::Strict`].
+    pub left_out: Vec<LeftOut>,
+    /// Fields that this release does not know, by path. Always empty for [`Mode::Strict`].
+    pub unknown_fields: Vec<Fault>,
+}
+
+/// A flag of a document that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// Where it stands in the document, as in `flags[3]`.
+    pub path: String,
+    /// Its key, if that could be read.
+    pub key: Option<String>,
+    /// What is wrong with it; paths are from the top of the document.
+    pub faults: Vec<Fault>,
+    /// Whether the engine goes on with the definition that it had.
+    pub kept: bool,
+}
+
+impl Engine {
+    /// An engine on the system's clock with the configuration of a document, loaded strictly.
+    ///
+    /// Not on `wasm32-unknown-unknown`: there use [`Engine::with_clock`] and [`Engine::reload`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::reload`] with [`Mode::Strict`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, Environment};
+    ///
+    /// let engine = Engine::from_json(r#"{"flags": [{
+    ///     "id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a",
+    ///     "key": "hero-banner",
+    ///     "default_value": "old",
+    ///     "experiments": [{
+    ///         "id": "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f",
+    ///         "name": "Hero Banner A/B Test",
+    ///         "environment": "production",
+    ///         "status": "running",
+    ///         "variants": [
+    ///             {"key": "control", "value": "old", "percentage": 50},
+    ///             {"key": "treatment", "value": "new", "percentage": 50}
+    ///         ]
+    ///     }]
+    /// }]}"#)?;
+    /// let production = Environment::new("production")?;
+    /// assert!(engine.evaluate(&production, "hero-banner", "user-1").variant().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn from_json(text: &str) -> Result<Engine, LoadError> {
+        let engine = Engine::new();
+        let LoadReport { .. } = engine.reload(text, Mode::Strict)?;
+        Ok(engine)
+    }
+
+    /// Replaces the configuration by that of a document, in one step for all readers: flags that the
+    /// document does not have are gone.
+    ///
+    /// Counters go on for every experiment that the engine has met, whatever the document says of
+    /// them; for others they start at what the document carries. An experiment that the document
+    /// starts, by its status or by a new `started_at`, keeps its counts, and "since start" begins
+    /// anew. Timestamps and pins that the document leaves out stay as they are in the engine, or
+    /// come from the clock.
+    ///
+    /// The variants and the environment of an experiment never change: a document that changes them
+    /// under an id that the engine has met is at fault there.
+    ///
+    /// [`docs::document`](crate::docs::document) describes the format.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Syntax`] if the text is no JSON. [`LoadError::Invalid`] if the document is
+    /// faulty and the mode is strict, or, in either mode, if its frame is: no object with an array of
+    /// `flags`. The engine is then as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, Mode, NewFlag};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("a", 1).id("00000000-0000-4000-8000-00000000000a".parse()?))?;
+    /// let fetched = r#"{"flags": [
+    ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2},
+    ///     {"id": "00000000-0000-4000-8000-00000000000b", "key": "b", "default_value": 3}
+    /// ]}"#;
+    ///
+    /// let refused = engine.reload(fetched, Mode::Strict).unwrap_err();
+    /// assert_eq!(refused.to_string(), "flags[0].default_value: is required; \
+    ///     flags[0].defualt_value: is not a known field");
+    ///
+    /// let report = engine.reload(fetched, Mode::Tolerant)?;
+    /// assert_eq!(report.taken, 1);
+    /// assert_eq!(report.left_out[0].path, "flags[0]");
+    /// assert!(report.left_out[0].kept);
+    /// assert_eq!(engine.flag("a").unwrap().default_value(), 1);
+    /// assert_eq!(engine.flag("b").unwrap().default_value(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reload(&self, text: &str, mode: Mode) -> Result<LoadReport, LoadError> {
+        // All that does not depend on the engine is done before its writers have to wait.
+        let mut document = Document::read(text)?;
+        let now = self.control.clock.now();
+        let _writer = self.lock();
+        let view = self.current.view();
+        self.refuse_changed_terms(&mut document);
+        match mode {
+            Mode::Strict => {
+                let mut findings = document.findings;
+                for flag in &mut document.flags {
+                    findings.append(std::mem::take(&mut flag.findings));
+                }
+                findings.into_result()?;
+                let taken = document.flags.len();
+                self.take(&view, document.flags, Vec::new(), now);
+                Ok(LoadReport {
+                    taken,
+                    ..LoadReport::default()
+                })
+            }
+            Mode::Tolerant => {
+                let mut unknown_fields = document.findings.unknown_fields;
+                for flag in &mut document.flags {
+                    unknown_fields.append(&mut flag.findings.unknown_fields);
+                }
+                let Selection {
+                    taken,
+                    kept,
+                    left_out,
+                } = select(&view, document.flags);
+                let report = LoadReport {
+                    taken: taken.len(),
+                    left_out,
+                    unknown_fields,
+                };
+                self.take(&view, taken, kept, now);
+                Ok(report)
+            }
+        }
+    }
+
+    /// The configuration as a document, counters included: loading it gives an equal engine. Counts
+    /// are as of the moment at which each experiment is written, under the terms of
+    /// [`Counts`](crate::Counts).
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let view = self.current.view();
+        // Serialising into a string fails only for maps whose keys are no strings; these are.
+        serde_json::to_string_pretty(&Export::of(view.entries())).unwrap_or_default()
+    }
+
+    /// Faults experiments whose variants or environment are not those that the engine has met.
+    fn refuse_changed_terms(&self, document: &mut Document) {
+        let root = Path::Root;
+        let all = root.field("flags");
+        for (at, flag) in document.flags.iter_mut().enumerate() {
+            let path = all.item(at);
+            let path = path.field("experiments");
+            for section in &flag.experiments {
+                let (id, terms) = (section.experiment.id, &section.experiment.terms);
+                if let Some(record) = self.control.registry.get(id) {
+                    let path = path.item(section.at);
+                    same_experiment(&record, id, terms, &path, &mut flag.findings);
+                }
+            }
+        }
+    }
+
+    /// Publishes flags of a document, which are sound, beside flags that stay as they are.
+    fn take(
+        &self,
+        old: &Snapshot,
+        flags: Vec<FlagDocument>,
+        kept: Vec<Arc<FlagEntry>>,
+        now: Timestamp,
+    ) {
+        let taken = flags.into_iter().filter_map(|document| {
+            let sections = document.experiments.into_iter();
+            let experiments = sections
+                .map(|section| self.experiment_of(old, section, now))
+                .collect();
+            Some(Arc::new(FlagEntry::new(document.flag?, experiments)))
+        });
+        let next = old.with_all(taken.collect::<Vec<_>>().into_iter().chain(kept));
+        // As for a single start or stop: counters open before the version that shows them running is
+        // published, and close after the one that does not.
+        let tallies = |snapshot: &Snapshot, running: bool| {
+            let experiments = snapshot.entries().flat_map(|entry| &entry.experiments);
+            let wanted = experiments.filter(|entry| entry.definition.is_running() == running);
+            wanted
+                .map(|entry| Arc::clone(&entry.tally))
+                .collect::<Vec<_>>()
+        };
+        let open = tallies(&next, true);
+        let gone = old
+            .entries()
+            .flat_map(|entry| &entry.experiments)
+            .filter(|entry| next.place(entry.definition.id).is_none())
+            .map(|entry| Arc::clone(&entry.tally));
+        let close: Vec<_> = gone.chain(tallies(&next, false)).collect();
+        for tally in open {
+            tally.set_open(true);
+        }
+        self.current.publish(next);
+        for tally in close {
+            tally.set_open(false);
+        }
+    }
+
+    /// An experiment of a document, with its counters and pins.
+    fn experiment_of(
+        &self,
+        old: &Snapshot,
+        section: ExperimentSection,
+        now: Timestamp,
+    ) -> ExperimentEntry {
+        let known = old.place(section.experiment.id);
+        let known = known.and_then(|(slot, at)| old.experiment(slot, at));
+        let forced = match section.forced {
+            Some(forced) => Arc::new(forced),
+            None => known
+                .map(|entry| Arc::clone(&entry.forced))
+                .unwrap_or_default(),
+        };
+        let known = known.map(|entry| &*entry.definition);
+        let is_dated = section.experiment.started_at.is_some();
+        let was_running = known.is_some_and(Definition::is_running);
+
+        let variants = section.experiment.terms.variants.len();
+        let carried = (0..variants).map(|variant| Count {
+            exposures: nth(section.exposures.as_ref(), variant),
+            conversions: nth(section.experiment.conversions.as_ref(), variant),
+        });
+        let carried = carried.collect();
+        // A document that says nothing of an earlier start says that there was none.
+        let at_start = section
+            .at_start
+            .unwrap_or_else(|| vec![Count::default(); variants])
+            .into();
+        let definition = definition_of(section.experiment, known, now);
+        let record = self.control.registry.meet(&definition, carried, at_start);
+        let is_started = definition.is_running()
+            && (definition.started_at != record.started_at || !(is_dated || was_running));
+        let at_start = if is_started {
+            self.mark_start(&definition, &record.tally)
+        } else {
+            record.at_start
+        };
+        ExperimentEntry {
+            definition: Arc::new(definition),
+            tally: record.tally,
+            at_start,
+            forced,
+        }
+    }
+}
+
+/// The definition that a document gives, with what it leaves out taken from the one that is known,
+/// or else from the clock.
+fn definition_of(
+    document: ExperimentDocument,
+    known: Option<&Definition>,
+    now: Timestamp,
+) -> Definition {
+    let started_at = known.and_then(|known| known.started_at);
+    let stopped_at = known.and_then(|known| known.stopped_at);
+    let (started_at, stopped_at) = match document.status {
+        Status::Draft => (document.started_at, document.stopped_at),
+        Status::Running => {
+            let since = started_at.filter(|_| known.is_some_and(Definition::is_running));
+            (
+                document.started_at.or(since).or(Some(now)),
+                document.stopped_at,
+            )
+        }
+        Status::Stopped | Status::Completed => (
+            document.started_at.or(started_at),
+            document.stopped_at.or(stopped_at),
+        ),
+    };
+    let created_at = document
+        .created_at
+        .or(known.map(|known| known.created_at))
+        .unwrap_or(now);
+    let mut definition = Definition {
+        id: document.id,
+        terms: document.terms,
+        status: document.status,
+        started_at,
+        stopped_at,
+        created_at,
+        updated_at: now,
+    };
+    if let Some(known) = known {
+        // An unchanged experiment was not updated.
+        let as_before = Definition {
+            updated_at: known.updated_at,
+            ..definition.clone()
+        };
+        if as_before == *known {
+            definition = as_before;
+        }
+    }
+    definition.updated_at = document.updated_at.unwrap_or(definition.updated_at);
+    definition
+}
+
+fn nth(counts: Option<&Vec<u64>>, at: usize) -> u64 {
+    counts
+        .and_then(|counts| counts.get(at))
+        .copied()
+        .unwrap_or_default()
+}

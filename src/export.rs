@@ -1,0 +1,142 @@
+//! The configuration document, written: flags as they are now, counters included.
+//!
+//! An experiment is written as the API writes it. What the API has no field for, exposures, the
+//! counts at the last start and pins, stands beside it, by the experiment's id.
+
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+
+use crate::compiled::{FlagEntry, Forced};
+use crate::document::FORMAT_VERSION;
+use crate::experiment::{ByVariant, Experiment};
+use crate::id::ExperimentId;
+use crate::tally::Count;
+use crate::variant::Variant;
+
+/// The document that holds some flags as they are now, counters included.
+pub(crate) struct Export<'a>(Vec<FlagSection<'a>>);
+
+impl<'a> Export<'a> {
+    pub(crate) fn of(entries: impl Iterator<Item = &'a Arc<FlagEntry>>) -> Export<'a> {
+        Export(entries.map(|entry| FlagSection::of(entry)).collect())
+    }
+}
+
+impl Serialize for Export<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Document", 2)?;
+        fields.serialize_field("version", &FORMAT_VERSION)?;
+        fields.serialize_field("flags", &self.0)?;
+        fields.end()
+    }
+}
+
+struct FlagSection<'a> {
+    entry: &'a FlagEntry,
+    /// Read once, so that an experiment and our section about it tell the same counts.
+    counts: Vec<Box<[Count]>>,
+}
+
+impl<'a> FlagSection<'a> {
+    fn of(entry: &'a FlagEntry) -> FlagSection<'a> {
+        let counts = entry
+            .experiments
+            .iter()
+            .map(|experiment| experiment.tally.counts());
+        FlagSection {
+            entry,
+            counts: counts.collect(),
+        }
+    }
+}
+
+impl Serialize for FlagSection<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let FlagEntry {
+            flag, experiments, ..
+        } = self.entry;
+        let counted = || experiments.iter().zip(&self.counts);
+        let as_they_stand: Vec<Experiment> = counted()
+            .map(|(experiment, counts)| {
+                let conversions = counts.iter().map(|count| count.conversions).collect();
+                Experiment::new(Arc::clone(&experiment.definition), conversions)
+            })
+            .collect();
+        let counters = ById(counted().map(|(experiment, counts)| {
+            let variants = &*experiment.definition.terms.variants;
+            let exposures = counts.iter().map(|count| count.exposures).collect();
+            let at_start = &*experiment.at_start;
+            (
+                experiment.definition.id,
+                CountersSection {
+                    variants,
+                    exposures,
+                    at_start,
+                },
+            )
+        }));
+        let forced = ById(experiments.iter().map(|experiment| {
+            let variants = &*experiment.definition.terms.variants;
+            (
+                experiment.definition.id,
+                ForcedSection {
+                    variants,
+                    forced: &experiment.forced,
+                },
+            )
+        }));
+        let mut fields = serializer.serialize_struct("Flag", 6)?;
+        fields.serialize_field("id", &flag.id())?;
+        fields.serialize_field("key", flag.key())?;
+        fields.serialize_field("default_value", flag.default_value())?;
+        fields.serialize_field("experiments", &as_they_stand)?;
+        fields.serialize_field("counters", &counters)?;
+        fields.serialize_field("forced", &forced)?;
+        fields.end()
+    }
+}
+
+/// An object with a field for each experiment.
+struct ById<I>(I);
+
+impl<I, T> Serialize for ById<I>
+where
+    I: Iterator<Item = (ExperimentId, T)> + Clone,
+    T: Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.clone())
+    }
+}
+
+struct CountersSection<'a> {
+    variants: &'a [Variant],
+    exposures: Vec<u64>,
+    at_start: &'a [Count],
+}
+
+impl Serialize for CountersSection<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Counters", 2)?;
+        fields.serialize_field("exposures", &ByVariant(self.variants, &self.exposures))?;
+        fields.serialize_field("at_start", &ByVariant(self.variants, self.at_start))?;
+        fields.end()
+    }
+}
+
+struct ForcedSection<'a> {
+    variants: &'a [Variant],
+    forced: &'a Forced,
+}
+
+impl Serialize for ForcedSection<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(self.forced.len()))?;
+        for (user_key, &variant) in self.forced {
+            let key = self.variants.get(variant).map(Variant::key);
+            fields.serialize_entry(&**user_key, &key)?;
+        }
+        fields.end()
+    }
+}

@@ -1,0 +1,362 @@
+//! JSON text to a tree in which nothing has been lost yet.
+//!
+//! `serde_json::Value` is not enough to read a configuration with. It keeps the last of two fields
+//! of one name in silence. And without its feature `float_roundtrip` it gets the last bit of one in
+//! ten floats wrong (of those with 17 digits, which is how floats print): a library must not switch
+//! that on for everybody who links it. So the tree keeps repeated fields, and takes each number
+//! from the text itself, in step with the parser: numbers are met in the order in which they stand.
+
+use std::fmt;
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::{Map, Number, Value};
+
+use crate::fault::{Findings, Path, Rule, SyntaxError, quote};
+
+/// A JSON value as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Node {
+    Null,
+    Bool(bool),
+    Number(Number),
+    /// An integer that 64 bits do not hold, as it is written.
+    WideInteger(String),
+    String(String),
+    Array(Vec<Node>),
+    /// Fields in the order of the text, repeated ones included.
+    Object(Vec<(String, Node)>),
+}
+
+impl Node {
+    /// Reads a JSON text, whole. Nesting is limited by `serde_json`, to 127 levels.
+    pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let mut numbers = Numbers { rest: text };
+        Seed {
+            numbers: Some(&mut numbers),
+        }
+        .deserialize(&mut deserializer)
+        .and_then(|node| deserializer.end().map(|()| node))
+        .map_err(|error| SyntaxError::new(&error))
+    }
+
+    /// The value, with every fault of it named: repeated fields, and integers that do not fit.
+    pub(crate) fn into_value(self, path: &Path<'_>, findings: &mut Findings) -> Value {
+        match self {
+            Node::Null => Value::Null,
+            Node::Bool(value) => Value::Bool(value),
+            Node::Number(number) => Value::Number(number),
+            Node::WideInteger(text) => {
+                findings.fault(
+                    path,
+                    Rule::Integer {
+                        found: quote(&text),
+                    },
+                );
+                Value::Null
+            }
+            Node::String(text) => Value::String(text),
+            Node::Array(items) => {
+                let items = items.into_iter().enumerate();
+                items
+                    .map(|(at, item)| item.into_value(&path.item(at), findings))
+                    .collect()
+            }
+            Node::Object(fields) => {
+                let mut map = Map::new();
+                for (name, node) in fields {
+                    let path = path.field(&name);
+                    let value = node.into_value(&path, findings);
+                    if map.contains_key(&name) {
+                        findings.fault(&path, Rule::RepeatedField);
+                    }
+                    map.insert(name, value);
+                }
+                Value::Object(map)
+            }
+        }
+    }
+
+    /// What the node is, for an error message.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Node::Null => "null".to_owned(),
+            Node::Bool(value) => value.to_string(),
+            Node::Number(number) => quote(&number.to_string()),
+            Node::WideInteger(text) => quote(text),
+            Node::String(text) => format!("{:?}", quote(text)),
+            Node::Array(_) => "an array".to_owned(),
+            Node::Object(_) => "an object".to_owned(),
+        }
+    }
+
+    /// The number that a token of JSON writes: the nearest `f64` if it has a fraction or an
+    /// exponent, else that very integer.
+    fn number(token: &str) -> Option<Node> {
+        if token.contains(['.', 'e', 'E']) {
+            return token
+                .parse()
+                .ok()
+                .and_then(Number::from_f64)
+                .map(Node::Number);
+        }
+        if let Ok(integer) = token.parse::<u64>() {
+            return Some(Node::Number(integer.into()));
+        }
+        Some(match token.parse::<i64>() {
+            // Negative zero is no integer; as a float it keeps its sign.
+            Ok(0) => Node::Number(Number::from_f64(-0.0)?),
+            Ok(integer) => Node::Number(integer.into()),
+            Err(_) => Node::WideInteger(token.to_owned()),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
+        Seed { numbers: None }.deserialize(deserializer)
+    }
+}
+
+/// The number tokens of a JSON text, one after the other. The parser has found the text to be JSON
+/// as far as the numbers that it asks for.
+struct Numbers<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Iterator for Numbers<'t> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        let mut bytes = self.rest.bytes().enumerate();
+        let start = loop {
+            match bytes.next()? {
+                (_, b'"') => loop {
+                    match bytes.next()?.1 {
+                        b'"' => break,
+                        b'\\' => drop(bytes.next()?),
+                        _ => {}
+                    }
+                },
+                (at, b'-' | b'0'..=b'9') => break at,
+                _ => {}
+            }
+        };
+        let in_number = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let end = bytes
+            .find(|&(_, byte)| !in_number(byte))
+            .map_or(self.rest.len(), |(at, _)| at);
+        let token = self.rest.get(start..end)?;
+        self.rest = self.rest.get(end..)?;
+        Some(token)
+    }
+}
+
+/// Reads one node, and takes its numbers from `numbers` if the text is at hand.
+struct Seed<'n, 't> {
+    numbers: Option<&'n mut Numbers<'t>>,
+}
+
+impl<'t> Seed<'_, 't> {
+    fn again(&mut self) -> Seed<'_, 't> {
+        Seed {
+            numbers: self.numbers.as_deref_mut(),
+        }
+    }
+
+    /// The number that the parser has just met: the text's, or `parsed` if there is no text.
+    fn number<E: serde::de::Error>(self, parsed: impl Into<Option<Number>>) -> Result<Node, E> {
+        let written = self.numbers.and_then(Iterator::next).and_then(Node::number);
+        written
+            .or_else(|| parsed.into().map(Node::Number))
+            .ok_or_else(|| E::custom("number out of range"))
+    }
+}
+
+/// How `serde_json` hands over a number when some other crate of the build has switched on its
+/// feature `arbitrary_precision`: as an object with this one field.
+const NUMBER_FIELD: &str = "$serde_json::private::Number";
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_, '_> {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Node, E> {
+        self.number(Number::from(value))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Node, E> {
+        self.number(Number::from(value))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
+        self.number(Number::from_f64(value))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
+        Ok(Node::String(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Node, E> {
+        Ok(Node::String(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Node, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = items.next_element_seed(self.again())? {
+            nodes.push(node);
+        }
+        Ok(Node::Array(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Node, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            if nodes.is_empty() && name == NUMBER_FIELD {
+                let token: String = fields.next_value()?;
+                // The text has the same token; taking it keeps the two in step.
+                let written = self.numbers.and_then(Iterator::next).unwrap_or(&token);
+                return Node::number(written)
+                    .ok_or_else(|| A::Error::custom("number out of range"));
+            }
+            let node = fields.next_value_seed(self.again())?;
+            nodes.push((name, node));
+        }
+        Ok(Node::Object(nodes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value(text: &str) -> Result<Value, Vec<String>> {
+        let mut findings = Findings::default();
+        let value = Node::parse(text)
+            .unwrap()
+            .into_value(&Path::Root, &mut findings);
+        match findings.faults.as_slice() {
+            [] => Ok(value),
+            faults => Err(faults.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[track_caller]
+    fn assert_round_trip(text: &str) {
+        assert_eq!(value(text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn numbers_come_back_as_they_were_written() {
+        for text in [
+            "0",
+            "-1",
+            "1.0",
+            "-0.0",
+            "0.1",
+            "0.30000000000000004",
+            "0.22931038504253454",
+            "9007199254740993",
+            "18446744073709551615",
+            "-9223372036854775808",
+            "5e-324",
+            "1.7976931348623157e+308",
+        ] {
+            assert_round_trip(text);
+        }
+    }
+
+    #[test]
+    fn numbers_in_strings_and_keys_do_not_shift_the_others() {
+        assert_round_trip(r#"{"1":"2 \" 3","\\4":[5,{"6":0.22931038504253454}],"e":"-"}"#);
+    }
+
+    #[test]
+    fn integers_beyond_64_bits_and_repeated_fields_are_named() {
+        assert_eq!(
+            value(r#"{"a":[1,18446744073709551616],"a":{"b":1,"b":-9223372036854775809}}"#),
+            Err(vec![
+                "a[1]: must be an integer that 64 bits hold, found 18446744073709551616".to_owned(),
+                "a.b: must be an integer that 64 bits hold, found -9223372036854775809".to_owned(),
+                "a.b: is given more than once".to_owned(),
+                "a: is given more than once".to_owned(),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_its_place() {
+        let error = Node::parse("{\"a\": 1,\n \"b\": tru}").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no JSON at line 2, column 10: expected ident"
+        );
+        for text in [
+            "",
+            "1 2",
+            "[1,]",
+            "1e400",
+            "-",
+            "[0.1, 01]",
+            &"[".repeat(200),
+        ] {
+            assert!(Node::parse(text).is_err(), "{text}");
+        }
+    }
+
+    /// What `serde_json` sends when another crate has switched on `arbitrary_precision`.
+    #[test]
+    fn numbers_that_arrive_as_objects_are_numbers() {
+        let text =
+            r#"[{"$serde_json::private::Number":"0.1"},{"$serde_json::private::Number":"7"}]"#;
+        let node: Node = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            node,
+            Node::Array(vec![
+                Node::number("0.1").unwrap(),
+                Node::number("7").unwrap()
+            ])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_float_survives(bits: u64, nested: bool) {
+            let float = f64::from_bits(bits);
+            prop_assume!(float.is_finite());
+            let text = serde_json::to_string(&float).unwrap();
+            let text = if nested { format!("{{\"1.5\":[\"x\\\"2\",{text}]}}") } else { text };
+            assert_round_trip(&text);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! An in-process engine for A/B experiments on feature flags.
+//!
+//! A service links this crate and asks, for every request, which value of a flag a user gets. The
+//! engine answers from memory, always the same for the same user, with no lock, no allocation and no
+//! network, and counts what came of it for each variant.
+//!
+//! ```
+//! use fairsplit::{Engine, Environment, NewExperiment, NewFlag};
+//!
+//! let engine = Engine::new();
+//! engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+//! let experiment = NewExperiment::new("Hero Banner A/B Test", "production")
+//!     .variant("control", "old", 50)
+//!     .variant("treatment", "new", 50);
+//! let id = engine.create_experiment("hero-banner", experiment)?.id();
+//! engine.start(id)?;
+//!
+//! // On every request:
+//! let production = Environment::new("production")?;
+//! let banner = engine.evaluate(&production, "hero-banner", "user-1");
+//! assert!(matches!(banner.str_or("old"), "old" | "new"));
+//!
+//! // When the user does what the experiment hopes for:
+//! let conversion = engine.convert(&production, "hero-banner", "user-1");
+//! assert!(conversion.is_counted());
+//! assert_eq!(conversion.variant(), banner.variant());
+//!
+//! // At any time:
+//! let counts = engine.counts(id).expect("it was created above");
+//! let exposures: u64 = counts.variants().iter().map(|variant| variant.ever.exposures).sum();
+//! assert_eq!(exposures, 1);
+//! # Ok::<(), fairsplit::Error>(())
+//! ```
+//!
+//! On this page: [when not to use it](#when-not-to-use-it), [words](#words),
+//! [three ways in](#three-ways-in), [the life of an experiment](#the-life-of-an-experiment),
+//! [configuration](#configuration), [promises](#promises). The longer texts are in [`docs`].
+//!
+//! # When not to use it
+//!
+//! The engine splits by user key and percentage, and that is all: there are no targeting rules, no
+//! percentage gates, no groups of experiments that exclude each other. Its counters count events,
+//! not users, live in memory, and are those of one process. [`docs::limitations`] has the list.
+//!
+//! # Words
+//!
+//! A **flag** is a named decision point with a default value, any JSON. An **experiment** is an A/B
+//! test on one flag in one **environment**; it owns **variants**, each with a key, a value and an
+//! integer percentage. The **user key** identifies whom it is about: a user, an account, a device.
+//! **Assignment** puts a user key into one of 100 **buckets**, and so into a variant; it is a pure
+//! function, [published to the bit](docs::assignment_v1). An **evaluation** is the flag's answer: a
+//! value, and why. One that served a running experiment's variant is an **exposure**, and is counted;
+//! so is a **conversion**, when the user does what the experiment hopes for. A **snapshot** is the
+//! immutable view of all flags that evaluations read.
+//!
+//! # Three ways in
+//!
+//! They have one meaning, and the same answers. From convenient to fast:
+//!
+//! * **By names**, on the engine: [`Engine::evaluate`], [`peek`](Engine::peek) (the same, uncounted),
+//!   [`explain`](Engine::explain) (how it came about), [`convert`](Engine::convert).
+//! * **By a handle** that was resolved once, at start-up: a [`FlagHandle`] knows its flag and
+//!   environment, and follows every later change of the configuration by itself.
+//! * **On a pinned snapshot**, for many flags on one version within a request: a [`View`] pins one;
+//!   a [`Reader`], kept by each worker thread, does it almost for free. With
+//!   [`FlagHandle::evaluate_on`] this is the fastest way.
+//!
+//! ```
+//! use fairsplit::{Engine, Environment, NewFlag};
+//!
+//! let engine = Engine::new();
+//! engine.create_flag(NewFlag::new("page-size", 25))?;
+//! let production = Environment::new("production")?;
+//! let page_size = engine.handle(&production, "page-size");
+//!
+//! assert_eq!(engine.evaluate(&production, "page-size", "user-1").i64_or(10), 25);
+//! assert_eq!(page_size.evaluate("user-1").i64_or(10), 25);
+//! assert_eq!(engine.view().evaluate(&production, "page-size", "user-1").i64_or(10), 25);
+//! assert_eq!(page_size.evaluate_on(engine.reader().snapshot(), "user-1").i64_or(10), 25);
+//! # Ok::<(), fairsplit::Error>(())
+//! ```
+//!
+//! A flag answers in this order: unknown flag (no value; the accessors give the caller's fallback);
+//! no user key (the default); forced; running experiment; default. [`Reason`] says which it was.
+//!
+//! # The life of an experiment
+//!
+//! ```text
+//! create -> draft --start--> running --stop--> stopped --start--> running ...
+//! ```
+//!
+//! [`Engine::create_experiment`], [`start`](Engine::start), [`stop`](Engine::stop). Anything else is
+//! a [`TransitionError`]. One flag has at most one running experiment in one environment. Only a
+//! running one counts: what arrives for another is not counted, and the [`Outcome`] says so. Over a
+//! restart everyone stays in the variant they had, and the counts go on; [`Counts`] has two numbers,
+//! "ever" and "since start". Variants never change: a new split is a new experiment, since editing a
+//! running split biases its result.
+//!
+//! For testing by hand, [`Engine::force`] pins a user key to a variant, which is told by the reason
+//! and never counted.
+//!
+//! # Configuration
+//!
+//! Flags and experiments are made one by one on the engine, or loaded from a JSON document, whole:
+//! [`Engine::from_json`] at start-up, [`Engine::reload`] on a live engine, [`Engine::to_json`] back
+//! again with all counts. The experiments in it are written as the Experiments API writes them.
+//! [`Mode::Strict`] refuses a document with any fault and names them all; [`Mode::Tolerant`] keeps the
+//! last good definition of each faulty flag. See [`docs::document`].
+//!
+//! # Promises
+//!
+//! 1. **Deterministic.** An assignment depends on the experiment's id, its percentages in their order,
+//!    and the user key: nothing else.
+//! 2. **Fair.** Every bucket has the same chance for any realistic population of user keys, and a
+//!    user's buckets in two experiments are independent.
+//! 3. **Published.** [`docs::assignment_v1`] specifies the function to the bit. It will not change.
+//! 4. **Stable under growth.** A wider variant takes only the users whose bucket changes hands.
+//! 5. **Never blocks, never allocates.** An evaluation and a conversion take no lock, make no heap
+//!    allocation (but a few bytes at a thread's first one), and write no cache line that all cores
+//!    share. Publishing never makes a reader wait.
+//! 6. **Consistent.** What one snapshot answers is one version of the configuration. A writer publishes
+//!    all of a change or none of it.
+//! 7. **Nothing lost.** Every conversion that was reported as counted is in the counts: across
+//!    snapshots, stop and restart, reload, and threads.
+//! 8. **No surprises.** No panic on input, no output, no logging. A bad configuration is refused with
+//!    every fault named, and the last good one keeps serving.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+#![doc(test(attr(deny(warnings))))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// A module imports only from those above it; tests/layers.rs holds the whole order.
+
+// Numbers: no model, no I/O, no allocation, integers only.
+mod allocation;
+mod assignment;
+mod bucket;
+
+// Words: the model; pure, and time is an argument.
+mod environment;
+mod experiment;
+mod fault;
+mod flag;
+mod id;
+mod json;
+mod status;
+mod timestamp;
+mod variant;
+mod wire;
+
+// Counts: the only atomics of our own.
+mod counts;
+mod registry;
+mod stripe;
+mod sync;
+mod tally;
+
+// Reading: what a request runs.
+mod compiled;
+mod conversion;
+mod evaluation;
+mod explanation;
+mod handle;
+mod reason;
+mod snapshot;
+mod view;
+
+// Doing: the control plane.
+mod clock;
+mod document;
+mod engine;
+mod error;
+mod export;
+
+pub mod docs;
+
+pub use crate::allocation::{Allocation, AllocationError, MAX_VARIANTS};
+pub use crate::assignment::Assignment;
+pub use crate::bucket::{Bucket, Seed};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use crate::clock::SystemClock;
+pub use crate::clock::{Clock, ManualClock};
+pub use crate::conversion::{Conversion, Outcome};
+pub use crate::counts::{Counts, VariantCounts};
+pub use crate::engine::{Engine, LeftOut, LoadReport, Mode};
+pub use crate::environment::Environment;
+pub use crate::error::Error;
+pub use crate::evaluation::{DeserializeError, Evaluation};
+pub use crate::experiment::{Experiment, NewExperiment};
+pub use crate::explanation::{ExplainedAssignment, ExplainedExperiment, Explanation};
+pub use crate::fault::{Fault, LoadError, MAX_NAME_LENGTH, Rule, SyntaxError, ValidationError};
+pub use crate::flag::{Flag, FlagRef, NewFlag};
+pub use crate::handle::FlagHandle;
+pub use crate::id::{ExperimentId, FlagId};
+pub use crate::reason::Reason;
+pub use crate::snapshot::Snapshot;
+pub use crate::status::{Status, Transition, TransitionError};
+pub use crate::tally::Count;
+pub use crate::timestamp::Timestamp;
+pub use crate::variant::Variant;
+pub use crate::view::{Reader, View};

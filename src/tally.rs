@@ -1,0 +1,275 @@
+//! What has been counted for one experiment: exposures and conversions of each variant, in cells
+//! that threads do not share.
+
+use crossbeam_utils::CachePadded;
+use serde::Serialize;
+
+use crate::stripe;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+
+/// Exposures and conversions of one variant. Events, not users: a page that is loaded twice is
+/// exposed twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Count {
+    /// Evaluations that served the variant.
+    pub exposures: u64,
+    /// Conversions counted for the variant.
+    pub conversions: u64,
+}
+
+impl Count {
+    /// What has been added since an earlier reading.
+    #[must_use]
+    pub fn since(self, earlier: Count) -> Count {
+        Count {
+            exposures: self.exposures.saturating_sub(earlier.exposures),
+            conversions: self.conversions.saturating_sub(earlier.conversions),
+        }
+    }
+
+    fn plus(self, other: Count) -> Count {
+        Count {
+            exposures: self.exposures.saturating_add(other.exposures),
+            conversions: self.conversions.saturating_add(other.conversions),
+        }
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Exposure,
+    Conversion,
+}
+
+/// 16 cells, on cache lines that hold nothing else. `CachePadded` aligns to what the processor
+/// fetches at once: 128 bytes where it fetches lines in pairs.
+type Line = CachePadded<[AtomicU64; CELLS]>;
+const CELLS: usize = 16;
+const CELLS_PER_VARIANT: usize = 2;
+
+/// The counters of one experiment.
+///
+/// A stripe is a run of lines with an exposures and a conversions cell for each variant; one
+/// line up to 8 variants. A thread adds to its own stripe, a reader sums them all.
+///
+/// Every access to a cell is `Relaxed`: a cell only ever grows by what is added to it, atomically,
+/// and nothing else is published through it. A reader that learnt of a count by any
+/// synchronisation (a join, a channel, a lock) sees that count, because a cell's own history is
+/// ordered; of two cells it may see one older than the other.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    /// Only a running experiment counts. Written by start and stop, so readers share its line; it is
+    /// what keeps a view that was pinned before a stop from adding to a finished test.
+    open: AtomicBool,
+    lines: Box<[Line]>,
+    lines_per_stripe: usize,
+    /// The number of stripes less one; that number is a power of two.
+    mask: usize,
+    /// Where each variant's count starts: what a document carried. Apart from the cells, so that
+    /// adding to a number near 2^64 holds there instead of wrapping.
+    base: Box<[Count]>,
+}
+
+impl Tally {
+    /// Closed counters that start at `base`, one for each variant. `stripes` is a power of two.
+    pub(crate) fn new(base: Box<[Count]>, stripes: usize) -> Tally {
+        let lines_per_stripe = base
+            .len()
+            .saturating_mul(CELLS_PER_VARIANT)
+            .div_ceil(CELLS)
+            .max(1);
+        let stripes = stripes.next_power_of_two();
+        let line = |_| CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0)));
+        Tally {
+            open: AtomicBool::new(false),
+            lines: (0..lines_per_stripe.saturating_mul(stripes))
+                .map(line)
+                .collect(),
+            lines_per_stripe,
+            mask: stripes.saturating_sub(1),
+            base,
+        }
+    }
+
+    /// Counts one event, and says whether it did: not while the experiment is not running.
+    #[inline]
+    pub(crate) fn add(&self, variant: usize, event: Event) -> bool {
+        if !self.open.load(Ordering::Relaxed) {
+            return false;
+        }
+        let stripe = stripe::number() & self.mask;
+        let Some(cell) = self.cell(stripe, variant, event) else {
+            return false;
+        };
+        cell.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    pub(crate) fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
+    /// What has been counted of each variant, from where its count starts.
+    pub(crate) fn counts(&self) -> Box<[Count]> {
+        let stripes = self.mask.saturating_add(1);
+        let sum = |variant, event| {
+            let cells = (0..stripes).filter_map(|stripe| self.cell(stripe, variant, event));
+            cells
+                .map(|cell| cell.load(Ordering::Relaxed))
+                .fold(0, u64::saturating_add)
+        };
+        let counted = |(variant, &base): (usize, &Count)| {
+            base.plus(Count {
+                exposures: sum(variant, Event::Exposure),
+                conversions: sum(variant, Event::Conversion),
+            })
+        };
+        self.base.iter().enumerate().map(counted).collect()
+    }
+
+    #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "at most 100 variants and 64 stripes"
+    )]
+    fn cell(&self, stripe: usize, variant: usize, event: Event) -> Option<&AtomicU64> {
+        let event = match event {
+            Event::Exposure => 0,
+            Event::Conversion => 1,
+        };
+        let cell = variant * CELLS_PER_VARIANT + event;
+        let line = stripe * self.lines_per_stripe + cell / CELLS;
+        self.lines.get(line)?.get(cell % CELLS)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn open(variants: usize, stripes: usize) -> Tally {
+        let tally = Tally::new(vec![Count::default(); variants].into(), stripes);
+        tally.set_open(true);
+        tally
+    }
+
+    #[test]
+    fn every_variant_and_event_has_a_cell_of_its_own() {
+        for stripes in [1, 2, 8] {
+            for variants in [1, 2, 8, 9, 100] {
+                let tally = open(variants, stripes);
+                for variant in 0..variants {
+                    for _ in 0..=variant {
+                        assert!(tally.add(variant, Event::Exposure));
+                    }
+                    for _ in 0..variant * 2 {
+                        assert!(tally.add(variant, Event::Conversion));
+                    }
+                }
+                for (variant, count) in (0u64..).zip(tally.counts()) {
+                    assert_eq!(
+                        count,
+                        Count {
+                            exposures: variant + 1,
+                            conversions: variant * 2
+                        }
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn stripes_lie_on_lines_of_their_own() {
+        let tally = open(2, 4);
+        let address =
+            |stripe| std::ptr::from_ref(tally.cell(stripe, 0, Event::Exposure).unwrap()).addr();
+        for stripe in 0..4 {
+            assert_eq!(address(stripe) % align_of::<Line>(), 0);
+            assert_eq!(address(stripe), address(0) + stripe * size_of::<Line>());
+        }
+    }
+
+    #[test]
+    fn closed_counters_count_nothing() {
+        let tally = Tally::new(vec![Count::default(); 2].into(), 2);
+        assert!(!tally.add(0, Event::Exposure));
+        tally.set_open(true);
+        assert!(tally.add(0, Event::Exposure));
+        tally.set_open(false);
+        assert!(!tally.add(0, Event::Conversion));
+        assert_eq!(
+            tally.counts()[0],
+            Count {
+                exposures: 1,
+                conversions: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_count_near_the_end_of_its_range_stays_there() {
+        let base = Count {
+            exposures: u64::MAX,
+            conversions: u64::MAX - 1,
+        };
+        let tally = Tally::new([base].into(), 2);
+        tally.set_open(true);
+        for _ in 0..3 {
+            tally.add(0, Event::Exposure);
+            tally.add(0, Event::Conversion);
+        }
+        assert_eq!(
+            tally.counts()[0],
+            Count {
+                exposures: u64::MAX,
+                conversions: u64::MAX
+            }
+        );
+    }
+}
+
+/// Run with `RUSTFLAGS="--cfg loom" cargo test --release --lib loom`.
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::sync::Arc;
+
+    #[test]
+    fn loom_no_count_is_lost_and_none_is_invented() {
+        loom::model(|| {
+            let tally = Arc::new(Tally::new([Count::default()].into(), stripe::count()));
+            tally.set_open(true);
+            let adder = {
+                let tally = Arc::clone(&tally);
+                loom::thread::spawn(move || {
+                    u64::from(tally.add(0, Event::Exposure))
+                        + u64::from(tally.add(0, Event::Exposure))
+                })
+            };
+            let own = u64::from(tally.add(0, Event::Exposure));
+            let early = tally.counts()[0].exposures;
+            assert!((own..=own + 2).contains(&early));
+            let reported = own + adder.join().unwrap();
+            assert_eq!(tally.counts()[0].exposures, reported);
+        });
+    }
+
+    #[test]
+    fn loom_what_is_reported_while_it_closes_is_counted() {
+        loom::model(|| {
+            let tally = Arc::new(Tally::new([Count::default()].into(), stripe::count()));
+            tally.set_open(true);
+            let adder = {
+                let tally = Arc::clone(&tally);
+                loom::thread::spawn(move || u64::from(tally.add(0, Event::Conversion)))
+            };
+            tally.set_open(false);
+            let reported = adder.join().unwrap();
+            assert_eq!(tally.counts()[0].conversions, reported);
+            assert!(!tally.add(0, Event::Conversion));
+        });
+    }
+}
