@@ -42,14 +42,9 @@ impl Allocation {
     /// [`MAX_VARIANTS`] of them.
     pub fn new(percentages: &[u8]) -> Result<Allocation, AllocationError> {
         if percentages.len() > MAX_VARIANTS {
-            return Err(AllocationError::TooManyVariants {
-                found: percentages.len(),
-            });
+            return Err(AllocationError::TooManyVariants { found: percentages.len() });
         }
-        let sum = percentages
-            .iter()
-            .map(|&percentage| u32::from(percentage))
-            .sum();
+        let sum = percentages.iter().map(|&percentage| u32::from(percentage)).sum();
         if sum != u32::from(Bucket::COUNT) {
             return Err(AllocationError::Sum { found: sum });
         }
@@ -66,10 +61,7 @@ impl Allocation {
     /// The position of the variant that owns a bucket. One table look-up.
     #[inline]
     #[must_use]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a bucket is below 100, the length of the table"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "a bucket is below 100, the length of the table")]
     pub fn variant(&self, bucket: Bucket) -> usize {
         usize::from(self.variants[usize::from(bucket.index())])
     }
@@ -78,10 +70,7 @@ impl Allocation {
     #[must_use]
     pub fn buckets(&self, variant: usize) -> Range<u8> {
         let owned = |&(_, &owner): &(u8, &u8)| usize::from(owner) == variant;
-        let mut owned = (0u8..)
-            .zip(&self.variants)
-            .filter(owned)
-            .map(|(bucket, _)| bucket);
+        let mut owned = (0u8..).zip(&self.variants).filter(owned).map(|(bucket, _)| bucket);
         match owned.next() {
             None => 0..0,
             Some(first) => first..owned.last().unwrap_or(first).saturating_add(1),

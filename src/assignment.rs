@@ -35,10 +35,7 @@ impl Assignment {
     ///
     /// [`AllocationError`], as [`Allocation::new`].
     pub fn new(id: [u8; 16], percentages: &[u8]) -> Result<Assignment, AllocationError> {
-        Ok(Assignment {
-            seed: Seed::from_id(id),
-            allocation: Allocation::new(percentages)?,
-        })
+        Ok(Assignment { seed: Seed::from_id(id), allocation: Allocation::new(percentages)? })
     }
 
     pub(crate) fn from_parts(seed: Seed, allocation: Allocation) -> Assignment {

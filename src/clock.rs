@@ -62,9 +62,7 @@ impl ManualClock {
 
     /// Moves the time by so many seconds; back if negative.
     pub fn advance(&self, seconds: i64) {
-        self.set(Timestamp::from_unix_seconds(
-            self.now().unix_seconds().saturating_add(seconds),
-        ));
+        self.set(Timestamp::from_unix_seconds(self.now().unix_seconds().saturating_add(seconds)));
     }
 }
 

@@ -30,12 +30,7 @@ pub(crate) struct ExperimentEntry {
 impl ExperimentEntry {
     /// The experiment with its conversions of this moment.
     pub(crate) fn read(&self) -> Experiment {
-        let conversions = self
-            .tally
-            .counts()
-            .iter()
-            .map(|count| count.conversions)
-            .collect();
+        let conversions = self.tally.counts().iter().map(|count| count.conversions).collect();
         Experiment::new(Arc::clone(&self.definition), conversions)
     }
 }
@@ -101,9 +96,7 @@ impl FlagEntry {
                 continue;
             }
             let environment = &definition.terms.environment;
-            let at = sites
-                .iter()
-                .position(|site| site.environment == *environment);
+            let at = sites.iter().position(|site| site.environment == *environment);
             let at = at.unwrap_or_else(|| {
                 sites.push(Site {
                     environment: environment.clone(),
@@ -123,18 +116,11 @@ impl FlagEntry {
                 });
             }
             for (user_key, &variant) in &*entry.forced {
-                let choice = Choice::Variant {
-                    experiment,
-                    variant,
-                };
+                let choice = Choice::Variant { experiment, variant };
                 site.forced.entry(Arc::clone(user_key)).or_insert(choice);
             }
         }
-        FlagEntry {
-            flag,
-            experiments,
-            sites,
-        }
+        FlagEntry { flag, experiments, sites }
     }
 
     /// The flag with one experiment replaced.
@@ -151,10 +137,7 @@ impl FlagEntry {
         let running = |entry: &&ExperimentEntry| {
             entry.definition.is_running() && entry.definition.terms.environment == *environment
         };
-        self.experiments
-            .iter()
-            .find(running)
-            .map(|entry| entry.definition.id)
+        self.experiments.iter().find(running).map(|entry| entry.definition.id)
     }
 
     /// What the flag answers to a user: the one path of evaluate, peek, explain and convert.
@@ -162,29 +145,17 @@ impl FlagEntry {
     /// In this order: no user key; forced; running experiment; default.
     #[inline]
     pub(crate) fn decide(&self, environment: &Environment, user_key: &str) -> Decision<'_> {
-        let default = |reason| Decision {
-            choice: Choice::Default,
-            reason,
-            counters: None,
-        };
+        let default = |reason| Decision { choice: Choice::Default, reason, counters: None };
         if user_key.is_empty() {
             return default(Reason::NoUserKey);
         }
-        let Some(site) = self
-            .sites
-            .iter()
-            .find(|site| site.environment == *environment)
-        else {
+        let Some(site) = self.sites.iter().find(|site| site.environment == *environment) else {
             return default(Reason::NotRunning);
         };
         if !site.forced.is_empty()
             && let Some(&choice) = site.forced.get(user_key)
         {
-            return Decision {
-                choice,
-                reason: Reason::Forced,
-                counters: None,
-            };
+            return Decision { choice, reason: Reason::Forced, counters: None };
         }
         let Some(split) = &site.running else {
             return default(Reason::NotRunning);
@@ -193,10 +164,7 @@ impl FlagEntry {
             return default(Reason::NoUserKey);
         };
         Decision {
-            choice: Choice::Variant {
-                experiment: split.experiment,
-                variant,
-            },
+            choice: Choice::Variant { experiment: split.experiment, variant },
             reason: Reason::Split,
             counters: Some((&split.tally, variant)),
         }

@@ -125,11 +125,7 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
             Reason::NoUserKey => Outcome::NoUserKey,
             Reason::FlagNotFound => Outcome::FlagNotFound,
         };
-        Conversion {
-            snapshot,
-            answer,
-            outcome,
-        }
+        Conversion { snapshot, answer, outcome }
     }
 
     /// Counts for the variant that the caller names.
@@ -140,40 +136,18 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
             .and_then(|(slot, at)| Some((slot, at, snapshot.experiment(slot, at)?)));
         let Some((slot, experiment, entry)) = found else {
             let answer = Answer::FLAG_NOT_FOUND;
-            return Conversion {
-                snapshot,
-                answer,
-                outcome: Outcome::ExperimentNotFound,
-            };
+            return Conversion { snapshot, answer, outcome: Outcome::ExperimentNotFound };
         };
         let Some(variant) = entry.definition.position(variant) else {
             let answer = Answer::FLAG_NOT_FOUND;
-            return Conversion {
-                snapshot,
-                answer,
-                outcome: Outcome::VariantNotFound,
-            };
+            return Conversion { snapshot, answer, outcome: Outcome::VariantNotFound };
         };
         let is_counted =
             entry.definition.is_running() && entry.tally.add(variant, Event::Conversion);
-        let answer = Answer {
-            slot,
-            choice: Choice::Variant {
-                experiment,
-                variant,
-            },
-            reason: Reason::Split,
-        };
-        let outcome = if is_counted {
-            Outcome::Counted
-        } else {
-            Outcome::NotRunning
-        };
-        Conversion {
-            snapshot,
-            answer,
-            outcome,
-        }
+        let answer =
+            Answer { slot, choice: Choice::Variant { experiment, variant }, reason: Reason::Split };
+        let outcome = if is_counted { Outcome::Counted } else { Outcome::NotRunning };
+        Conversion { snapshot, answer, outcome }
     }
 }
 

@@ -37,10 +37,7 @@ impl Counts {
             ever,
             since_start: ever.since(at_start),
         });
-        Counts {
-            experiment,
-            variants: variants.collect(),
-        }
+        Counts { experiment, variants: variants.collect() }
     }
 
     /// The experiment's id.

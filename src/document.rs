@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use crate::compiled::Forced;
-use crate::experiment::checked_name;
 use crate::fault::{Fault, Findings, LoadError, Path, Rule, quote};
 use crate::flag::Flag;
 use crate::id::{ExperimentId, FlagId};
 use crate::json::Node;
+use crate::rules::{check_name, check_value};
 use crate::status::Status;
 use crate::tally::Count;
 use crate::wire::{
@@ -98,10 +98,14 @@ impl FlagDocument {
             let forced = fields.optional("forced", &mut findings, keep);
             fields.close(&mut findings);
 
-            let key = this.key.clone();
-            let key = key.and_then(|key| checked_name(key, &path.field("key"), &mut findings));
-            if let (Some(id), Some(key), Some(value)) = (this.id, key, default_value) {
-                this.flag = Some(Flag::new(id, &key, value));
+            if let Some(key) = &this.key {
+                check_name(key, &path.field("key"), &mut findings);
+            }
+            if let Some(value) = &default_value {
+                check_value(value, &path.field("default_value"), &mut findings);
+            }
+            if let (Some(id), Some(key), Some(value)) = (this.id, &this.key, default_value) {
+                this.flag = Some(Flag::new(id, key, value));
             }
             let all = path.field("experiments");
             for (at, node) in experiments.into_iter().flatten().enumerate() {
@@ -169,18 +173,10 @@ impl FlagDocument {
                     continue;
                 };
                 let variants = section.experiment.terms.variants.iter();
-                match variants
-                    .into_iter()
-                    .position(|known| known.key() == variant)
-                {
+                match variants.into_iter().position(|known| known.key() == variant) {
                     Some(position) => drop(forced.insert(user_key.into(), position)),
                     None => {
-                        findings.fault(
-                            &path,
-                            Rule::NoSuchVariant {
-                                found: quote(&variant),
-                            },
-                        );
+                        findings.fault(&path, Rule::NoSuchVariant { found: quote(&variant) });
                     }
                 }
             }
@@ -196,10 +192,8 @@ impl FlagDocument {
         findings: &mut Findings,
     ) -> Option<&mut ExperimentSection> {
         let parsed: Option<ExperimentId> = id.parse().ok();
-        let found = self
-            .experiments
-            .iter_mut()
-            .find(|section| Some(section.experiment.id) == parsed);
+        let found =
+            self.experiments.iter_mut().find(|section| Some(section.experiment.id) == parsed);
         if found.is_none() {
             findings.fault(path, Rule::NoSuchExperiment { found: quote(id) });
         }
@@ -226,28 +220,17 @@ impl FlagDocument {
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "readers of fields give what could be read"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
 fn keep(node: Node, _: &Path<'_>, _: &mut Findings) -> Option<Node> {
     Some(node)
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "readers of fields take a whole node"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
 fn format_version(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<()> {
     match &node {
         Node::Number(number) if number.as_u64() == Some(FORMAT_VERSION) => Some(()),
         _ => {
-            findings.fault(
-                path,
-                Rule::FormatVersion {
-                    found: node.describe(),
-                },
-            );
+            findings.fault(path, Rule::FormatVersion { found: node.describe() });
             None
         }
     }
@@ -282,11 +265,7 @@ fn refuse_duplicates(flags: &mut [FlagDocument]) {
         }
         let path = path.field("experiments");
         for section in &flag.experiments {
-            experiments.add(
-                section.experiment.id,
-                at,
-                &path.item(section.at).field("id"),
-            );
+            experiments.add(section.experiment.id, at, &path.item(section.at).field("id"));
         }
     }
     let duplicates = keys.duplicates(|key| quote(key));
@@ -306,10 +285,7 @@ struct Occurrences<T> {
 
 impl<T> Default for Occurrences<T> {
     fn default() -> Self {
-        Occurrences {
-            places: Vec::new(),
-            known: HashMap::new(),
-        }
+        Occurrences { places: Vec::new(), known: HashMap::new() }
     }
 }
 
@@ -331,13 +307,9 @@ impl<T: Clone + Eq + Hash> Occurrences<T> {
             let found = write(value);
             let fault = move |(at, (flag, path)): (usize, &(usize, String))| {
                 // The first place points to the second, and every later one to the first.
-                let other = places
-                    .get(usize::from(at == 0))
-                    .map(|(_, path)| path.clone());
-                let rule = Rule::Duplicate {
-                    found: found.clone(),
-                    other: other.unwrap_or_default(),
-                };
+                let other = places.get(usize::from(at == 0)).map(|(_, path)| path.clone());
+                let rule =
+                    Rule::Duplicate { found: found.clone(), other: other.unwrap_or_default() };
                 (*flag, Fault::at(path.clone(), rule))
             };
             places.iter().enumerate().map(fault).collect::<Vec<_>>()

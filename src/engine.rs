@@ -23,8 +23,6 @@ use crate::registry::Registry;
 use crate::snapshot::Snapshot;
 use crate::view::{Current, Reader, View};
 
-pub use load::{LeftOut, LoadReport, Mode};
-
 /// The flags and experiments of a service, answered from memory.
 ///
 /// Cheap to clone and shared by threads; clones are the same engine. There is no global one, no
@@ -208,32 +206,19 @@ impl Engine {
             })
         });
         let engine = self.current.view().engine();
-        FlagHandle::new(
-            self.current.clone(),
-            engine,
-            slot,
-            environment.clone(),
-            flag,
-        )
+        FlagHandle::new(self.current.clone(), engine, slot, environment.clone(), flag)
     }
 
     /// All flags, in the order in which the engine first met their keys.
     #[must_use]
     pub fn flags(&self) -> Vec<Flag> {
-        self.current
-            .view()
-            .entries()
-            .map(|entry| entry.flag.clone())
-            .collect()
+        self.current.view().entries().map(|entry| entry.flag.clone()).collect()
     }
 
     /// The flag of this key or id.
     #[must_use]
     pub fn flag<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Option<Flag> {
-        self.current
-            .view()
-            .find(flag.into())
-            .map(|(_, entry)| entry.flag.clone())
+        self.current.view().find(flag.into()).map(|(_, entry)| entry.flag.clone())
     }
 
     /// The experiment of this id, as it stands now.
@@ -251,34 +236,19 @@ impl Engine {
     #[must_use]
     pub fn counts(&self, id: ExperimentId) -> Option<Counts> {
         let view = self.current.view();
-        let entry = view
-            .place(id)
-            .and_then(|(slot, at)| view.experiment(slot, at));
+        let entry = view.place(id).and_then(|(slot, at)| view.experiment(slot, at));
         if let Some(entry) = entry {
             let variants = &entry.definition.terms.variants;
-            return Some(Counts::new(
-                id,
-                variants,
-                &entry.at_start,
-                &entry.tally.counts(),
-            ));
+            return Some(Counts::new(id, variants, &entry.at_start, &entry.tally.counts()));
         }
         let record = self.control.registry.get(id)?;
-        Some(Counts::new(
-            id,
-            &record.variants,
-            &record.at_start,
-            &record.tally.counts(),
-        ))
+        Some(Counts::new(id, &record.variants, &record.at_start, &record.tally.counts()))
     }
 
     /// Writers, one at a time. A writer that panicked has left nothing half done: what it was making
     /// was never published.
     fn lock(&self) -> MutexGuard<'_, ()> {
-        self.control
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.control.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -291,8 +261,6 @@ impl Default for Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("snapshot", &*self.current.view())
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("snapshot", &*self.current.view()).finish_non_exhaustive()
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::fault::{Fault, Path, Rule, ValidationError};
+use crate::fault::{Fault, Path, ValidationError};
+use crate::rules::broken_by_name;
 
 /// Where a flag is evaluated: "production", "staging"; a name of the user's choosing.
 ///
@@ -33,7 +34,7 @@ impl Environment {
     /// [`ValidationError`] if the name is blank or longer than
     /// [`MAX_NAME_LENGTH`](crate::MAX_NAME_LENGTH).
     pub fn new(name: &str) -> Result<Environment, ValidationError> {
-        match Rule::broken_by_name(name) {
+        match broken_by_name(name) {
             Some(rule) => Err(Fault::new(&Path::Root, rule).into()),
             None => Ok(Environment(name.into())),
         }

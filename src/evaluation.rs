@@ -23,11 +23,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) const FLAG_NOT_FOUND: Answer = Answer {
-        slot: usize::MAX,
-        choice: Choice::Default,
-        reason: Reason::FlagNotFound,
-    };
+    pub(crate) const FLAG_NOT_FOUND: Answer =
+        Answer { slot: usize::MAX, choice: Choice::Default, reason: Reason::FlagNotFound };
 
     pub(crate) fn value(self, snapshot: &Snapshot) -> Option<&Value> {
         match self.choice {
@@ -37,19 +34,10 @@ impl Answer {
     }
 
     pub(crate) fn variant(self, snapshot: &Snapshot) -> Option<&Variant> {
-        let Choice::Variant {
-            experiment,
-            variant,
-        } = self.choice
-        else {
+        let Choice::Variant { experiment, variant } = self.choice else {
             return None;
         };
-        snapshot
-            .experiment(self.slot, experiment)?
-            .definition
-            .terms
-            .variants
-            .get(variant)
+        snapshot.experiment(self.slot, experiment)?.definition.terms.variants.get(variant)
     }
 
     pub(crate) fn experiment(self, snapshot: &Snapshot) -> Option<ExperimentId> {
@@ -186,9 +174,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     /// ```
     pub fn deserialize<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DeserializeError> {
         let value = self.value().ok_or(DeserializeError { source: None })?;
-        T::deserialize(value).map_err(|error| DeserializeError {
-            source: Some(error),
-        })
+        T::deserialize(value).map_err(|error| DeserializeError { source: Some(error) })
     }
 
     /// The value as a type of the caller's, or the fallback if there is no such flag or the value
@@ -265,11 +251,7 @@ impl Snapshot {
             return (Answer::FLAG_NOT_FOUND, None);
         };
         let decision = entry.decide(environment, user_key);
-        let answer = Answer {
-            slot,
-            choice: decision.choice,
-            reason: decision.reason,
-        };
+        let answer = Answer { slot, choice: decision.choice, reason: decision.reason };
         (answer, Some(decision))
     }
 }
@@ -286,11 +268,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         let is_counted = decision
             .and_then(|decision| decision.counters)
             .is_some_and(|(tally, variant)| tally.add(variant, Event::Exposure));
-        Evaluation {
-            snapshot,
-            answer,
-            is_counted,
-        }
+        Evaluation { snapshot, answer, is_counted }
     }
 
     #[inline]
@@ -301,10 +279,6 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         user_key: &str,
     ) -> Evaluation<S> {
         let (answer, _) = snapshot.decide(slot, environment, user_key);
-        Evaluation {
-            snapshot,
-            answer,
-            is_counted: false,
-        }
+        Evaluation { snapshot, answer, is_counted: false }
     }
 }

@@ -12,6 +12,7 @@ use crate::bucket::Seed;
 use crate::environment::Environment;
 use crate::fault::{Findings, Path, Rule, quote};
 use crate::id::ExperimentId;
+use crate::rules::{check_name, check_value};
 use crate::status::{Status, Transition, TransitionError};
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -75,11 +76,7 @@ impl NewExperiment {
         value: impl Into<Value>,
         percentage: i64,
     ) -> NewExperiment {
-        self.variants.push(NewVariant {
-            key: key.into(),
-            value: value.into(),
-            percentage,
-        });
+        self.variants.push(NewVariant { key: key.into(), value: value.into(), percentage });
         self
     }
 
@@ -138,39 +135,19 @@ pub(crate) struct Terms {
 }
 
 impl Unchecked {
-    /// The terms, or `None` if anything breaks a rule; every fault goes to `findings`.
+    /// The terms. Every fault goes to `findings`, and they hold only if there is none; `None` if they
+    /// cannot even be put together.
     pub(crate) fn check(self, path: &Path<'_>, findings: &mut Findings) -> Option<Terms> {
-        let name = self
-            .name
-            .and_then(|name| checked_name(name, &path.field("name"), findings));
-        let environment = self.environment.and_then(|environment| {
-            checked_name(environment, &path.field("environment"), findings)
-        });
-        let variants = self
-            .variants
-            .and_then(|variants| checked_variants(variants, &path.field("variants"), findings));
-        let (variants, allocation) = variants?;
-        Some(Terms {
-            name: name?,
-            environment: Environment::new(&environment?).ok()?,
-            variants,
-            allocation,
-        })
-    }
-}
-
-/// `name`, if it keeps the rules of names.
-pub(crate) fn checked_name(
-    name: String,
-    path: &Path<'_>,
-    findings: &mut Findings,
-) -> Option<String> {
-    match Rule::broken_by_name(&name) {
-        None => Some(name),
-        Some(rule) => {
-            findings.fault(path, rule);
-            None
+        if let Some(name) = &self.name {
+            check_name(name, &path.field("name"), findings);
         }
+        if let Some(environment) = &self.environment {
+            check_name(environment, &path.field("environment"), findings);
+        }
+        let variants = self.variants?;
+        let (variants, allocation) = checked_variants(variants, &path.field("variants"), findings)?;
+        let environment = Environment::new(&self.environment?).ok()?;
+        Some(Terms { name: self.name?, environment, variants, allocation })
     }
 }
 
@@ -190,42 +167,31 @@ fn checked_variants(
         return None;
     }
     // A percentage that could not be read has its own fault; no sum is claimed then.
-    let sum: Option<i128> = unchecked
-        .iter()
-        .map(|new| new.percentage.map(i128::from))
-        .sum();
+    let sum: Option<i128> = unchecked.iter().map(|new| new.percentage.map(i128::from)).sum();
     let keys: Vec<Option<String>> = unchecked.iter().map(|new| new.key.clone()).collect();
     let mut variants = Vec::with_capacity(count);
     for (at, new) in unchecked.into_iter().enumerate() {
         let this = path.item(at);
-        let key = new
-            .key
-            .and_then(|key| checked_name(key, &this.field("key"), findings));
-        let earlier = |key| {
-            keys.iter()
-                .take(at)
-                .position(|other| other.as_ref() == Some(key))
-        };
-        if let Some((key, first)) = key.as_ref().and_then(|key| Some((key, earlier(key)?))) {
-            let other = path.item(first).field("key").to_string();
-            findings.fault(
-                &this.field("key"),
-                Rule::Duplicate {
-                    found: quote(key),
-                    other,
-                },
-            );
+        if let Some(key) = &new.key {
+            let path_of_key = this.field("key");
+            check_name(key, &path_of_key, findings);
+            let earlier = keys.iter().take(at).position(|other| other.as_ref() == Some(key));
+            if let Some(first) = earlier {
+                let other = path.item(first).field("key").to_string();
+                findings.fault(&path_of_key, Rule::Duplicate { found: quote(key), other });
+            }
+        }
+        if let Some(value) = &new.value {
+            check_value(value, &this.field("value"), findings);
         }
         let percentage = new.percentage.and_then(|found| {
-            let percentage = u8::try_from(found)
-                .ok()
-                .filter(|percentage| *percentage <= 100);
+            let percentage = u8::try_from(found).ok().filter(|percentage| *percentage <= 100);
             if percentage.is_none() {
                 findings.fault(&this.field("percentage"), Rule::Percentage { found });
             }
             percentage
         });
-        if let (Some(key), Some(value), Some(percentage)) = (key, new.value, percentage) {
+        if let (Some(key), Some(value), Some(percentage)) = (new.key, new.value, percentage) {
             variants.push(Variant::new(key, value, percentage));
         }
     }
@@ -234,8 +200,7 @@ fn checked_variants(
         _ => {}
     }
     let percentages: Vec<u8> = variants.iter().map(Variant::percentage).collect();
-    // Fails if a variant is missing that was faulty; duplicate keys leave nothing missing, but
-    // whoever reads findings refuses them.
+    // Fails only where a percentage or a sum has been reported above.
     let allocation = Allocation::new(&percentages).ok()?;
     Some((variants.into(), allocation))
 }
@@ -273,11 +238,7 @@ impl Definition {
         now: Timestamp,
     ) -> Result<Definition, TransitionError> {
         let status = self.status.after(transition)?;
-        let mut next = Definition {
-            status,
-            updated_at: now,
-            ..self.clone()
-        };
+        let mut next = Definition { status, updated_at: now, ..self.clone() };
         match transition {
             Transition::Start => {
                 next.started_at = Some(now);
@@ -293,18 +254,12 @@ impl Definition {
     }
 
     pub(crate) fn assignment(&self) -> Assignment {
-        Assignment::from_parts(
-            Seed::from_id(self.id.to_bytes()),
-            self.terms.allocation.clone(),
-        )
+        Assignment::from_parts(Seed::from_id(self.id.to_bytes()), self.terms.allocation.clone())
     }
 
     /// The position of the variant with this key.
     pub(crate) fn position(&self, variant: &str) -> Option<usize> {
-        self.terms
-            .variants
-            .iter()
-            .position(|candidate| candidate.key() == variant)
+        self.terms.variants.iter().position(|candidate| candidate.key() == variant)
     }
 }
 
@@ -327,10 +282,7 @@ pub struct Experiment {
 
 impl Experiment {
     pub(crate) fn new(definition: Arc<Definition>, conversions: Vec<u64>) -> Experiment {
-        Experiment {
-            definition,
-            conversions,
-        }
+        Experiment { definition, conversions }
     }
 
     /// The id, which decides the split.
@@ -372,10 +324,7 @@ impl Experiment {
     /// The conversions of each variant ever counted, restarts included: variant keys with their
     /// counts, in the variants' order. Events, not users.
     pub fn conversions(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
-        self.variants()
-            .iter()
-            .map(Variant::key)
-            .zip(self.conversions.iter().copied())
+        self.variants().iter().map(Variant::key).zip(self.conversions.iter().copied())
     }
 
     /// When it was last started, if ever.
@@ -417,10 +366,7 @@ impl Serialize for Experiment {
         fields.serialize_field("environment", self.environment().as_str())?;
         fields.serialize_field("status", &self.status())?;
         fields.serialize_field("variants", self.variants())?;
-        fields.serialize_field(
-            "conversions",
-            &ByVariant(self.variants(), &self.conversions),
-        )?;
+        fields.serialize_field("conversions", &ByVariant(self.variants(), &self.conversions))?;
         fields.serialize_field("started_at", &self.started_at())?;
         fields.serialize_field("stopped_at", &self.stopped_at())?;
         fields.serialize_field("created_at", &self.created_at())?;

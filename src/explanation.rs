@@ -140,21 +140,13 @@ fn assignment(entry: &FlagEntry, choice: Choice, user_key: &str) -> Option<Expla
         seed: format!("{:016x}", seed.value()),
         hash: format!("{hash:016x}"),
         bucket: bucket.index(),
-        variant: definition
-            .terms
-            .variants
-            .get(variant)
-            .map(Variant::key)?
-            .to_owned(),
+        variant: definition.terms.variants.get(variant).map(Variant::key)?.to_owned(),
         buckets: assignment.allocation().buckets(variant),
     })
 }
 
 fn experiments(entry: &FlagEntry, environment: &Environment) -> Vec<ExplainedExperiment> {
-    let definitions = entry
-        .experiments
-        .iter()
-        .map(|experiment| &experiment.definition);
+    let definitions = entry.experiments.iter().map(|experiment| &experiment.definition);
     let here = definitions.filter(|definition| definition.terms.environment == *environment);
     let explained = here.map(|definition| ExplainedExperiment {
         id: definition.id,
@@ -181,21 +173,11 @@ impl fmt::Display for Explanation {
                 _ => f.write_str(" serves nothing here")?,
             }
         }
-        if let Some(ExplainedAssignment {
-            seed,
-            hash,
-            bucket,
-            variant,
-            buckets,
-        }) = &self.assignment
+        if let Some(ExplainedAssignment { seed, hash, bucket, variant, buckets }) = &self.assignment
         {
             let last = buckets.end.saturating_sub(1);
             write!(f, "\nseed {seed}, hash {hash}, bucket {bucket}: ")?;
-            write!(
-                f,
-                "variant {variant:?} owns buckets {} to {last}",
-                buckets.start
-            )?;
+            write!(f, "variant {variant:?} owns buckets {} to {last}", buckets.start)?;
         }
         Ok(())
     }

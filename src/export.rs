@@ -40,22 +40,14 @@ struct FlagSection<'a> {
 
 impl<'a> FlagSection<'a> {
     fn of(entry: &'a FlagEntry) -> FlagSection<'a> {
-        let counts = entry
-            .experiments
-            .iter()
-            .map(|experiment| experiment.tally.counts());
-        FlagSection {
-            entry,
-            counts: counts.collect(),
-        }
+        let counts = entry.experiments.iter().map(|experiment| experiment.tally.counts());
+        FlagSection { entry, counts: counts.collect() }
     }
 }
 
 impl Serialize for FlagSection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let FlagEntry {
-            flag, experiments, ..
-        } = self.entry;
+        let FlagEntry { flag, experiments, .. } = self.entry;
         let counted = || experiments.iter().zip(&self.counts);
         let as_they_stand: Vec<Experiment> = counted()
             .map(|(experiment, counts)| {
@@ -67,24 +59,11 @@ impl Serialize for FlagSection<'_> {
             let variants = &*experiment.definition.terms.variants;
             let exposures = counts.iter().map(|count| count.exposures).collect();
             let at_start = &*experiment.at_start;
-            (
-                experiment.definition.id,
-                CountersSection {
-                    variants,
-                    exposures,
-                    at_start,
-                },
-            )
+            (experiment.definition.id, CountersSection { variants, exposures, at_start })
         }));
         let forced = ById(experiments.iter().map(|experiment| {
             let variants = &*experiment.definition.terms.variants;
-            (
-                experiment.definition.id,
-                ForcedSection {
-                    variants,
-                    forced: &experiment.forced,
-                },
-            )
+            (experiment.definition.id, ForcedSection { variants, forced: &experiment.forced })
         }));
         let mut fields = serializer.serialize_struct("Flag", 6)?;
         fields.serialize_field("id", &flag.id())?;

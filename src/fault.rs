@@ -7,6 +7,10 @@ use crate::allocation::MAX_VARIANTS;
 /// The most characters that a name, an environment, a flag key or a variant key can have.
 pub const MAX_NAME_LENGTH: usize = 255;
 
+/// The most arrays and objects within each other that the value of a flag or a variant can have:
+/// with the document around it, it stays below the 127 levels that `serde_json` reads.
+pub const MAX_VALUE_DEPTH: usize = 100;
+
 /// One thing that is wrong with a configuration: a path and the rule that is broken there.
 ///
 /// Displays as `variants[1].percentage: must be an integer from 0 to 100, found 101`.
@@ -18,10 +22,7 @@ pub struct Fault {
 
 impl Fault {
     pub(crate) fn new(path: &Path<'_>, rule: Rule) -> Fault {
-        Fault {
-            path: path.to_string(),
-            rule,
-        }
+        Fault { path: path.to_string(), rule }
     }
 
     pub(crate) fn at(path: String, rule: Rule) -> Fault {
@@ -112,6 +113,9 @@ pub enum Rule {
         /// What they sum to.
         found: i128,
     },
+    /// A value nested deeper than [`MAX_VALUE_DEPTH`].
+    #[error("must not be nested deeper than {MAX_VALUE_DEPTH} levels")]
+    TooDeep,
     /// An integer that neither an `i64` nor a `u64` holds, and that would lose digits.
     #[error("must be an integer that 64 bits hold, found {found}")]
     Integer {
@@ -180,17 +184,6 @@ pub enum Rule {
     },
 }
 
-impl Rule {
-    /// The rule of names that `text` breaks, if it breaks one.
-    pub(crate) fn broken_by_name(text: &str) -> Option<Rule> {
-        if text.trim().is_empty() {
-            return Some(Rule::Blank);
-        }
-        let found = text.chars().count();
-        (found > MAX_NAME_LENGTH).then_some(Rule::TooLong { found })
-    }
-}
-
 /// The start of a text, short enough for an error message.
 pub(crate) fn quote(text: &str) -> String {
     const LENGTH: usize = 64;
@@ -245,8 +238,7 @@ impl Findings {
     }
 
     pub(crate) fn unknown_field(&mut self, path: &Path<'_>) {
-        self.unknown_fields
-            .push(Fault::new(path, Rule::UnknownField));
+        self.unknown_fields.push(Fault::new(path, Rule::UnknownField));
     }
 
     pub(crate) fn append(&mut self, mut other: Findings) {
@@ -260,19 +252,13 @@ impl Findings {
 
     /// `Ok` if nothing is wrong, unknown fields included.
     pub(crate) fn into_result(self) -> Result<(), ValidationError> {
-        if self.is_empty() {
-            Ok(())
-        } else {
-            Err(self.into_error())
-        }
+        if self.is_empty() { Ok(()) } else { Err(self.into_error()) }
     }
 
     /// All that is wrong, unknown fields included.
     pub(crate) fn into_error(mut self) -> ValidationError {
         self.faults.append(&mut self.unknown_fields);
-        ValidationError {
-            faults: self.faults,
-        }
+        ValidationError { faults: self.faults }
     }
 }
 
@@ -314,9 +300,7 @@ impl ValidationError {
 
 impl From<Fault> for ValidationError {
     fn from(fault: Fault) -> ValidationError {
-        ValidationError {
-            faults: vec![fault],
-        }
+        ValidationError { faults: vec![fault] }
     }
 }
 
@@ -349,11 +333,7 @@ impl SyntaxError {
         let message = error.to_string();
         let place = format!(" at line {line} column {column}");
         let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
-        SyntaxError {
-            line,
-            column,
-            message,
-        }
+        SyntaxError { line, column, message }
     }
 
     /// The line, from 1.

@@ -30,18 +30,11 @@ fn value<S: serde::Serializer>(value: &Arc<Value>, serializer: S) -> Result<S::O
 
 impl Flag {
     pub(crate) fn new(id: FlagId, key: &str, default_value: Value) -> Flag {
-        Flag {
-            id,
-            key: key.into(),
-            default_value: Arc::new(default_value),
-        }
+        Flag { id, key: key.into(), default_value: Arc::new(default_value) }
     }
 
     pub(crate) fn with_default(&self, default_value: Value) -> Flag {
-        Flag {
-            default_value: Arc::new(default_value),
-            ..self.clone()
-        }
+        Flag { default_value: Arc::new(default_value), ..self.clone() }
     }
 
     /// The id: a name that stays when the key is changed.
@@ -85,11 +78,7 @@ pub struct NewFlag {
 impl NewFlag {
     /// A flag with this key and default value; the engine makes its id.
     pub fn new(key: impl Into<String>, default_value: impl Into<Value>) -> NewFlag {
-        NewFlag {
-            id: None,
-            key: key.into(),
-            default_value: default_value.into(),
-        }
+        NewFlag { id: None, key: key.into(), default_value: default_value.into() }
     }
 
     /// Gives the id instead of having the engine make one.

@@ -53,13 +53,7 @@ impl FlagHandle {
         environment: Environment,
         key: &str,
     ) -> FlagHandle {
-        FlagHandle {
-            current,
-            engine,
-            slot,
-            environment,
-            key: key.into(),
-        }
+        FlagHandle { current, engine, slot, environment, key: key.into() }
     }
 
     /// The flag's key.
@@ -78,35 +72,20 @@ impl FlagHandle {
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, user_key: &str) -> Evaluation {
-        Evaluation::counting(
-            self.current.view(),
-            Some(self.slot),
-            &self.environment,
-            user_key,
-        )
+        Evaluation::counting(self.current.view(), Some(self.slot), &self.environment, user_key)
     }
 
     /// The same answer as [`evaluate`](FlagHandle::evaluate), and nothing is counted.
     #[inline]
     #[must_use]
     pub fn peek(&self, user_key: &str) -> Evaluation {
-        Evaluation::peeking(
-            self.current.view(),
-            Some(self.slot),
-            &self.environment,
-            user_key,
-        )
+        Evaluation::peeking(self.current.view(), Some(self.slot), &self.environment, user_key)
     }
 
     /// Counts a conversion for the variant that the user is assigned.
     #[inline]
     pub fn convert(&self, user_key: &str) -> Conversion {
-        Conversion::assigned(
-            self.current.view(),
-            Some(self.slot),
-            &self.environment,
-            user_key,
-        )
+        Conversion::assigned(self.current.view(), Some(self.slot), &self.environment, user_key)
     }
 
     /// How the answer for a user comes about; nothing is counted.
@@ -123,24 +102,14 @@ impl FlagHandle {
         snapshot: &'s Snapshot,
         user_key: &str,
     ) -> Evaluation<&'s Snapshot> {
-        Evaluation::counting(
-            snapshot,
-            self.slot_on(snapshot),
-            &self.environment,
-            user_key,
-        )
+        Evaluation::counting(snapshot, self.slot_on(snapshot), &self.environment, user_key)
     }
 
     /// As [`peek`](FlagHandle::peek), on a pinned snapshot.
     #[inline]
     #[must_use]
     pub fn peek_on<'s>(&self, snapshot: &'s Snapshot, user_key: &str) -> Evaluation<&'s Snapshot> {
-        Evaluation::peeking(
-            snapshot,
-            self.slot_on(snapshot),
-            &self.environment,
-            user_key,
-        )
+        Evaluation::peeking(snapshot, self.slot_on(snapshot), &self.environment, user_key)
     }
 
     /// As [`convert`](FlagHandle::convert), on a pinned snapshot.
@@ -150,12 +119,7 @@ impl FlagHandle {
         snapshot: &'s Snapshot,
         user_key: &str,
     ) -> Conversion<&'s Snapshot> {
-        Conversion::assigned(
-            snapshot,
-            self.slot_on(snapshot),
-            &self.environment,
-            user_key,
-        )
+        Conversion::assigned(snapshot, self.slot_on(snapshot), &self.environment, user_key)
     }
 
     /// As [`explain`](FlagHandle::explain), on a pinned snapshot.
@@ -168,10 +132,6 @@ impl FlagHandle {
     /// The flag's slot on a snapshot: by name if the snapshot is another engine's.
     #[inline]
     fn slot_on(&self, snapshot: &Snapshot) -> Option<usize> {
-        if snapshot.engine() == self.engine {
-            Some(self.slot)
-        } else {
-            snapshot.slot(&self.key)
-        }
+        if snapshot.engine() == self.engine { Some(self.slot) } else { snapshot.slot(&self.key) }
     }
 }

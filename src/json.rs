@@ -34,12 +34,10 @@ impl Node {
     pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let mut numbers = Numbers { rest: text };
-        Seed {
-            numbers: Some(&mut numbers),
-        }
-        .deserialize(&mut deserializer)
-        .and_then(|node| deserializer.end().map(|()| node))
-        .map_err(|error| SyntaxError::new(&error))
+        Seed { numbers: Some(&mut numbers) }
+            .deserialize(&mut deserializer)
+            .and_then(|node| deserializer.end().map(|()| node))
+            .map_err(|error| SyntaxError::new(&error))
     }
 
     /// The value, with every fault of it named: repeated fields, and integers that do not fit.
@@ -49,20 +47,13 @@ impl Node {
             Node::Bool(value) => Value::Bool(value),
             Node::Number(number) => Value::Number(number),
             Node::WideInteger(text) => {
-                findings.fault(
-                    path,
-                    Rule::Integer {
-                        found: quote(&text),
-                    },
-                );
+                findings.fault(path, Rule::Integer { found: quote(&text) });
                 Value::Null
             }
             Node::String(text) => Value::String(text),
             Node::Array(items) => {
                 let items = items.into_iter().enumerate();
-                items
-                    .map(|(at, item)| item.into_value(&path.item(at), findings))
-                    .collect()
+                items.map(|(at, item)| item.into_value(&path.item(at), findings)).collect()
             }
             Node::Object(fields) => {
                 let mut map = Map::new();
@@ -96,11 +87,7 @@ impl Node {
     /// exponent, else that very integer.
     fn number(token: &str) -> Option<Node> {
         if token.contains(['.', 'e', 'E']) {
-            return token
-                .parse()
-                .ok()
-                .and_then(Number::from_f64)
-                .map(Node::Number);
+            return token.parse().ok().and_then(Number::from_f64).map(Node::Number);
         }
         if let Ok(integer) = token.parse::<u64>() {
             return Some(Node::Number(integer.into()));
@@ -145,9 +132,7 @@ impl<'t> Iterator for Numbers<'t> {
             }
         };
         let in_number = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-        let end = bytes
-            .find(|&(_, byte)| !in_number(byte))
-            .map_or(self.rest.len(), |(at, _)| at);
+        let end = bytes.find(|&(_, byte)| !in_number(byte)).map_or(self.rest.len(), |(at, _)| at);
         let token = self.rest.get(start..end)?;
         self.rest = self.rest.get(end..)?;
         Some(token)
@@ -161,9 +146,7 @@ struct Seed<'n, 't> {
 
 impl<'t> Seed<'_, 't> {
     fn again(&mut self) -> Seed<'_, 't> {
-        Seed {
-            numbers: self.numbers.as_deref_mut(),
-        }
+        Seed { numbers: self.numbers.as_deref_mut() }
     }
 
     /// The number that the parser has just met: the text's, or `parsed` if there is no text.
@@ -262,9 +245,7 @@ mod tests {
 
     fn value(text: &str) -> Result<Value, Vec<String>> {
         let mut findings = Findings::default();
-        let value = Node::parse(text)
-            .unwrap()
-            .into_value(&Path::Root, &mut findings);
+        let value = Node::parse(text).unwrap().into_value(&Path::Root, &mut findings);
         match findings.faults.as_slice() {
             [] => Ok(value),
             faults => Err(faults.iter().map(ToString::to_string).collect()),
@@ -317,19 +298,8 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_with_its_place() {
         let error = Node::parse("{\"a\": 1,\n \"b\": tru}").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no JSON at line 2, column 10: expected ident"
-        );
-        for text in [
-            "",
-            "1 2",
-            "[1,]",
-            "1e400",
-            "-",
-            "[0.1, 01]",
-            &"[".repeat(200),
-        ] {
+        assert_eq!(error.to_string(), "no JSON at line 2, column 10: expected ident");
+        for text in ["", "1 2", "[1,]", "1e400", "-", "[0.1, 01]", &"[".repeat(200)] {
             assert!(Node::parse(text).is_err(), "{text}");
         }
     }
@@ -342,10 +312,7 @@ mod tests {
         let node: Node = serde_json::from_str(text).unwrap();
         assert_eq!(
             node,
-            Node::Array(vec![
-                Node::number("0.1").unwrap(),
-                Node::number("7").unwrap()
-            ])
+            Node::Array(vec![Node::number("0.1").unwrap(), Node::number("7").unwrap()])
         );
     }
 

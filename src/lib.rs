@@ -104,8 +104,9 @@
 //! Flags and experiments are made one by one on the engine, or loaded from a JSON document, whole:
 //! [`Engine::from_json`] at start-up, [`Engine::reload`] on a live engine, [`Engine::to_json`] back
 //! again with all counts. The experiments in it are written as the Experiments API writes them.
-//! [`Mode::Strict`] refuses a document with any fault and names them all; [`Mode::Tolerant`] keeps the
-//! last good definition of each faulty flag. See [`docs::document`].
+//! `reload` refuses a document with any fault and names them all; [`Engine::reload_tolerant`], for
+//! configuration that is fetched, keeps the last good definition of each faulty flag. See
+//! [`docs::document`].
 //!
 //! # Promises
 //!
@@ -152,6 +153,7 @@ mod fault;
 mod flag;
 mod id;
 mod json;
+mod rules;
 mod status;
 mod timestamp;
 mod variant;
@@ -180,6 +182,7 @@ mod document;
 mod engine;
 mod error;
 mod export;
+mod report;
 
 pub mod docs;
 
@@ -191,20 +194,28 @@ pub use crate::clock::SystemClock;
 pub use crate::clock::{Clock, ManualClock};
 pub use crate::conversion::{Conversion, Outcome};
 pub use crate::counts::{Counts, VariantCounts};
-pub use crate::engine::{Engine, LeftOut, LoadReport, Mode};
+pub use crate::engine::Engine;
 pub use crate::environment::Environment;
 pub use crate::error::Error;
 pub use crate::evaluation::{DeserializeError, Evaluation};
 pub use crate::experiment::{Experiment, NewExperiment};
 pub use crate::explanation::{ExplainedAssignment, ExplainedExperiment, Explanation};
-pub use crate::fault::{Fault, LoadError, MAX_NAME_LENGTH, Rule, SyntaxError, ValidationError};
+pub use crate::fault::{
+    Fault, LoadError, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule, SyntaxError, ValidationError,
+};
 pub use crate::flag::{Flag, FlagRef, NewFlag};
 pub use crate::handle::FlagHandle;
 pub use crate::id::{ExperimentId, FlagId};
 pub use crate::reason::Reason;
+pub use crate::report::{LeftOut, LoadReport};
 pub use crate::snapshot::Snapshot;
 pub use crate::status::{Status, Transition, TransitionError};
 pub use crate::tally::Count;
 pub use crate::timestamp::Timestamp;
 pub use crate::variant::Variant;
 pub use crate::view::{Reader, View};
+
+/// The examples of the README are tested with the crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

@@ -32,10 +32,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new() -> Registry {
-        Registry {
-            records: DashMap::default(),
-            stripes: stripe::count(),
-        }
+        Registry { records: DashMap::default(), stripes: stripe::count() }
     }
 
     /// The record of an experiment, if the engine has met it. A copy: no lock is held on return.

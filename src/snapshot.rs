@@ -57,12 +57,7 @@ struct Index {
 
 impl Snapshot {
     pub(crate) fn empty(engine: u64) -> Snapshot {
-        Snapshot {
-            engine,
-            version: 0,
-            slots: Vec::new(),
-            index: Arc::default(),
-        }
+        Snapshot { engine, version: 0, slots: Vec::new(), index: Arc::default() }
     }
 
     /// The version of the configuration: 0 for a new engine, and one more with every change or
@@ -134,10 +129,7 @@ impl Snapshot {
 
     /// The same version, with a slot for a flag key.
     pub(crate) fn with_slot(&self, key: &str) -> Snapshot {
-        let mut next = Snapshot {
-            version: self.version,
-            ..self.next()
-        };
+        let mut next = Snapshot { version: self.version, ..self.next() };
         next.reserve(key);
         next
     }
@@ -173,9 +165,7 @@ impl Snapshot {
             let index = Arc::make_mut(&mut self.index);
             index.ids.insert(entry.flag.id(), slot);
             for (at, experiment) in entry.experiments.iter().enumerate().skip(indexed) {
-                index
-                    .experiments
-                    .insert(experiment.definition.id, (slot, at));
+                index.experiments.insert(experiment.definition.id, (slot, at));
             }
         }
         *place = Some(entry);

@@ -16,10 +16,7 @@ use crate::fault::{Fault, Path, Rule, ValidationError, quote};
 /// Complete: the API that the model comes from has these four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "the API that the model comes from has these four"
-)]
+#[expect(clippy::exhaustive_enums, reason = "the API that the model comes from has these four")]
 pub enum Status {
     /// Created, not yet started; no traffic is split.
     #[default]
@@ -64,12 +61,7 @@ impl FromStr for Status {
     type Err = ValidationError;
 
     fn from_str(text: &str) -> Result<Status, ValidationError> {
-        let all = [
-            Status::Draft,
-            Status::Running,
-            Status::Stopped,
-            Status::Completed,
-        ];
+        let all = [Status::Draft, Status::Running, Status::Stopped, Status::Completed];
         let found = all.into_iter().find(|status| status.as_str() == text);
         found.ok_or_else(|| Fault::new(&Path::Root, Rule::Status { found: quote(text) }).into())
     }

@@ -21,10 +21,7 @@ pub(crate) fn count() -> usize {
         // With one stripe, two threads of a model always meet in the same cell.
         return 1;
     }
-    available_parallelism()
-        .map_or(1, NonZeroUsize::get)
-        .next_power_of_two()
-        .min(MAX_STRIPES)
+    available_parallelism().map_or(1, NonZeroUsize::get).next_power_of_two().min(MAX_STRIPES)
 }
 
 /// A number for this thread. Threads are numbered in the order in which they first ask, so as many

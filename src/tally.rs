@@ -75,18 +75,12 @@ pub(crate) struct Tally {
 impl Tally {
     /// Closed counters that start at `base`, one for each variant. `stripes` is a power of two.
     pub(crate) fn new(base: Box<[Count]>, stripes: usize) -> Tally {
-        let lines_per_stripe = base
-            .len()
-            .saturating_mul(CELLS_PER_VARIANT)
-            .div_ceil(CELLS)
-            .max(1);
+        let lines_per_stripe = base.len().saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
         let stripes = stripes.next_power_of_two();
         let line = |_| CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0)));
         Tally {
             open: AtomicBool::new(false),
-            lines: (0..lines_per_stripe.saturating_mul(stripes))
-                .map(line)
-                .collect(),
+            lines: (0..lines_per_stripe.saturating_mul(stripes)).map(line).collect(),
             lines_per_stripe,
             mask: stripes.saturating_sub(1),
             base,
@@ -116,9 +110,7 @@ impl Tally {
         let stripes = self.mask.saturating_add(1);
         let sum = |variant, event| {
             let cells = (0..stripes).filter_map(|stripe| self.cell(stripe, variant, event));
-            cells
-                .map(|cell| cell.load(Ordering::Relaxed))
-                .fold(0, u64::saturating_add)
+            cells.map(|cell| cell.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
         };
         let counted = |(variant, &base): (usize, &Count)| {
             base.plus(Count {
@@ -130,10 +122,7 @@ impl Tally {
     }
 
     #[inline]
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "at most 100 variants and 64 stripes"
-    )]
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 100 variants and 64 stripes")]
     fn cell(&self, stripe: usize, variant: usize, event: Event) -> Option<&AtomicU64> {
         let event = match event {
             Event::Exposure => 0,
@@ -169,13 +158,7 @@ mod tests {
                     }
                 }
                 for (variant, count) in (0u64..).zip(tally.counts()) {
-                    assert_eq!(
-                        count,
-                        Count {
-                            exposures: variant + 1,
-                            conversions: variant * 2
-                        }
-                    );
+                    assert_eq!(count, Count { exposures: variant + 1, conversions: variant * 2 });
                 }
             }
         }
@@ -200,34 +183,19 @@ mod tests {
         assert!(tally.add(0, Event::Exposure));
         tally.set_open(false);
         assert!(!tally.add(0, Event::Conversion));
-        assert_eq!(
-            tally.counts()[0],
-            Count {
-                exposures: 1,
-                conversions: 0
-            }
-        );
+        assert_eq!(tally.counts()[0], Count { exposures: 1, conversions: 0 });
     }
 
     #[test]
     fn a_count_near_the_end_of_its_range_stays_there() {
-        let base = Count {
-            exposures: u64::MAX,
-            conversions: u64::MAX - 1,
-        };
+        let base = Count { exposures: u64::MAX, conversions: u64::MAX - 1 };
         let tally = Tally::new([base].into(), 2);
         tally.set_open(true);
         for _ in 0..3 {
             tally.add(0, Event::Exposure);
             tally.add(0, Event::Conversion);
         }
-        assert_eq!(
-            tally.counts()[0],
-            Count {
-                exposures: u64::MAX,
-                conversions: u64::MAX
-            }
-        );
+        assert_eq!(tally.counts()[0], Count { exposures: u64::MAX, conversions: u64::MAX });
     }
 }
 

@@ -16,11 +16,7 @@ pub struct Variant {
 
 impl Variant {
     pub(crate) fn new(key: String, value: Value, percentage: u8) -> Variant {
-        Variant {
-            key,
-            value,
-            percentage,
-        }
+        Variant { key, value, percentage }
     }
 
     /// What tells it from the other variants of its experiment.

@@ -81,13 +81,7 @@ impl<'a> Fields<'a> {
 }
 
 fn mistyped(node: &Node, expected: &'static str, path: &Path<'_>, findings: &mut Findings) {
-    findings.fault(
-        path,
-        Rule::Type {
-            expected,
-            found: node.describe(),
-        },
-    );
+    findings.fault(path, Rule::Type { expected, found: node.describe() });
 }
 
 pub(crate) fn string(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<String> {
@@ -110,31 +104,20 @@ pub(crate) fn array(node: Node, path: &Path<'_>, findings: &mut Findings) -> Opt
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "readers of fields take a whole node"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
 pub(crate) fn count(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<u64> {
     let integer = match &node {
         Node::Number(number) => number.as_u64(),
         _ => None,
     };
     if integer.is_none() {
-        mistyped(
-            &node,
-            "an integer from 0 to 18446744073709551615",
-            path,
-            findings,
-        );
+        mistyped(&node, "an integer from 0 to 18446744073709551615", path, findings);
     }
     integer
 }
 
 /// A value of any type.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "readers of fields give what could be read"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
 pub(crate) fn any(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<Value> {
     Some(node.into_value(path, findings))
 }
@@ -170,12 +153,7 @@ pub(crate) fn by_variant<T: Clone + Default>(
         let at = variants.iter().position(|variant| variant.key() == name);
         match at.and_then(|at| items.get_mut(at)) {
             Some(item) => *item = read(node, &path, findings)?,
-            None => findings.fault(
-                &path,
-                Rule::NoSuchVariant {
-                    found: quote(&name),
-                },
-            ),
+            None => findings.fault(&path, Rule::NoSuchVariant { found: quote(&name) }),
         }
     }
     Some(items)
@@ -193,22 +171,14 @@ fn unchecked(fields: &mut Fields<'_>, findings: &mut Findings) -> Unchecked {
         environment: fields.required("environment", findings, string),
         variants: fields.required("variants", findings, |node, path, findings| {
             let nodes = array(node, path, findings)?.into_iter().enumerate();
-            Some(
-                nodes
-                    .map(|(at, node)| variant(node, &path.item(at), findings))
-                    .collect(),
-            )
+            Some(nodes.map(|(at, node)| variant(node, &path.item(at), findings)).collect())
         }),
     }
 }
 
 fn variant(node: Node, path: &Path<'_>, findings: &mut Findings) -> UncheckedVariant {
     let Some(mut fields) = Fields::open(node, path, findings) else {
-        return UncheckedVariant {
-            key: None,
-            value: None,
-            percentage: None,
-        };
+        return UncheckedVariant { key: None, value: None, percentage: None };
     };
     let variant = UncheckedVariant {
         key: fields.required("key", findings, string),
@@ -259,13 +229,7 @@ pub(crate) fn experiment(
     fields.close(findings);
     let terms = unchecked.check(path, findings)?;
     let conversions = conversions.and_then(|node| {
-        by_variant(
-            node,
-            &path.field("conversions"),
-            findings,
-            &terms.variants,
-            count,
-        )
+        by_variant(node, &path.field("conversions"), findings, &terms.variants, count)
     });
     Some(ExperimentDocument {
         id: id?,
@@ -362,9 +326,8 @@ fn whole_experiment(node: Node, findings: &mut Findings) -> Option<Experiment> {
     };
     let created_at = present("created_at", document.created_at);
     let updated_at = present("updated_at", document.updated_at);
-    let conversions = document
-        .conversions
-        .unwrap_or_else(|| vec![0; document.terms.variants.len()]);
+    let conversions =
+        document.conversions.unwrap_or_else(|| vec![0; document.terms.variants.len()]);
     let definition = Definition {
         id: document.id,
         terms: document.terms,

@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::Engine;
 use crate::compiled::{ExperimentEntry, FlagEntry};
 use crate::error::Error;
-use crate::experiment::{Definition, Experiment, NewExperiment, Terms, Unchecked, checked_name};
+use crate::experiment::{Definition, Experiment, NewExperiment, Terms, Unchecked};
 use crate::fault::{Findings, Path, Rule};
 use crate::flag::{Flag, FlagRef, NewFlag};
 use crate::id::{ExperimentId, FlagId};
 use crate::registry::Record;
+use crate::rules::{check_name, check_value};
 use crate::snapshot::Snapshot;
 use crate::status::Transition;
 use crate::tally::{Count, Tally};
@@ -22,11 +23,13 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if the key is blank or overlong; [`Error::FlagKeyTaken`] or
+    /// [`Error::Invalid`] if the key is blank or overlong, or the value nested too deep;
+    /// [`Error::FlagKeyTaken`] or
     /// [`Error::FlagIdTaken`] if another flag has it.
     pub fn create_flag(&self, new: NewFlag) -> Result<Flag, Error> {
         let mut findings = Findings::default();
-        let key = checked_name(new.key.clone(), &Path::Root.field("key"), &mut findings);
+        check_name(&new.key, &Path::Root.field("key"), &mut findings);
+        check_value(&new.default_value, &Path::Root.field("default_value"), &mut findings);
         findings.into_result()?;
         let _writer = self.lock();
         let view = self.current.view();
@@ -37,9 +40,8 @@ impl Engine {
         if view.find(FlagRef::Id(id)).is_some() {
             return Err(Error::FlagIdTaken { id });
         }
-        let flag = Flag::new(id, &key.unwrap_or(new.key), new.default_value);
-        self.current
-            .publish(view.with(FlagEntry::new(flag.clone(), Vec::new())));
+        let flag = Flag::new(id, &new.key, new.default_value);
+        self.current.publish(view.with(FlagEntry::new(flag.clone(), Vec::new())));
         Ok(flag)
     }
 
@@ -47,18 +49,21 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::FlagNotFound`].
+    /// [`Error::FlagNotFound`]; [`Error::Invalid`] if the value is nested too deep.
     pub fn set_default<'a>(
         &self,
         flag: impl Into<FlagRef<'a>>,
         default_value: impl Into<Value>,
     ) -> Result<Flag, Error> {
+        let default_value = default_value.into();
+        let mut findings = Findings::default();
+        check_value(&default_value, &Path::Root.field("default_value"), &mut findings);
+        findings.into_result()?;
         let _writer = self.lock();
         let view = self.current.view();
         let entry = find(&view, flag.into())?;
-        let flag = entry.flag.with_default(default_value.into());
-        self.current
-            .publish(view.with(FlagEntry::new(flag.clone(), entry.experiments.clone())));
+        let flag = entry.flag.with_default(default_value);
+        self.current.publish(view.with(FlagEntry::new(flag.clone(), entry.experiments.clone())));
         Ok(flag)
     }
 
@@ -70,11 +75,7 @@ impl Engine {
     pub fn experiments<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Result<Vec<Experiment>, Error> {
         let view = self.current.view();
         let entry = find(&view, flag.into())?;
-        Ok(entry
-            .experiments
-            .iter()
-            .map(ExperimentEntry::read)
-            .collect())
+        Ok(entry.experiments.iter().map(ExperimentEntry::read).collect())
     }
 
     /// Creates an experiment on a flag. One that is created running counts as started now.
@@ -136,8 +137,7 @@ impl Engine {
         let experiment = created.read();
         let mut experiments = entry.experiments.clone();
         experiments.push(created);
-        self.current
-            .publish(view.with(FlagEntry::new(entry.flag.clone(), experiments)));
+        self.current.publish(view.with(FlagEntry::new(entry.flag.clone(), experiments)));
         Ok(experiment)
     }
 
@@ -177,13 +177,11 @@ impl Engine {
                 next.definition = Arc::new(definition);
                 // Before it is published: whoever sees it running can count.
                 next.tally.set_open(true);
-                self.current
-                    .publish(view.with(entry.with_experiment(at, next.clone())));
+                self.current.publish(view.with(entry.with_experiment(at, next.clone())));
             }
             Transition::Stop => {
                 next.definition = Arc::new(definition);
-                self.current
-                    .publish(view.with(entry.with_experiment(at, next.clone())));
+                self.current.publish(view.with(entry.with_experiment(at, next.clone())));
                 // After it: what is served is counted.
                 next.tally.set_open(false);
             }
@@ -194,9 +192,7 @@ impl Engine {
     /// Keeps the counts of this moment as those at the start.
     pub(super) fn mark_start(&self, definition: &Definition, tally: &Tally) -> Arc<[Count]> {
         let at_start = tally.counts().into();
-        self.control
-            .registry
-            .mark_start(definition.id, definition.started_at, &at_start);
+        self.control.registry.mark_start(definition.id, definition.started_at, &at_start);
         at_start
     }
 
@@ -222,11 +218,7 @@ impl Engine {
         let (entry, at, experiment) = place(&view, id)?;
         let definition = &experiment.definition;
         let Some(position) = definition.position(variant) else {
-            let keys = definition
-                .terms
-                .variants
-                .iter()
-                .map(|known| known.key().to_owned());
+            let keys = definition.terms.variants.iter().map(|known| known.key().to_owned());
             return Err(Error::VariantNotFound {
                 experiment: id,
                 variant: crate::fault::quote(variant),
@@ -235,8 +227,7 @@ impl Engine {
         };
         let mut next = experiment.clone();
         Arc::make_mut(&mut next.forced).insert(user_key.into(), position);
-        self.current
-            .publish(view.with(entry.with_experiment(at, next)));
+        self.current.publish(view.with(entry.with_experiment(at, next)));
         Ok(())
     }
 
@@ -254,8 +245,7 @@ impl Engine {
         }
         let mut next = experiment.clone();
         Arc::make_mut(&mut next.forced).remove(user_key);
-        self.current
-            .publish(view.with(entry.with_experiment(at, next)));
+        self.current.publish(view.with(entry.with_experiment(at, next)));
         Ok(true)
     }
 
@@ -270,10 +260,7 @@ impl Engine {
         let (_, _, experiment) = place(&view, id)?;
         let variants = &experiment.definition.terms.variants;
         let pins = experiment.forced.iter().filter_map(|(user_key, &variant)| {
-            Some((
-                user_key.to_string(),
-                variants.get(variant)?.key().to_owned(),
-            ))
+            Some((user_key.to_string(), variants.get(variant)?.key().to_owned()))
         });
         Ok(pins.collect())
     }
@@ -289,17 +276,11 @@ pub(super) fn same_experiment(
 ) {
     if record.environment != terms.environment {
         let expected = (&record.environment).into();
-        let rule = Rule::EnvironmentChanged {
-            id: id.to_string(),
-            expected,
-        };
+        let rule = Rule::EnvironmentChanged { id: id.to_string(), expected };
         findings.fault(&path.field("environment"), rule);
     }
     if record.variants != terms.variants {
-        findings.fault(
-            &path.field("variants"),
-            Rule::VariantsChanged { id: id.to_string() },
-        );
+        findings.fault(&path.field("variants"), Rule::VariantsChanged { id: id.to_string() });
     }
 }
 
@@ -338,19 +319,13 @@ fn place(
 }
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "there are platforms without randomness"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "there are platforms without randomness")]
 fn random_flag_id() -> Result<FlagId, Error> {
     Ok(FlagId::random())
 }
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "there are platforms without randomness"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "there are platforms without randomness")]
 fn random_experiment_id() -> Result<ExperimentId, Error> {
     Ok(ExperimentId::random())
 }

@@ -9,52 +9,13 @@ use crate::compiled::{ExperimentEntry, FlagEntry};
 use crate::document::{Document, ExperimentSection, FlagDocument};
 use crate::experiment::Definition;
 use crate::export::Export;
-use crate::fault::{Fault, LoadError, Path};
+use crate::fault::{LoadError, Path};
+use crate::report::LoadReport;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::tally::Count;
 use crate::timestamp::Timestamp;
 use crate::wire::ExperimentDocument;
-
-/// How much of a faulty document is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Mode {
-    /// None of it: any fault refuses the document, unknown fields included. For configuration that
-    /// was written by hand or is shipped with the service.
-    Strict,
-    /// All that is sound: a flag with a fault keeps its last good definition, and the others go
-    /// live. Unknown fields are reported and otherwise ignored, since a newer server may send more.
-    /// For configuration that is fetched.
-    Tolerant,
-}
-
-/// What became of a document that was loaded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use = "flags that were left out are told here and nowhere else"]
-#[non_exhaustive]
-pub struct LoadReport {
-    /// How many flags were taken from the document.
-    pub taken: usize,
-    /// The flags that were not, and why. Always empty for [`Mode::Strict`].
-    pub left_out: Vec<LeftOut>,
-    /// Fields that this release does not know, by path. Always empty for [`Mode::Strict`].
-    pub unknown_fields: Vec<Fault>,
-}
-
-/// A flag of a document that was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LeftOut {
-    /// Where it stands in the document, as in `flags[3]`.
-    pub path: String,
-    /// Its key, if that could be read.
-    pub key: Option<String>,
-    /// What is wrong with it; paths are from the top of the document.
-    pub faults: Vec<Fault>,
-    /// Whether the engine goes on with the definition that it had.
-    pub kept: bool,
-}
 
 impl Engine {
     /// An engine on the system's clock with the configuration of a document, loaded strictly.
@@ -63,7 +24,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`Engine::reload`] with [`Mode::Strict`].
+    /// As [`Engine::reload`].
     ///
     /// # Examples
     ///
@@ -92,12 +53,14 @@ impl Engine {
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub fn from_json(text: &str) -> Result<Engine, LoadError> {
         let engine = Engine::new();
-        let LoadReport { .. } = engine.reload(text, Mode::Strict)?;
+        engine.reload(text)?;
         Ok(engine)
     }
 
-    /// Replaces the configuration by that of a document, in one step for all readers: flags that the
-    /// document does not have are gone.
+    /// Replaces the configuration by that of a document, strictly: any fault refuses it, unknown
+    /// fields included. For configuration that was written by hand or is shipped with the service.
+    ///
+    /// All readers see the change in one step. Flags that the document does not have are gone.
     ///
     /// Counters go on for every experiment that the engine has met, whatever the document says of
     /// them; for others they start at what the document carries. An experiment that the document
@@ -112,27 +75,60 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Syntax`] if the text is no JSON. [`LoadError::Invalid`] if the document is
-    /// faulty and the mode is strict, or, in either mode, if its frame is: no object with an array of
-    /// `flags`. The engine is then as it was.
+    /// [`LoadError::Syntax`] if the text is no JSON, [`LoadError::Invalid`] with every fault of the
+    /// document. The engine is then as it was.
     ///
     /// # Examples
     ///
     /// ```
-    /// use fairsplit::{Engine, Mode, NewFlag};
+    /// use fairsplit::Engine;
+    ///
+    /// let engine = Engine::new();
+    /// let misspelt = r#"{"flags": [
+    ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2}
+    /// ]}"#;
+    /// let refused = engine.reload(misspelt).unwrap_err();
+    /// assert_eq!(refused.to_string(), "flags[0].default_value: is required; \
+    ///     flags[0].defualt_value: is not a known field");
+    /// ```
+    pub fn reload(&self, text: &str) -> Result<(), LoadError> {
+        // All that does not depend on the engine is done before its writers have to wait.
+        let mut document = Document::read(text)?;
+        let now = self.control.clock.now();
+        let _writer = self.lock();
+        let view = self.current.view();
+        self.refuse_changed_terms(&mut document);
+        let mut findings = document.findings;
+        for flag in &mut document.flags {
+            findings.append(std::mem::take(&mut flag.findings));
+        }
+        findings.into_result()?;
+        self.take(&view, document.flags, Vec::new(), now);
+        Ok(())
+    }
+
+    /// Replaces the configuration by what is sound of a document: a flag with a fault keeps its last
+    /// good definition, and the others go live. Unknown fields are reported and otherwise ignored,
+    /// since a newer server may send more. For configuration that is fetched.
+    ///
+    /// Else as [`reload`](Engine::reload).
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Syntax`] if the text is no JSON, [`LoadError::Invalid`] if it is no document at
+    /// all: no object with an array of `flags`. The engine is then as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewFlag};
     ///
     /// let engine = Engine::new();
     /// engine.create_flag(NewFlag::new("a", 1).id("00000000-0000-4000-8000-00000000000a".parse()?))?;
-    /// let fetched = r#"{"flags": [
+    /// let report = engine.reload_tolerant(r#"{"flags": [
     ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2},
     ///     {"id": "00000000-0000-4000-8000-00000000000b", "key": "b", "default_value": 3}
-    /// ]}"#;
-    ///
-    /// let refused = engine.reload(fetched, Mode::Strict).unwrap_err();
-    /// assert_eq!(refused.to_string(), "flags[0].default_value: is required; \
-    ///     flags[0].defualt_value: is not a known field");
-    ///
-    /// let report = engine.reload(fetched, Mode::Tolerant)?;
+    /// ]}"#)?;
     /// assert_eq!(report.taken, 1);
     /// assert_eq!(report.left_out[0].path, "flags[0]");
     /// assert!(report.left_out[0].kept);
@@ -140,46 +136,20 @@ impl Engine {
     /// assert_eq!(engine.flag("b").unwrap().default_value(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn reload(&self, text: &str, mode: Mode) -> Result<LoadReport, LoadError> {
-        // All that does not depend on the engine is done before its writers have to wait.
+    pub fn reload_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
         let now = self.control.clock.now();
         let _writer = self.lock();
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
-        match mode {
-            Mode::Strict => {
-                let mut findings = document.findings;
-                for flag in &mut document.flags {
-                    findings.append(std::mem::take(&mut flag.findings));
-                }
-                findings.into_result()?;
-                let taken = document.flags.len();
-                self.take(&view, document.flags, Vec::new(), now);
-                Ok(LoadReport {
-                    taken,
-                    ..LoadReport::default()
-                })
-            }
-            Mode::Tolerant => {
-                let mut unknown_fields = document.findings.unknown_fields;
-                for flag in &mut document.flags {
-                    unknown_fields.append(&mut flag.findings.unknown_fields);
-                }
-                let Selection {
-                    taken,
-                    kept,
-                    left_out,
-                } = select(&view, document.flags);
-                let report = LoadReport {
-                    taken: taken.len(),
-                    left_out,
-                    unknown_fields,
-                };
-                self.take(&view, taken, kept, now);
-                Ok(report)
-            }
+        let mut unknown_fields = document.findings.unknown_fields;
+        for flag in &mut document.flags {
+            unknown_fields.append(&mut flag.findings.unknown_fields);
         }
+        let Selection { taken, kept, left_out } = select(&view, document.flags);
+        let report = LoadReport { taken: taken.len(), left_out, unknown_fields };
+        self.take(&view, taken, kept, now);
+        Ok(report)
     }
 
     /// The configuration as a document, counters included: loading it gives an equal engine. Counts
@@ -219,9 +189,8 @@ impl Engine {
     ) {
         let taken = flags.into_iter().filter_map(|document| {
             let sections = document.experiments.into_iter();
-            let experiments = sections
-                .map(|section| self.experiment_of(old, section, now))
-                .collect();
+            let experiments =
+                sections.map(|section| self.experiment_of(old, section, now)).collect();
             Some(Arc::new(FlagEntry::new(document.flag?, experiments)))
         });
         let next = old.with_all(taken.collect::<Vec<_>>().into_iter().chain(kept));
@@ -230,9 +199,7 @@ impl Engine {
         let tallies = |snapshot: &Snapshot, running: bool| {
             let experiments = snapshot.entries().flat_map(|entry| &entry.experiments);
             let wanted = experiments.filter(|entry| entry.definition.is_running() == running);
-            wanted
-                .map(|entry| Arc::clone(&entry.tally))
-                .collect::<Vec<_>>()
+            wanted.map(|entry| Arc::clone(&entry.tally)).collect::<Vec<_>>()
         };
         let open = tallies(&next, true);
         let gone = old
@@ -261,9 +228,7 @@ impl Engine {
         let known = known.and_then(|(slot, at)| old.experiment(slot, at));
         let forced = match section.forced {
             Some(forced) => Arc::new(forced),
-            None => known
-                .map(|entry| Arc::clone(&entry.forced))
-                .unwrap_or_default(),
+            None => known.map(|entry| Arc::clone(&entry.forced)).unwrap_or_default(),
         };
         let known = known.map(|entry| &*entry.definition);
         let is_dated = section.experiment.started_at.is_some();
@@ -276,25 +241,16 @@ impl Engine {
         });
         let carried = carried.collect();
         // A document that says nothing of an earlier start says that there was none.
-        let at_start = section
-            .at_start
-            .unwrap_or_else(|| vec![Count::default(); variants])
-            .into();
+        let at_start = section.at_start.unwrap_or_else(|| vec![Count::default(); variants]).into();
         let definition = definition_of(section.experiment, known, now);
+        let is_met = self.control.registry.get(definition.id).is_some();
         let record = self.control.registry.meet(&definition, carried, at_start);
-        let is_started = definition.is_running()
+        let is_started = is_met
+            && definition.is_running()
             && (definition.started_at != record.started_at || !(is_dated || was_running));
-        let at_start = if is_started {
-            self.mark_start(&definition, &record.tally)
-        } else {
-            record.at_start
-        };
-        ExperimentEntry {
-            definition: Arc::new(definition),
-            tally: record.tally,
-            at_start,
-            forced,
-        }
+        let at_start =
+            if is_started { self.mark_start(&definition, &record.tally) } else { record.at_start };
+        ExperimentEntry { definition: Arc::new(definition), tally: record.tally, at_start, forced }
     }
 }
 
@@ -311,20 +267,13 @@ fn definition_of(
         Status::Draft => (document.started_at, document.stopped_at),
         Status::Running => {
             let since = started_at.filter(|_| known.is_some_and(Definition::is_running));
-            (
-                document.started_at.or(since).or(Some(now)),
-                document.stopped_at,
-            )
+            (document.started_at.or(since).or(Some(now)), document.stopped_at)
         }
-        Status::Stopped | Status::Completed => (
-            document.started_at.or(started_at),
-            document.stopped_at.or(stopped_at),
-        ),
+        Status::Stopped | Status::Completed => {
+            (document.started_at.or(started_at), document.stopped_at.or(stopped_at))
+        }
     };
-    let created_at = document
-        .created_at
-        .or(known.map(|known| known.created_at))
-        .unwrap_or(now);
+    let created_at = document.created_at.or(known.map(|known| known.created_at)).unwrap_or(now);
     let mut definition = Definition {
         id: document.id,
         terms: document.terms,
@@ -336,10 +285,7 @@ fn definition_of(
     };
     if let Some(known) = known {
         // An unchanged experiment was not updated.
-        let as_before = Definition {
-            updated_at: known.updated_at,
-            ..definition.clone()
-        };
+        let as_before = Definition { updated_at: known.updated_at, ..definition.clone() };
         if as_before == *known {
             definition = as_before;
         }
@@ -349,8 +295,5 @@ fn definition_of(
 }
 
 fn nth(counts: Option<&Vec<u64>>, at: usize) -> u64 {
-    counts
-        .and_then(|counts| counts.get(at))
-        .copied()
-        .unwrap_or_default()
+    counts.and_then(|counts| counts.get(at)).copied().unwrap_or_default()
 }

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::load::LeftOut;
 use crate::compiled::FlagEntry;
 use crate::document::FlagDocument;
 use crate::fault::{Fault, Rule};
 use crate::flag::FlagRef;
 use crate::id::{ExperimentId, FlagId};
+use crate::report::LeftOut;
 use crate::snapshot::Snapshot;
 
 /// What a tolerant load does with each flag.
@@ -40,24 +40,16 @@ pub(super) fn select(old: &Snapshot, flags: Vec<FlagDocument>) -> Selection {
         left_out.push((at, leave_out(old, at, flag, &mut kept)));
     }
     if unidentified {
-        let named: HashSet<&str> = sound
-            .iter()
-            .filter_map(|(_, flag)| flag.key.as_deref())
-            .collect();
-        let others = old
-            .entries()
-            .filter(|entry| !named.contains(entry.flag.key()));
+        let named: HashSet<&str> =
+            sound.iter().filter_map(|(_, flag)| flag.key.as_deref()).collect();
+        let others = old.entries().filter(|entry| !named.contains(entry.flag.key()));
         others.for_each(|entry| kept.keep(entry));
     }
-    while let Some(blocked) = sound
-        .iter()
-        .position(|(_, flag)| kept.blocks(flag).is_some())
-    {
+    while let Some(blocked) = sound.iter().position(|(_, flag)| kept.blocks(flag).is_some()) {
         let (at, mut flag) = sound.remove(blocked);
-        flag.findings.faults.extend(
-            kept.blocks(&flag)
-                .map(|rule| Fault::at(format!("flags[{at}]"), rule)),
-        );
+        flag.findings
+            .faults
+            .extend(kept.blocks(&flag).map(|rule| Fault::at(format!("flags[{at}]"), rule)));
         left_out.push((at, leave_out(old, at, flag, &mut kept)));
     }
     left_out.sort_by_key(|(at, _)| *at);
@@ -69,10 +61,7 @@ pub(super) fn select(old: &Snapshot, flags: Vec<FlagDocument>) -> Selection {
 }
 
 fn leave_out(old: &Snapshot, at: usize, flag: FlagDocument, kept: &mut Kept) -> LeftOut {
-    let by_key = flag
-        .key
-        .as_deref()
-        .and_then(|key| old.find(FlagRef::Key(key)));
+    let by_key = flag.key.as_deref().and_then(|key| old.find(FlagRef::Key(key)));
     let by_id = flag.id.and_then(|id| old.find(FlagRef::Id(id)));
     let last_good = [by_key, by_id];
     for (_, entry) in last_good.into_iter().flatten() {
@@ -116,9 +105,7 @@ impl Kept {
         };
         let key = flag.key.as_deref().filter(|key| self.keys.contains(*key));
         let key = key.map(|key| held_by(key.to_owned(), key));
-        let id = flag
-            .id
-            .and_then(|id| Some(held_by(id.to_string(), self.ids.get(&id)?)));
+        let id = flag.id.and_then(|id| Some(held_by(id.to_string(), self.ids.get(&id)?)));
         let experiment = || {
             let mut ids = flag.experiments.iter().map(|section| section.experiment.id);
             ids.find_map(|id| Some(held_by(id.to_string(), self.experiments.get(&id)?)))
