@@ -1,0 +1,62 @@
+//! What the types promise at compile time, and their sizes.
+
+use std::fmt::Debug;
+
+use fairsplit::{
+    Allocation, Assignment, Bucket, Conversion, Counts, Engine, Environment, Error, Evaluation,
+    Experiment, ExperimentId, Explanation, Flag, FlagHandle, FlagId, LoadError, LoadReport,
+    NewExperiment, NewFlag, Outcome, Reader, Reason, Seed, Snapshot, SystemClock, Timestamp,
+    ValidationError, Variant, View,
+};
+
+fn shared<T: Send + Sync + Debug + 'static>() {}
+
+#[test]
+fn every_type_can_be_shared_by_threads_and_debugged() {
+    shared::<Engine>();
+    shared::<FlagHandle>();
+    shared::<View>();
+    shared::<Reader>();
+    shared::<Snapshot>();
+    shared::<Evaluation>();
+    shared::<Evaluation<&'static Snapshot>>();
+    shared::<Conversion>();
+    shared::<Conversion<&'static Snapshot>>();
+    shared::<Explanation>();
+    shared::<Counts>();
+    shared::<(Flag, NewFlag, FlagId, Experiment, NewExperiment, ExperimentId, Variant)>();
+    shared::<(Environment, Timestamp, SystemClock, LoadReport, Reason, Outcome)>();
+    shared::<(Seed, Bucket, Allocation, Assignment)>();
+    shared::<(Error, LoadError, ValidationError)>();
+}
+
+fn cheap<T: Clone>() {}
+
+#[test]
+fn what_is_passed_around_is_cheap_to_clone() {
+    cheap::<Engine>();
+    cheap::<FlagHandle>();
+    cheap::<Reader>();
+    cheap::<Environment>();
+    cheap::<Evaluation<&'static Snapshot>>();
+    assert_eq!(size_of::<Engine>(), 2 * size_of::<usize>());
+}
+
+#[test]
+fn errors_are_small_enough_to_return_by_value() {
+    assert!(size_of::<Error>() <= 72, "{}", size_of::<Error>());
+    assert!(size_of::<LoadError>() <= 72, "{}", size_of::<LoadError>());
+    assert!(size_of::<Evaluation>() <= 64, "{}", size_of::<Evaluation>());
+}
+
+#[test]
+fn errors_are_errors() {
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    error::<Error>();
+    error::<LoadError>();
+    error::<ValidationError>();
+    error::<fairsplit::SyntaxError>();
+    error::<fairsplit::TransitionError>();
+    error::<fairsplit::AllocationError>();
+    error::<fairsplit::DeserializeError>();
+}

@@ -1,0 +1,90 @@
+//! A module imports only from those above it.
+
+use std::fs;
+use std::path::Path;
+
+/// The modules from the ground up.
+const ORDER: [&str; 37] = [
+    "bucket",
+    "allocation",
+    "assignment", // numbers
+    "fault",
+    "rules",
+    "json",
+    "timestamp",
+    "id",
+    "environment",
+    "status",
+    "variant",
+    "flag", // words
+    "experiment",
+    "wire", // words
+    "sync",
+    "stripe",
+    "tally",
+    "counts",
+    "registry", // counts
+    "reason",
+    "compiled",
+    "snapshot",
+    "view",
+    "evaluation",
+    "conversion",
+    "explanation", // reading
+    "handle",      // reading
+    "clock",
+    "error",
+    "document",
+    "export",
+    "report", // doing
+    "engine",
+    "engine/control",
+    "engine/select",
+    "engine/load", // doing
+    "docs",
+];
+
+fn source(module: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(module);
+    fs::read_to_string(path.with_extension("rs")).unwrap()
+}
+
+#[test]
+fn no_module_imports_from_below() {
+    for (at, module) in ORDER.iter().enumerate() {
+        for line in source(module).lines().filter(|line| !line.trim_start().starts_with("//")) {
+            // A module of the engine reaches the engine and those beside it by `super::`.
+            let line = match module.strip_prefix("engine/") {
+                Some(_) => line.replace("super::Engine", "").replace("super::", "crate::engine/"),
+                None => line.to_owned(),
+            };
+            for path in line.split("crate::").skip(1) {
+                let name: String = path
+                    .chars()
+                    .take_while(|c| c.is_ascii_lowercase() || "_/".contains(*c))
+                    .collect();
+                let above = ORDER.iter().take(at).any(|other| *other == name);
+                assert!(above, "{module} imports from {name:?}, which is not above it: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_order_names_every_module() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    for (folder, prefix) in [(src.clone(), ""), (src.join("engine"), "engine/")] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(format!("{prefix}{}", path.file_stem().unwrap().to_str().unwrap()));
+            }
+        }
+    }
+    files.retain(|file| file != "lib");
+    files.sort();
+    let mut order = ORDER.map(str::to_owned).to_vec();
+    order.sort();
+    assert_eq!(files, order);
+}

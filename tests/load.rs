@@ -1,0 +1,465 @@
+//! Configuration from a document: strictly, tolerantly, and what of the engine stays.
+
+mod common;
+
+use common::{
+    NOON, banner, engine_at_noon, ever, experiment_id, flag_id, production, running, since_start,
+    staging,
+};
+use fairsplit::{Engine, LoadError, NewExperiment, NewFlag, Outcome, Reason, Status, Timestamp};
+use serde_json::{Value, json};
+
+fn experiment(number: u128, status: &str) -> Value {
+    json!({
+        "id": experiment_id(number),
+        "name": format!("experiment {number}"),
+        "environment": "production",
+        "status": status,
+        "variants": [
+            {"key": "control", "value": "old", "percentage": 50},
+            {"key": "treatment", "value": "new", "percentage": 50}
+        ]
+    })
+}
+
+fn flag(number: u64, experiments: &[Value]) -> Value {
+    json!({
+        "id": flag_id(number.into()),
+        "key": format!("flag-{number}"),
+        "default_value": number,
+        "experiments": experiments
+    })
+}
+
+fn document(flags: &[Value]) -> String {
+    json!({"flags": flags}).to_string()
+}
+
+fn loaded(flags: &[Value]) -> Engine {
+    let (engine, _) = engine_at_noon();
+    strictly(&engine, flags).unwrap();
+    engine
+}
+
+fn strictly(engine: &Engine, flags: &[Value]) -> Result<(), LoadError> {
+    engine.reload(&document(flags))
+}
+
+/// The faults of a strict load, each as a line; the engine has to be as it was.
+#[track_caller]
+fn refused(engine: &Engine, text: &str) -> Vec<String> {
+    let (before, version) = (engine.to_json(), engine.view().version());
+    let Err(LoadError::Invalid(invalid)) = engine.reload(text) else {
+        panic!("it should have been refused");
+    };
+    assert_eq!(engine.to_json(), before);
+    assert_eq!(engine.view().version(), version);
+    invalid.faults().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_strict_load_names_every_fault_and_takes_nothing() {
+    let engine = loaded(&[flag(1, &[experiment(1, "running")])]);
+    let mut misspelt = experiment(3, "paused");
+    misspelt["varaints"] = json!([]);
+    misspelt["started_at"] = json!("yesterday");
+    let text = json!({
+        "version": 1,
+        "flag": [],
+        "flags": [
+            flag(2, &[experiment(2, "running"), experiment(2, "running")]),
+            {"id": "x", "key": "", "experiments": [misspelt], "forced": {"y": {}}},
+            {"id": flag_id(2), "key": "flag-2", "default_value": 1, "counters": 3},
+            7
+        ]
+    })
+    .to_string();
+    let second = experiment_id(2).to_string();
+    assert_eq!(
+        refused(&engine, &text),
+        [
+            "flags[0].experiments[1].status: is a second running experiment of its flag in \
+             \"production\", beside flags[0].experiments[0]",
+            "flags[0].key: must be unique, but \"flag-2\" is also at flags[2].key",
+            &format!(
+                "flags[0].id: must be unique, but {:?} is also at flags[2].id",
+                flag_id(2).to_string()
+            ),
+            &format!(
+                "flags[0].experiments[0].id: must be unique, but {second:?} is also at \
+                 flags[0].experiments[1].id"
+            ),
+            &format!(
+                "flags[0].experiments[1].id: must be unique, but {second:?} is also at \
+                 flags[0].experiments[0].id"
+            ),
+            "flags[1].id: must be a UUID, found \"x\"",
+            "flags[1].default_value: is required",
+            "flags[1].key: must not be blank",
+            "flags[1].experiments[0].status: must be draft, running, stopped or completed, found \"paused\"",
+            "flags[1].experiments[0].started_at: must be an RFC 3339 timestamp, found \"yesterday\"",
+            "flags[1].forced.y: must be the id of an experiment of this flag, found \"y\"",
+            "flags[2].counters: must be an object, found 3",
+            "flags[2].key: must be unique, but \"flag-2\" is also at flags[0].key",
+            &format!(
+                "flags[2].id: must be unique, but {:?} is also at flags[0].id",
+                flag_id(2).to_string()
+            ),
+            "flags[3]: must be an object, found 7",
+            "flag: is not a known field",
+            "flags[1].experiments[0].varaints: is not a known field",
+        ]
+    );
+}
+
+#[test]
+fn a_document_without_a_frame_is_refused_in_both_modes() {
+    let engine = loaded(&[flag(1, &[])]);
+    for (text, message) in [
+        ("[]", "must be an object, found an array"),
+        ("{}", "flags: is required"),
+        (r#"{"flags": {}}"#, "flags: must be an array, found an object"),
+        (
+            r#"{"flags": [], "version": 2}"#,
+            "version: must be 1, the format version that this release reads, found 2",
+        ),
+        ("{", "no JSON at line 1, column 1: EOF while parsing an object"),
+    ] {
+        let (strict, tolerant) = (engine.reload(text), engine.reload_tolerant(text));
+        for error in [strict.unwrap_err(), tolerant.unwrap_err()] {
+            assert_eq!(error.to_string(), message);
+            assert_eq!(engine.flags().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
+    let engine = loaded(&[
+        flag(1, &[experiment(1, "running")]),
+        flag(2, &[experiment(2, "running")]),
+        flag(3, &[]),
+        flag(4, &[]),
+    ]);
+    let mut lopsided = flag(1, &[experiment(1, "stopped")]);
+    lopsided["experiments"][0]["variants"][0]["percentage"] = json!(60);
+    let mut changed = flag(2, &[experiment(2, "stopped")]);
+    changed["default_value"] = json!("changed");
+    let mut newer = flag(3, &[]);
+    newer["owner"] = json!("team-a");
+    let never_good = json!({"id": flag_id(5), "key": "flag-5"});
+    let text = document(&[lopsided, changed, newer, never_good]);
+    let report = engine.reload_tolerant(&text).unwrap();
+
+    assert_eq!(report.taken, 2);
+    let unknown: Vec<_> = report.unknown_fields.iter().map(ToString::to_string).collect();
+    assert_eq!(unknown, ["flags[2].owner: is not a known field"]);
+    let [first, second] = &report.left_out[..] else { panic!("{report:?}") };
+    assert_eq!(
+        (first.path.as_str(), first.key.as_deref(), first.kept),
+        ("flags[0]", Some("flag-1"), true)
+    );
+    assert_eq!(
+        first.faults[0].to_string(),
+        "flags[0].experiments[0].variants: percentages must sum to 100, found 110"
+    );
+    assert_eq!(
+        (second.path.as_str(), second.key.as_deref(), second.kept),
+        ("flags[3]", Some("flag-5"), false)
+    );
+    assert_eq!(second.faults[0].to_string(), "flags[3].default_value: is required");
+
+    assert!(engine.experiment(experiment_id(1)).unwrap().is_running());
+    assert_eq!(engine.flag("flag-2").unwrap().default_value(), "changed");
+    assert_eq!(engine.experiment(experiment_id(2)).unwrap().status(), Status::Stopped);
+    assert!(engine.flag("flag-3").is_some());
+    assert!(engine.flag("flag-4").is_none(), "the document does not have it");
+    assert!(engine.flag("flag-5").is_none());
+}
+
+#[test]
+fn flags_that_share_a_name_are_all_left_out() {
+    let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
+    let mut twin = flag(3, &[]);
+    twin["key"] = json!("flag-1");
+    let mut renamed = flag(2, &[]);
+    renamed["default_value"] = json!("new");
+    let report = engine.reload_tolerant(&document(&[flag(1, &[]), twin, renamed])).unwrap();
+    let left_out: Vec<_> = report.left_out.iter().map(|flag| (&*flag.path, flag.kept)).collect();
+    assert_eq!(left_out, [("flags[0]", true), ("flags[1]", true)]);
+    assert_eq!(engine.flag("flag-1").unwrap().id(), flag_id(1));
+    assert_eq!(engine.flag("flag-2").unwrap().default_value(), "new");
+}
+
+#[test]
+fn a_flag_that_cannot_be_told_takes_no_other_flag_with_it() {
+    let engine = loaded(&[flag(1, &[]), flag(2, &[]), flag(3, &[])]);
+    // Told by its id, though not by its key.
+    let by_id = json!({"id": flag_id(1), "key": 5, "default_value": 0});
+    let report = engine.reload_tolerant(&document(&[by_id, flag(2, &[])])).unwrap();
+    assert_eq!((report.taken, report.left_out[0].kept), (1, true));
+    assert!(engine.flag("flag-1").is_some() && engine.flag("flag-3").is_none());
+    // Told by nothing: it may be any that the document seems not to have.
+    let report = engine.reload_tolerant(&document(&[json!({}), flag(4, &[])])).unwrap();
+    assert_eq!((report.taken, report.left_out[0].kept), (1, false));
+    assert_eq!(engine.flags().len(), 3);
+}
+
+/// A definition that is kept holds an experiment; a sound flag that claims it has to wait, and so
+/// has whoever claims what that one had.
+#[test]
+fn what_a_kept_definition_holds_is_not_given_away() {
+    let engine = loaded(&[
+        flag(1, &[experiment(1, "running")]),
+        flag(2, &[experiment(2, "running")]),
+        flag(3, &[experiment(3, "running")]),
+    ]);
+    let mut faulty = flag(1, &[]);
+    faulty["default_value"].take();
+    faulty.as_object_mut().unwrap().remove("default_value");
+    let text = document(&[
+        flag(3, &[experiment(2, "running")]),
+        flag(2, &[experiment(1, "running")]),
+        faulty,
+        flag(4, &[experiment(3, "running")]),
+    ]);
+    let report = engine.reload_tolerant(&text).unwrap();
+    assert_eq!(report.taken, 0);
+    let reasons: Vec<_> = report.left_out.iter().map(|flag| flag.faults[0].to_string()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "flags[0]: must be unique, but \"00000000-0000-0000-0000-000000000002\" is also at the \
+             last good definition of \"flag-2\", which is kept",
+            "flags[1]: must be unique, but \"00000000-0000-0000-0000-000000000001\" is also at the \
+             last good definition of \"flag-1\", which is kept",
+            "flags[2].default_value: is required",
+            "flags[3]: must be unique, but \"00000000-0000-0000-0000-000000000003\" is also at the \
+             last good definition of \"flag-3\", which is kept",
+        ]
+    );
+    for number in 1..=3 {
+        let (flag, expected) = (format!("flag-{number}"), experiment_id(number));
+        assert_eq!(engine.experiments(&flag).unwrap()[0].id(), expected);
+    }
+}
+
+#[test]
+fn counters_go_on_over_reloads_and_start_where_the_document_says() {
+    let mut carried = experiment(1, "running");
+    carried["conversions"] = json!({"treatment": 187, "control": 142});
+    let mut section = flag(1, &[carried]);
+    section["counters"] = json!({(experiment_id(1).to_string()): {
+        "exposures": {"control": 1000},
+        "at_start": {"control": {"exposures": 900, "conversions": 100}}
+    }});
+    let flags = [section];
+    let engine = loaded(&flags);
+    let counts = || engine.counts(experiment_id(1)).unwrap();
+    assert_eq!(ever(&counts()), [(1000, 142), (0, 187)]);
+    assert_eq!(since_start(&counts()), [(100, 42), (0, 187)]);
+
+    assert!(engine.convert_variant(experiment_id(1), "control").is_counted());
+    for is_strict in [true, false] {
+        if is_strict {
+            strictly(&engine, &flags).unwrap();
+        } else {
+            assert_eq!(engine.reload_tolerant(&document(&flags)).unwrap().taken, 1);
+        }
+        assert_eq!(ever(&counts()), [(1000, 143), (0, 187)]);
+        assert_eq!(since_start(&counts()), [(100, 43), (0, 187)]);
+    }
+
+    // Gone, it counts nothing and forgets nothing.
+    strictly(&engine, &[]).unwrap();
+    let gone = engine.convert_variant(experiment_id(1), "control");
+    assert_eq!(gone.outcome(), Outcome::ExperimentNotFound);
+    assert!(engine.experiment(experiment_id(1)).is_none());
+    assert_eq!(ever(&counts()), [(1000, 143), (0, 187)]);
+    strictly(&engine, &flags).unwrap();
+    assert!(engine.convert_variant(experiment_id(1), "treatment").is_counted());
+    assert_eq!(ever(&counts()), [(1000, 143), (0, 188)]);
+}
+
+#[test]
+fn a_document_that_starts_an_experiment_begins_since_start_anew() {
+    let (engine, clock) = engine_at_noon();
+    let with = |status: &str, started_at: Value| {
+        let mut experiment = experiment(1, status);
+        experiment["started_at"] = started_at;
+        [flag(1, &[experiment])]
+    };
+    let convert = || engine.convert_variant(experiment_id(1), "control").is_counted();
+    let counted = || {
+        let counts = engine.counts(experiment_id(1)).unwrap();
+        (ever(&counts)[0].1, since_start(&counts)[0].1)
+    };
+    strictly(&engine, &with("running", Value::Null)).unwrap();
+    let started_at = || engine.experiment(experiment_id(1)).unwrap().started_at();
+    assert_eq!(started_at(), Some(Timestamp::from_unix_seconds(NOON)));
+    assert!(convert());
+    clock.advance(60);
+    // Still the same run.
+    strictly(&engine, &with("running", Value::Null)).unwrap();
+    assert_eq!(started_at(), Some(Timestamp::from_unix_seconds(NOON)));
+    assert_eq!(counted(), (1, 1));
+    // Stopped and started by documents.
+    strictly(&engine, &with("stopped", Value::Null)).unwrap();
+    assert!(!convert());
+    strictly(&engine, &with("running", Value::Null)).unwrap();
+    assert_eq!(started_at(), Some(Timestamp::from_unix_seconds(NOON + 60)));
+    assert_eq!(counted(), (1, 0));
+    assert!(convert());
+    assert_eq!(counted(), (2, 1));
+    // A restart that happened between two documents shows by its time.
+    strictly(&engine, &with("running", json!("2025-03-13T00:00:00Z"))).unwrap();
+    assert_eq!(counted(), (2, 0));
+}
+
+#[test]
+fn what_a_document_leaves_out_stays_as_it_was() {
+    let (engine, clock) = engine_at_noon();
+    let flags = [flag(1, &[experiment(1, "running")])];
+    strictly(&engine, &flags).unwrap();
+    engine.force(experiment_id(1), "qa", "treatment").unwrap();
+    let before = engine.to_json();
+    clock.advance(60);
+    strictly(&engine, &flags).unwrap();
+    assert_eq!(engine.to_json(), before);
+
+    // A section that is there says everything.
+    let mut unpinned = flags.clone();
+    unpinned[0]["forced"] = json!({});
+    strictly(&engine, &unpinned).unwrap();
+    assert_eq!(engine.forced(experiment_id(1)).unwrap(), []);
+
+    let mut renamed = flags.clone();
+    renamed[0]["experiments"][0]["name"] = json!("another name");
+    strictly(&engine, &renamed).unwrap();
+    let experiment = engine.experiment(experiment_id(1)).unwrap();
+    assert_eq!(experiment.created_at().unix_seconds(), NOON);
+    assert_eq!(experiment.updated_at().unix_seconds(), NOON + 60);
+}
+
+#[test]
+fn an_experiment_that_was_met_keeps_its_variants_and_its_environment() {
+    let engine = loaded(&[flag(1, &[experiment(1, "draft")])]);
+    let mut other = experiment(1, "draft");
+    other["variants"][0]["percentage"] = json!(40);
+    other["variants"][1]["percentage"] = json!(60);
+    other["environment"] = json!("staging");
+    let id = experiment_id(1);
+    let expected = [
+        format!(
+            "flags[0].experiments[0].environment: must be \"production\", the environment that \
+             experiment {id} already has"
+        ),
+        format!(
+            "flags[0].experiments[0].variants: must be the variants that experiment {id} already \
+             has; a new split is a new experiment"
+        ),
+    ];
+    assert_eq!(refused(&engine, &document(&[flag(1, &[other.clone()])])), expected);
+    let report = engine.reload_tolerant(&document(&[flag(1, &[other.clone()])])).unwrap();
+    assert!(report.left_out[0].kept);
+    // Nor does a while outside of the configuration change that.
+    strictly(&engine, &[]).unwrap();
+    assert_eq!(refused(&engine, &document(&[flag(1, &[other])])), expected);
+}
+
+#[test]
+fn an_export_loads_into_an_equal_engine() {
+    let (engine, id) = running();
+    engine.create_experiment("hero-banner", banner("staging")).unwrap();
+    engine.force(id, "qa", "treatment").unwrap();
+    for user in ["a", "b", "c"] {
+        let _ = engine.evaluate(&production(), "hero-banner", user);
+        let _ = engine.convert(&production(), "hero-banner", user);
+    }
+    engine.stop(id).unwrap();
+    engine.start(id).unwrap();
+    assert!(engine.convert(&production(), "hero-banner", "d").is_counted());
+
+    let again = Engine::from_json(&engine.to_json()).unwrap();
+    assert_eq!(again.to_json(), engine.to_json());
+    assert_eq!(again.flags(), engine.flags());
+    assert_eq!(
+        again.experiments("hero-banner").unwrap(),
+        engine.experiments("hero-banner").unwrap()
+    );
+    assert_eq!(again.counts(id), engine.counts(id));
+    assert_eq!(again.forced(id), engine.forced(id));
+    assert_eq!(ever(&again.counts(id).unwrap()).iter().map(|count| count.1).sum::<u64>(), 4);
+    assert_eq!(since_start(&again.counts(id).unwrap()).iter().map(|count| count.1).sum::<u64>(), 1);
+}
+
+#[test]
+fn a_carried_count_near_its_end_holds_there() {
+    let mut carried = experiment(1, "running");
+    carried["conversions"] = json!({"control": u64::MAX});
+    let engine = loaded(&[flag(1, &[carried])]);
+    assert!(engine.convert_variant(experiment_id(1), "control").is_counted());
+    assert_eq!(ever(&engine.counts(experiment_id(1)).unwrap())[0].1, u64::MAX);
+}
+
+#[test]
+fn handles_follow_a_flag_that_goes_and_comes() {
+    let (engine, _) = engine_at_noon();
+    let handle = engine.handle(&production(), "flag-1");
+    assert_eq!(handle.peek("anna").reason(), Reason::FlagNotFound);
+    strictly(&engine, &[flag(2, &[]), flag(1, &[experiment(1, "running")])]).unwrap();
+    assert_eq!(handle.peek("anna").reason(), Reason::Split);
+    strictly(&engine, &[flag(2, &[])]).unwrap();
+    assert_eq!(handle.peek("anna").reason(), Reason::FlagNotFound);
+    engine.create_flag(NewFlag::new("flag-1", "again")).unwrap();
+    assert_eq!(handle.peek("anna").str_or(""), "again");
+}
+
+#[test]
+fn a_handle_on_another_engines_snapshot_answers_by_name() {
+    let (ours, _) = engine_at_noon();
+    let (theirs, _) = engine_at_noon();
+    for (engine, keys) in [(&ours, ["a", "b"]), (&theirs, ["b", "a"])] {
+        for key in keys {
+            engine.create_flag(NewFlag::new(key, key)).unwrap();
+        }
+    }
+    let handle = ours.handle(&production(), "a");
+    assert_eq!(handle.peek_on(&theirs.view(), "anna").str_or(""), "a");
+    assert_eq!(handle.peek_on(&ours.view(), "anna").str_or(""), "a");
+    let (empty, _) = engine_at_noon();
+    assert_eq!(handle.explain_on(&empty.view(), "anna").reason, Reason::FlagNotFound);
+}
+
+#[test]
+fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
+    let (engine, id) = running();
+    let draft = engine
+        .create_experiment(
+            "hero-banner",
+            NewExperiment::new("Next", "production").variant("next", "newest", 100),
+        )
+        .unwrap()
+        .id();
+    let served = || engine.peek(&production(), "hero-banner", "qa").str_or("").to_owned();
+    let reason = || engine.peek(&production(), "hero-banner", "qa").reason();
+    engine.force(draft, "qa", "next").unwrap();
+    assert_eq!((served().as_str(), reason()), ("newest", Reason::Forced));
+    // The running experiment's pin has the say.
+    engine.force(id, "qa", "treatment").unwrap();
+    assert_eq!(served(), "new");
+    assert_eq!(engine.convert(&production(), "hero-banner", "qa").outcome(), Outcome::Forced);
+    assert!(!engine.evaluate(&production(), "hero-banner", "qa").is_counted());
+    assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);
+    // Not in another environment, nor for another user.
+    assert_eq!(engine.peek(&staging(), "hero-banner", "qa").reason(), Reason::NotRunning);
+    assert_eq!(engine.peek(&production(), "hero-banner", "anna").reason(), Reason::Split);
+    // Stopped, a pin is no longer served: the flag answers its default.
+    engine.stop(id).unwrap();
+    assert!(engine.unforce(draft, "qa").unwrap());
+    assert_eq!((served().as_str(), reason()), ("old", Reason::NotRunning));
+    engine.start(id).unwrap();
+    assert_eq!(reason(), Reason::Forced);
+    assert!(engine.unforce(id, "qa").unwrap());
+    assert_eq!(reason(), Reason::Split);
+}

@@ -1,0 +1,147 @@
+//! The text of every refusal of the control plane, word for word, and the values that it carries.
+//! Those of the rules that a configuration can break are in `wire.rs` and `load.rs`.
+
+mod common;
+
+use common::{banner, experiment_id, flag_id, production, running};
+use fairsplit::{
+    Allocation, Environment, Error, ExperimentId, NewExperiment, NewFlag, Status, Transition,
+};
+
+#[track_caller]
+fn assert_refused<T>(result: Result<T, Error>, message: &str) -> Error {
+    match result {
+        Ok(_) => panic!("it should have been refused"),
+        Err(error) => {
+            assert_eq!(error.to_string(), message);
+            error
+        }
+    }
+}
+
+#[test]
+fn each_refusal_says_what_was_tried_and_what_forbids_it() {
+    let (engine, id) = running();
+    let version = engine.view().version();
+
+    assert_refused(
+        engine.create_flag(NewFlag::new("hero-banner", 1)),
+        "there is already a flag \"hero-banner\"",
+    );
+    assert_refused(
+        engine.create_flag(NewFlag::new("other", 1).id(flag_id(1))),
+        "there is already a flag with id 00000000-0000-0000-0000-000000000001",
+    );
+    assert_refused(engine.create_flag(NewFlag::new("\n", 1)), "key: must not be blank");
+    assert_refused(engine.set_default("hero", 1), "there is no flag \"hero\"");
+    assert_refused(
+        engine.experiments(flag_id(9)),
+        "there is no flag 00000000-0000-0000-0000-000000000009",
+    );
+    assert_refused(
+        engine.create_experiment("hero-banner", banner("staging").id(id)),
+        "there is already an experiment with id 00000000-0000-0000-0000-000000000001",
+    );
+    assert_refused(
+        engine.start(experiment_id(9)),
+        "there is no experiment 00000000-0000-0000-0000-000000000009",
+    );
+    assert_refused(
+        engine.create_experiment("hero-banner", NewExperiment::new(" ", "")),
+        "name: must not be blank; environment: must not be blank; \
+         variants: must hold at least one variant",
+    );
+    assert_refused(
+        engine.force(id, "", "control"),
+        "the empty user key is nobody, and cannot be forced",
+    );
+    assert_refused(
+        engine.force(id, "anna", "contorl"),
+        "experiment 00000000-0000-0000-0000-000000000001 has no variant \"contorl\", \
+         only control, treatment",
+    );
+    assert_refused(
+        engine.unforce(experiment_id(9), "anna"),
+        "there is no experiment 00000000-0000-0000-0000-000000000009",
+    );
+    assert_eq!(engine.view().version(), version, "a refusal changes nothing");
+}
+
+#[test]
+fn a_transition_that_the_status_forbids_names_both() {
+    let (engine, _) = running();
+    let create = |status: Status| {
+        let new = banner(status.as_str()).status(status);
+        engine.create_experiment("hero-banner", new).unwrap().id()
+    };
+    let cannot = |id: ExperimentId, what: &str| format!("experiment {id}: cannot {what}");
+    let start_rule = "and only a draft or a stopped one can be started";
+    let stop_rule = "and only a running one can be stopped";
+
+    for (status, word) in [(Status::Running, "running"), (Status::Completed, "completed")] {
+        let id = create(status);
+        let what = format!("start the experiment: it is {word}, {start_rule}");
+        let error = assert_refused(engine.start(id), &cannot(id, &what));
+        let Error::Transition { source, .. } = error else { panic!("{error:?}") };
+        assert_eq!((source.status(), source.transition()), (status, Transition::Start));
+    }
+    for status in [Status::Draft, Status::Stopped] {
+        let id = create(status);
+        let what = format!("stop the experiment: it is {status}, {stop_rule}");
+        assert_refused(engine.stop(id), &cannot(id, &what));
+        // And what may be done, can be.
+        engine.start(id).unwrap();
+        engine.stop(id).unwrap();
+        engine.start(id).unwrap();
+    }
+}
+
+#[test]
+fn a_second_running_experiment_is_refused_and_the_first_is_named() {
+    let (engine, id) = running();
+    let message =
+        format!("experiment {id} is already running on flag \"hero-banner\" in \"production\"");
+    let new = || banner("production");
+    assert_refused(
+        engine.create_experiment("hero-banner", new().status(Status::Running)),
+        &message,
+    );
+    assert_eq!(engine.experiments("hero-banner").unwrap().len(), 1);
+    let second = engine.create_experiment("hero-banner", new()).unwrap().id();
+    let Error::AlreadyRunning { running, .. } = assert_refused(engine.start(second), &message)
+    else {
+        panic!("a conflict");
+    };
+    assert_eq!(running, id);
+    // Elsewhere it may, and here once the first has stopped.
+    let elsewhere = banner("staging").status(Status::Running);
+    engine.create_experiment("hero-banner", elsewhere).unwrap();
+    engine.stop(id).unwrap();
+    engine.start(second).unwrap();
+}
+
+#[test]
+fn names_and_ids_say_what_they_must_be() {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    assert_eq!(text(&Environment::new("").unwrap_err()), "must not be blank");
+    let found = "must be a UUID, found \"3c4d5e6f\"";
+    assert_eq!(text(&"3c4d5e6f".parse::<ExperimentId>().unwrap_err()), found);
+    let long = "x".repeat(1000);
+    let quoted = format!("must be a UUID, found \"{}...\"", "x".repeat(64));
+    assert_eq!(text(&long.parse::<ExperimentId>().unwrap_err()), quoted);
+    assert_eq!(
+        text(&Allocation::new(&[50, 51]).unwrap_err()),
+        "percentages must sum to 100, found 101"
+    );
+    assert_eq!(
+        text(&Allocation::new(&[1; 101]).unwrap_err()),
+        "an allocation has at most 100 variants, found 101"
+    );
+    let (engine, _) = running();
+    let answer = engine.evaluate(&production(), "hero-banner", "anna");
+    let error = answer.deserialize::<u8>().unwrap_err();
+    assert_eq!(text(&error), "the value does not fit the type");
+    assert!(std::error::Error::source(&error).is_some());
+    let nothing = engine.evaluate(&production(), "hero", "anna");
+    assert_eq!(text(&nothing.deserialize::<u8>().unwrap_err()), "there is no such flag");
+}

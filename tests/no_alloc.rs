@@ -1,0 +1,151 @@
+//! An evaluation and a conversion make no heap allocation, and free none, in any way of asking.
+#![expect(unsafe_code, reason = "an allocator that counts is an unsafe impl")]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::thread;
+
+use common::{production, running, staging};
+use fairsplit::NewFlag;
+use serde_json::json;
+
+struct Counting;
+
+thread_local! {
+    /// Calls of the allocator by this thread: tests of other threads do not disturb it.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is being torn down has no counter any more; nothing is measured then.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+// SAFETY: every call is passed on to the system's allocator as it is; counting touches no memory
+// but a thread-local number without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: as above; the pointer came from `System`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above; the pointer came from `System`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn calls<R>(work: impl FnOnce() -> R) -> (u64, R) {
+    let before = CALLS.get();
+    let result = work();
+    (CALLS.get() - before, result)
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(calls(|| drop(black_box(Box::new(1)))).0, 2);
+}
+
+#[test]
+fn evaluating_and_converting_allocate_nothing() {
+    let (engine, id) = running();
+    engine.create_flag(NewFlag::new("theme", json!({"name": "dusk", "sizes": [1, 2, 3]}))).unwrap();
+    engine.force(id, "qa", "treatment").unwrap();
+    let (place, other) = (production(), staging());
+    let handle = engine.handle(&place, "hero-banner");
+    let mut reader = engine.reader();
+    // The first call of a thread sets up its place in arc-swap.
+    drop(engine.view());
+
+    let long = "key".repeat(1000);
+    for user in ["anna", "", "qa", "0b9bd4a6-0b3c-4d3e-9e1c-4c3f0c0d7a11", "日本", &long] {
+        let (allocations, ()) = calls(|| {
+            for flag in ["hero-banner", "theme", "no such flag"] {
+                for place in [&place, &other] {
+                    let answer = engine.evaluate(place, flag, user);
+                    black_box((answer.value(), answer.variant(), answer.reason()));
+                    black_box((answer.str_or(""), answer.bool_or(true), answer.i64_or(1)));
+                    black_box((answer.f64_or(1.0), answer.experiment(), answer.is_counted()));
+                    black_box(engine.peek(place, flag, user).value());
+                    black_box(engine.convert(place, flag, user).variant());
+                    let view = engine.view();
+                    black_box(view.evaluate(place, flag, user).value());
+                    black_box(view.peek(place, flag, user).value());
+                    black_box(view.convert(place, flag, user).outcome());
+                    let snapshot = reader.snapshot();
+                    black_box(snapshot.evaluate(place, flag, user).value());
+                    black_box(snapshot.convert(place, flag, user).outcome());
+                }
+            }
+            black_box(handle.evaluate(user).value());
+            black_box(handle.peek(user).value());
+            black_box(handle.convert(user).outcome());
+            let snapshot = reader.snapshot();
+            black_box(handle.evaluate_on(snapshot, user).value());
+            black_box(handle.peek_on(snapshot, user).value());
+            black_box(handle.convert_on(snapshot, user).outcome());
+            black_box(engine.convert_variant(id, "treatment").outcome());
+            black_box(engine.convert_variant(id, "no such variant").outcome());
+        });
+        assert_eq!(allocations, 0, "{user:?}");
+    }
+}
+
+#[test]
+fn typed_values_that_borrow_allocate_nothing() {
+    let (engine, _) = running();
+    engine.create_flag(NewFlag::new("page", json!([25, 1.5]))).unwrap();
+    let place = production();
+    let answer = engine.evaluate(&place, "page", "anna");
+    let (allocations, page) = calls(|| answer.deserialize::<(u8, f32)>().unwrap());
+    assert_eq!((allocations, page), (0, (25, 1.5)));
+}
+
+/// What the docs say of a thread's first call: it sets something up, once.
+#[test]
+fn only_the_first_call_of_a_thread_allocates() {
+    let (engine, _) = running();
+    // Outlives the threads below, so that their places in arc-swap are not this thread's.
+    let held = engine.view();
+    let place = production();
+    for _ in 0..4 {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let ask = || black_box(engine.evaluate(&place, "hero-banner", "anna").is_counted());
+                let (first, _) = calls(ask);
+                assert!(first <= 1, "{first}");
+                for _ in 0..100 {
+                    assert_eq!(calls(ask).0, 0);
+                }
+            });
+        });
+    }
+    drop(held);
+}
+
+#[test]
+fn a_thread_with_many_views_still_allocates_nothing() {
+    let (engine, _) = running();
+    let mut views = Vec::with_capacity(100);
+    drop(engine.view());
+    let (allocations, ()) = calls(|| {
+        for _ in 0..100 {
+            views.push(engine.view());
+        }
+    });
+    assert_eq!(allocations, 0);
+}
