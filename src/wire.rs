@@ -1,8 +1,10 @@
 //! The JSON of the model as others write it. Every reader here takes a whole node, reports all that
 //! is wrong with it, and gives what could be read.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
@@ -29,12 +31,14 @@ impl<'a> Fields<'a> {
             mistyped(&node, "an object", path, findings);
             return None;
         };
-        let mut rest: Vec<(String, Node)> = Vec::with_capacity(fields.len());
-        for (name, node) in fields {
-            if rest.iter().any(|(other, _)| *other == name) {
-                findings.fault(&path.field(&name), Rule::RepeatedField);
-            } else {
+        let mut seen: HashSet<&str, RandomState> = HashSet::default();
+        let is_first: Vec<bool> = fields.iter().map(|(name, _)| seen.insert(name)).collect();
+        let mut rest = Vec::with_capacity(fields.len());
+        for ((name, node), is_first) in fields.into_iter().zip(is_first) {
+            if is_first {
                 rest.push((name, node));
+            } else {
+                findings.fault(&path.field(&name), Rule::RepeatedField);
             }
         }
         Some(Fields { path, rest })
@@ -159,7 +163,7 @@ pub(crate) fn by_variant<T: Clone + Default>(
     Some(items)
 }
 
-/// The fields that each fixed object of the model has.
+/// The fields of an object whose names are data, not words of the format.
 pub(crate) fn entries(node: Node, path: &Path<'_>, findings: &mut Findings) -> Vec<(String, Node)> {
     Fields::open(node, path, findings).map_or_else(Vec::new, |fields| fields.rest)
 }

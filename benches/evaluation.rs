@@ -1,0 +1,228 @@
+//! Evaluation: each way of asking, beside the bare chain of operations that no way can do without,
+//! and beside what one would write by hand.
+
+mod common;
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use arc_swap::{ArcSwap, Cache};
+use common::{KEYS, engine, experiment_id, flag_key, production, setup, uuid_keys};
+use criterion::{BenchmarkGroup, measurement::WallTime};
+use foldhash::fast::RandomState;
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+/// The least that an evaluation has to read: seed, table and values.
+struct Bare {
+    seed: u64,
+    table: [u8; 100],
+    values: [Value; 2],
+}
+
+impl Bare {
+    fn new(number: usize) -> Bare {
+        let mut table = [0; 100];
+        table[50..].fill(1);
+        let seed = xxh3_64(&experiment_id(number).to_bytes());
+        Bare { seed, table, values: [json!("old"), json!("new")] }
+    }
+
+    #[inline]
+    fn variant(&self, user_key: &str) -> usize {
+        let hash = xxh3_64_with_seed(user_key.as_bytes(), self.seed);
+        let bucket = u8::try_from((u128::from(hash) * 100) >> 64).unwrap_or(0);
+        usize::from(self.table[usize::from(bucket)])
+    }
+}
+
+/// What the chains read: flags by position and by name.
+struct Chain {
+    flags: Vec<Bare>,
+    names: HashMap<Arc<str>, usize, RandomState>,
+}
+
+impl Chain {
+    fn new(flags: usize) -> Chain {
+        let names = (0..flags).map(|flag| (flag_key(flag).into(), flag)).collect();
+        Chain { flags: (0..flags).map(Bare::new).collect(), names }
+    }
+}
+
+fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
+    let mut at = 0;
+    let mut next = move || {
+        at = (at + 1) % KEYS;
+        at
+    };
+    let seed = Bare::new(0).seed;
+    group.bench_function("floor: XXH3", |bencher| {
+        bencher.iter(|| xxh3_64_with_seed(keys[next()].as_bytes(), black_box(seed)));
+    });
+    let counter = AtomicU64::new(0);
+    group.bench_function("floor: relaxed add", |bencher| {
+        bencher.iter(|| black_box(&counter).fetch_add(1, Ordering::Relaxed));
+    });
+    let swap = ArcSwap::from_pointee(Chain::new(1));
+    group.bench_function("floor: arc-swap load", |bencher| {
+        bencher.iter(|| black_box(black_box(&swap).load().flags.len()));
+    });
+    let mut cache = Cache::new(&swap);
+    group.bench_function("floor: cached load", |bencher| {
+        bencher.iter(|| black_box(black_box(&mut cache).load().flags.len()));
+    });
+    group.bench_function("chain: cached load", |bencher| {
+        bencher.iter(|| {
+            let bare = &cache.load().flags[black_box(0)];
+            black_box(&bare.values[bare.variant(&keys[next()])]);
+        });
+    });
+    group.bench_function("chain: arc-swap load", |bencher| {
+        bencher.iter(|| {
+            let chain = swap.load();
+            let bare = &chain.flags[black_box(0)];
+            black_box(&bare.values[bare.variant(&keys[next()])]);
+        });
+    });
+}
+
+/// All the ways on an engine of so many flags, and the chain that finds a flag by its name.
+fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize) {
+    let engine = engine(flags);
+    let place = production();
+    let names: Vec<String> = (0..flags).map(flag_key).collect();
+    let mut at = 0;
+    let mut next = move || {
+        at = (at + 1) % KEYS;
+        at
+    };
+    let of = if flags == 1 { "1 flag".to_owned() } else { format!("{flags} flags") };
+
+    let swap = ArcSwap::from_pointee(Chain::new(flags));
+    group.bench_function(format!("chain: names, {of}"), |bencher| {
+        bencher.iter(|| {
+            let at = next();
+            let chain = swap.load();
+            let bare = &chain.flags[chain.names[black_box(names[at % flags].as_str())]];
+            black_box(&bare.values[bare.variant(&keys[at])]);
+        });
+    });
+    group.bench_function(format!("peek: names, {of}"), |bencher| {
+        bencher.iter(|| {
+            let at = next();
+            black_box(engine.peek(&place, black_box(&names[at % flags]), &keys[at]).value());
+        });
+    });
+    group.bench_function(format!("evaluate: names, {of}"), |bencher| {
+        bencher.iter(|| {
+            let at = next();
+            black_box(engine.evaluate(&place, black_box(&names[at % flags]), &keys[at]).value());
+        });
+    });
+    let by_hand = ByHand::new(flags);
+    group.bench_function(format!("by hand: names, {of}"), |bencher| {
+        bencher.iter(|| {
+            let at = next();
+            black_box(by_hand.value(black_box(&names[at % flags]), &keys[at]));
+        });
+    });
+    if flags > 1 {
+        let view = engine.view();
+        group.bench_function(format!("peek: all of {of} on one view, each"), |bencher| {
+            bencher.iter_custom(|rounds| {
+                let start = std::time::Instant::now();
+                for round in 0..rounds {
+                    let user = &keys[usize::try_from(round).unwrap() % KEYS];
+                    for name in &names {
+                        black_box(view.peek(&place, name, user).value());
+                    }
+                }
+                start.elapsed() / u32::try_from(flags).unwrap()
+            });
+        });
+        return;
+    }
+
+    let handle = engine.handle(&place, &names[0]);
+    group.bench_function("peek: handle", |bencher| {
+        bencher.iter(|| black_box(handle.peek(&keys[next()]).value().is_some()));
+    });
+    group.bench_function("evaluate: handle", |bencher| {
+        bencher.iter(|| black_box(handle.evaluate(&keys[next()]).value().is_some()));
+    });
+    let view = engine.view();
+    group.bench_function("peek: handle on a view", |bencher| {
+        bencher.iter(|| black_box(handle.peek_on(&view, &keys[next()]).value()).is_some());
+    });
+    let mut reader = engine.reader();
+    group.bench_function("peek: handle on a reader", |bencher| {
+        bencher
+            .iter(|| black_box(handle.peek_on(reader.snapshot(), &keys[next()]).value()).is_some());
+    });
+    group.bench_function("evaluate: handle on a reader", |bencher| {
+        bencher.iter(|| {
+            black_box(handle.evaluate_on(reader.snapshot(), &keys[next()]).value()).is_some()
+        });
+    });
+    group.bench_function("str_or: handle on a reader", |bencher| {
+        bencher.iter(|| {
+            black_box(handle.peek_on(reader.snapshot(), &keys[next()]).str_or("none")).len()
+        });
+    });
+}
+
+/// What one would write in an afternoon: a lock, strings, and a formatted key that is hashed.
+struct ByHand(RwLock<HashMap<String, Vec<(String, u64)>>>);
+
+impl ByHand {
+    fn new(flags: usize) -> ByHand {
+        let variants = || vec![("old".to_owned(), 50), ("new".to_owned(), 50)];
+        ByHand(RwLock::new((0..flags).map(|flag| (flag_key(flag), variants())).collect()))
+    }
+
+    fn value(&self, flag: &str, user_key: &str) -> Option<String> {
+        let mut hasher = DefaultHasher::new();
+        format!("{flag}:{user_key}").hash(&mut hasher);
+        let bucket = hasher.finish() % 100;
+        let mut cumulative = 0;
+        let flags = self.0.read().unwrap();
+        let variant = flags.get(flag)?.iter().find(|(_, percentage)| {
+            cumulative += percentage;
+            bucket < cumulative
+        });
+        variant.map(|(value, _)| value.clone())
+    }
+}
+
+fn main() {
+    let (mut criterion, report) = setup();
+    let keys = uuid_keys();
+    let mut group = criterion.benchmark_group("evaluation");
+    floors(&mut group, &keys);
+    ways(&mut group, &keys, 1);
+    ways(&mut group, &keys, 1000);
+    group.finish();
+    report.print(
+        "evaluation",
+        &[
+            ("chain: cached load", &["floor: XXH3"]),
+            ("peek: handle on a reader", &["chain: cached load"]),
+            ("peek: handle on a view", &["chain: cached load"]),
+            ("peek: handle", &["chain: arc-swap load"]),
+            ("peek: names, 1 flag", &["chain: names, 1 flag"]),
+            ("peek: names, 1000 flags", &["chain: names, 1000 flags"]),
+            ("peek: all of 1000 flags on one view, each", &["peek: names, 1000 flags"]),
+            ("evaluate: handle on a reader", &["peek: handle on a reader", "floor: relaxed add"]),
+            ("evaluate: handle", &["peek: handle", "floor: relaxed add"]),
+            ("evaluate: names, 1 flag", &["peek: names, 1 flag", "floor: relaxed add"]),
+            ("evaluate: names, 1000 flags", &["peek: names, 1000 flags", "floor: relaxed add"]),
+            ("str_or: handle on a reader", &["peek: handle on a reader"]),
+            ("by hand: names, 1 flag", &["peek: names, 1 flag"]),
+            ("by hand: names, 1000 flags", &["peek: names, 1000 flags"]),
+        ],
+    );
+    criterion.final_summary();
+}

@@ -1,0 +1,55 @@
+//! Publishing: reloads beside parsing alone, and single changes among many flags.
+
+mod common;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use common::{document, engine, experiment_id, flag_key, setup};
+use serde_json::Value;
+
+fn main() {
+    let (mut criterion, report) = setup();
+    let text = document(1000);
+    let engine = engine(1000);
+    let mut group = criterion.benchmark_group("publish");
+    group.sample_size(20).measurement_time(Duration::from_secs(2));
+    group.bench_function("floor: serde_json, 1000 flags", |bencher| {
+        bencher.iter(|| serde_json::from_str::<Value>(black_box(&text)).unwrap());
+    });
+    group.bench_function("reload: 1000 flags", |bencher| {
+        bencher.iter(|| engine.reload(black_box(&text)).unwrap());
+    });
+    group.bench_function("reload tolerantly: 1000 flags", |bencher| {
+        bencher.iter(|| engine.reload_tolerant(black_box(&text)).unwrap().taken);
+    });
+    let mut default = 0;
+    group.bench_function("set default among 1000 flags", |bencher| {
+        bencher.iter(|| {
+            default += 1;
+            engine.set_default(&flag_key(500), default).unwrap();
+        });
+    });
+    let id = experiment_id(500);
+    group.bench_function("stop and start among 1000 flags", |bencher| {
+        bencher.iter(|| {
+            engine.stop(id).unwrap();
+            engine.start(id).unwrap();
+        });
+    });
+    group.bench_function("export: 1000 flags", |bencher| {
+        bencher.iter(|| engine.to_json().len());
+    });
+    group.finish();
+    report.print(
+        "publish",
+        &[
+            ("reload: 1000 flags", &["floor: serde_json, 1000 flags"]),
+            ("reload tolerantly: 1000 flags", &["floor: serde_json, 1000 flags"]),
+            ("export: 1000 flags", &["floor: serde_json, 1000 flags"]),
+            ("set default among 1000 flags", &["reload: 1000 flags"]),
+            ("stop and start among 1000 flags", &["reload: 1000 flags"]),
+        ],
+    );
+    criterion.final_summary();
+}
