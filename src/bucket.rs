@@ -93,24 +93,3 @@ impl Bucket {
         self.0
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The first hash of each bucket is `ceil(bucket * 2^64 / 100)`, by a division that
-    /// `from_hash` does not make.
-    #[test]
-    fn a_bucket_begins_and_ends_where_the_division_says() {
-        for bucket in 0..Bucket::COUNT {
-            let first = (u128::from(bucket) << 64).div_ceil(100);
-            let first = u64::try_from(first).unwrap();
-            assert_eq!(Bucket::from_hash(first).index(), bucket);
-            if let Some(before) = first.checked_sub(1) {
-                assert_eq!(Bucket::from_hash(before).index(), bucket - 1);
-            }
-            assert_eq!(Bucket::from_hash(first + 1).index(), bucket);
-        }
-        assert_eq!(Bucket::from_hash(u64::MAX).index(), 99);
-    }
-}
