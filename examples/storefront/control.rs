@@ -1,0 +1,170 @@
+//! What the operators of the shop do while it serves: each is one call, and no request waits for it.
+
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use fairsplit::{Engine, Experiment, LeftOut, Status};
+use serde_json::Value;
+
+use crate::report::grouped;
+use crate::shop::Shop;
+use crate::traffic::Progress;
+use crate::{Event, Failure};
+
+/// What is done, and after how many twelfths of the traffic.
+const PLAN: [(u64, Step); 8] = [
+    (1, Step::Reload),
+    (2, Step::ReloadFaulty),
+    (3, Step::ReloadBrokenOff),
+    (4, Step::Stop),
+    (6, Step::ReloadExport),
+    (8, Step::StartAgain),
+    (9, Step::StartDraft),
+    (10, Step::ReloadExport),
+];
+
+#[derive(Clone, Copy)]
+enum Step {
+    /// The document of the start-up again, strictly. It also says what runs: after a stop by hand it
+    /// would start the experiment again.
+    Reload,
+    /// The document with a fault in its first flag, tolerantly.
+    ReloadFaulty,
+    /// The first half of the document, as a broken transfer leaves it.
+    ReloadBrokenOff,
+    /// The configuration as it stands, with what was started and stopped by hand.
+    ReloadExport,
+    Stop,
+    StartAgain,
+    StartDraft,
+}
+
+/// Who changes the configuration while requests are served.
+pub(crate) struct Operator {
+    engine: Engine,
+    document: String,
+    /// The first experiment that runs where the shop is, and the first draft.
+    running: Option<Experiment>,
+    draft: Option<Experiment>,
+}
+
+impl Operator {
+    pub(crate) fn new(shop: &Shop, document: String) -> Result<Operator, Failure> {
+        let mut experiments = Vec::new();
+        for flag in shop.engine.flags() {
+            let of_flag = shop.engine.experiments(flag.id());
+            experiments.extend(of_flag.map_err(|error| Failure::Input(error.to_string()))?);
+        }
+        experiments.retain(|experiment| *experiment.environment() == shop.environment);
+        let first = |status| {
+            let mut matching =
+                experiments.iter().filter(|experiment| experiment.status() == status);
+            matching.next().cloned()
+        };
+        let (running, draft) = (first(Status::Running), first(Status::Draft));
+        Ok(Operator { engine: shop.engine.clone(), document, running, draft })
+    }
+
+    /// Does each step of the plan when it is due, and tells of it.
+    pub(crate) fn run(&self, progress: &Progress, events: &Sender<Event>) {
+        for (twelfths, step) in PLAN {
+            while !progress.has_reached(twelfths) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let requests = grouped(progress.requests());
+            let line = format!("{requests:>12} served: {}", self.perform(step));
+            if events.send(Event::Log(line)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn perform(&self, step: Step) -> String {
+        match step {
+            Step::Reload => self.reload("the document", &self.document),
+            Step::ReloadFaulty => self.reload_tolerant(&self.with_fault()),
+            Step::ReloadBrokenOff => {
+                let half = self.document.floor_char_boundary(self.document.len() / 2);
+                self.reload("half of the document", &self.document[..half])
+            }
+            Step::ReloadExport => self.reload("the engine's own export", &self.engine.to_json()),
+            Step::Stop => match &self.running {
+                None => "no experiment is running that could be stopped".to_owned(),
+                Some(running) => match self.engine.stop(running.id()) {
+                    Ok(stopped) => format!("stopped {:?} at {}", stopped.name(), counts(&stopped)),
+                    Err(error) => format!("not stopped: {error}"),
+                },
+            },
+            Step::StartAgain => match &self.running {
+                None => "no experiment was stopped that could be started again".to_owned(),
+                Some(stopped) => match self.engine.start(stopped.id()) {
+                    Ok(again) => {
+                        format!("started {:?} again, from {}", again.name(), counts(&again))
+                    }
+                    Err(error) => format!("not started again: {error}"),
+                },
+            },
+            Step::StartDraft => match &self.draft {
+                None => "there is no draft that could be started".to_owned(),
+                Some(draft) => match self.engine.start(draft.id()) {
+                    Ok(started) => format!("started the draft {:?}", started.name()),
+                    Err(error) => format!("draft not started: {error}"),
+                },
+            },
+        }
+    }
+
+    /// All of it or nothing.
+    fn reload(&self, what: &str, text: &str) -> String {
+        let reloaded = self.engine.reload(text);
+        let version = self.engine.view().version();
+        match reloaded {
+            Ok(()) => format!("reloaded {what}, now version {version}"),
+            Err(error) => format!("{what} was refused, still version {version} ({error})"),
+        }
+    }
+
+    /// All that is sound; a faulty flag stays as it was.
+    fn reload_tolerant(&self, text: &str) -> String {
+        let reloaded = self.engine.reload_tolerant(text);
+        let version = self.engine.view().version();
+        match reloaded {
+            Ok(report) => {
+                let left_out: Vec<String> = report.left_out.iter().map(describe).collect();
+                let left_out =
+                    if left_out.is_empty() { "none".into() } else { left_out.join("; ") };
+                format!(
+                    "reloaded the document with a fault in it tolerantly, now version {version}: \
+                     {} flags taken, left out: {left_out}",
+                    report.taken
+                )
+            }
+            Err(error) => {
+                format!("the document with a fault was refused, still version {version} ({error})")
+            }
+        }
+    }
+
+    /// The document, in which the first flag has lost its default value.
+    fn with_fault(&self) -> String {
+        let mut document: Value = serde_json::from_str(&self.document).unwrap_or_default();
+        let flag = document.pointer_mut("/flags/0").and_then(Value::as_object_mut);
+        if let Some(flag) = flag {
+            flag.remove("default_value");
+        }
+        document.to_string()
+    }
+}
+
+fn describe(flag: &LeftOut) -> String {
+    let faults: Vec<String> = flag.faults.iter().map(ToString::to_string).collect();
+    let kept = if flag.kept { "stays as it was" } else { "is gone" };
+    format!("{:?} {kept} ({})", flag.key.as_deref().unwrap_or(&flag.path), faults.join("; "))
+}
+
+/// The conversions of every variant.
+fn counts(experiment: &Experiment) -> String {
+    let each = experiment.conversions().map(|(key, count)| format!("{key} {}", grouped(count)));
+    each.collect::<Vec<_>>().join(", ")
+}
