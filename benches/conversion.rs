@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{KEYS, engine, experiment_id, flag_key, production, setup, uuid_keys};
+use common::{KEYS, engine, experiment_id, flag_key, positions, production, setup, uuid_keys};
 
 /// What a call costs a thread while so many do the same: the slowest thread's time.
 fn together(threads: usize, rounds: u64, work: impl Fn(usize, u64) + Sync) -> Duration {
@@ -37,11 +37,7 @@ fn main() {
     let (place, name, id) = (production(), flag_key(0), experiment_id(0));
     let handle = engine.handle(&place, &name);
     let mut reader = engine.reader();
-    let mut at = 0;
-    let mut next = move || {
-        at = (at + 1) % KEYS;
-        at
-    };
+    let mut next = positions();
 
     let mut group = criterion.benchmark_group("conversion");
     let shared = AtomicU64::new(0);
@@ -60,6 +56,13 @@ fn main() {
     group.bench_function("convert: handle", |bencher| {
         bencher.iter(|| handle.convert(&keys[next()]).is_counted());
     });
+    let view = engine.view();
+    group.bench_function("evaluate: handle on a view", |bencher| {
+        bencher.iter(|| handle.evaluate_on(&view, &keys[next()]).is_counted());
+    });
+    group.bench_function("convert: handle on a view", |bencher| {
+        bencher.iter(|| handle.convert_on(&view, &keys[next()]).is_counted());
+    });
     group.bench_function("evaluate: handle on a reader", |bencher| {
         bencher.iter(|| handle.evaluate_on(reader.snapshot(), &keys[next()]).is_counted());
     });
@@ -75,6 +78,7 @@ fn main() {
         &[
             ("convert: names", &["evaluate: names"]),
             ("convert: handle", &["evaluate: handle"]),
+            ("convert: handle on a view", &["evaluate: handle on a view"]),
             ("convert: handle on a reader", &["evaluate: handle on a reader"]),
             ("convert: experiment and variant", &["convert: names"]),
             ("convert: handle on a reader", &["floor: relaxed add"]),
@@ -84,9 +88,10 @@ fn main() {
     // Time per call and thread; with a counter that all share it grows with the threads.
     let cores = thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let mut group = criterion.benchmark_group("conversion by threads");
-    let counts: Vec<usize> = std::iter::successors(Some(1), |threads| Some(threads * 2))
-        .take_while(|&threads| threads <= cores)
-        .collect();
+    // Each power of two and all cores: every number would take minutes on a large machine.
+    let doubling = std::iter::successors(Some(1), |threads| Some(threads * 2));
+    let counts: Vec<usize> =
+        doubling.take_while(|&threads| threads < cores).chain([cores]).collect();
     for &threads in &counts {
         group.bench_function(format!("floor: one shared counter, {threads}"), |bencher| {
             bencher.iter_custom(|rounds| {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use arc_swap::{ArcSwap, Cache};
-use common::{KEYS, engine, experiment_id, flag_key, production, setup, uuid_keys};
+use common::{KEYS, engine, experiment_id, flag_key, positions, production, setup, uuid_keys};
 use criterion::{BenchmarkGroup, measurement::WallTime};
 use foldhash::fast::RandomState;
 use serde_json::{Value, json};
@@ -53,11 +53,7 @@ impl Chain {
 }
 
 fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
-    let mut at = 0;
-    let mut next = move || {
-        at = (at + 1) % KEYS;
-        at
-    };
+    let mut next = positions();
     let seed = Bare::new(0).seed;
     group.bench_function("floor: XXH3", |bencher| {
         bencher.iter(|| xxh3_64_with_seed(keys[next()].as_bytes(), black_box(seed)));
@@ -93,50 +89,59 @@ fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
 fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize) {
     let engine = engine(flags);
     let place = production();
-    let names: Vec<String> = (0..flags).map(flag_key).collect();
-    let mut at = 0;
-    let mut next = move || {
-        at = (at + 1) % KEYS;
-        at
-    };
+    // As many as a power of two, so that going through them costs a mask and no division.
+    let names = if flags == 1 { 1 } else { KEYS };
+    let names: Vec<String> = (0..names).map(|at| flag_key(at % flags)).collect();
+    let mask = names.len() - 1;
+    let mut next = positions();
     let of = if flags == 1 { "1 flag".to_owned() } else { format!("{flags} flags") };
 
-    let swap = ArcSwap::from_pointee(Chain::new(flags));
+    let chain = Chain::new(flags);
+    group.bench_function(format!("floor: foldhash look-up, {of}"), |bencher| {
+        bencher.iter(|| chain.names[black_box(names[next() & mask].as_str())]);
+    });
+    let swap = ArcSwap::from_pointee(chain);
     group.bench_function(format!("chain: names, {of}"), |bencher| {
         bencher.iter(|| {
             let at = next();
             let chain = swap.load();
-            let bare = &chain.flags[chain.names[black_box(names[at % flags].as_str())]];
+            let bare = &chain.flags[chain.names[black_box(names[at & mask].as_str())]];
             black_box(&bare.values[bare.variant(&keys[at])]);
         });
     });
     group.bench_function(format!("peek: names, {of}"), |bencher| {
         bencher.iter(|| {
             let at = next();
-            black_box(engine.peek(&place, black_box(&names[at % flags]), &keys[at]).value());
+            black_box(engine.peek(&place, black_box(&names[at & mask]), &keys[at]).value());
         });
     });
     group.bench_function(format!("evaluate: names, {of}"), |bencher| {
         bencher.iter(|| {
             let at = next();
-            black_box(engine.evaluate(&place, black_box(&names[at % flags]), &keys[at]).value());
+            black_box(engine.evaluate(&place, black_box(&names[at & mask]), &keys[at]).value());
+        });
+    });
+    let view = engine.view();
+    group.bench_function(format!("peek: names on a view, {of}"), |bencher| {
+        bencher.iter(|| {
+            let at = next();
+            black_box(view.peek(&place, black_box(&names[at & mask]), &keys[at]).value());
         });
     });
     let by_hand = ByHand::new(flags);
     group.bench_function(format!("by hand: names, {of}"), |bencher| {
         bencher.iter(|| {
             let at = next();
-            black_box(by_hand.value(black_box(&names[at % flags]), &keys[at]));
+            black_box(by_hand.value(black_box(&names[at & mask]), &keys[at]));
         });
     });
     if flags > 1 {
-        let view = engine.view();
         group.bench_function(format!("peek: all of {of} on one view, each"), |bencher| {
             bencher.iter_custom(|rounds| {
                 let start = std::time::Instant::now();
                 for round in 0..rounds {
                     let user = &keys[usize::try_from(round).unwrap() % KEYS];
-                    for name in &names {
+                    for name in &names[..flags] {
                         black_box(view.peek(&place, name, user).value());
                     }
                 }
@@ -148,14 +153,16 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
 
     let handle = engine.handle(&place, &names[0]);
     group.bench_function("peek: handle", |bencher| {
-        bencher.iter(|| black_box(handle.peek(&keys[next()]).value().is_some()));
+        bencher.iter(|| black_box(handle.peek(&keys[next()]).value()).is_some());
     });
     group.bench_function("evaluate: handle", |bencher| {
-        bencher.iter(|| black_box(handle.evaluate(&keys[next()]).value().is_some()));
+        bencher.iter(|| black_box(handle.evaluate(&keys[next()]).value()).is_some());
     });
-    let view = engine.view();
     group.bench_function("peek: handle on a view", |bencher| {
         bencher.iter(|| black_box(handle.peek_on(&view, &keys[next()]).value()).is_some());
+    });
+    group.bench_function("evaluate: handle on a view", |bencher| {
+        bencher.iter(|| black_box(handle.evaluate_on(&view, &keys[next()]).value()).is_some());
     });
     let mut reader = engine.reader();
     group.bench_function("peek: handle on a reader", |bencher| {
@@ -209,13 +216,18 @@ fn main() {
         "evaluation",
         &[
             ("chain: cached load", &["floor: XXH3"]),
+            ("chain: arc-swap load", &["chain: cached load"]),
+            ("chain: names, 1 flag", &["chain: arc-swap load", "floor: foldhash look-up, 1 flag"]),
             ("peek: handle on a reader", &["chain: cached load"]),
             ("peek: handle on a view", &["chain: cached load"]),
             ("peek: handle", &["chain: arc-swap load"]),
             ("peek: names, 1 flag", &["chain: names, 1 flag"]),
             ("peek: names, 1000 flags", &["chain: names, 1000 flags"]),
+            ("peek: names on a view, 1 flag", &["peek: names, 1 flag"]),
+            ("peek: names on a view, 1000 flags", &["peek: names, 1000 flags"]),
             ("peek: all of 1000 flags on one view, each", &["peek: names, 1000 flags"]),
             ("evaluate: handle on a reader", &["peek: handle on a reader", "floor: relaxed add"]),
+            ("evaluate: handle on a view", &["peek: handle on a view", "floor: relaxed add"]),
             ("evaluate: handle", &["peek: handle", "floor: relaxed add"]),
             ("evaluate: names, 1 flag", &["peek: names, 1 flag", "floor: relaxed add"]),
             ("evaluate: names, 1000 flags", &["peek: names, 1000 flags", "floor: relaxed add"]),

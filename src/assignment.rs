@@ -46,7 +46,8 @@ impl Assignment {
     /// nobody: all anonymous traffic would land in one bucket.
     ///
     /// One XXH3 of the key, one multiplication, one table look-up; no allocation.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "see `Snapshot::decide`")]
     #[must_use]
     pub fn variant(&self, user_key: &str) -> Option<usize> {
         if user_key.is_empty() {
@@ -56,7 +57,8 @@ impl Assignment {
     }
 
     /// The bucket of a user key; also of the empty one, which is never assigned by it.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "see `Snapshot::decide`")]
     #[must_use]
     pub fn bucket(&self, user_key: &str) -> Bucket {
         Bucket::from_hash(self.seed.hash(user_key))

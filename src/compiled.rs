@@ -143,7 +143,8 @@ impl FlagEntry {
     /// What the flag answers to a user: the one path of evaluate, peek, explain and convert.
     ///
     /// In this order: no user key; forced; running experiment; default.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "see `Snapshot::decide`")]
     pub(crate) fn decide(&self, environment: &Environment, user_key: &str) -> Decision<'_> {
         let default = |reason| Decision { choice: Choice::Default, reason, counters: None };
         if user_key.is_empty() {

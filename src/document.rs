@@ -1,11 +1,11 @@
 //! The configuration document: flags with their experiments, as JSON. Reading it finds all that can
 //! be told from the text alone; whether an engine can take it is the engine's to say.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 
 use crate::compiled::Forced;
-use crate::fault::{Fault, Findings, LoadError, Path, Rule, quote};
+use crate::fault::{Findings, Path, Rule, SyntaxError, quote};
 use crate::flag::Flag;
 use crate::id::{ExperimentId, FlagId};
 use crate::json::Node;
@@ -23,12 +23,13 @@ pub(crate) const FORMAT_VERSION: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) flags: Vec<FlagDocument>,
-    /// What is wrong outside of any flag.
-    pub(crate) findings: Findings,
+    /// What is wrong outside of any flag. With a fault there, nobody can say which flags the document
+    /// means to have.
+    pub(crate) frame: Findings,
 }
 
 /// One flag of a document, with what is wrong with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct FlagDocument {
     /// The key, if it is a text; it tells which flag is meant even where the rest is faulty.
     pub(crate) key: Option<String>,
@@ -36,6 +37,8 @@ pub(crate) struct FlagDocument {
     /// `None` if it could not be read.
     pub(crate) flag: Option<Flag>,
     pub(crate) experiments: Vec<ExperimentSection>,
+    /// The ids of all experiments, those that could not be read included, with their positions.
+    pub(crate) experiment_ids: Vec<(usize, ExperimentId)>,
     pub(crate) findings: Findings,
 }
 
@@ -52,43 +55,39 @@ pub(crate) struct ExperimentSection {
 }
 
 impl Document {
-    /// Reads a document; only text that is no JSON, or no document at all, fails here.
-    pub(crate) fn read(text: &str) -> Result<Document, LoadError> {
+    /// Reads a document; only text that is no JSON fails here.
+    pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
         let node = Node::parse(text)?;
-        let mut findings = Findings::default();
+        let mut frame = Findings::default();
         let mut flags = Vec::new();
         let root = Path::Root;
-        if let Some(mut fields) = Fields::open(node, &root, &mut findings) {
-            fields.optional("version", &mut findings, format_version);
-            let nodes = fields.required("flags", &mut findings, array);
-            fields.close(&mut findings);
+        if let Some(mut fields) = Fields::open(node, &root, &mut frame) {
+            fields.optional("version", &mut frame, format_version);
+            let nodes = fields.required("flags", &mut frame, array);
+            fields.close(&mut frame);
             let path = root.field("flags");
             for (at, node) in nodes.into_iter().flatten().enumerate() {
                 flags.push(FlagDocument::read(node, &path.item(at)));
             }
         }
-        if !findings.faults.is_empty() {
-            // Without a sound frame nobody can say which flags it means to have.
-            for flag in flags {
-                findings.append(flag.findings);
-            }
-            return Err(findings.into_error().into());
-        }
         refuse_duplicates(&mut flags);
-        Ok(Document { flags, findings })
+        Ok(Document { flags, frame })
+    }
+
+    /// All that is wrong, the frame's faults first.
+    pub(crate) fn take_findings(&mut self) -> Findings {
+        let mut findings = std::mem::take(&mut self.frame);
+        for flag in &mut self.flags {
+            findings.append(std::mem::take(&mut flag.findings));
+        }
+        findings
     }
 }
 
 impl FlagDocument {
     fn read(node: Node, path: &Path<'_>) -> FlagDocument {
         let mut findings = Findings::default();
-        let mut this = FlagDocument {
-            key: None,
-            id: None,
-            flag: None,
-            experiments: Vec::new(),
-            findings: Findings::default(),
-        };
+        let mut this = FlagDocument::default();
         if let Some(mut fields) = Fields::open(node, path, &mut findings) {
             this.id = fields.required("id", &mut findings, parsed);
             this.key = fields.required("key", &mut findings, string);
@@ -109,15 +108,15 @@ impl FlagDocument {
             }
             let all = path.field("experiments");
             for (at, node) in experiments.into_iter().flatten().enumerate() {
-                if let Some(experiment) = experiment(node, &all.item(at), &mut findings) {
-                    this.experiments.push(ExperimentSection {
-                        at,
-                        experiment,
-                        exposures: None,
-                        at_start: None,
-                        forced: None,
-                    });
-                }
+                let (id, experiment) = experiment(node, &all.item(at), &mut findings);
+                this.experiment_ids.extend(id.map(|id| (at, id)));
+                this.experiments.extend(experiment.map(|experiment| ExperimentSection {
+                    at,
+                    experiment,
+                    exposures: None,
+                    at_start: None,
+                    forced: None,
+                }));
             }
             if let Some(node) = counters {
                 this.read_counters(node, &path.field("counters"), &mut findings);
@@ -132,14 +131,8 @@ impl FlagDocument {
     }
 
     fn read_counters(&mut self, node: Node, path: &Path<'_>, findings: &mut Findings) {
-        for (id, node) in entries(node, path, findings) {
-            let path = path.field(&id);
-            let Some(section) = self.section(&id, &path, findings) else {
-                continue;
-            };
-            let Some(mut fields) = Fields::open(node, &path, findings) else {
-                continue;
-            };
+        self.read_sections(node, path, findings, |section, node, path, findings| {
+            let Some(mut fields) = Fields::open(node, path, findings) else { return };
             let variants = &section.experiment.terms.variants;
             let exposures = fields.optional("exposures", findings, |node, path, findings| {
                 by_variant(node, path, findings, variants, count)
@@ -150,7 +143,8 @@ impl FlagDocument {
             fields.close(findings);
             section.exposures = exposures;
             section.at_start = at_start;
-        }
+            section.refuse_more_at_start_than_ever(&path.field("at_start"), findings);
+        });
     }
 
     fn read_forced(&mut self, node: Node, path: &Path<'_>, findings: &mut Findings) {
@@ -158,22 +152,16 @@ impl FlagDocument {
         for section in &mut self.experiments {
             section.forced = Some(Forced::new());
         }
-        for (id, node) in entries(node, path, findings) {
-            let path = path.field(&id);
-            let Some(section) = self.section(&id, &path, findings) else {
-                continue;
-            };
+        self.read_sections(node, path, findings, |section, node, path, findings| {
             let mut forced = Forced::new();
-            for (user_key, node) in entries(node, &path, findings) {
+            for (user_key, node) in entries(node, path, findings) {
                 let path = path.field(&user_key);
                 if user_key.is_empty() {
                     findings.fault(&path, Rule::Blank);
                 }
-                let Some(variant) = string(node, &path, findings) else {
-                    continue;
-                };
-                let variants = section.experiment.terms.variants.iter();
-                match variants.into_iter().position(|known| known.key() == variant) {
+                let Some(variant) = string(node, &path, findings) else { continue };
+                let mut variants = section.experiment.terms.variants.iter();
+                match variants.position(|known| known.key() == variant) {
                     Some(position) => drop(forced.insert(user_key.into(), position)),
                     None => {
                         findings.fault(&path, Rule::NoSuchVariant { found: quote(&variant) });
@@ -181,23 +169,35 @@ impl FlagDocument {
                 }
             }
             section.forced = Some(forced);
-        }
+        });
     }
 
-    /// The experiment of this flag that an id in one of our sections names.
-    fn section(
+    /// Reads an object with a field for each of some experiments, by id.
+    fn read_sections(
         &mut self,
-        id: &str,
+        node: Node,
         path: &Path<'_>,
         findings: &mut Findings,
-    ) -> Option<&mut ExperimentSection> {
-        let parsed: Option<ExperimentId> = id.parse().ok();
-        let found =
-            self.experiments.iter_mut().find(|section| Some(section.experiment.id) == parsed);
-        if found.is_none() {
-            findings.fault(path, Rule::NoSuchExperiment { found: quote(id) });
+        read: impl Fn(&mut ExperimentSection, Node, &Path<'_>, &mut Findings),
+    ) {
+        let mut seen = HashSet::new();
+        let positions = self.experiments.iter().enumerate();
+        let positions: HashMap<ExperimentId, usize> =
+            positions.map(|(at, section)| (section.experiment.id, at)).collect();
+        for (name, node) in entries(node, path, findings) {
+            let path = path.field(&name);
+            let id = name.parse().ok();
+            let found = id.and_then(|id| self.experiments.get_mut(*positions.get(&id)?));
+            // One id can be written in several ways.
+            if id.is_some_and(|id| !seen.insert(id)) {
+                findings.fault(&path, Rule::RepeatedField);
+            } else if let Some(section) = found {
+                read(section, node, &path, findings);
+            } else if !self.experiment_ids.iter().any(|(_, known)| Some(*known) == id) {
+                // One that is there but could not be read has been reported as that.
+                findings.fault(&path, Rule::NoSuchExperiment { found: quote(&name) });
+            }
         }
-        found
     }
 
     fn refuse_second_running(&self, path: &Path<'_>, findings: &mut Findings) {
@@ -217,6 +217,35 @@ impl FlagDocument {
                 running.insert(environment, section.at);
             }
         }
+    }
+}
+
+impl ExperimentSection {
+    fn refuse_more_at_start_than_ever(&self, path: &Path<'_>, findings: &mut Findings) {
+        let variants = self.experiment.terms.variants.iter();
+        let at_start = self.at_start.iter().flatten();
+        for ((variant, at_start), ever) in variants.zip(at_start).zip(self.carried()) {
+            let path = path.field(variant.key());
+            for (event, found, ever) in [
+                ("exposures", at_start.exposures, ever.exposures),
+                ("conversions", at_start.conversions, ever.conversions),
+            ] {
+                if found > ever {
+                    findings.fault(&path.field(event), Rule::AtStart { found, ever });
+                }
+            }
+        }
+    }
+
+    /// The counts that the document carries, one for each variant.
+    pub(crate) fn carried(&self) -> impl Iterator<Item = Count> {
+        let nth = |counts: Option<&Vec<u64>>, at: usize| {
+            counts.and_then(|counts| counts.get(at)).copied().unwrap_or_default()
+        };
+        (0..self.experiment.terms.variants.len()).map(move |at| Count {
+            exposures: nth(self.exposures.as_ref(), at),
+            conversions: nth(self.experiment.conversions.as_ref(), at),
+        })
     }
 }
 
@@ -250,70 +279,82 @@ fn both_counts(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<C
 /// Faults every place that shares a flag key, a flag id or an experiment id with another one: which
 /// of them is meant, nobody can say.
 fn refuse_duplicates(flags: &mut [FlagDocument]) {
-    let root = Path::Root;
-    let all = root.field("flags");
-    let mut keys = Occurrences::default();
-    let mut ids = Occurrences::default();
-    let mut experiments = Occurrences::default();
+    let mut keys = Occurrences::new("key");
+    let mut ids = Occurrences::new("id");
+    let mut experiments = Occurrences::new("id");
     for (at, flag) in flags.iter().enumerate() {
-        let path = all.item(at);
         if let Some(key) = &flag.key {
-            keys.add(key.clone(), at, &path.field("key"));
+            keys.add(key.clone(), Place { flag: at, experiment: None });
         }
         if let Some(id) = flag.id {
-            ids.add(id, at, &path.field("id"));
+            ids.add(id, Place { flag: at, experiment: None });
         }
-        let path = path.field("experiments");
-        for section in &flag.experiments {
-            experiments.add(section.experiment.id, at, &path.item(section.at).field("id"));
+        for (position, id) in &flag.experiment_ids {
+            experiments.add(*id, Place { flag: at, experiment: Some(*position) });
         }
     }
-    let duplicates = keys.duplicates(|key| quote(key));
-    let duplicates = duplicates.chain(ids.duplicates(FlagId::to_string));
-    for (at, fault) in duplicates.chain(experiments.duplicates(ExperimentId::to_string)) {
+    let keys = keys.duplicates(|key| quote(key)).into_iter();
+    let ids = ids.duplicates(FlagId::to_string);
+    let experiments = experiments.duplicates(ExperimentId::to_string);
+    for (at, path, rule) in keys.chain(ids).chain(experiments) {
         if let Some(flag) = flags.get_mut(at) {
-            flag.findings.faults.push(fault);
+            flag.findings.fault_at(path, rule);
         }
     }
 }
 
-/// Where each value of one kind occurs, values in the order of the text.
+/// A flag, or one of its experiments, by position.
+#[derive(Clone, Copy)]
+struct Place {
+    flag: usize,
+    experiment: Option<usize>,
+}
+
+/// Where each value of one kind occurs, values in the order of the text. Most occur once: nothing is
+/// written out before one does not.
 struct Occurrences<T> {
-    places: Vec<(T, Vec<(usize, String)>)>,
+    field: &'static str,
+    values: Vec<(T, Vec<Place>)>,
     known: HashMap<T, usize>,
 }
 
-impl<T> Default for Occurrences<T> {
-    fn default() -> Self {
-        Occurrences { places: Vec::new(), known: HashMap::new() }
-    }
-}
-
 impl<T: Clone + Eq + Hash> Occurrences<T> {
-    fn add(&mut self, value: T, flag: usize, path: &Path<'_>) {
-        let place = (flag, path.to_string());
-        let next = self.places.len();
+    fn new(field: &'static str) -> Occurrences<T> {
+        Occurrences { field, values: Vec::new(), known: HashMap::new() }
+    }
+
+    fn add(&mut self, value: T, place: Place) {
+        let next = self.values.len();
         let at = *self.known.entry(value.clone()).or_insert(next);
-        match self.places.get_mut(at) {
+        match self.values.get_mut(at) {
             Some((_, places)) => places.push(place),
-            None => self.places.push((value, vec![place])),
+            None => self.values.push((value, vec![place])),
         }
     }
 
     /// A fault for each place of a value that has several, with the position of its flag.
-    fn duplicates(&self, write: impl Fn(&T) -> String) -> impl Iterator<Item = (usize, Fault)> {
-        let several = self.places.iter().filter(|(_, places)| places.len() > 1);
-        let faults = several.flat_map(move |(value, places)| {
-            let found = write(value);
-            let fault = move |(at, (flag, path)): (usize, &(usize, String))| {
+    fn duplicates(&self, write: impl Fn(&T) -> String) -> Vec<(usize, String, Rule)> {
+        let mut faults = Vec::new();
+        for (value, places) in &self.values {
+            let [first, second, ..] = places[..] else { continue };
+            for (at, place) in places.iter().enumerate() {
                 // The first place points to the second, and every later one to the first.
-                let other = places.get(usize::from(at == 0)).map(|(_, path)| path.clone());
-                let rule =
-                    Rule::Duplicate { found: found.clone(), other: other.unwrap_or_default() };
-                (*flag, Fault::at(path.clone(), rule))
-            };
-            places.iter().enumerate().map(fault).collect::<Vec<_>>()
-        });
-        faults.collect::<Vec<_>>().into_iter()
+                let other = self.path(if at == 0 { second } else { first });
+                let rule = Rule::Duplicate { found: write(value), other };
+                faults.push((place.flag, self.path(*place), rule));
+            }
+        }
+        faults
+    }
+
+    fn path(&self, place: Place) -> String {
+        let flags = Path::Root.field("flags");
+        let flag = flags.item(place.flag);
+        match place.experiment {
+            None => flag.field(self.field).to_string(),
+            Some(position) => {
+                flag.field("experiments").item(position).field(self.field).to_string()
+            }
+        }
     }
 }

@@ -11,6 +11,10 @@ pub const MAX_NAME_LENGTH: usize = 255;
 /// with the document around it, it stays below the 127 levels that `serde_json` reads.
 pub const MAX_VALUE_DEPTH: usize = 100;
 
+/// The most faults that are kept of what was given; of more, the number is told. A text of a few
+/// megabytes can have a fault in every byte.
+const MAX_FAULTS: usize = 1000;
+
 /// One thing that is wrong with a configuration: a path and the rule that is broken there.
 ///
 /// Displays as `variants[1].percentage: must be an integer from 0 to 100, found 101`.
@@ -23,10 +27,6 @@ pub struct Fault {
 impl Fault {
     pub(crate) fn new(path: &Path<'_>, rule: Rule) -> Fault {
         Fault { path: path.to_string(), rule }
-    }
-
-    pub(crate) fn at(path: String, rule: Rule) -> Fault {
-        Fault { path, rule }
     }
 
     /// Where: fields joined by dots, positions in brackets, as in `variants[1].percentage`. Empty
@@ -146,6 +146,14 @@ pub enum Rule {
         /// The version found.
         found: String,
     },
+    /// A count at the last start that is more than the count ever.
+    #[error("must be at most {ever}, the count ever, found {found}")]
+    AtStart {
+        /// The count at the last start.
+        found: u64,
+        /// The count ever.
+        ever: u64,
+    },
     /// The key of no variant of the experiment.
     #[error("must be the key of a variant of this experiment, found {found:?}")]
     NoSuchVariant {
@@ -228,22 +236,54 @@ impl fmt::Display for Path<'_> {
 /// newer server may send more than this release knows.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    pub(crate) faults: Vec<Fault>,
-    pub(crate) unknown_fields: Vec<Fault>,
+    faults: Vec<Fault>,
+    unknown_fields: Vec<Fault>,
+    omitted: usize,
 }
 
 impl Findings {
     pub(crate) fn fault(&mut self, path: &Path<'_>, rule: Rule) {
-        self.faults.push(Fault::new(path, rule));
+        self.push(|| Fault::new(path, rule), |this| &mut this.faults);
+    }
+
+    pub(crate) fn fault_at(&mut self, path: String, rule: Rule) {
+        self.push(|| Fault { path, rule }, |this| &mut this.faults);
     }
 
     pub(crate) fn unknown_field(&mut self, path: &Path<'_>) {
-        self.unknown_fields.push(Fault::new(path, Rule::UnknownField));
+        let fault = || Fault::new(path, Rule::UnknownField);
+        self.push(fault, |this| &mut this.unknown_fields);
     }
 
-    pub(crate) fn append(&mut self, mut other: Findings) {
-        self.faults.append(&mut other.faults);
-        self.unknown_fields.append(&mut other.unknown_fields);
+    fn push(&mut self, fault: impl FnOnce() -> Fault, list: fn(&mut Self) -> &mut Vec<Fault>) {
+        let list = list(self);
+        if list.len() < MAX_FAULTS {
+            list.push(fault());
+        } else {
+            self.omitted = self.omitted.saturating_add(1);
+        }
+    }
+
+    pub(crate) fn append(&mut self, other: Findings) {
+        for fault in other.faults {
+            self.push(|| fault, |this| &mut this.faults);
+        }
+        for fault in other.unknown_fields {
+            self.push(|| fault, |this| &mut this.unknown_fields);
+        }
+        self.omitted = self.omitted.saturating_add(other.omitted);
+    }
+
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    pub(crate) fn into_faults(self) -> Vec<Fault> {
+        self.faults
+    }
+
+    pub(crate) fn take_unknown_fields(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.unknown_fields)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -258,11 +298,11 @@ impl Findings {
     /// All that is wrong, unknown fields included.
     pub(crate) fn into_error(mut self) -> ValidationError {
         self.faults.append(&mut self.unknown_fields);
-        ValidationError { faults: self.faults }
+        ValidationError { faults: self.faults, omitted: self.omitted }
     }
 }
 
-/// Every fault of what was given: at least one, and none is left out.
+/// Every fault of what was given: at least one. Beyond the first thousand, the number is told.
 ///
 /// # Examples
 ///
@@ -288,6 +328,7 @@ impl Findings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidationError {
     faults: Vec<Fault>,
+    omitted: usize,
 }
 
 impl ValidationError {
@@ -296,11 +337,17 @@ impl ValidationError {
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
+
+    /// How many more there are.
+    #[must_use]
+    pub fn omitted(&self) -> usize {
+        self.omitted
+    }
 }
 
 impl From<Fault> for ValidationError {
     fn from(fault: Fault) -> ValidationError {
-        ValidationError { faults: vec![fault] }
+        ValidationError { faults: vec![fault], omitted: 0 }
     }
 }
 
@@ -312,7 +359,10 @@ impl fmt::Display for ValidationError {
             }
             fault.fmt(f)?;
         }
-        Ok(())
+        match self.omitted {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 

@@ -7,13 +7,14 @@
 //! from the text itself, in step with the parser: numbers are met in the order in which they stand.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::{Map, Number, Value};
 
-use crate::fault::{Findings, Path, Rule, SyntaxError, quote};
+use crate::fault::{Findings, MAX_VALUE_DEPTH, Path, Rule, SyntaxError, quote};
 
 /// A JSON value as it was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +35,7 @@ impl Node {
     pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let mut numbers = Numbers { rest: text };
-        Seed { numbers: Some(&mut numbers) }
+        Seed::new(Some(&mut numbers))
             .deserialize(&mut deserializer)
             .and_then(|node| deserializer.end().map(|()| node))
             .map_err(|error| SyntaxError::new(&error))
@@ -42,6 +43,16 @@ impl Node {
 
     /// The value, with every fault of it named: repeated fields, and integers that do not fit.
     pub(crate) fn into_value(self, path: &Path<'_>, findings: &mut Findings) -> Value {
+        self.into_value_within(MAX_VALUE_DEPTH, path, findings)
+    }
+
+    fn into_value_within(self, depth: usize, path: &Path<'_>, findings: &mut Findings) -> Value {
+        let inner = depth.checked_sub(1);
+        if let (Node::Array(_) | Node::Object(_), None) = (&self, inner) {
+            findings.fault(path, Rule::TooDeep);
+            return Value::Null;
+        }
+        let inner = inner.unwrap_or_default();
         match self {
             Node::Null => Value::Null,
             Node::Bool(value) => Value::Bool(value),
@@ -53,13 +64,15 @@ impl Node {
             Node::String(text) => Value::String(text),
             Node::Array(items) => {
                 let items = items.into_iter().enumerate();
-                items.map(|(at, item)| item.into_value(&path.item(at), findings)).collect()
+                items
+                    .map(|(at, item)| item.into_value_within(inner, &path.item(at), findings))
+                    .collect()
             }
             Node::Object(fields) => {
                 let mut map = Map::new();
                 for (name, node) in fields {
                     let path = path.field(&name);
-                    let value = node.into_value(&path, findings);
+                    let value = node.into_value_within(inner, &path, findings);
                     if map.contains_key(&name) {
                         findings.fault(&path, Rule::RepeatedField);
                     }
@@ -103,12 +116,37 @@ impl Node {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
-        Seed { numbers: None }.deserialize(deserializer)
+        Seed::new(None).deserialize(deserializer)
     }
 }
 
+/// Whether `serde_json` hands over numbers as objects, because some other crate of the build has
+/// switched on its feature `arbitrary_precision`. A value that has just that field of its own must
+/// not be taken for a number, so it is tried out, once.
+static NUMBERS_ARE_OBJECTS: LazyLock<bool> = LazyLock::new(|| {
+    struct IsObject;
+    impl<'de> Visitor<'de> for IsObject {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number")
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<bool, A::Error> {
+            while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(true)
+        }
+    }
+    serde_json::Deserializer::from_str("0").deserialize_any(IsObject).unwrap_or(false)
+});
+
 /// The number tokens of a JSON text, one after the other. The parser has found the text to be JSON
 /// as far as the numbers that it asks for.
+#[derive(Clone)]
 struct Numbers<'t> {
     rest: &'t str,
 }
@@ -139,14 +177,41 @@ impl<'t> Iterator for Numbers<'t> {
     }
 }
 
+/// Nesting beyond this is refused, as `serde_json` refuses it in a text: a tree that is read from
+/// something else could be deep enough to overflow the stack.
+const MAX_DEPTH: usize = 127;
+
 /// Reads one node, and takes its numbers from `numbers` if the text is at hand.
 struct Seed<'n, 't> {
     numbers: Option<&'n mut Numbers<'t>>,
+    depth: usize,
 }
 
-impl<'t> Seed<'_, 't> {
-    fn again(&mut self) -> Seed<'_, 't> {
-        Seed { numbers: self.numbers.as_deref_mut() }
+impl<'n, 't> Seed<'n, 't> {
+    fn new(numbers: Option<&'n mut Numbers<'t>>) -> Self {
+        Seed { numbers, depth: 0 }
+    }
+
+    /// For what is within the array or object that is being read.
+    fn inner(&mut self) -> Seed<'_, 't> {
+        Seed { numbers: self.numbers.as_deref_mut(), depth: self.depth.saturating_add(1) }
+    }
+
+    fn check_depth<E: serde::de::Error>(&self) -> Result<(), E> {
+        if self.depth < MAX_DEPTH { Ok(()) } else { Err(E::custom("recursion limit exceeded")) }
+    }
+
+    /// The number that an object of the form of [`NUMBER_FIELD`] stands for, if it does.
+    fn number_of(&mut self, written: &str) -> Option<Node> {
+        if let Some(numbers) = self.numbers.as_deref_mut() {
+            // In step with the text: there, it is a number and no string.
+            let mut ahead = numbers.clone();
+            if ahead.next() != Some(written) {
+                return None;
+            }
+            *numbers = ahead;
+        }
+        Node::number(written)
     }
 
     /// The number that the parser has just met: the text's, or `parsed` if there is no text.
@@ -214,24 +279,27 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Node, A::Error> {
+        self.check_depth()?;
         let mut nodes = Vec::new();
-        while let Some(node) = items.next_element_seed(self.again())? {
+        while let Some(node) = items.next_element_seed(self.inner())? {
             nodes.push(node);
         }
         Ok(Node::Array(nodes))
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Node, A::Error> {
+        self.check_depth()?;
         let mut nodes = Vec::new();
         while let Some(name) = fields.next_key::<String>()? {
-            if nodes.is_empty() && name == NUMBER_FIELD {
-                let token: String = fields.next_value()?;
-                // The text has the same token; taking it keeps the two in step.
-                let written = self.numbers.and_then(Iterator::next).unwrap_or(&token);
-                return Node::number(written)
-                    .ok_or_else(|| A::Error::custom("number out of range"));
+            let node = fields.next_value_seed(self.inner())?;
+            if let Node::String(written) = &node
+                && nodes.is_empty()
+                && name == NUMBER_FIELD
+                && *NUMBERS_ARE_OBJECTS
+                && let Some(number) = self.number_of(written)
+            {
+                return Ok(number);
             }
-            let node = fields.next_value_seed(self.again())?;
             nodes.push((name, node));
         }
         Ok(Node::Object(nodes))
@@ -246,7 +314,7 @@ mod tests {
     fn value(text: &str) -> Result<Value, Vec<String>> {
         let mut findings = Findings::default();
         let value = Node::parse(text).unwrap().into_value(&Path::Root, &mut findings);
-        match findings.faults.as_slice() {
+        match findings.into_faults().as_slice() {
             [] => Ok(value),
             faults => Err(faults.iter().map(ToString::to_string).collect()),
         }
@@ -304,16 +372,23 @@ mod tests {
         }
     }
 
-    /// What `serde_json` sends when another crate has switched on `arbitrary_precision`.
+    /// Only if another crate has switched on `arbitrary_precision` is this a number.
     #[test]
-    fn numbers_that_arrive_as_objects_are_numbers() {
-        let text =
-            r#"[{"$serde_json::private::Number":"0.1"},{"$serde_json::private::Number":"7"}]"#;
-        let node: Node = serde_json::from_str(text).unwrap();
-        assert_eq!(
-            node,
-            Node::Array(vec![Node::number("0.1").unwrap(), Node::number("7").unwrap()])
-        );
+    fn an_object_that_looks_like_a_number_stays_what_it_is() {
+        assert!(!*NUMBERS_ARE_OBJECTS);
+        assert_round_trip(r#"[{"$serde_json::private::Number":"7"},1,0.22931038504253454,3]"#);
+        assert_round_trip(r#"[{"$serde_json::private::Number":5,"a":1},2]"#);
+    }
+
+    #[test]
+    fn a_tree_that_is_too_deep_is_refused_wherever_it_comes_from() {
+        let deep = (0..3000).fold(Value::Null, |inner, _| Value::from(vec![inner]));
+        assert!(serde_json::from_value::<Node>(deep).is_err());
+        let text = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Node::parse(&text(MAX_DEPTH)).is_ok());
+        assert!(Node::parse(&text(MAX_DEPTH + 1)).is_err());
+        let value: Value = serde_json::from_str(&text(MAX_DEPTH)).unwrap();
+        assert!(serde_json::from_value::<Node>(value).is_ok());
     }
 
     proptest! {

@@ -3,14 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, Path, Rule, ValidationError, quote};
 
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
+
 /// A point in time: whole seconds, UTC, of the years 0 to 9999.
 ///
 /// Displays and serialises as RFC 3339 with a `Z`: `2025-03-12T12:00:00Z`. Parsing takes any RFC 3339
-/// timestamp, with an offset or a fraction of a second too; the fraction is cut off.
+/// timestamp, with an offset or a fraction of a second too; the fraction is cut off, and a leap
+/// second is the second before it.
 ///
 /// # Examples
 ///
@@ -28,8 +33,8 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// 0000-01-01T00:00:00Z, the earliest that RFC 3339 can write.
     pub const MIN: Timestamp = Timestamp(-62_167_219_200);
-    /// 9999-12-30T22:00:00Z, the latest whose year has four digits at every offset from UTC.
-    pub const MAX: Timestamp = Timestamp(253_402_207_200);
+    /// 9999-12-31T23:59:59Z, the latest that RFC 3339 can write.
+    pub const MAX: Timestamp = Timestamp(253_402_300_799);
 
     /// So many seconds after the Unix epoch, or before it if negative; held to [`Timestamp::MIN`]
     /// and [`Timestamp::MAX`].
@@ -47,11 +52,9 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_second(self.0) {
-            Ok(timestamp) => timestamp.fmt(f),
-            // Not reached: the range of a `Timestamp` lies within that of jiff's.
-            Err(_) => self.0.fmt(f),
-        }
+        // Neither end of the range is out of reach of a civil date.
+        let date = EPOCH.saturating_add(SignedDuration::from_secs(self.0));
+        write!(f, "{date}Z")
     }
 }
 
@@ -65,17 +68,54 @@ impl FromStr for Timestamp {
     type Err = ValidationError;
 
     fn from_str(text: &str) -> Result<Timestamp, ValidationError> {
-        let seconds = text.parse::<jiff::Timestamp>().ok().map(|parsed| {
-            // Towards the past, also before the epoch, where jiff's seconds are cut towards it.
-            let floor = i64::from(parsed.subsec_nanosecond() < 0);
-            parsed.as_second().saturating_sub(floor)
-        });
-        match seconds {
+        match parse(text) {
             Some(seconds) if (Self::MIN.0..=Self::MAX.0).contains(&seconds) => {
                 Ok(Timestamp(seconds))
             }
             _ => Err(Fault::new(&Path::Root, Rule::Timestamp { found: quote(text) }).into()),
         }
+    }
+}
+
+/// Seconds after the epoch of an RFC 3339 timestamp. The shape is held to here, since jiff reads more
+/// than RFC 3339 has; the calendar is jiff's.
+fn parse(text: &str) -> Option<i64> {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let fits = |byte: u8, shape: u8| match shape {
+        b'0' => byte.is_ascii_digit(),
+        shape => byte.eq_ignore_ascii_case(&shape),
+    };
+    let (date, rest) = text.split_at_checked(SHAPE.len())?;
+    if !date.bytes().zip(SHAPE).all(|(byte, &shape)| fits(byte, shape)) {
+        return None;
+    }
+    let offset = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => {
+            let offset = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            (offset.len() < fraction.len()).then_some(offset)?
+        }
+    };
+    let seconds = date.parse::<DateTime>().ok()?.duration_since(EPOCH).as_secs();
+    seconds.checked_sub(offset_seconds(offset)?)
+}
+
+/// `Z`, or hours and minutes ahead of UTC.
+fn offset_seconds(offset: &str) -> Option<i64> {
+    if offset.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let number = |text: &str, below: i64| {
+        let is_written = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|number| is_written && *number < below)
+    };
+    let minutes = number(hours, 24)?.checked_mul(60)?.checked_add(number(minutes, 60)?)?;
+    let seconds = minutes.checked_mul(60)?;
+    match offset.as_bytes().first()? {
+        b'+' => Some(seconds),
+        b'-' => seconds.checked_neg(),
+        _ => None,
     }
 }
 
@@ -107,21 +147,45 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_cut_towards_the_past() {
-        assert_eq!("1970-01-01T00:00:00.9Z".parse(), Ok(Timestamp(0)));
-        assert_eq!("1969-12-31T23:59:59.9Z".parse(), Ok(Timestamp(-1)));
-        assert_eq!("1969-12-31T23:59:58.0Z".parse(), Ok(Timestamp(-2)));
+    fn every_way_of_writing_it_is_read() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00.9Z", 0),
+            ("1969-12-31T23:59:59.9Z", -1),
+            ("1969-12-31T23:59:58.0Z", -2),
+            ("1970-01-01t01:30:00.123456789012+01:30", 0),
+            ("1969-12-31T23:00:00-01:00", 0),
+            ("2016-12-31T23:59:60Z", 1_483_228_799),
+            ("2024-02-29T00:00:00z", 1_709_164_800),
+        ] {
+            assert_eq!(text.parse(), Ok(Timestamp(seconds)), "{text}");
+        }
     }
 
     #[test]
     fn what_is_no_timestamp_is_refused() {
         for text in [
             "",
+            "now",
             "2025-03-12",
             "2025-03-12T12:00:00",
             "2025-13-01T00:00:00Z",
-            "now",
+            "2025-02-29T00:00:00Z",
+            "2025-03-12T25:00:00Z",
+            "20250312T120000Z",
+            "2025-03-12T12Z",
+            "2025-03-12T12:00:00Z[UTC]",
+            "2025-03-12T12:00:00+01:00[Europe/Berlin]",
+            "2025-03-12T12:00:00,5Z",
+            "2025-03-12T12:00:00.Z",
+            "2025-03-12T12:00:00+0100",
+            "2025-03-12T12:00:00+24:00",
+            "2025-03-12T12:00:00+1:00",
+            "2025-03-12T12:00:00 Z",
+            "+002025-03-12T12:00:00Z",
             "-000001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-00:01",
+            "0000-01-01T00:00:00+00:01",
+            "2025-03-12T12:00:00é",
         ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }

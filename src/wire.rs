@@ -9,9 +9,10 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
 use crate::experiment::{
-    Definition, Experiment, NewExperiment, NewVariant, Unchecked, UncheckedVariant,
+    Definition, Experiment, NewExperiment, NewVariant, Terms, Unchecked, UncheckedVariant,
 };
 use crate::fault::{Fault, Findings, LoadError, Path, Rule, ValidationError, quote};
+use crate::id::ExperimentId;
 use crate::json::Node;
 use crate::status::Status;
 use crate::timestamp::Timestamp;
@@ -156,7 +157,11 @@ pub(crate) fn by_variant<T: Clone + Default>(
         let path = path.field(&name);
         let at = variants.iter().position(|variant| variant.key() == name);
         match at.and_then(|at| items.get_mut(at)) {
-            Some(item) => *item = read(node, &path, findings)?,
+            Some(item) => {
+                if let Some(read) = read(node, &path, findings) {
+                    *item = read;
+                }
+            }
             None => findings.fault(&path, Rule::NoSuchVariant { found: quote(&name) }),
         }
     }
@@ -206,8 +211,8 @@ fn variant(node: Node, path: &Path<'_>, findings: &mut Findings) -> UncheckedVar
 /// lacks may be absent.
 #[derive(Debug)]
 pub(crate) struct ExperimentDocument {
-    pub(crate) id: crate::id::ExperimentId,
-    pub(crate) terms: crate::experiment::Terms,
+    pub(crate) id: ExperimentId,
+    pub(crate) terms: Terms,
     pub(crate) status: Status,
     pub(crate) conversions: Option<Vec<u64>>,
     pub(crate) started_at: Option<Timestamp>,
@@ -216,12 +221,15 @@ pub(crate) struct ExperimentDocument {
     pub(crate) updated_at: Option<Timestamp>,
 }
 
+/// An experiment, and its id even if the rest cannot be read.
 pub(crate) fn experiment(
     node: Node,
     path: &Path<'_>,
     findings: &mut Findings,
-) -> Option<ExperimentDocument> {
-    let mut fields = Fields::open(node, path, findings)?;
+) -> (Option<ExperimentId>, Option<ExperimentDocument>) {
+    let Some(mut fields) = Fields::open(node, path, findings) else {
+        return (None, None);
+    };
     let id = fields.required("id", findings, parsed);
     let unchecked = unchecked(&mut fields, findings);
     let status = fields.optional("status", findings, parsed);
@@ -231,12 +239,15 @@ pub(crate) fn experiment(
     let created_at = fields.optional("created_at", findings, parsed);
     let updated_at = fields.optional("updated_at", findings, parsed);
     fields.close(findings);
-    let terms = unchecked.check(path, findings)?;
+    // Without its variants, nothing can be told of what was counted for them.
+    let Some(terms) = unchecked.check(path, findings) else {
+        return (id, None);
+    };
     let conversions = conversions.and_then(|node| {
         by_variant(node, &path.field("conversions"), findings, &terms.variants, count)
     });
-    Some(ExperimentDocument {
-        id: id?,
+    let document = id.map(|id| ExperimentDocument {
+        id,
         terms,
         status: status.unwrap_or_default(),
         conversions,
@@ -244,7 +255,8 @@ pub(crate) fn experiment(
         stopped_at,
         created_at,
         updated_at,
-    })
+    });
+    (id, document)
 }
 
 fn new_experiment(node: Node, findings: &mut Findings) -> Option<NewExperiment> {
@@ -321,7 +333,7 @@ impl<'de> Deserialize<'de> for Experiment {
 
 /// An experiment with every field that the API writes, and so without a clock to fill a gap.
 fn whole_experiment(node: Node, findings: &mut Findings) -> Option<Experiment> {
-    let document = experiment(node, &Path::Root, findings)?;
+    let document = experiment(node, &Path::Root, findings).1?;
     let mut present = |name, timestamp: Option<Timestamp>| {
         if timestamp.is_none() {
             findings.fault(&Path::Root.field(name), Rule::Required);

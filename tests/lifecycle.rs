@@ -438,9 +438,13 @@ impl Pair {
                     }
                     self.reload(&document);
                     if created.is_running() {
-                        // It was a start, and the restored flag will show an earlier one.
+                        // It was a start, and no document from before it takes that back.
                         let counters = self.counters[experiment].clone();
-                        self.model.experiments[met].at_start = counters;
+                        let (now, model) = (self.now, &mut self.model.experiments[met]);
+                        model.at_start = counters;
+                        if model.status != Status::Draft {
+                            model.started_at = Some(now);
+                        }
                     }
                 }
             } else {

@@ -25,6 +25,15 @@ impl Numbers {
     }
 }
 
+/// Positions of user keys, round and round. What comes out costs a mask, in a floor as in a subject.
+pub(crate) fn positions() -> impl FnMut() -> usize {
+    let mut at = 0;
+    move || {
+        at = (at + 1) % KEYS;
+        at
+    }
+}
+
 /// User keys of 36 bytes, in the form of UUIDs.
 pub(crate) fn uuid_keys() -> Vec<String> {
     let mut numbers = Numbers(1);
@@ -115,11 +124,17 @@ pub(crate) fn setup() -> (Criterion, Report) {
     (criterion, Report { folder, begun })
 }
 
+/// How criterion names the folder of a group or a bench. It cuts a name at 64 bytes; ours are shorter.
+fn file_name(name: &str) -> String {
+    assert!(name.len() <= 64, "criterion would cut {name:?}");
+    name.replace(['?', '"', '/', '\\', '*', '<', '>', ':', '|', '^'], "_")
+}
+
 impl Report {
     /// The median of a bench in nanoseconds, if this run measured it.
     fn median(&self, group: &str, name: &str) -> Option<f64> {
-        let folder = self.folder.join(group).join(name.replace(['/', ':'], "_"));
-        let file = folder.join("new/estimates.json");
+        let file = self.folder.join(file_name(group)).join(file_name(name));
+        let file = file.join("new/estimates.json");
         let written = fs::metadata(&file).ok()?.modified().ok()?;
         if written < self.begun {
             return None;

@@ -94,16 +94,11 @@ impl Engine {
     pub fn reload(&self, text: &str) -> Result<(), LoadError> {
         // All that does not depend on the engine is done before its writers have to wait.
         let mut document = Document::read(text)?;
-        let now = self.control.clock.now();
         let _writer = self.lock();
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
-        let mut findings = document.findings;
-        for flag in &mut document.flags {
-            findings.append(std::mem::take(&mut flag.findings));
-        }
-        findings.into_result()?;
-        self.take(&view, document.flags, Vec::new(), now);
+        document.take_findings().into_result()?;
+        self.take(&view, document.flags, Vec::new());
         Ok(())
     }
 
@@ -138,17 +133,19 @@ impl Engine {
     /// ```
     pub fn reload_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
-        let now = self.control.clock.now();
         let _writer = self.lock();
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
-        let mut unknown_fields = document.findings.unknown_fields;
+        if document.frame.has_faults() {
+            return Err(document.take_findings().into_error().into());
+        }
+        let mut unknown_fields = document.frame.take_unknown_fields();
         for flag in &mut document.flags {
-            unknown_fields.append(&mut flag.findings.unknown_fields);
+            unknown_fields.append(&mut flag.findings.take_unknown_fields());
         }
         let Selection { taken, kept, left_out } = select(&view, document.flags);
         let report = LoadReport { taken: taken.len(), left_out, unknown_fields };
-        self.take(&view, taken, kept, now);
+        self.take(&view, taken, kept);
         Ok(report)
     }
 
@@ -180,13 +177,8 @@ impl Engine {
     }
 
     /// Publishes flags of a document, which are sound, beside flags that stay as they are.
-    fn take(
-        &self,
-        old: &Snapshot,
-        flags: Vec<FlagDocument>,
-        kept: Vec<Arc<FlagEntry>>,
-        now: Timestamp,
-    ) {
+    fn take(&self, old: &Snapshot, flags: Vec<FlagDocument>, kept: Vec<Arc<FlagEntry>>) {
+        let now = self.control.clock.now();
         let taken = flags.into_iter().filter_map(|document| {
             let sections = document.experiments.into_iter();
             let experiments =
@@ -221,35 +213,34 @@ impl Engine {
     fn experiment_of(
         &self,
         old: &Snapshot,
-        section: ExperimentSection,
+        mut section: ExperimentSection,
         now: Timestamp,
     ) -> ExperimentEntry {
         let known = old.place(section.experiment.id);
         let known = known.and_then(|(slot, at)| old.experiment(slot, at));
-        let forced = match section.forced {
+        let forced = match section.forced.take() {
             Some(forced) => Arc::new(forced),
             None => known.map(|entry| Arc::clone(&entry.forced)).unwrap_or_default(),
         };
         let known = known.map(|entry| &*entry.definition);
-        let is_dated = section.experiment.started_at.is_some();
-        let was_running = known.is_some_and(Definition::is_running);
-
-        let variants = section.experiment.terms.variants.len();
-        let carried = (0..variants).map(|variant| Count {
-            exposures: nth(section.exposures.as_ref(), variant),
-            conversions: nth(section.experiment.conversions.as_ref(), variant),
-        });
-        let carried = carried.collect();
+        let carried = section.carried().collect();
         // A document that says nothing of an earlier start says that there was none.
-        let at_start = section.at_start.unwrap_or_else(|| vec![Count::default(); variants]).into();
-        let definition = definition_of(section.experiment, known, now);
-        let is_met = self.control.registry.get(definition.id).is_some();
+        let nothing = || vec![Count::default(); section.experiment.terms.variants.len()];
+        let at_start = section.at_start.unwrap_or_else(nothing).into();
+        let is_dated = section.experiment.started_at.is_some();
+        let last = self.control.registry.get(section.experiment.id);
+        let last_start = last.as_ref().and_then(|record| record.started_at);
+        let definition = definition_of(section.experiment, known, last_start, now);
         let record = self.control.registry.meet(&definition, carried, at_start);
-        let is_started = is_met
-            && definition.is_running()
-            && (definition.started_at != record.started_at || !(is_dated || was_running));
-        let at_start =
-            if is_started { self.mark_start(&definition, &record.tally) } else { record.at_start };
+        // "Since start" moves with `started_at`, or with a start that has no other date than now.
+        let was_running = known.is_some_and(Definition::is_running);
+        let is_undated_start = definition.is_running() && !is_dated && !was_running;
+        let is_started = definition.started_at > last_start || is_undated_start;
+        let at_start = if last.is_some() && is_started {
+            self.mark_start(&definition, &record.tally)
+        } else {
+            record.at_start
+        };
         ExperimentEntry { definition: Arc::new(definition), tally: record.tally, at_start, forced }
     }
 }
@@ -259,18 +250,22 @@ impl Engine {
 fn definition_of(
     document: ExperimentDocument,
     known: Option<&Definition>,
+    last_start: Option<Timestamp>,
     now: Timestamp,
 ) -> Definition {
-    let started_at = known.and_then(|known| known.started_at);
-    let stopped_at = known.and_then(|known| known.stopped_at);
+    let was_running = known.is_some_and(Definition::is_running);
+    let is_running = document.status == Status::Running;
+    // What is undated and was not running starts, or stops, now.
+    let started_at = document.started_at.or((is_running && !was_running).then_some(now));
     let (started_at, stopped_at) = match document.status {
         Status::Draft => (document.started_at, document.stopped_at),
-        Status::Running => {
-            let since = started_at.filter(|_| known.is_some_and(Definition::is_running));
-            (document.started_at.or(since).or(Some(now)), document.stopped_at)
-        }
+        // A start that the engine has seen is not taken back by a document from before it: the
+        // counts since then are those of this start.
+        Status::Running => (started_at.max(last_start), None),
         Status::Stopped | Status::Completed => {
-            (document.started_at.or(started_at), document.stopped_at.or(stopped_at))
+            let known_stop = known.and_then(|known| known.stopped_at);
+            let last_stop = if was_running { Some(now) } else { known_stop };
+            (started_at.max(last_start), document.stopped_at.or(last_stop))
         }
     };
     let created_at = document.created_at.or(known.map(|known| known.created_at)).unwrap_or(now);
@@ -292,8 +287,4 @@ fn definition_of(
     }
     definition.updated_at = document.updated_at.unwrap_or(definition.updated_at);
     definition
-}
-
-fn nth(counts: Option<&Vec<u64>>, at: usize) -> u64 {
-    counts.and_then(|counts| counts.get(at)).copied().unwrap_or_default()
 }

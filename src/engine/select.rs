@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::compiled::FlagEntry;
 use crate::document::FlagDocument;
-use crate::fault::{Fault, Rule};
+use crate::fault::Rule;
 use crate::flag::FlagRef;
 use crate::id::{ExperimentId, FlagId};
 use crate::report::LeftOut;
@@ -22,94 +22,123 @@ pub(super) struct Selection {
 /// those.
 ///
 /// A definition that is kept can stand in the way of a flag that is sound by itself: it may hold the
-/// experiment or the id that the document gives to that flag. Then that one is left out too, and what
-/// it had is kept, until nothing is in the way of anything.
+/// key, the id or an experiment that the document gives to that flag. Then that one is left out too,
+/// and what it had is kept, until nothing is in the way of anything.
 pub(super) fn select(old: &Snapshot, flags: Vec<FlagDocument>) -> Selection {
-    let mut sound = Vec::new();
-    let mut left_out = Vec::new();
-    let mut kept = Kept::default();
-    let mut unidentified = false;
-    for (at, flag) in flags.into_iter().enumerate() {
-        if flag.findings.faults.is_empty() && flag.flag.is_some() {
-            sound.push((at, flag));
-            continue;
-        }
-        // A flag that can be told neither by its key nor by its id may be any that the document
-        // seems not to have.
-        unidentified |= flag.key.is_none() && flag.id.is_none();
-        left_out.push((at, leave_out(old, at, flag, &mut kept)));
-    }
-    if unidentified {
-        let named: HashSet<&str> =
-            sound.iter().filter_map(|(_, flag)| flag.key.as_deref()).collect();
-        let others = old.entries().filter(|entry| !named.contains(entry.flag.key()));
-        others.for_each(|entry| kept.keep(entry));
-    }
-    while let Some(blocked) = sound.iter().position(|(_, flag)| kept.blocks(flag).is_some()) {
-        let (at, mut flag) = sound.remove(blocked);
-        flag.findings
-            .faults
-            .extend(kept.blocks(&flag).map(|rule| Fault::at(format!("flags[{at}]"), rule)));
-        left_out.push((at, leave_out(old, at, flag, &mut kept)));
-    }
-    left_out.sort_by_key(|(at, _)| *at);
+    let mut selector = Selector::new(old, flags);
+    selector.leave_out_the_faulty();
+    selector.leave_out_the_blocked();
+    selector.left_out.sort_by_key(|(at, _)| *at);
     Selection {
-        taken: sound.into_iter().map(|(_, flag)| flag).collect(),
-        kept: kept.entries,
-        left_out: left_out.into_iter().map(|(_, left_out)| left_out).collect(),
+        taken: selector.sound.into_iter().flatten().collect(),
+        kept: selector.kept,
+        left_out: selector.left_out.into_iter().map(|(_, left_out)| left_out).collect(),
     }
 }
 
-fn leave_out(old: &Snapshot, at: usize, flag: FlagDocument, kept: &mut Kept) -> LeftOut {
-    let by_key = flag.key.as_deref().and_then(|key| old.find(FlagRef::Key(key)));
-    let by_id = flag.id.and_then(|id| old.find(FlagRef::Id(id)));
-    let last_good = [by_key, by_id];
-    for (_, entry) in last_good.into_iter().flatten() {
-        kept.keep(entry);
-    }
-    LeftOut {
-        path: format!("flags[{at}]"),
-        key: flag.key,
-        faults: flag.findings.faults,
-        kept: last_good.iter().any(Option::is_some),
-    }
+struct Selector<'s> {
+    old: &'s Snapshot,
+    /// The flags of the document, by their positions in it, as long as nothing is wrong with them.
+    sound: Vec<Option<FlagDocument>>,
+    left_out: Vec<(usize, LeftOut)>,
+    /// Definitions that stay as they are. Grows while it is worked through.
+    kept: Vec<Arc<FlagEntry>>,
+    kept_keys: HashSet<Arc<str>>,
 }
 
-/// Definitions that stay as they are.
-#[derive(Default)]
-struct Kept {
-    entries: Vec<Arc<FlagEntry>>,
-    keys: HashSet<Arc<str>>,
-    ids: HashMap<FlagId, String>,
-    experiments: HashMap<ExperimentId, String>,
-}
-
-impl Kept {
-    fn keep(&mut self, entry: &Arc<FlagEntry>) {
-        let key = entry.flag.key();
-        if !self.keys.insert(key.into()) {
-            return;
+impl<'s> Selector<'s> {
+    fn new(old: &'s Snapshot, flags: Vec<FlagDocument>) -> Selector<'s> {
+        Selector {
+            old,
+            sound: flags.into_iter().map(Some).collect(),
+            left_out: Vec::new(),
+            kept: Vec::new(),
+            kept_keys: HashSet::new(),
         }
-        self.ids.insert(entry.flag.id(), key.to_owned());
-        let experiments = entry.experiments.iter();
-        let ids = experiments.map(|experiment| (experiment.definition.id, key.to_owned()));
-        self.experiments.extend(ids);
-        self.entries.push(Arc::clone(entry));
     }
 
-    /// What of a flag is held by a definition that stays.
-    fn blocks(&self, flag: &FlagDocument) -> Option<Rule> {
-        let held_by = |found: String, holder: &str| Rule::Duplicate {
-            found,
-            other: format!("the last good definition of {holder:?}, which is kept"),
+    fn leave_out_the_faulty(&mut self) {
+        let mut is_any_unidentified = false;
+        for at in 0..self.sound.len() {
+            let is_faulty = |flag: &FlagDocument| flag.findings.has_faults() || flag.flag.is_none();
+            let Some(flag) =
+                self.sound.get_mut(at).and_then(|flag| flag.take_if(|flag| is_faulty(flag)))
+            else {
+                continue;
+            };
+            // A flag whose id cannot be read and whose key is none that the engine knows may be any
+            // that the document seems not to have, with its key changed.
+            let key = flag.key.as_deref();
+            let is_known = key.is_some_and(|key| self.old.find(FlagRef::Key(key)).is_some());
+            is_any_unidentified |= flag.id.is_none() && !is_known;
+            self.leave_out(at, flag);
+        }
+        if is_any_unidentified {
+            let old = self.old;
+            let sound = || self.sound.iter().flatten();
+            let keys: HashSet<String> = sound().filter_map(|flag| flag.key.clone()).collect();
+            let ids: HashSet<FlagId> = sound().filter_map(|flag| flag.id).collect();
+            for entry in old.entries() {
+                if !keys.contains(entry.flag.key()) && !ids.contains(&entry.flag.id()) {
+                    self.keep(entry);
+                }
+            }
+        }
+    }
+
+    fn leave_out_the_blocked(&mut self) {
+        let mut keys: HashMap<String, usize> = HashMap::new();
+        let mut ids: HashMap<FlagId, usize> = HashMap::new();
+        let mut experiments: HashMap<ExperimentId, usize> = HashMap::new();
+        for (at, flag) in self.sound.iter().enumerate() {
+            let Some(flag) = flag else { continue };
+            keys.extend(flag.key.clone().map(|key| (key, at)));
+            ids.extend(flag.id.map(|id| (id, at)));
+            experiments.extend(flag.experiment_ids.iter().map(|(_, id)| (*id, at)));
+        }
+        let mut next = 0;
+        while let Some(entry) = self.kept.get(next).map(Arc::clone) {
+            next = next.saturating_add(1);
+            let (key, id) = (entry.flag.key(), entry.flag.id());
+            let of_flag = [
+                keys.get(key).map(|at| (*at, key.to_owned())),
+                ids.get(&id).map(|at| (*at, id.to_string())),
+            ];
+            let of_experiments = entry.experiments.iter().map(|entry| {
+                let id = entry.definition.id;
+                experiments.get(&id).map(|at| (*at, id.to_string()))
+            });
+            for (at, found) in of_flag.into_iter().chain(of_experiments).flatten() {
+                let Some(mut flag) = self.sound.get_mut(at).and_then(Option::take) else {
+                    continue;
+                };
+                let other = format!("the last good definition of {key:?}, which is kept");
+                flag.findings.fault_at(format!("flags[{at}]"), Rule::Duplicate { found, other });
+                self.leave_out(at, flag);
+            }
+        }
+    }
+
+    fn leave_out(&mut self, at: usize, flag: FlagDocument) {
+        let old = self.old;
+        let by_key = flag.key.as_deref().and_then(|key| old.find(FlagRef::Key(key)));
+        let by_id = flag.id.and_then(|id| old.find(FlagRef::Id(id)));
+        let last_good = [by_key, by_id];
+        for (_, entry) in last_good.into_iter().flatten() {
+            self.keep(entry);
+        }
+        let left_out = LeftOut {
+            path: format!("flags[{at}]"),
+            key: flag.key,
+            faults: flag.findings.into_faults(),
+            kept: last_good.iter().any(Option::is_some),
         };
-        let key = flag.key.as_deref().filter(|key| self.keys.contains(*key));
-        let key = key.map(|key| held_by(key.to_owned(), key));
-        let id = flag.id.and_then(|id| Some(held_by(id.to_string(), self.ids.get(&id)?)));
-        let experiment = || {
-            let mut ids = flag.experiments.iter().map(|section| section.experiment.id);
-            ids.find_map(|id| Some(held_by(id.to_string(), self.experiments.get(&id)?)))
-        };
-        key.or(id).or_else(experiment)
+        self.left_out.push((at, left_out));
+    }
+
+    fn keep(&mut self, entry: &Arc<FlagEntry>) {
+        if self.kept_keys.insert(entry.flag.key().into()) {
+            self.kept.push(Arc::clone(entry));
+        }
     }
 }
