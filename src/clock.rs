@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::timestamp::Timestamp;
 
 /// What tells an engine the time. Control-plane calls ask it, once each; evaluations never do.
+///
+/// It is asked while other writers wait, so that timestamps have the order of the changes. So it
+/// must not call a writing method of that engine: it would wait for itself.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now. It may jump, also backwards: nothing but the timestamps depends on it.
     fn now(&self) -> Timestamp;

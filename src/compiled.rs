@@ -40,8 +40,9 @@ impl ExperimentEntry {
 pub(crate) struct FlagEntry {
     pub(crate) flag: Flag,
     pub(crate) experiments: Vec<ExperimentEntry>,
-    /// Environments in which something other than the default may be answered; very few.
-    sites: Vec<Site>,
+    /// Environments in which something other than the default may be answered, sorted. Most flags
+    /// have one or two, for which a search is a comparison or two.
+    sites: Box<[Site]>,
 }
 
 /// A flag in one environment.
@@ -82,7 +83,7 @@ pub(crate) struct Decision<'s> {
 
 impl FlagEntry {
     pub(crate) fn new(flag: Flag, experiments: Vec<ExperimentEntry>) -> FlagEntry {
-        let mut sites: Vec<Site> = Vec::new();
+        let mut sites: BTreeMap<Environment, Site> = BTreeMap::new();
         // A pin holds while its experiment is a draft or running. Where a user is pinned in several
         // experiments, the running one has the say, then the oldest draft: so that one comes first.
         let mut order: Vec<(usize, &ExperimentEntry)> = experiments.iter().enumerate().collect();
@@ -96,18 +97,11 @@ impl FlagEntry {
                 continue;
             }
             let environment = &definition.terms.environment;
-            let at = sites.iter().position(|site| site.environment == *environment);
-            let at = at.unwrap_or_else(|| {
-                sites.push(Site {
-                    environment: environment.clone(),
-                    running: None,
-                    forced: HashMap::default(),
-                });
-                sites.len().saturating_sub(1)
+            let site = sites.entry(environment.clone()).or_insert_with(|| Site {
+                environment: environment.clone(),
+                running: None,
+                forced: HashMap::default(),
             });
-            let Some(site) = sites.get_mut(at) else {
-                continue;
-            };
             if definition.is_running() {
                 site.running = Some(Split {
                     experiment,
@@ -120,6 +114,7 @@ impl FlagEntry {
                 site.forced.entry(Arc::clone(user_key)).or_insert(choice);
             }
         }
+        let sites = sites.into_values().collect();
         FlagEntry { flag, experiments, sites }
     }
 
@@ -150,7 +145,8 @@ impl FlagEntry {
         if user_key.is_empty() {
             return default(Reason::NoUserKey);
         }
-        let Some(site) = self.sites.iter().find(|site| site.environment == *environment) else {
+        let found = self.sites.binary_search_by(|site| site.environment.cmp(environment));
+        let Some(site) = found.ok().and_then(|at| self.sites.get(at)) else {
             return default(Reason::NotRunning);
         };
         if !site.forced.is_empty()

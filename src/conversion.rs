@@ -16,7 +16,7 @@ use crate::variant::Variant;
 use crate::view::View;
 
 /// What became of a conversion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -164,8 +164,7 @@ impl Snapshot {
         Conversion::assigned(self, self.slot(flag), environment, user_key)
     }
 
-    /// Counts a conversion for a variant that the caller names, having carried it along from an
-    /// evaluation. The same rule holds: only a running experiment counts.
+    /// As [`Engine::convert_variant`](crate::Engine::convert_variant).
     #[inline]
     pub fn convert_variant(
         &self,

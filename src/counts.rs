@@ -14,7 +14,7 @@ use crate::variant::Variant;
 /// the reading (the same thread did it, or a join, a channel or a lock says so) is in the counts,
 /// and none is in twice. Events that are being counted at that very moment may be in or not, each on
 /// its own: exposures and conversions of several variants are not read in one instant, so a
-/// conversion can be in whose exposure is not yet. Read again, a count is never smaller.
+/// conversion can be in whose exposure is not yet. Read again, the count "ever" is never smaller.
 ///
 /// A stop is not a barrier for calls that are already under way: one that found the experiment
 /// running may add its event in the nanoseconds after the stop returned.

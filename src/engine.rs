@@ -150,8 +150,10 @@ impl Engine {
         Conversion::assigned(view, slot, environment, user_key)
     }
 
-    /// Counts a conversion for a variant that the caller names, having carried it along from an
-    /// evaluation. The same rule holds: only a running experiment counts.
+    /// Counts a conversion for a variant that the caller names, having carried it along from
+    /// [`Evaluation::assignment`]. The same rule holds: only a running experiment counts. Nobody's
+    /// user key is asked for here, so whoever is pinned to a variant has to be kept out by the caller;
+    /// `assignment` does.
     ///
     /// # Examples
     ///
@@ -212,7 +214,7 @@ impl Engine {
     /// All flags, in the order in which the engine first met their keys.
     #[must_use]
     pub fn flags(&self) -> Vec<Flag> {
-        self.current.view().entries().map(|entry| entry.flag.clone()).collect()
+        self.current.view().flags().cloned().collect()
     }
 
     /// The flag of this key or id.

@@ -103,12 +103,21 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.answer.reason
     }
 
-    /// The experiment whose variant was served. With [`variant`](Evaluation::variant) it is what a
-    /// caller carries along to convert later, by
-    /// [`Engine::convert_variant`](crate::Engine::convert_variant).
+    /// The experiment whose variant was served, by its split or by a pin.
     #[must_use]
     pub fn experiment(&self) -> Option<ExperimentId> {
         self.answer.experiment(&self.snapshot)
+    }
+
+    /// The experiment and the variant that the user is assigned: what a caller carries along to
+    /// convert later, by [`Engine::convert_variant`](crate::Engine::convert_variant). `None` unless
+    /// the reason is [`Split`](Reason::Split); whoever is pinned to a variant is not assigned it.
+    #[must_use]
+    pub fn assignment(&self) -> Option<(ExperimentId, &str)> {
+        match self.answer.reason {
+            Reason::Split => Some((self.experiment()?, self.variant()?)),
+            _ => None,
+        }
     }
 
     /// Whether this evaluation counted an exposure. Never for a peek; for an evaluation with the

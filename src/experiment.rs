@@ -272,7 +272,7 @@ impl Definition {
 /// Serialises as the Experiments API writes it, field for field and in its order: `id`, `name`,
 /// `environment`, `status`, `variants`, `conversions` (every variant, in the variants' order),
 /// `started_at`, `stopped_at`, `created_at`, `updated_at`. Deserialises from the same, and refuses
-/// what no engine would hold.
+/// what breaks a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
     definition: Arc<Definition>,

@@ -302,7 +302,8 @@ impl Findings {
     }
 }
 
-/// Every fault of what was given: at least one. Beyond the first thousand, the number is told.
+/// Every fault of what was given: at least one. Displays on one line; the alternate form, `{:#}`, has
+/// a line for each. Beyond the first thousand, the number is told.
 ///
 /// # Examples
 ///
@@ -353,15 +354,16 @@ impl From<Fault> for ValidationError {
 
 impl fmt::Display for ValidationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if f.alternate() { "\n" } else { "; " };
         for (position, fault) in self.faults.iter().enumerate() {
             if position > 0 {
-                f.write_str("; ")?;
+                f.write_str(separator)?;
             }
             fault.fmt(f)?;
         }
         match self.omitted {
             0 => Ok(()),
-            more => write!(f, "; and {more} more"),
+            more => write!(f, "{separator}and {more} more"),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use crate::compiled::{ExperimentEntry, FlagEntry};
-use crate::flag::FlagRef;
+use crate::flag::{Flag, FlagRef};
 use crate::id::{ExperimentId, FlagId};
 
 /// One version of the configuration of an engine, compiled for reading.
@@ -65,6 +65,11 @@ impl Snapshot {
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// All flags of this version, in the order in which the engine first met their keys.
+    pub fn flags(&self) -> impl Iterator<Item = &Flag> {
+        self.entries().map(|entry| &entry.flag)
     }
 
     pub(crate) fn engine(&self) -> u64 {

@@ -221,3 +221,44 @@ proptest! {
         prop_assert_eq!(exposures, if first.2 == Reason::Split { 5 } else { 0 });
     }
 }
+
+#[test]
+fn whoever_is_pinned_has_no_assignment_to_carry_along() {
+    let (engine, id) = running();
+    engine.force(id, "qa", "treatment").unwrap();
+    let pinned = engine.evaluate(&production(), "hero-banner", "qa");
+    assert_eq!((pinned.experiment(), pinned.variant()), (Some(id), Some("treatment")));
+    assert_eq!(pinned.assignment(), None);
+    let split = engine.evaluate(&production(), "hero-banner", "anna");
+    let (experiment, variant) = split.assignment().unwrap();
+    assert_eq!((Some(experiment), Some(variant)), (split.experiment(), split.variant()));
+    assert!(engine.convert_variant(experiment, variant).is_counted());
+    let default = engine.evaluate(&staging(), "hero-banner", "anna");
+    assert_eq!(default.assignment(), None);
+}
+
+#[test]
+fn a_flag_can_run_in_many_environments() {
+    let (engine, _) = engine_at_noon();
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    let places: Vec<_> = (0..100).map(|number| format!("tenant-{number}")).collect();
+    for (number, place) in (1..).zip(&places) {
+        let new = banner(place).id(experiment_id(number)).status(Status::Running);
+        engine.create_experiment("hero-banner", new).unwrap();
+    }
+    for (number, place) in (1..).zip(&places) {
+        let place = fairsplit::Environment::new(place).unwrap();
+        let answer = engine.peek(&place, "hero-banner", "anna");
+        assert_eq!(answer.experiment(), Some(experiment_id(number)));
+    }
+    assert_eq!(engine.peek(&production(), "hero-banner", "anna").reason(), Reason::NotRunning);
+}
+
+#[test]
+fn a_snapshot_lists_its_flags() {
+    let (engine, _) = running();
+    let view = engine.view();
+    engine.create_flag(NewFlag::new("later", 1)).unwrap();
+    assert_eq!(view.flags().map(fairsplit::Flag::key).collect::<Vec<_>>(), ["hero-banner"]);
+    assert_eq!(engine.flags().len(), 2);
+}

@@ -463,3 +463,172 @@ fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
     assert!(engine.unforce(id, "qa").unwrap());
     assert_eq!(reason(), Reason::Split);
 }
+
+/// Found in review: the private form in which `serde_json` can hand over numbers was taken for one
+/// wherever it stood, and every later number of the document was that of its neighbour.
+#[test]
+fn a_value_that_looks_like_a_number_inside_shifts_no_other() {
+    let (engine, _) = engine_at_noon();
+    engine.create_flag(NewFlag::new("a", json!({"$serde_json::private::Number": "7"}))).unwrap();
+    engine.create_flag(NewFlag::new("b", json!([1, 2, 3]))).unwrap();
+    engine.create_flag(NewFlag::new("c", json!({"$serde_json::private::Number": 5}))).unwrap();
+    let again = Engine::from_json(&engine.to_json()).unwrap();
+    assert_eq!(again.to_json(), engine.to_json());
+}
+
+/// Found in review: a document from before a restart moved `started_at` back, and "since start" began
+/// anew with it.
+#[test]
+fn since_start_and_started_at_move_together_and_never_back() {
+    let (engine, clock) = engine_at_noon();
+    let mut dated = experiment(1, "running");
+    dated["started_at"] = json!("2020-01-01T00:00:00Z");
+    let dated = [flag(1, &[dated])];
+    strictly(&engine, &dated).unwrap();
+    let id = experiment_id(1);
+    let convert = || assert!(engine.convert_variant(id, "control").is_counted());
+    let since = || since_start(&engine.counts(id).unwrap())[0].1;
+    let started_at = || engine.experiment(id).unwrap().started_at().unwrap().to_string();
+    convert();
+    clock.advance(60);
+    engine.stop(id).unwrap();
+    engine.start(id).unwrap();
+    convert();
+    assert_eq!((since(), started_at().as_str()), (1, "2025-03-12T12:01:00Z"));
+    strictly(&engine, &dated).unwrap();
+    assert_eq!((since(), started_at().as_str()), (1, "2025-03-12T12:01:00Z"));
+    // What was stopped by hand runs again, and that is no other start than the last.
+    engine.stop(id).unwrap();
+    strictly(&engine, &dated).unwrap();
+    convert();
+    assert_eq!((since(), started_at().as_str()), (2, "2025-03-12T12:01:00Z"));
+    // A stopped experiment that was started and stopped elsewhere shows that start, and counts from it.
+    let mut elsewhere = experiment(1, "stopped");
+    elsewhere["started_at"] = json!("2026-01-01T00:00:00Z");
+    strictly(&engine, &[flag(1, &[elsewhere])]).unwrap();
+    assert_eq!((since(), started_at().as_str()), (0, "2026-01-01T00:00:00Z"));
+    assert_eq!(ever(&engine.counts(id).unwrap())[0].1, 3);
+}
+
+#[test]
+fn a_stop_by_a_document_has_a_time_and_a_running_experiment_has_none() {
+    let engine = loaded(&[flag(1, &[experiment(1, "running")])]);
+    let stopped_at = || engine.experiment(experiment_id(1)).unwrap().stopped_at();
+    strictly(&engine, &[flag(1, &[experiment(1, "stopped")])]).unwrap();
+    assert_eq!(stopped_at(), Some(Timestamp::from_unix_seconds(NOON)));
+    let mut running = experiment(1, "running");
+    running["stopped_at"] = json!("1999-01-01T00:00:00Z");
+    strictly(&engine, &[flag(1, &[running])]).unwrap();
+    assert_eq!(stopped_at(), None);
+}
+
+#[test]
+fn one_id_in_two_spellings_is_one_id() {
+    let id = "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f";
+    let mut twice = flag(1, &[experiment(1, "draft")]);
+    twice["experiments"][0]["id"] = json!(id);
+    twice["forced"] = json!({
+        (id.replace('-', "")): {"anna": "control"},
+        (id.to_uppercase()): {"ben": "control"}
+    });
+    let (engine, _) = engine_at_noon();
+    assert_eq!(
+        refused(&engine, &document(&[twice])),
+        ["flags[0].forced.3c4d5e6f7a8b4c9d8e0f1a2b3c4d5e6f: is given more than once"]
+    );
+}
+
+#[test]
+fn what_follows_from_a_fault_is_no_fault_of_its_own() {
+    let id = experiment_id(1).to_string();
+    let mut lopsided = experiment(1, "draft");
+    lopsided["variants"][0]["percentage"] = json!(49);
+    let mut section = flag(1, &[lopsided]);
+    section["forced"] = json!({(id.clone()): {"anna": "control"}});
+    section["counters"] = json!({(id.clone()): {}});
+    let (engine, _) = engine_at_noon();
+    assert_eq!(
+        refused(&engine, &document(&[section])),
+        ["flags[0].experiments[0].variants: percentages must sum to 100, found 99"]
+    );
+    let mut section = flag(1, &[experiment(1, "draft")]);
+    section["experiments"][0]["conversions"] =
+        json!({"control": -1, "treatment": "x", "unknown": 1});
+    section["counters"] = json!({(id.clone()): {
+        "exposures": {"control": 5},
+        "at_start": {"control": {"exposures": 6}}
+    }});
+    assert_eq!(
+        refused(&engine, &document(&[section])),
+        [
+            "flags[0].experiments[0].conversions.control: must be an integer from 0 to \
+             18446744073709551615, found -1",
+            "flags[0].experiments[0].conversions.treatment: must be an integer from 0 to \
+             18446744073709551615, found \"x\"",
+            "flags[0].experiments[0].conversions.unknown: must be the key of a variant of \
+             this experiment, found \"unknown\"",
+            &format!(
+                "flags[0].counters.{id}.at_start.control.exposures: must be at most 5, the count \
+                 ever, found 6"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_flag_with_a_new_key_is_told_by_its_id() {
+    // A sound one, beside one that could be any.
+    let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
+    let mut renamed = flag(1, &[experiment(1, "running")]);
+    renamed["key"] = json!("renamed");
+    let report = engine.reload_tolerant(&document(&[renamed.clone(), json!({})])).unwrap();
+    assert_eq!(report.taken, 1);
+    let keys: Vec<_> = engine.flags().iter().map(|flag| flag.key().to_owned()).collect();
+    assert_eq!(keys, ["flag-2", "renamed"]);
+    // A faulty one whose id cannot be read may be one that was renamed.
+    let mut unreadable = flag(2, &[]);
+    unreadable["key"] = json!("renamed too");
+    unreadable["id"] = json!(5);
+    let report = engine.reload_tolerant(&document(&[renamed, unreadable])).unwrap();
+    assert_eq!((report.taken, report.left_out[0].kept), (1, false));
+    assert!(engine.flag("flag-2").is_some());
+}
+
+/// Found in review: each flag that had to wait for another was searched for from the start, while
+/// writers waited. Two thousand took seconds; this many would take minutes.
+#[test]
+fn a_long_chain_of_flags_that_wait_for_each_other_is_parted_at_once() {
+    const FLAGS: u64 = 20_000;
+    let flags: Vec<Value> = (0..FLAGS).map(|number| flag(number, &[])).collect();
+    let engine = loaded(&flags);
+    let mut rotated = flags;
+    for (at, flag) in (1..).zip(&mut rotated) {
+        flag["key"] = json!(format!("flag-{}", at % FLAGS));
+    }
+    rotated.last_mut().unwrap()["default_value"] = json!({"a": 1e300, "deep": null});
+    rotated.last_mut().unwrap().as_object_mut().unwrap().remove("default_value");
+    let report = engine.reload_tolerant(&document(&rotated)).unwrap();
+    assert_eq!((report.taken, report.left_out.len()), (0, 20_000));
+    assert_eq!(engine.flags().len(), 20_000);
+}
+
+#[test]
+fn of_many_faults_a_thousand_are_kept_and_the_others_are_counted() {
+    let faults = |count: usize| {
+        let value = format!("{{{}}}", vec!["\"a\": 1"; count + 1].join(","));
+        let text = format!(
+            "{{\"name\": \"n\", \"environment\": \"e\", \"variants\": \
+             [{{\"key\": \"v\", \"value\": {value}, \"percentage\": 100}}]}}"
+        );
+        match NewExperiment::from_json(&text) {
+            Err(LoadError::Invalid(invalid)) => invalid,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((faults(1000).faults().len(), faults(1000).omitted()), (1000, 0));
+    let many = faults(40_000);
+    assert_eq!((many.faults().len(), many.omitted()), (1000, 39_000));
+    assert!(many.to_string().ends_with("; and 39000 more"));
+    assert_eq!(format!("{many:#}").lines().count(), 1001);
+    assert!(format!("{many:#}").ends_with("\nand 39000 more"));
+}

@@ -101,9 +101,8 @@ impl Engine {
         let Some(terms) = terms else {
             return Err(Error::IdRequired);
         };
-        let now = self.control.clock.now();
-
         let _writer = self.lock();
+        let now = self.control.clock.now();
         let view = self.current.view();
         let entry = find(&view, flag.into())?;
         let id = id.map_or_else(random_experiment_id, Ok)?;
@@ -163,8 +162,8 @@ impl Engine {
     }
 
     fn transition(&self, id: ExperimentId, transition: Transition) -> Result<Experiment, Error> {
-        let now = self.control.clock.now();
         let _writer = self.lock();
+        let now = self.control.clock.now();
         let view = self.current.view();
         let (entry, at, experiment) = place(&view, id)?;
         let definition = experiment.definition.after(transition, now);

@@ -62,11 +62,12 @@ impl Engine {
     ///
     /// All readers see the change in one step. Flags that the document does not have are gone.
     ///
-    /// Counters go on for every experiment that the engine has met, whatever the document says of
-    /// them; for others they start at what the document carries. An experiment that the document
-    /// starts, by its status or by a new `started_at`, keeps its counts, and "since start" begins
-    /// anew. Timestamps and pins that the document leaves out stay as they are in the engine, or
-    /// come from the clock.
+    /// The document is the configuration: an experiment has the status that stands there, so one that
+    /// was stopped on the engine runs again if the document says so. Counters go on for every
+    /// experiment that the engine has met, whatever the document says of them; for others they start
+    /// at what the document carries. "Since start" begins anew with a `started_at` that is later than
+    /// the last one, and with a start that has no date but now. Timestamps and pins that the document
+    /// leaves out stay as they are in the engine, or come from the clock.
     ///
     /// The variants and the environment of an experiment never change: a document that changes them
     /// under an id that the engine has met is at fault there.
