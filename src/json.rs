@@ -378,6 +378,9 @@ mod tests {
         assert!(!*NUMBERS_ARE_OBJECTS);
         assert_round_trip(r#"[{"$serde_json::private::Number":"7"},1,0.22931038504253454,3]"#);
         assert_round_trip(r#"[{"$serde_json::private::Number":5,"a":1},2]"#);
+        let without_text: Node =
+            serde_json::from_str(r#"{"$serde_json::private::Number":"7"}"#).unwrap();
+        assert!(matches!(without_text, Node::Object(_)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::thread;
 
 use common::{banner, engine_at_noon, ever, experiment_id, flag_id, production, since_start};
 use fairsplit::{Engine, NewFlag, Outcome, Status};
+use proptest::prelude::*;
 use serde_json::json;
 
 const WORKERS: usize = 4;
@@ -242,5 +243,120 @@ fn writers_of_many_threads_lose_nothing() {
         assert_eq!(experiment.status(), Status::Stopped);
         assert_eq!(experiment.conversions().next(), Some(("control", 1)));
         assert_eq!(engine.forced(experiment.id()).unwrap().len(), 1);
+    }
+}
+
+/// What a thread does in the property below. Experiments are 0 to 3, two of them in each of two
+/// environments of one flag.
+#[derive(Clone, Debug)]
+enum Step {
+    Create(usize, bool),
+    Start(usize),
+    Stop(usize),
+    Ask(usize, u8),
+    Reload,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => (0..4_usize, any::<bool>()).prop_map(|(at, running)| Step::Create(at, running)),
+        3 => (0..4_usize).prop_map(Step::Start),
+        2 => (0..4_usize).prop_map(Step::Stop),
+        6 => (0..2_usize, any::<u8>()).prop_map(|(place, user)| Step::Ask(place, user)),
+        1 => Just(Step::Reload),
+    ]
+}
+
+/// What the calls of a thread were answered.
+#[derive(Clone, Debug, Default)]
+struct Answers {
+    created: [u32; 4],
+    created_running: [u32; 4],
+    started: [u32; 4],
+    stopped: [u32; 4],
+    /// Exposures and conversions, by experiment and variant.
+    counted: [Reported; 4],
+}
+
+fn take_steps(engine: &Engine, steps: &[Step]) -> Answers {
+    let places = [production(), common::staging()];
+    let mut answers = Answers::default();
+    for step in steps {
+        match *step {
+            Step::Create(at, is_running) => {
+                let status = if is_running { Status::Running } else { Status::Draft };
+                let new = banner(places[at % 2].as_str()).id(experiment_id(at as u128));
+                if engine.create_experiment("hero-banner", new.status(status)).is_ok() {
+                    answers.created[at] += 1;
+                    answers.created_running[at] += u32::from(is_running);
+                }
+            }
+            Step::Start(at) => {
+                let is_ok = engine.start(experiment_id(at as u128)).is_ok();
+                answers.started[at] += u32::from(is_ok);
+            }
+            Step::Stop(at) => {
+                let is_ok = engine.stop(experiment_id(at as u128)).is_ok();
+                answers.stopped[at] += u32::from(is_ok);
+            }
+            Step::Ask(place, user) => {
+                let user = format!("user-{user}");
+                let at = |id| (0..4).find(|at| Some(experiment_id(*at as u128)) == id).unwrap();
+                let evaluation = engine.evaluate(&places[place], "hero-banner", &user);
+                if evaluation.is_counted() {
+                    let counted = &mut answers.counted[at(evaluation.experiment())];
+                    counted[variant(evaluation.variant())].0 += 1;
+                }
+                let conversion = engine.convert(&places[place], "hero-banner", &user);
+                if conversion.is_counted() {
+                    let counted = &mut answers.counted[at(conversion.experiment())];
+                    counted[variant(conversion.variant())].1 += 1;
+                }
+            }
+            // Refused, a document changes nothing.
+            Step::Reload => assert!(engine.reload("{\"flags\": [{}]}").is_err()),
+        }
+    }
+    answers
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    /// Whatever the order was: every answer that a thread got is in the end's state, once.
+    #[test]
+    fn random_operations_of_several_threads_add_up(
+        scripts in prop::collection::vec(prop::collection::vec(step(), 1..60), 2..4)
+    ) {
+        let (engine, _) = engine_at_noon();
+        engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+        let all: Vec<Answers> = thread::scope(|scope| {
+            let threads: Vec<_> = scripts
+                .iter()
+                .map(|steps| scope.spawn(|| take_steps(&engine, steps)))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut running = [0, 0];
+        for at in 0..4 {
+            let sum = |of: fn(&Answers) -> &[u32; 4]| all.iter().map(|answers| of(answers)[at]).sum::<u32>();
+            let created = sum(|answers| &answers.created);
+            prop_assert!(created <= 1, "one id, one experiment");
+            let Some(experiment) = engine.experiment(experiment_id(at as u128)) else {
+                prop_assert_eq!(created, 0);
+                continue;
+            };
+            prop_assert_eq!(created, 1);
+            let starts = sum(|answers| &answers.created_running) + sum(|answers| &answers.started);
+            let stops = sum(|answers| &answers.stopped);
+            prop_assert_eq!(starts - stops, u32::from(experiment.is_running()));
+            running[at % 2] += u32::from(experiment.is_running());
+            let reported = all.iter().fold(Reported::default(), |sum, answers| {
+                let counted = answers.counted[at];
+                [0, 1].map(|at| (sum[at].0 + counted[at].0, sum[at].1 + counted[at].1))
+            });
+            prop_assert_eq!(ever(&engine.counts(experiment.id()).unwrap()), reported);
+        }
+        prop_assert!(running.iter().all(|running| *running <= 1), "one split at a time");
     }
 }
