@@ -10,7 +10,8 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess,
+    Visitor,
 };
 use serde_json::{Map, Number, Value};
 
@@ -132,7 +133,7 @@ static NUMBERS_ARE_OBJECTS: LazyLock<bool> = LazyLock::new(|| {
             f.write_str("a number")
         }
 
-        fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
             Ok(false)
         }
 
@@ -141,7 +142,8 @@ static NUMBERS_ARE_OBJECTS: LazyLock<bool> = LazyLock::new(|| {
             Ok(true)
         }
     }
-    serde_json::Deserializer::from_str("0").deserialize_any(IsObject).unwrap_or(false)
+    // With a fraction: small integers come as integers either way.
+    serde_json::Deserializer::from_str("0.5").deserialize_any(IsObject).unwrap_or(false)
 });
 
 /// The number tokens of a JSON text, one after the other. The parser has found the text to be JSON
@@ -201,17 +203,20 @@ impl<'n, 't> Seed<'n, 't> {
         if self.depth < MAX_DEPTH { Ok(()) } else { Err(E::custom("recursion limit exceeded")) }
     }
 
-    /// The number that an object of the form of [`NUMBER_FIELD`] stands for, if it does.
-    fn number_of(&mut self, written: &str) -> Option<Node> {
-        if let Some(numbers) = self.numbers.as_deref_mut() {
-            // In step with the text: there, it is a number and no string.
-            let mut ahead = numbers.clone();
-            if ahead.next() != Some(written) {
-                return None;
-            }
+    /// Whether an object of the form of [`NUMBER_FIELD`] stands for the number that is written so.
+    fn is_number(&mut self, written: &str) -> bool {
+        let Some(numbers) = self.numbers.as_deref_mut() else {
+            return Node::number(written).is_some();
+        };
+        // In step with the text: there, it is a number and no string.
+        let mut ahead = numbers.clone();
+        // Exponents may have been given a sign, and another case.
+        let plain = |text: &str| text.replace('+', "").to_ascii_lowercase();
+        let is_number = ahead.next().is_some_and(|token| plain(token) == plain(written));
+        if is_number {
             *numbers = ahead;
         }
-        Node::number(written)
+        is_number
     }
 
     /// The number that the parser has just met: the text's, or `parsed` if there is no text.
@@ -296,9 +301,10 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 && nodes.is_empty()
                 && name == NUMBER_FIELD
                 && *NUMBERS_ARE_OBJECTS
-                && let Some(number) = self.number_of(written)
+                && self.is_number(written)
             {
-                return Ok(number);
+                return Node::number(written)
+                    .ok_or_else(|| A::Error::custom("number out of range"));
             }
             nodes.push((name, node));
         }
@@ -346,6 +352,14 @@ mod tests {
     }
 
     #[test]
+    fn exponents_can_be_written_in_every_way() {
+        assert_eq!(
+            value("[1e5,1E5,1e+5,1.0E-5,2]").unwrap().to_string(),
+            "[100000.0,100000.0,100000.0,0.00001,2]"
+        );
+    }
+
+    #[test]
     fn numbers_in_strings_and_keys_do_not_shift_the_others() {
         assert_round_trip(r#"{"1":"2 \" 3","\\4":[5,{"6":0.22931038504253454}],"e":"-"}"#);
     }
@@ -375,12 +389,11 @@ mod tests {
     /// Only if another crate has switched on `arbitrary_precision` is this a number.
     #[test]
     fn an_object_that_looks_like_a_number_stays_what_it_is() {
-        assert!(!*NUMBERS_ARE_OBJECTS);
         assert_round_trip(r#"[{"$serde_json::private::Number":"7"},1,0.22931038504253454,3]"#);
         assert_round_trip(r#"[{"$serde_json::private::Number":5,"a":1},2]"#);
         let without_text: Node =
             serde_json::from_str(r#"{"$serde_json::private::Number":"7"}"#).unwrap();
-        assert!(matches!(without_text, Node::Object(_)));
+        assert_eq!(matches!(without_text, Node::Object(_)), !*NUMBERS_ARE_OBJECTS);
     }
 
     #[test]

