@@ -281,8 +281,10 @@ fn new_experiment(node: Node, findings: &mut Findings) -> Option<NewExperiment> 
     })
 }
 
-/// What `read` made of a node, unless it found anything wrong.
-fn strictly<T>(read: impl FnOnce(&mut Findings) -> Option<T>) -> Result<T, ValidationError> {
+/// What `read` made of something, unless it found anything wrong.
+pub(crate) fn strictly<T>(
+    read: impl FnOnce(&mut Findings) -> Option<T>,
+) -> Result<T, ValidationError> {
     let mut findings = Findings::default();
     let value = read(&mut findings);
     findings.into_result()?;

@@ -17,6 +17,7 @@ use crate::snapshot::Snapshot;
 use crate::status::Transition;
 use crate::tally::{Count, Tally};
 use crate::view::View;
+use crate::wire::strictly;
 
 impl Engine {
     /// Creates a flag.
@@ -94,13 +95,8 @@ impl Engine {
         new: NewExperiment,
     ) -> Result<Experiment, Error> {
         let (id, status) = (new.id, new.status);
-        let mut findings = Findings::default();
-        let terms = Unchecked::from(new).check(&Path::Root, &mut findings);
-        findings.into_result()?;
-        // Terms that are absent have left a finding, which has returned.
-        let Some(terms) = terms else {
-            return Err(Error::IdRequired);
-        };
+        let terms = strictly(|findings| Unchecked::from(new).check(&Path::Root, findings))?;
+
         let _writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
