@@ -6,51 +6,14 @@ mod common;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::hint::black_box;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
 
 use arc_swap::{ArcSwap, Cache};
-use common::{KEYS, engine, experiment_id, flag_key, positions, production, setup, uuid_keys};
+use common::chain::{Bare, Chain};
+use common::{KEYS, engine, flag_key, positions, production, setup, uuid_keys};
 use criterion::{BenchmarkGroup, measurement::WallTime};
-use foldhash::fast::RandomState;
-use serde_json::{Value, json};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
-
-/// The least that an evaluation has to read: seed, table and values.
-struct Bare {
-    seed: u64,
-    table: [u8; 100],
-    values: [Value; 2],
-}
-
-impl Bare {
-    fn new(number: usize) -> Bare {
-        let mut table = [0; 100];
-        table[50..].fill(1);
-        let seed = xxh3_64(&experiment_id(number).to_bytes());
-        Bare { seed, table, values: [json!("old"), json!("new")] }
-    }
-
-    #[inline]
-    fn variant(&self, user_key: &str) -> usize {
-        let hash = xxh3_64_with_seed(user_key.as_bytes(), self.seed);
-        let bucket = u8::try_from((u128::from(hash) * 100) >> 64).unwrap_or(0);
-        usize::from(self.table[usize::from(bucket)])
-    }
-}
-
-/// What the chains read: flags by position and by name.
-struct Chain {
-    flags: Vec<Bare>,
-    names: HashMap<Arc<str>, usize, RandomState>,
-}
-
-impl Chain {
-    fn new(flags: usize) -> Chain {
-        let names = (0..flags).map(|flag| (flag_key(flag).into(), flag)).collect();
-        Chain { flags: (0..flags).map(Bare::new).collect(), names }
-    }
-}
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
     let mut next = positions();
@@ -72,15 +35,12 @@ fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
     });
     group.bench_function("chain: cached load", |bencher| {
         bencher.iter(|| {
-            let bare = &cache.load().flags[black_box(0)];
-            black_box(&bare.values[bare.variant(&keys[next()])]);
+            black_box(cache.load().flags[black_box(0)].value(&keys[next()]));
         });
     });
     group.bench_function("chain: arc-swap load", |bencher| {
         bencher.iter(|| {
-            let chain = swap.load();
-            let bare = &chain.flags[black_box(0)];
-            black_box(&bare.values[bare.variant(&keys[next()])]);
+            black_box(swap.load().flags[black_box(0)].value(&keys[next()]));
         });
     });
 }
@@ -105,8 +65,8 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
         bencher.iter(|| {
             let at = next();
             let chain = swap.load();
-            let bare = &chain.flags[chain.names[black_box(names[at & mask].as_str())]];
-            black_box(&bare.values[bare.variant(&keys[at])]);
+            let flag = chain.names[black_box(names[at & mask].as_str())];
+            black_box(chain.flags[flag].value(&keys[at]));
         });
     });
     group.bench_function(format!("peek: names, {of}"), |bencher| {

@@ -1,6 +1,8 @@
 //! Fixtures of the benches, and the table of ratios that each prints at its end.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+pub(crate) mod chain;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
