@@ -61,9 +61,14 @@ impl Allocation {
     /// The position of the variant that owns a bucket. One table look-up.
     #[inline]
     #[must_use]
-    #[expect(clippy::indexing_slicing, reason = "a bucket is below 100, the length of the table")]
     pub fn variant(&self, bucket: Bucket) -> usize {
-        usize::from(self.variants[usize::from(bucket.index())])
+        usize::from(self.position(bucket))
+    }
+
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "a bucket is below 100, the length of the table")]
+    pub(crate) fn position(&self, bucket: Bucket) -> u8 {
+        self.variants[usize::from(bucket.index())]
     }
 
     /// The buckets that a variant owns; empty for a variant of 0 % and for one that is not there.

@@ -5,11 +5,11 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
-use crate::compiled::Choice;
 use crate::environment::Environment;
-use crate::evaluation::Answer;
+use crate::evaluation::{Answer, NO_SLOT};
 use crate::id::ExperimentId;
 use crate::reason::Reason;
+use crate::site::NO_VARIANT;
 use crate::snapshot::Snapshot;
 use crate::tally::Event;
 use crate::variant::Variant;
@@ -103,23 +103,13 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
 
     /// Counts for the variant that assignment gives the user.
     #[inline]
-    pub(crate) fn assigned(
-        snapshot: S,
-        slot: Option<usize>,
-        environment: &Environment,
-        user_key: &str,
-    ) -> Conversion<S> {
-        let (answer, decision) = snapshot.decide(slot, environment, user_key);
+    pub(crate) fn assigned(snapshot: S, slot: usize, user_key: &str) -> Conversion<S> {
+        let (answer, decision) = snapshot.decide(slot, user_key);
         let outcome = match answer.reason {
-            Reason::Split => {
-                let counters = decision.and_then(|decision| decision.counters);
-                match counters {
-                    Some((tally, variant)) if tally.add(variant, Event::Conversion) => {
-                        Outcome::Counted
-                    }
-                    _ => Outcome::NotRunning,
-                }
-            }
+            Reason::Split => match decision.counters {
+                Some(tally) if tally.add(decision.position, Event::Conversion) => Outcome::Counted,
+                _ => Outcome::NotRunning,
+            },
             Reason::Forced => Outcome::Forced,
             Reason::NotRunning => Outcome::NotRunning,
             Reason::NoUserKey => Outcome::NoUserKey,
@@ -131,22 +121,7 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
     /// Counts for the variant that the caller names.
     #[inline]
     pub(crate) fn named(snapshot: S, id: ExperimentId, variant: &str) -> Conversion<S> {
-        let found = snapshot
-            .place(id)
-            .and_then(|(slot, at)| Some((slot, at, snapshot.experiment(slot, at)?)));
-        let Some((slot, experiment, entry)) = found else {
-            let answer = Answer::FLAG_NOT_FOUND;
-            return Conversion { snapshot, answer, outcome: Outcome::ExperimentNotFound };
-        };
-        let Some(variant) = entry.definition.position(variant) else {
-            let answer = Answer::FLAG_NOT_FOUND;
-            return Conversion { snapshot, answer, outcome: Outcome::VariantNotFound };
-        };
-        let is_counted =
-            entry.definition.is_running() && entry.tally.add(variant, Event::Conversion);
-        let answer =
-            Answer { slot, choice: Choice::Variant { experiment, variant }, reason: Reason::Split };
-        let outcome = if is_counted { Outcome::Counted } else { Outcome::NotRunning };
+        let (answer, outcome) = snapshot.convert_named(id, variant);
         Conversion { snapshot, answer, outcome }
     }
 }
@@ -161,7 +136,7 @@ impl Snapshot {
         flag: &str,
         user_key: &str,
     ) -> Conversion<&Snapshot> {
-        Conversion::assigned(self, self.slot(flag), environment, user_key)
+        Conversion::assigned(self, self.slot_of(environment, flag), user_key)
     }
 
     /// As [`Engine::convert_variant`](crate::Engine::convert_variant).
@@ -172,5 +147,23 @@ impl Snapshot {
         variant: &str,
     ) -> Conversion<&Snapshot> {
         Conversion::named(self, experiment, variant)
+    }
+
+    fn convert_named(&self, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
+        let none = Answer { slot: NO_SLOT, position: NO_VARIANT, reason: Reason::NotRunning };
+        let Some((slot, _, experiment)) = self.find_experiment(id) else {
+            return (none, Outcome::ExperimentNotFound);
+        };
+        let variant = experiment.definition.position(variant);
+        let Some(variant) = variant.and_then(|variant| u32::try_from(variant).ok()) else {
+            return (none, Outcome::VariantNotFound);
+        };
+        if !experiment.definition.is_running() {
+            return (none, Outcome::NotRunning);
+        }
+        // Where an experiment runs, its variants are the first that can be answered.
+        let answer = Answer { slot, position: variant, reason: Reason::Split };
+        let is_counted = experiment.tally.add(variant, Event::Conversion);
+        (answer, if is_counted { Outcome::Counted } else { Outcome::NotRunning })
     }
 }

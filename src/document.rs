@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 
-use crate::compiled::Forced;
+use crate::entry::Forced;
 use crate::fault::{Findings, Path, Rule, SyntaxError, quote};
 use crate::flag::Flag;
 use crate::id::{ExperimentId, FlagId};

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::compiled::ExperimentEntry;
 use crate::conversion::Conversion;
 use crate::counts::Counts;
 use crate::environment::Environment;
@@ -21,7 +20,7 @@ use crate::handle::FlagHandle;
 use crate::id::ExperimentId;
 use crate::registry::Registry;
 use crate::snapshot::Snapshot;
-use crate::view::{Current, Reader, View};
+use crate::view::{Current, Reader, Retired, View};
 
 /// The flags and experiments of a service, answered from memory.
 ///
@@ -68,9 +67,21 @@ pub struct Engine {
 #[derive(Debug)]
 struct Control {
     /// Held while a snapshot is made from the one before it.
-    writer: Mutex<()>,
+    writer: Mutex<Retired>,
     registry: Registry,
     clock: Box<dyn Clock>,
+}
+
+/// The one who may publish.
+struct Writer<'a> {
+    current: &'a Current,
+    retired: MutexGuard<'a, Retired>,
+}
+
+impl Writer<'_> {
+    fn publish(&mut self, snapshot: Snapshot) {
+        self.current.publish(snapshot, &mut self.retired);
+    }
 }
 
 impl Engine {
@@ -103,7 +114,7 @@ impl Engine {
         Engine {
             current: Current::new(Snapshot::empty(number)),
             control: Arc::new(Control {
-                writer: Mutex::new(()),
+                writer: Mutex::default(),
                 registry: Registry::new(),
                 clock: Box::new(clock),
             }),
@@ -121,8 +132,8 @@ impl Engine {
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, environment: &Environment, flag: &str, user_key: &str) -> Evaluation {
         let view = self.current.view();
-        let slot = view.slot(flag);
-        Evaluation::counting(view, slot, environment, user_key)
+        let slot = view.slot_of(environment, flag);
+        Evaluation::counting(view, slot, user_key)
     }
 
     /// The same answer as [`evaluate`](Engine::evaluate), and nothing is counted.
@@ -130,8 +141,8 @@ impl Engine {
     #[must_use]
     pub fn peek(&self, environment: &Environment, flag: &str, user_key: &str) -> Evaluation {
         let view = self.current.view();
-        let slot = view.slot(flag);
-        Evaluation::peeking(view, slot, environment, user_key)
+        let slot = view.slot_of(environment, flag);
+        Evaluation::peeking(view, slot, user_key)
     }
 
     /// How the answer for a flag in an environment and a user comes about; nothing is counted.
@@ -146,8 +157,8 @@ impl Engine {
     #[inline]
     pub fn convert(&self, environment: &Environment, flag: &str, user_key: &str) -> Conversion {
         let view = self.current.view();
-        let slot = view.slot(flag);
-        Conversion::assigned(view, slot, environment, user_key)
+        let slot = view.slot_of(environment, flag);
+        Conversion::assigned(view, slot, user_key)
     }
 
     /// Counts a conversion for a variant that the caller names, having carried it along from
@@ -197,13 +208,13 @@ impl Engine {
     /// its own for as long as the engine lives, in a new snapshot.
     #[must_use]
     pub fn handle(&self, environment: &Environment, flag: &str) -> FlagHandle {
-        let slot = self.current.view().slot(flag).unwrap_or_else(|| {
-            let _writer = self.lock();
+        let slot = self.current.view().index().own(environment, flag).unwrap_or_else(|| {
+            let mut writer = self.lock();
             let view = self.current.view();
-            view.slot(flag).unwrap_or_else(|| {
-                let next = view.with_slot(flag);
-                let slot = next.slot(flag).unwrap_or(usize::MAX);
-                self.current.publish(next);
+            view.index().own(environment, flag).unwrap_or_else(|| {
+                let next = view.with_slot(environment, flag);
+                let slot = next.slot_of(environment, flag);
+                writer.publish(next);
                 slot
             })
         });
@@ -220,15 +231,14 @@ impl Engine {
     /// The flag of this key or id.
     #[must_use]
     pub fn flag<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Option<Flag> {
-        self.current.view().find(flag.into()).map(|(_, entry)| entry.flag.clone())
+        self.current.view().find(flag.into()).map(|entry| entry.flag.clone())
     }
 
     /// The experiment of this id, as it stands now.
     #[must_use]
     pub fn experiment(&self, id: ExperimentId) -> Option<Experiment> {
         let view = self.current.view();
-        let (slot, at) = view.place(id)?;
-        view.experiment(slot, at).map(ExperimentEntry::read)
+        view.find_experiment(id).map(|(_, _, entry)| entry.read())
     }
 
     /// What has been counted for an experiment: ever, and since its last start. Also for one that has
@@ -238,8 +248,7 @@ impl Engine {
     #[must_use]
     pub fn counts(&self, id: ExperimentId) -> Option<Counts> {
         let view = self.current.view();
-        let entry = view.place(id).and_then(|(slot, at)| view.experiment(slot, at));
-        if let Some(entry) = entry {
+        if let Some((_, _, entry)) = view.find_experiment(id) {
             let variants = &entry.definition.terms.variants;
             return Some(Counts::new(id, variants, &entry.at_start, &entry.tally.counts()));
         }
@@ -249,8 +258,9 @@ impl Engine {
 
     /// Writers, one at a time. A writer that panicked has left nothing half done: what it was making
     /// was never published.
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.control.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Writer<'_> {
+        let retired = self.control.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        Writer { current: &self.current, retired }
     }
 }
 

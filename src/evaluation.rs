@@ -5,10 +5,10 @@ use std::ops::Deref;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::compiled::{Choice, Decision};
 use crate::environment::Environment;
 use crate::id::ExperimentId;
 use crate::reason::Reason;
+use crate::site::Decision;
 use crate::snapshot::Snapshot;
 use crate::tally::Event;
 use crate::variant::Variant;
@@ -18,33 +18,23 @@ use crate::view::View;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) slot: usize,
-    pub(crate) choice: Choice,
+    /// The variant's position among those that the slot can answer.
+    pub(crate) position: u32,
     pub(crate) reason: Reason,
 }
 
 impl Answer {
-    pub(crate) const FLAG_NOT_FOUND: Answer =
-        Answer { slot: usize::MAX, choice: Choice::Default, reason: Reason::FlagNotFound };
-
+    #[inline]
     pub(crate) fn value(self, snapshot: &Snapshot) -> Option<&Value> {
-        match self.choice {
-            Choice::Default => Some(snapshot.entry(self.slot)?.flag.default_value()),
-            Choice::Variant { .. } => Some(self.variant(snapshot)?.value()),
-        }
+        snapshot.slot(self.slot).value(self.position)
     }
 
     pub(crate) fn variant(self, snapshot: &Snapshot) -> Option<&Variant> {
-        let Choice::Variant { experiment, variant } = self.choice else {
-            return None;
-        };
-        snapshot.experiment(self.slot, experiment)?.definition.terms.variants.get(variant)
+        snapshot.slot(self.slot).variant(self.position)
     }
 
     pub(crate) fn experiment(self, snapshot: &Snapshot) -> Option<ExperimentId> {
-        let Choice::Variant { experiment, .. } = self.choice else {
-            return None;
-        };
-        Some(snapshot.experiment(self.slot, experiment)?.definition.id)
+        Some(snapshot.slot(self.slot).experiment(self.position)?.definition.id)
     }
 }
 
@@ -233,7 +223,7 @@ impl Snapshot {
         flag: &str,
         user_key: &str,
     ) -> Evaluation<&Snapshot> {
-        Evaluation::counting(self, self.slot(flag), environment, user_key)
+        Evaluation::counting(self, self.slot_of(environment, flag), user_key)
     }
 
     /// The same answer as [`evaluate`](Snapshot::evaluate), and nothing is counted.
@@ -245,54 +235,45 @@ impl Snapshot {
         flag: &str,
         user_key: &str,
     ) -> Evaluation<&Snapshot> {
-        Evaluation::peeking(self, self.slot(flag), environment, user_key)
+        Evaluation::peeking(self, self.slot_of(environment, flag), user_key)
     }
 
     /// The one way to an answer: evaluate, peek, explain and convert all take it.
     ///
-    /// Left to itself, the compiler makes it a function of its own as soon as it is called from more
-    /// than a few places; its result then goes through memory, and a peek by a handle took 31 ns
-    /// instead of 19 (November 2026, `cargo bench --bench evaluation`).
+    /// Left to itself, the compiler makes a function of its own of it; then the answer goes through
+    /// memory and is taken apart again for the value: a fifth more instructions for a peek by a handle
+    /// (`cargo bench --bench instructions`). What is rare, or not of this crate's doing, is apart.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "measured, as said above")]
-    pub(crate) fn decide(
-        &self,
-        slot: Option<usize>,
-        environment: &Environment,
-        user_key: &str,
-    ) -> (Answer, Option<Decision<'_>>) {
-        let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.entry(slot)?))) else {
-            return (Answer::FLAG_NOT_FOUND, None);
-        };
-        let decision = entry.decide(environment, user_key);
-        let answer = Answer { slot, choice: decision.choice, reason: decision.reason };
-        (answer, Some(decision))
+    pub(crate) fn decide(&self, slot: usize, user_key: &str) -> (Answer, Decision<'_>) {
+        let decision = self.slot(slot).decide(user_key);
+        (Answer { slot, position: decision.position, reason: decision.reason }, decision)
+    }
+
+    /// The slot of a flag in an environment.
+    #[inline]
+    pub(crate) fn slot_of(&self, environment: &Environment, flag: &str) -> usize {
+        self.index().find(environment, flag).unwrap_or(NO_SLOT)
     }
 }
 
+/// A slot that no snapshot has.
+pub(crate) const NO_SLOT: usize = usize::MAX;
+
 impl<S: Deref<Target = Snapshot>> Evaluation<S> {
-    #[inline]
-    pub(crate) fn counting(
-        snapshot: S,
-        slot: Option<usize>,
-        environment: &Environment,
-        user_key: &str,
-    ) -> Evaluation<S> {
-        let (answer, decision) = snapshot.decide(slot, environment, user_key);
-        let is_counted = decision
-            .and_then(|decision| decision.counters)
-            .is_some_and(|(tally, variant)| tally.add(variant, Event::Exposure));
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Snapshot::decide`")]
+    pub(crate) fn counting(snapshot: S, slot: usize, user_key: &str) -> Evaluation<S> {
+        let (answer, decision) = snapshot.decide(slot, user_key);
+        let is_counted =
+            decision.counters.is_some_and(|tally| tally.add(decision.position, Event::Exposure));
         Evaluation { snapshot, answer, is_counted }
     }
 
-    #[inline]
-    pub(crate) fn peeking(
-        snapshot: S,
-        slot: Option<usize>,
-        environment: &Environment,
-        user_key: &str,
-    ) -> Evaluation<S> {
-        let (answer, _) = snapshot.decide(slot, environment, user_key);
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Snapshot::decide`")]
+    pub(crate) fn peeking(snapshot: S, slot: usize, user_key: &str) -> Evaluation<S> {
+        let (answer, _) = snapshot.decide(slot, user_key);
         Evaluation { snapshot, answer, is_counted: false }
     }
 }

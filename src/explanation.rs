@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::bucket::Bucket;
-use crate::compiled::{Choice, FlagEntry};
+use crate::entry::FlagEntry;
 use crate::environment::Environment;
+use crate::experiment::Definition;
 use crate::id::ExperimentId;
 use crate::reason::Reason;
 use crate::snapshot::Snapshot;
@@ -99,18 +100,20 @@ impl Snapshot {
     /// For support questions, not for every request: it allocates what it tells.
     #[must_use]
     pub fn explain(&self, environment: &Environment, flag: &str, user_key: &str) -> Explanation {
-        self.explain_slot(self.slot(flag), environment, flag, user_key)
+        self.explain_slot(self.slot_of(environment, flag), environment, flag, user_key)
     }
 
     pub(crate) fn explain_slot(
         &self,
-        slot: Option<usize>,
+        slot: usize,
         environment: &Environment,
         flag: &str,
         user_key: &str,
     ) -> Explanation {
-        let (answer, _) = self.decide(slot, environment, user_key);
-        let entry = self.entry(answer.slot);
+        let (answer, _) = self.decide(slot, user_key);
+        let slot = self.slot(slot);
+        let entry = slot.entry();
+        let experiment = slot.experiment(answer.position);
         Explanation {
             flag: flag.to_owned(),
             environment: environment.into(),
@@ -120,17 +123,13 @@ impl Snapshot {
             value: answer.value(self).cloned(),
             variant: answer.variant(self).map(|variant| variant.key().to_owned()),
             experiment: answer.experiment(self),
-            assignment: entry.and_then(|entry| assignment(entry, answer.choice, user_key)),
+            assignment: experiment.and_then(|entry| assignment(&entry.definition, user_key)),
             experiments: entry.map_or_else(Vec::new, |entry| experiments(entry, environment)),
         }
     }
 }
 
-fn assignment(entry: &FlagEntry, choice: Choice, user_key: &str) -> Option<ExplainedAssignment> {
-    let Choice::Variant { experiment, .. } = choice else {
-        return None;
-    };
-    let definition = &entry.experiments.get(experiment)?.definition;
+fn assignment(definition: &Definition, user_key: &str) -> Option<ExplainedAssignment> {
     let assignment = definition.assignment();
     let seed = assignment.seed();
     let hash = seed.hash(user_key);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use crate::compiled::{FlagEntry, Forced};
 use crate::document::FORMAT_VERSION;
+use crate::entry::{FlagEntry, Forced};
 use crate::experiment::{ByVariant, Experiment};
 use crate::id::ExperimentId;
 use crate::tally::Count;

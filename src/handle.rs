@@ -72,20 +72,20 @@ impl FlagHandle {
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, user_key: &str) -> Evaluation {
-        Evaluation::counting(self.current.view(), Some(self.slot), &self.environment, user_key)
+        Evaluation::counting(self.current.view(), self.slot, user_key)
     }
 
     /// The same answer as [`evaluate`](FlagHandle::evaluate), and nothing is counted.
     #[inline]
     #[must_use]
     pub fn peek(&self, user_key: &str) -> Evaluation {
-        Evaluation::peeking(self.current.view(), Some(self.slot), &self.environment, user_key)
+        Evaluation::peeking(self.current.view(), self.slot, user_key)
     }
 
     /// Counts a conversion for the variant that the user is assigned.
     #[inline]
     pub fn convert(&self, user_key: &str) -> Conversion {
-        Conversion::assigned(self.current.view(), Some(self.slot), &self.environment, user_key)
+        Conversion::assigned(self.current.view(), self.slot, user_key)
     }
 
     /// How the answer for a user comes about; nothing is counted.
@@ -102,14 +102,14 @@ impl FlagHandle {
         snapshot: &'s Snapshot,
         user_key: &str,
     ) -> Evaluation<&'s Snapshot> {
-        Evaluation::counting(snapshot, self.slot_on(snapshot), &self.environment, user_key)
+        Evaluation::counting(snapshot, self.slot_on(snapshot), user_key)
     }
 
     /// As [`peek`](FlagHandle::peek), on a pinned snapshot.
     #[inline]
     #[must_use]
     pub fn peek_on<'s>(&self, snapshot: &'s Snapshot, user_key: &str) -> Evaluation<&'s Snapshot> {
-        Evaluation::peeking(snapshot, self.slot_on(snapshot), &self.environment, user_key)
+        Evaluation::peeking(snapshot, self.slot_on(snapshot), user_key)
     }
 
     /// As [`convert`](FlagHandle::convert), on a pinned snapshot.
@@ -119,7 +119,7 @@ impl FlagHandle {
         snapshot: &'s Snapshot,
         user_key: &str,
     ) -> Conversion<&'s Snapshot> {
-        Conversion::assigned(snapshot, self.slot_on(snapshot), &self.environment, user_key)
+        Conversion::assigned(snapshot, self.slot_on(snapshot), user_key)
     }
 
     /// As [`explain`](FlagHandle::explain), on a pinned snapshot.
@@ -129,9 +129,19 @@ impl FlagHandle {
         snapshot.explain_slot(slot, &self.environment, &self.key, user_key)
     }
 
-    /// The flag's slot on a snapshot: by name if the snapshot is another engine's.
+    /// The flag's slot on a snapshot: by names if that is another engine's, or older than the slot.
     #[inline]
-    fn slot_on(&self, snapshot: &Snapshot) -> Option<usize> {
-        if snapshot.engine() == self.engine { Some(self.slot) } else { snapshot.slot(&self.key) }
+    fn slot_on(&self, snapshot: &Snapshot) -> usize {
+        if snapshot.engine() == self.engine && snapshot.has_slot(self.slot) {
+            self.slot
+        } else {
+            self.look_up_on(snapshot)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_up_on(&self, snapshot: &Snapshot) -> usize {
+        snapshot.slot_of(&self.environment, &self.key)
     }
 }

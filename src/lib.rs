@@ -152,6 +152,7 @@ mod experiment;
 mod fault;
 mod flag;
 mod id;
+mod index;
 mod json;
 mod rules;
 mod status;
@@ -167,12 +168,13 @@ mod sync;
 mod tally;
 
 // Reading: what a request runs.
-mod compiled;
 mod conversion;
+mod entry;
 mod evaluation;
 mod explanation;
 mod handle;
 mod reason;
+mod site;
 mod snapshot;
 mod view;
 

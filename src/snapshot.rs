@@ -1,14 +1,14 @@
 //! The immutable view of all flags that evaluations read, swapped whole.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
-use crate::compiled::{ExperimentEntry, FlagEntry};
+use crate::entry::{ExperimentEntry, FlagEntry};
+use crate::environment::Environment;
 use crate::flag::{Flag, FlagRef};
-use crate::id::{ExperimentId, FlagId};
+use crate::id::ExperimentId;
+use crate::index::Index;
+use crate::site::Slot;
 
 /// One version of the configuration of an engine, compiled for reading.
 ///
@@ -40,19 +40,9 @@ pub struct Snapshot {
     /// Which engine it is of, so that a handle of another engine cannot read a wrong slot.
     engine: u64,
     version: u64,
-    /// A flag's slot belongs to its key for good, so that handles can keep it. `None` while the
-    /// configuration has no such flag.
-    slots: Vec<Option<Arc<FlagEntry>>>,
+    slots: Vec<Slot>,
     /// Shared by snapshots that have the same flags and experiments.
     index: Arc<Index>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Index {
-    keys: HashMap<Arc<str>, usize, RandomState>,
-    ids: HashMap<FlagId, usize, RandomState>,
-    /// The slot of an experiment's flag, and the experiment's position in it.
-    experiments: HashMap<ExperimentId, (usize, usize), RandomState>,
 }
 
 impl Snapshot {
@@ -72,70 +62,102 @@ impl Snapshot {
         self.entries().map(|entry| &entry.flag)
     }
 
+    #[inline]
     pub(crate) fn engine(&self) -> u64 {
         self.engine
     }
 
-    /// The slot of a flag key; also one that is reserved for a flag that is not there.
+    /// Names and ids to slots.
     #[inline]
-    pub(crate) fn slot(&self, key: &str) -> Option<usize> {
-        self.index.keys.get(key).copied()
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
     }
 
+    /// Whether this snapshot is young enough to have a slot.
     #[inline]
-    pub(crate) fn entry(&self, slot: usize) -> Option<&FlagEntry> {
-        self.slots.get(slot)?.as_deref()
+    pub(crate) fn has_slot(&self, slot: usize) -> bool {
+        slot < self.slots.len()
     }
 
-    /// A flag and its slot, by its key or its id.
-    pub(crate) fn find(&self, flag: FlagRef<'_>) -> Option<(usize, &Arc<FlagEntry>)> {
+    /// What is in a slot.
+    #[inline]
+    pub(crate) fn slot(&self, slot: usize) -> &Slot {
+        self.slots.get(slot).unwrap_or(&Slot::Vacant)
+    }
+
+    /// A flag, by its key or its id.
+    pub(crate) fn find(&self, flag: FlagRef<'_>) -> Option<&Arc<FlagEntry>> {
         let slot = match flag {
-            FlagRef::Key(key) => self.slot(key)?,
-            FlagRef::Id(id) => *self.index.ids.get(&id)?,
+            FlagRef::Key(key) => self.index.flag(key)?,
+            FlagRef::Id(id) => self.index.id(id)?,
         };
-        Some((slot, self.slots.get(slot)?.as_ref()?))
+        self.slot(slot).entry()
     }
 
-    /// The slot of an experiment's flag, and the experiment's position in it.
-    #[inline]
-    pub(crate) fn place(&self, id: ExperimentId) -> Option<(usize, usize)> {
-        self.index.experiments.get(&id).copied()
-    }
-
-    #[inline]
-    pub(crate) fn experiment(&self, slot: usize, at: usize) -> Option<&ExperimentEntry> {
-        self.entry(slot)?.experiments.get(at)
+    /// An experiment, with the slot of its flag in its environment and its position in the flag.
+    pub(crate) fn find_experiment(
+        &self,
+        id: ExperimentId,
+    ) -> Option<(usize, usize, &ExperimentEntry)> {
+        let (slot, at) = self.index.experiment(id)?;
+        Some((slot, at, self.slot(slot).entry()?.experiments.get(at)?))
     }
 
     /// The flags that are there, in the order in which their keys were first met.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<FlagEntry>> {
-        self.slots.iter().flatten()
+        self.index.order().iter().filter_map(|slot| self.slot(*slot).entry())
     }
 
-    /// The next version, with one flag put in its slot: a new flag, or a changed one.
+    /// The next version, with one flag put in its place: a new flag, or a changed one.
     pub(crate) fn with(&self, entry: FlagEntry) -> Snapshot {
         let mut next = self.next();
-        next.put(Arc::new(entry));
-        next
-    }
-
-    /// The next version, of just these flags.
-    pub(crate) fn with_all(&self, entries: impl IntoIterator<Item = Arc<FlagEntry>>) -> Snapshot {
-        let mut next = self.next();
-        next.slots.fill(None);
-        let index = Arc::make_mut(&mut next.index);
-        index.ids.clear();
-        index.experiments.clear();
-        for entry in entries {
-            next.put(entry);
+        if !next.index.knows(&entry) {
+            next.change_index(|index| index.add(&entry));
+        }
+        let key = entry.flag.key().to_owned();
+        let entry = Arc::new(entry);
+        let index = Arc::clone(&next.index);
+        if let Some(slot) = index.flag(&key) {
+            next.put(slot, Slot::Default(Arc::clone(&entry)));
+        }
+        for (environment, slot) in index.own_of(&key) {
+            next.put(slot, Slot::new(&entry, environment));
         }
         next
     }
 
-    /// The same version, with a slot for a flag key.
-    pub(crate) fn with_slot(&self, key: &str) -> Snapshot {
+    /// The next version, of just these flags.
+    pub(crate) fn with_all(&self, entries: &[Arc<FlagEntry>]) -> Snapshot {
+        let mut next = self.next();
+        next.slots.fill(Slot::Vacant);
+        next.change_index(|index| {
+            index.forget_ids();
+            for entry in entries {
+                index.add(entry);
+            }
+        });
+        let index = Arc::clone(&next.index);
+        for entry in entries {
+            if let Some(slot) = index.flag(entry.flag.key()) {
+                next.put(slot, Slot::Default(Arc::clone(entry)));
+            }
+        }
+        for (environment, slot, flag) in index.all_own() {
+            if let Some(entry) = next.slot(flag).entry() {
+                let site = Slot::new(entry, environment);
+                next.put(slot, site);
+            }
+        }
+        next
+    }
+
+    /// The same version, with a slot for a flag in an environment.
+    pub(crate) fn with_slot(&self, environment: &Environment, key: &str) -> Snapshot {
         let mut next = Snapshot { version: self.version, ..self.next() };
-        next.reserve(key);
+        let slot = next.change_index(|index| index.reserve_own(environment, key));
+        if let Some(entry) = self.find(FlagRef::Key(key)) {
+            next.put(slot, Slot::new(entry, environment));
+        }
         next
     }
 
@@ -148,32 +170,16 @@ impl Snapshot {
         }
     }
 
-    fn reserve(&mut self, key: &str) -> usize {
-        if let Some(slot) = self.slot(key) {
-            return slot;
-        }
-        let slot = self.slots.len();
-        self.slots.push(None);
-        Arc::make_mut(&mut self.index).keys.insert(key.into(), slot);
-        slot
+    fn change_index<R>(&mut self, change: impl FnOnce(&mut Index) -> R) -> R {
+        let result = change(Arc::make_mut(&mut self.index));
+        self.slots.resize(self.index.slots(), Slot::Vacant);
+        result
     }
 
-    fn put(&mut self, entry: Arc<FlagEntry>) {
-        let slot = self.reserve(entry.flag.key());
-        let Some(place) = self.slots.get_mut(slot) else {
-            return;
-        };
-        // A start or a stop leaves the index as it is, and shared.
-        let indexed = place.as_ref().map_or(0, |old| old.experiments.len());
-        let is_new = place.is_none();
-        if is_new || indexed < entry.experiments.len() {
-            let index = Arc::make_mut(&mut self.index);
-            index.ids.insert(entry.flag.id(), slot);
-            for (at, experiment) in entry.experiments.iter().enumerate().skip(indexed) {
-                index.experiments.insert(experiment.definition.id, (slot, at));
-            }
+    fn put(&mut self, slot: usize, content: Slot) {
+        if let Some(place) = self.slots.get_mut(slot) {
+            *place = content;
         }
-        *place = Some(entry);
     }
 }
 

@@ -1,41 +1,135 @@
-//! Which stripe of a counter this thread adds to.
+//! Which stripe of a counter this thread adds to, and whether it is the only one that does.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
 /// More stripes than this would cost memory in every experiment (128 bytes each) for threads that
-/// cannot all run at once on the machines at hand.
+/// cannot all run at once on the machines at hand. As many as the bits of [`TAKEN`].
 const MAX_STRIPES: usize = 64;
 
+/// The numbers below [`MAX_STRIPES`] that threads hold, a bit for each.
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+
+const UNASSIGNED: usize = usize::MAX;
+
 thread_local! {
-    /// This thread's number, once it has counted something.
-    static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+    /// This thread's number, once it has counted something. Without a destructor, so that it is to be
+    /// had to a thread's very end, and that reading it is one instruction.
+    static NUMBER: Cell<usize> = const { Cell::new(UNASSIGNED) };
+    /// What this thread has to give back when it ends.
+    static HELD: Held = const { Held(Cell::new(None)) };
 }
 
 /// How many stripes a counter has here: the hardware's threads, rounded up to a power of two, so
 /// that a number becomes a stripe by a mask; at most 64. Asks the system, so ask once.
 pub(crate) fn count() -> usize {
-    if cfg!(loom) {
-        // With one stripe, two threads of a model always meet in the same cell.
-        return 1;
-    }
     available_parallelism().map_or(1, NonZeroUsize::get).next_power_of_two().min(MAX_STRIPES)
 }
 
-/// A number for this thread. Threads are numbered in the order in which they first ask, so as many
-/// threads as there are stripes, started together, get a stripe each. Threads that come and go may
-/// come to share one: that costs them time, never a count.
+/// A number for this thread.
+///
+/// No two threads that run at the same time have the same number below [`MAX_STRIPES`]: with so many
+/// stripes, the thread whose number is a stripe's is the only one to have it. Numbers are given out
+/// from 0 and come back when a thread ends, so that threads which come and go do not crowd. When all
+/// are taken, further threads get numbers from [`MAX_STRIPES`] on.
 #[inline]
 pub(crate) fn number() -> usize {
-    NUMBER.with(|number| number.get().unwrap_or_else(assign))
+    let number = NUMBER.get();
+    if number == UNASSIGNED { assign() } else { number }
 }
 
 #[cold]
+#[inline(never)]
 fn assign() -> usize {
+    let number = take().filter(|bit| HELD.try_with(|held| held.0.set(Some(*bit))).is_ok());
+    let number = number.map_or_else(common_number, |bit| bit as usize);
+    NUMBER.set(number);
+    number
+}
+
+/// The lowest number that is free. What the thread wrote that held it last is seen from here on.
+fn take() -> Option<u32> {
+    let mut taken = TAKEN.load(Ordering::Relaxed);
+    loop {
+        let bit = taken.trailing_ones();
+        let with = taken | 1_u64.checked_shl(bit)?;
+        match TAKEN.compare_exchange_weak(taken, with, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return Some(bit),
+            Err(now) => taken = now,
+        }
+    }
+}
+
+/// A number that says that this thread has none to itself; spread over the stripes.
+fn common_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    NUMBER.set(Some(next));
-    next
+    MAX_STRIPES | (NEXT.fetch_add(1, Ordering::Relaxed) % MAX_STRIPES)
+}
+
+struct Held(Cell<Option<u32>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(mask) = self.0.take().and_then(|bit| 1_u64.checked_shl(bit)) {
+            // First: what other destructors of this thread still count is not the next owner's.
+            NUMBER.set(common_number());
+            TAKEN.fetch_and(!mask, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::sync::Barrier;
+    use std::thread;
+
+    #[test]
+    fn threads_that_run_together_have_numbers_of_their_own() {
+        let all_are_there = &Barrier::new(40);
+        let numbers: Vec<usize> = thread::scope(|scope| {
+            let ask = || {
+                let number = number();
+                all_are_there.wait();
+                assert_eq!(number, super::number(), "it keeps its number");
+                number
+            };
+            let threads: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let own: Vec<_> = numbers.iter().filter(|number| **number < MAX_STRIPES).collect();
+        assert_eq!(own.iter().collect::<HashSet<_>>().len(), own.len(), "{numbers:?}");
+    }
+
+    #[test]
+    fn numbers_come_back() {
+        // Many times as many threads as there are numbers; other tests hold some.
+        for _ in 0..10 * MAX_STRIPES {
+            assert!(thread::spawn(number).join().unwrap() < MAX_STRIPES);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_ends_counts_among_all() {
+        /// Counts when the thread is torn down, after its number has gone back.
+        struct Late;
+        impl Drop for Late {
+            fn drop(&mut self) {
+                LATE.store(number(), Ordering::Release);
+            }
+        }
+        static LATE: AtomicUsize = AtomicUsize::new(0);
+        thread_local!(static AT_END: Late = const { Late });
+        let early = thread::spawn(|| {
+            // Destructors run in the order in which the values were first used, or the reverse: the
+            // number is either held still or of all.
+            AT_END.with(|_| number())
+        });
+        let early = early.join().unwrap();
+        let late = LATE.load(Ordering::Acquire);
+        assert!(late == early || late >= MAX_STRIPES, "{early}, then {late}");
+    }
 }

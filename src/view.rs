@@ -21,10 +21,18 @@ impl Current {
         View(self.0.load())
     }
 
-    pub(crate) fn publish(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
+    /// Puts a snapshot in the place of the current one, and frees those that nobody reads any more.
+    pub(crate) fn publish(&self, snapshot: Snapshot, retired: &mut Retired) {
+        retired.0.push(self.0.swap(Arc::new(snapshot)));
+        // A snapshot that only this list has cannot come to be read again.
+        retired.0.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 }
+
+/// Snapshots that have been replaced, as long as somebody may read them. Kept so that the writer
+/// frees them: to be the last to let go of a thousand flags would cost a reader a millisecond.
+#[derive(Debug, Default)]
+pub(crate) struct Retired(Vec<Arc<Snapshot>>);
 
 impl Deref for Current {
     type Target = ArcSwap<Snapshot>;

@@ -416,6 +416,34 @@ fn handles_follow_a_flag_that_goes_and_comes() {
 }
 
 #[test]
+fn a_handle_on_a_snapshot_from_before_it_answers_by_name() {
+    let engine = loaded(&[flag(1, &[experiment(1, "running")])]);
+    let view = engine.view();
+    for (place, reason) in [(production(), Reason::Split), (staging(), Reason::NotRunning)] {
+        let handle = engine.handle(&place, "flag-1");
+        let answer = handle.peek_on(&view, "anna");
+        assert_eq!(answer.reason(), reason);
+        assert_eq!(answer.value(), handle.peek("anna").value());
+    }
+    let later = engine.handle(&production(), "flag-2");
+    assert_eq!(later.peek_on(&view, "anna").reason(), Reason::FlagNotFound);
+}
+
+#[test]
+fn a_handle_follows_its_flag_into_an_environment_that_is_new() {
+    let engine = loaded(&[flag(1, &[])]);
+    let (here, there) =
+        (engine.handle(&production(), "flag-1"), engine.handle(&staging(), "flag-1"));
+    strictly(&engine, &[flag(1, &[experiment(1, "running")])]).unwrap();
+    assert_eq!(here.peek("anna").reason(), Reason::Split);
+    assert_eq!(there.peek("anna").reason(), Reason::NotRunning);
+    engine.set_default("flag-1", "newer").unwrap();
+    assert_eq!(there.peek("anna").str_or(""), "newer");
+    engine.stop(experiment_id(1)).unwrap();
+    assert_eq!(here.peek("anna").str_or(""), "newer");
+}
+
+#[test]
 fn a_handle_on_another_engines_snapshot_answers_by_name() {
     let (ours, _) = engine_at_noon();
     let (theirs, _) = engine_at_noon();

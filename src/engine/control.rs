@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Engine;
-use crate::compiled::{ExperimentEntry, FlagEntry};
+use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::error::Error;
 use crate::experiment::{Definition, Experiment, NewExperiment, Terms, Unchecked};
 use crate::fault::{Findings, Path, Rule};
@@ -32,7 +32,7 @@ impl Engine {
         check_name(&new.key, &Path::Root.field("key"), &mut findings);
         check_value(&new.default_value, &Path::Root.field("default_value"), &mut findings);
         findings.into_result()?;
-        let _writer = self.lock();
+        let mut writer = self.lock();
         let view = self.current.view();
         if view.find(FlagRef::Key(&new.key)).is_some() {
             return Err(Error::FlagKeyTaken { key: new.key });
@@ -42,7 +42,7 @@ impl Engine {
             return Err(Error::FlagIdTaken { id });
         }
         let flag = Flag::new(id, &new.key, new.default_value);
-        self.current.publish(view.with(FlagEntry::new(flag.clone(), Vec::new())));
+        writer.publish(view.with(FlagEntry { flag: flag.clone(), experiments: Vec::new() }));
         Ok(flag)
     }
 
@@ -60,11 +60,13 @@ impl Engine {
         let mut findings = Findings::default();
         check_value(&default_value, &Path::Root.field("default_value"), &mut findings);
         findings.into_result()?;
-        let _writer = self.lock();
+        let mut writer = self.lock();
         let view = self.current.view();
         let entry = find(&view, flag.into())?;
         let flag = entry.flag.with_default(default_value);
-        self.current.publish(view.with(FlagEntry::new(flag.clone(), entry.experiments.clone())));
+        writer.publish(
+            view.with(FlagEntry { flag: flag.clone(), experiments: entry.experiments.clone() }),
+        );
         Ok(flag)
     }
 
@@ -97,12 +99,12 @@ impl Engine {
         let (id, status) = (new.id, new.status);
         let terms = strictly(|findings| Unchecked::from(new).check(&Path::Root, findings))?;
 
-        let _writer = self.lock();
+        let mut writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
         let entry = find(&view, flag.into())?;
         let id = id.map_or_else(random_experiment_id, Ok)?;
-        if view.place(id).is_some() {
+        if view.find_experiment(id).is_some() {
             return Err(Error::ExperimentIdTaken { id });
         }
         if let Some(record) = self.control.registry.get(id) {
@@ -132,7 +134,7 @@ impl Engine {
         let experiment = created.read();
         let mut experiments = entry.experiments.clone();
         experiments.push(created);
-        self.current.publish(view.with(FlagEntry::new(entry.flag.clone(), experiments)));
+        writer.publish(view.with(FlagEntry { flag: entry.flag.clone(), experiments }));
         Ok(experiment)
     }
 
@@ -158,7 +160,7 @@ impl Engine {
     }
 
     fn transition(&self, id: ExperimentId, transition: Transition) -> Result<Experiment, Error> {
-        let _writer = self.lock();
+        let mut writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
         let (entry, at, experiment) = place(&view, id)?;
@@ -172,11 +174,11 @@ impl Engine {
                 next.definition = Arc::new(definition);
                 // Before it is published: whoever sees it running can count.
                 next.tally.set_open(true);
-                self.current.publish(view.with(entry.with_experiment(at, next.clone())));
+                writer.publish(view.with(entry.with_experiment(at, next.clone())));
             }
             Transition::Stop => {
                 next.definition = Arc::new(definition);
-                self.current.publish(view.with(entry.with_experiment(at, next.clone())));
+                writer.publish(view.with(entry.with_experiment(at, next.clone())));
                 // After it: what is served is counted.
                 next.tally.set_open(false);
             }
@@ -208,7 +210,7 @@ impl Engine {
         if user_key.is_empty() {
             return Err(Error::NoUserKey);
         }
-        let _writer = self.lock();
+        let mut writer = self.lock();
         let view = self.current.view();
         let (entry, at, experiment) = place(&view, id)?;
         let definition = &experiment.definition;
@@ -222,7 +224,7 @@ impl Engine {
         };
         let mut next = experiment.clone();
         Arc::make_mut(&mut next.forced).insert(user_key.into(), position);
-        self.current.publish(view.with(entry.with_experiment(at, next)));
+        writer.publish(view.with(entry.with_experiment(at, next)));
         Ok(())
     }
 
@@ -232,7 +234,7 @@ impl Engine {
     ///
     /// [`Error::ExperimentNotFound`].
     pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, Error> {
-        let _writer = self.lock();
+        let mut writer = self.lock();
         let view = self.current.view();
         let (entry, at, experiment) = place(&view, id)?;
         if !experiment.forced.contains_key(user_key) {
@@ -240,7 +242,7 @@ impl Engine {
         }
         let mut next = experiment.clone();
         Arc::make_mut(&mut next.forced).remove(user_key);
-        self.current.publish(view.with(entry.with_experiment(at, next)));
+        writer.publish(view.with(entry.with_experiment(at, next)));
         Ok(true)
     }
 
@@ -292,7 +294,7 @@ fn refuse_second_running(entry: &FlagEntry, definition: &Definition) -> Result<(
 
 fn find<'v>(view: &'v View, flag: FlagRef<'_>) -> Result<&'v FlagEntry, Error> {
     match view.find(flag) {
-        Some((_, entry)) => Ok(entry),
+        Some(entry) => Ok(entry),
         None => Err(Error::FlagNotFound {
             flag: match flag {
                 FlagRef::Key(key) => format!("{:?}", crate::fault::quote(key)),
@@ -306,10 +308,9 @@ fn place(
     snapshot: &Snapshot,
     id: ExperimentId,
 ) -> Result<(&FlagEntry, usize, &ExperimentEntry), Error> {
-    let found = snapshot.place(id).and_then(|(slot, at)| {
-        let entry = snapshot.entry(slot)?;
-        Some((entry, at, entry.experiments.get(at)?))
-    });
+    let found = snapshot
+        .find_experiment(id)
+        .and_then(|(slot, at, experiment)| Some((&**snapshot.slot(slot).entry()?, at, experiment)));
     found.ok_or(Error::ExperimentNotFound { id })
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Engine;
 use super::control::same_experiment;
 use super::select::{Selection, select};
-use crate::compiled::{ExperimentEntry, FlagEntry};
+use super::{Engine, Writer};
 use crate::document::{Document, ExperimentSection, FlagDocument};
+use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::experiment::Definition;
 use crate::export::Export;
 use crate::fault::{LoadError, Path};
@@ -95,11 +95,11 @@ impl Engine {
     pub fn reload(&self, text: &str) -> Result<(), LoadError> {
         // All that does not depend on the engine is done before its writers have to wait.
         let mut document = Document::read(text)?;
-        let _writer = self.lock();
+        let mut writer = self.lock();
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
         document.take_findings().into_result()?;
-        self.take(&view, document.flags, Vec::new());
+        self.take(&mut writer, &view, document.flags, Vec::new());
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl Engine {
     /// ```
     pub fn reload_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
-        let _writer = self.lock();
+        let mut writer = self.lock();
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
         if document.frame.has_faults() {
@@ -146,7 +146,7 @@ impl Engine {
         }
         let Selection { taken, kept, left_out } = select(&view, document.flags);
         let report = LoadReport { taken: taken.len(), left_out, unknown_fields };
-        self.take(&view, taken, kept);
+        self.take(&mut writer, &view, taken, kept);
         Ok(report)
     }
 
@@ -178,15 +178,22 @@ impl Engine {
     }
 
     /// Publishes flags of a document, which are sound, beside flags that stay as they are.
-    fn take(&self, old: &Snapshot, flags: Vec<FlagDocument>, kept: Vec<Arc<FlagEntry>>) {
+    fn take(
+        &self,
+        writer: &mut Writer<'_>,
+        old: &Snapshot,
+        flags: Vec<FlagDocument>,
+        kept: Vec<Arc<FlagEntry>>,
+    ) {
         let now = self.control.clock.now();
         let taken = flags.into_iter().filter_map(|document| {
             let sections = document.experiments.into_iter();
             let experiments =
                 sections.map(|section| self.experiment_of(old, section, now)).collect();
-            Some(Arc::new(FlagEntry::new(document.flag?, experiments)))
+            Some(Arc::new(FlagEntry { flag: document.flag?, experiments }))
         });
-        let next = old.with_all(taken.collect::<Vec<_>>().into_iter().chain(kept));
+        let entries: Vec<_> = taken.chain(kept).collect();
+        let next = old.with_all(&entries);
         // As for a single start or stop: counters open before the version that shows them running is
         // published, and close after the one that does not.
         let tallies = |snapshot: &Snapshot, running: bool| {
@@ -198,13 +205,13 @@ impl Engine {
         let gone = old
             .entries()
             .flat_map(|entry| &entry.experiments)
-            .filter(|entry| next.place(entry.definition.id).is_none())
+            .filter(|entry| next.find_experiment(entry.definition.id).is_none())
             .map(|entry| Arc::clone(&entry.tally));
         let close: Vec<_> = gone.chain(tallies(&next, false)).collect();
         for tally in open {
             tally.set_open(true);
         }
-        self.current.publish(next);
+        writer.publish(next);
         for tally in close {
             tally.set_open(false);
         }
@@ -217,8 +224,7 @@ impl Engine {
         mut section: ExperimentSection,
         now: Timestamp,
     ) -> ExperimentEntry {
-        let known = old.place(section.experiment.id);
-        let known = known.and_then(|(slot, at)| old.experiment(slot, at));
+        let known = old.find_experiment(section.experiment.id).map(|(_, _, entry)| entry);
         let forced = match section.forced.take() {
             Some(forced) => Arc::new(forced),
             None => known.map(|entry| Arc::clone(&entry.forced)).unwrap_or_default(),

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::compiled::FlagEntry;
 use crate::document::FlagDocument;
+use crate::entry::FlagEntry;
 use crate::fault::Rule;
 use crate::flag::FlagRef;
 use crate::id::{ExperimentId, FlagId};
@@ -124,7 +124,7 @@ impl<'s> Selector<'s> {
         let by_key = flag.key.as_deref().and_then(|key| old.find(FlagRef::Key(key)));
         let by_id = flag.id.and_then(|id| old.find(FlagRef::Id(id)));
         let last_good = [by_key, by_id];
-        for (_, entry) in last_good.into_iter().flatten() {
+        for entry in last_good.into_iter().flatten() {
             self.keep(entry);
         }
         let left_out = LeftOut {
