@@ -40,6 +40,22 @@ fn main() {
     group.bench_function("export: 1000 flags", |bencher| {
         bencher.iter(|| engine.to_json().len());
     });
+    drop(engine);
+    let text = document(100_000);
+    let engine = common::engine(100_000);
+    group.sample_size(10);
+    group.bench_function("floor: serde_json, 100000 flags", |bencher| {
+        bencher.iter(|| serde_json::from_str::<Value>(black_box(&text)).unwrap());
+    });
+    group.bench_function("reload: 100000 flags", |bencher| {
+        bencher.iter(|| engine.reload(black_box(&text)).unwrap());
+    });
+    group.bench_function("stop and start among 100000 flags", |bencher| {
+        bencher.iter(|| {
+            engine.stop(id).unwrap();
+            engine.start(id).unwrap();
+        });
+    });
     group.finish();
     report.print(
         "publish",
@@ -49,6 +65,8 @@ fn main() {
             ("export: 1000 flags", &["floor: serde_json, 1000 flags"]),
             ("reload: 1000 flags", &["set default among 1000 flags"]),
             ("reload: 1000 flags", &["stop and start among 1000 flags"]),
+            ("reload: 100000 flags", &["floor: serde_json, 100000 flags"]),
+            ("reload: 100000 flags", &["stop and start among 100000 flags"]),
         ],
     );
     criterion.final_summary();
