@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 
+use serde_json::Value;
+
 use crate::entry::Forced;
 use crate::fault::{Findings, Path, Rule, SyntaxError, quote};
 use crate::flag::Flag;
 use crate::id::{ExperimentId, FlagId};
 use crate::json::Node;
-use crate::rules::{check_name, check_value};
+use crate::rules::check_flag;
 use crate::status::Status;
 use crate::tally::Count;
+use crate::timestamp::Timestamp;
 use crate::wire::{
     ExperimentDocument, Fields, any, array, by_variant, count, entries, experiment, parsed, string,
 };
@@ -34,8 +37,11 @@ pub(crate) struct FlagDocument {
     /// The key, if it is a text; it tells which flag is meant even where the rest is faulty.
     pub(crate) key: Option<String>,
     pub(crate) id: Option<FlagId>,
+    pub(crate) name: Option<String>,
     /// `None` if it could not be read.
-    pub(crate) flag: Option<Flag>,
+    pub(crate) default_value: Option<Value>,
+    pub(crate) created_at: Option<Timestamp>,
+    pub(crate) updated_at: Option<Timestamp>,
     pub(crate) experiments: Vec<ExperimentSection>,
     /// The ids of all experiments, those that could not be read included, with their positions.
     pub(crate) experiment_ids: Vec<(usize, ExperimentId)>,
@@ -85,27 +91,37 @@ impl Document {
 }
 
 impl FlagDocument {
+    /// Whether the flag could be read, and nothing is wrong with it.
+    pub(crate) fn is_sound(&self) -> bool {
+        let is_read = self.id.is_some() && self.key.is_some() && self.default_value.is_some();
+        is_read && !self.findings.has_faults()
+    }
+
+    /// The flag, whose default value is taken out of here; `None` if it could not be read. `known` is
+    /// the flag as it was.
+    pub(crate) fn flag(&mut self, known: Option<&Flag>, now: Timestamp) -> Option<Flag> {
+        let (id, key, name) = (self.id?, self.key.as_deref()?, self.name.as_deref());
+        let flag = Flag::create(id, key, name, self.default_value.take()?, now);
+        Some(flag.dated(self.created_at, self.updated_at, known))
+    }
+
     fn read(node: Node, path: &Path<'_>) -> FlagDocument {
         let mut findings = Findings::default();
         let mut this = FlagDocument::default();
         if let Some(mut fields) = Fields::open(node, path, &mut findings) {
             this.id = fields.required("id", &mut findings, parsed);
             this.key = fields.required("key", &mut findings, string);
-            let default_value = fields.required("default_value", &mut findings, any);
+            this.name = fields.optional("name", &mut findings, string);
+            this.default_value = fields.required("default_value", &mut findings, any);
+            this.created_at = fields.optional("created_at", &mut findings, parsed);
+            this.updated_at = fields.optional("updated_at", &mut findings, parsed);
             let experiments = fields.optional("experiments", &mut findings, array);
             let counters = fields.optional("counters", &mut findings, keep);
             let forced = fields.optional("forced", &mut findings, keep);
             fields.close(&mut findings);
 
-            if let Some(key) = &this.key {
-                check_name(key, &path.field("key"), &mut findings);
-            }
-            if let Some(value) = &default_value {
-                check_value(value, &path.field("default_value"), &mut findings);
-            }
-            if let (Some(id), Some(key), Some(value)) = (this.id, &this.key, default_value) {
-                this.flag = Some(Flag::new(id, key, value));
-            }
+            let (key, name) = (this.key.as_deref(), this.name.as_deref());
+            check_flag(path, key, name, this.default_value.as_ref(), &mut findings);
             let all = path.field("experiments");
             for (at, node) in experiments.into_iter().flatten().enumerate() {
                 let (id, experiment) = experiment(node, &all.item(at), &mut findings);

@@ -65,10 +65,13 @@ impl Serialize for FlagSection<'_> {
             let variants = &*experiment.definition.terms.variants;
             (experiment.definition.id, ForcedSection { variants, forced: &experiment.forced })
         }));
-        let mut fields = serializer.serialize_struct("Flag", 6)?;
+        let mut fields = serializer.serialize_struct("Flag", 9)?;
         fields.serialize_field("id", &flag.id())?;
         fields.serialize_field("key", flag.key())?;
+        fields.serialize_field("name", flag.name())?;
         fields.serialize_field("default_value", flag.default_value())?;
+        fields.serialize_field("created_at", &flag.created_at())?;
+        fields.serialize_field("updated_at", &flag.updated_at())?;
         fields.serialize_field("experiments", &as_they_stand)?;
         fields.serialize_field("counters", &counters)?;
         fields.serialize_field("forced", &forced)?;

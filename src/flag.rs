@@ -6,17 +6,23 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::id::FlagId;
+use crate::timestamp::Timestamp;
 
 /// A named decision point, with the value that it answers when no experiment decides.
 ///
-/// Serialises as `{"id": ..., "key": ..., "default_value": ...}`. Cloning shares the texts.
+/// Serialises in the style of the Experiments API, as an object of `id`, `key`, `name`,
+/// `default_value`, `created_at`, `updated_at`. Cloning shares the texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Flag {
     id: FlagId,
     #[serde(serialize_with = "text")]
     key: Arc<str>,
+    #[serde(serialize_with = "text")]
+    name: Arc<str>,
     #[serde(serialize_with = "value")]
     default_value: Arc<Value>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 // serde serialises an `Arc` only with its feature `rc`, which would leak into the user's build.
@@ -29,12 +35,45 @@ fn value<S: serde::Serializer>(value: &Arc<Value>, serializer: S) -> Result<S::O
 }
 
 impl Flag {
-    pub(crate) fn new(id: FlagId, key: &str, default_value: Value) -> Flag {
-        Flag { id, key: key.into(), default_value: Arc::new(default_value) }
+    /// A flag that has been checked, as created now. Without a name of its own it goes by its key.
+    pub(crate) fn create(
+        id: FlagId,
+        key: &str,
+        name: Option<&str>,
+        default_value: Value,
+        now: Timestamp,
+    ) -> Flag {
+        let key: Arc<str> = key.into();
+        let name = name.filter(|name| **name != *key).map_or_else(|| Arc::clone(&key), Arc::from);
+        let default_value = Arc::new(default_value);
+        Flag { id, key, name, default_value, created_at: now, updated_at: now }
     }
 
-    pub(crate) fn with_default(&self, default_value: Value) -> Flag {
-        Flag { default_value: Arc::new(default_value), ..self.clone() }
+    /// The flag with another default value, as changed now.
+    pub(crate) fn with_default(&self, default_value: Value, now: Timestamp) -> Flag {
+        Flag { default_value: Arc::new(default_value), updated_at: now, ..self.clone() }
+    }
+
+    /// The flag with these dates. Where there is none, `known` has it, which is the flag as it was;
+    /// an unchanged flag was not updated.
+    pub(crate) fn dated(
+        mut self,
+        created_at: Option<Timestamp>,
+        updated_at: Option<Timestamp>,
+        known: Option<&Flag>,
+    ) -> Flag {
+        if let Some(created_at) = created_at.or(known.map(|known| known.created_at)) {
+            self.created_at = created_at;
+        }
+        if let Some(known) = known {
+            let (now, before) = (self.updated_at, known.updated_at);
+            self.updated_at = before;
+            if self != *known {
+                self.updated_at = now;
+            }
+        }
+        self.updated_at = updated_at.unwrap_or(self.updated_at);
+        self
     }
 
     /// The id: a name that stays when the key is changed.
@@ -49,14 +88,39 @@ impl Flag {
         &self.key
     }
 
+    /// The display name: the key, unless one was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What the flag answers when no experiment decides.
     #[must_use]
     pub fn default_value(&self) -> &Value {
         &self.default_value
     }
+
+    /// When it was created.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// When its key, name or default value last changed. What becomes of its experiments does not
+    /// move it.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
 }
 
 /// A flag as asked for; [`Engine::create_flag`](crate::Engine::create_flag) checks it.
+///
+/// # JSON
+///
+/// Deserialises from an object of `key` and `default_value`, which are required, and `name` and
+/// `id`, which may be given. Read it with [`NewFlag::from_json`], which names every fault with its
+/// path. Unknown fields are refused.
 ///
 /// # Examples
 ///
@@ -72,13 +136,20 @@ impl Flag {
 pub struct NewFlag {
     pub(crate) id: Option<FlagId>,
     pub(crate) key: String,
+    pub(crate) name: Option<String>,
     pub(crate) default_value: Value,
 }
 
 impl NewFlag {
-    /// A flag with this key and default value; the engine makes its id.
+    /// A flag with this key and default value; the engine makes its id, and its name is the key.
     pub fn new(key: impl Into<String>, default_value: impl Into<Value>) -> NewFlag {
-        NewFlag { id: None, key: key.into(), default_value: default_value.into() }
+        NewFlag { id: None, key: key.into(), name: None, default_value: default_value.into() }
+    }
+
+    /// Gives a display name.
+    pub fn name(mut self, name: impl Into<String>) -> NewFlag {
+        self.name = Some(name.into());
+        self
     }
 
     /// Gives the id instead of having the engine make one.

@@ -27,6 +27,24 @@ pub(crate) fn check_value(value: &Value, path: &Path<'_>, findings: &mut Finding
     }
 }
 
+/// Reports the rules that the parts of a flag break, as far as they are there.
+pub(crate) fn check_flag(
+    path: &Path<'_>,
+    key: Option<&str>,
+    name: Option<&str>,
+    default_value: Option<&Value>,
+    findings: &mut Findings,
+) {
+    for (field, text) in [("key", key), ("name", name)] {
+        if let Some(text) = text {
+            check_name(text, &path.field(field), findings);
+        }
+    }
+    if let Some(value) = default_value {
+        check_value(value, &path.field("default_value"), findings);
+    }
+}
+
 /// Recurses no deeper than the limit itself.
 fn is_deeper_than(limit: usize, value: &Value) -> bool {
     let deeper = |inner: &Value| match limit.checked_sub(1) {

@@ -12,8 +12,10 @@ use crate::experiment::{
     Definition, Experiment, NewExperiment, NewVariant, Terms, Unchecked, UncheckedVariant,
 };
 use crate::fault::{Fault, Findings, LoadError, Path, Rule, ValidationError, quote};
+use crate::flag::NewFlag;
 use crate::id::ExperimentId;
 use crate::json::Node;
+use crate::rules::check_flag;
 use crate::status::Status;
 use crate::timestamp::Timestamp;
 use crate::variant::Variant;
@@ -281,6 +283,18 @@ fn new_experiment(node: Node, findings: &mut Findings) -> Option<NewExperiment> 
     })
 }
 
+fn new_flag(node: Node, findings: &mut Findings) -> Option<NewFlag> {
+    let path = &Path::Root;
+    let mut fields = Fields::open(node, path, findings)?;
+    let id = fields.optional("id", findings, parsed);
+    let key = fields.required("key", findings, string);
+    let name = fields.optional("name", findings, string);
+    let default_value = fields.required("default_value", findings, any);
+    fields.close(findings);
+    check_flag(path, key.as_deref(), name.as_deref(), default_value.as_ref(), findings);
+    Some(NewFlag { id, key: key?, name, default_value: default_value? })
+}
+
 /// What `read` made of something, unless it found anything wrong.
 pub(crate) fn strictly<T>(
     read: impl FnOnce(&mut Findings) -> Option<T>,
@@ -316,6 +330,36 @@ impl NewExperiment {
     pub fn from_json(text: &str) -> Result<NewExperiment, LoadError> {
         let node = Node::parse(text)?;
         Ok(strictly(|findings| new_experiment(node, findings))?)
+    }
+}
+
+impl NewFlag {
+    /// Reads a flag to create, and names every fault in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewExperiment::from_json`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewFlag};
+    ///
+    /// let new = NewFlag::from_json(r#"{"key": "hero-banner", "default_value": "old"}"#)?;
+    /// let flag = Engine::new().create_flag(new.name("Hero banner"))?;
+    /// assert_eq!((flag.key(), flag.name()), ("hero-banner", "Hero banner"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<NewFlag, LoadError> {
+        let node = Node::parse(text)?;
+        Ok(strictly(|findings| new_flag(node, findings))?)
+    }
+}
+
+impl<'de> Deserialize<'de> for NewFlag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NewFlag, D::Error> {
+        let node = Node::deserialize(deserializer)?;
+        strictly(|findings| new_flag(node, findings)).map_err(D::Error::custom)
     }
 }
 

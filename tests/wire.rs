@@ -4,8 +4,8 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{banner, engine_at_noon, experiment_id};
-use fairsplit::{Experiment, LoadError, NewExperiment, NewFlag, Status, Timestamp};
+use common::{NOON, banner, engine_at_noon, experiment_id};
+use fairsplit::{Engine, Experiment, Flag, LoadError, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -57,6 +57,63 @@ fn every_example_of_the_api_reads_and_writes_itself() {
         let experiment: Experiment = serde_json::from_str(example).unwrap();
         assert_same_text(&experiment, example);
     }
+}
+
+/// In the style of the API: fields, order, and what moves the dates.
+#[test]
+fn a_flag_is_written_and_dated_as_the_api_writes_and_dates_things() {
+    let (engine, clock) = engine_at_noon();
+    let new = r#"{"key": "hero-banner", "name": "Hero", "default_value": {"a": 1.0},
+        "id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a"}"#;
+    let flag = engine.create_flag(NewFlag::from_json(new).unwrap()).unwrap();
+    let written = |updated_at: &str, value: &str| {
+        format!(
+            r#"{{"id":"d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a","key":"hero-banner","name":"Hero","default_value":{value},"created_at":"2025-03-12T12:00:00Z","updated_at":"{updated_at}"}}"#
+        )
+    };
+    let text = |flag: &Flag| serde_json::to_string(flag).unwrap();
+    assert_eq!(text(&flag), written("2025-03-12T12:00:00Z", r#"{"a":1.0}"#));
+
+    clock.advance(60);
+    let experiment = engine.create_experiment("hero-banner", banner("production")).unwrap();
+    engine.start(experiment.id()).unwrap();
+    assert_eq!(engine.flag("hero-banner").unwrap(), flag, "an experiment is not the flag");
+    let flag = engine.set_default("hero-banner", 2).unwrap();
+    assert_eq!(text(&flag), written("2025-03-12T12:01:00Z", "2"));
+
+    // A document without dates keeps those of what it does not change, and of nothing else.
+    let other = r#""other", "default_value": 1, "id": "00000000-0000-4000-8000-000000000001""#;
+    let reload = |name: &str, clock_moves: i64| {
+        clock.advance(clock_moves);
+        let flag = r#"{"id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a", "key": "hero-banner","#;
+        engine
+            .reload(&format!(
+                r#"{{"flags": [{flag} "name": "{name}", "default_value": 2}}, {{"key": {other}}}]}}"#
+            ))
+            .unwrap();
+        let dates = |flag: Flag| {
+            [flag.created_at(), flag.updated_at()].map(|date| date.unix_seconds() - NOON)
+        };
+        ["hero-banner", "other"].map(|key| dates(engine.flag(key).unwrap()))
+    };
+    assert_eq!(reload("Hero", 60), [[0, 60], [120, 120]]);
+    assert_eq!(reload("Hera", 60), [[0, 180], [120, 120]]);
+    assert_eq!(engine.flag("other").unwrap().name(), "other");
+}
+
+#[test]
+fn every_fault_of_a_new_flag_is_named() {
+    let faults = |text| NewFlag::from_json(text).unwrap_err().to_string();
+    assert_eq!(
+        faults(r#"{"key": " ", "name": "", "defualt_value": 1, "id": "x"}"#),
+        "id: must be a UUID, found \"x\"; default_value: is required; \
+         key: must not be blank; name: must not be blank; defualt_value: is not a known field"
+    );
+    assert_eq!(faults("[]"), "must be an object, found an array");
+    let engine = Engine::new();
+    let refused = engine.create_flag(NewFlag::new("", 1).name("\t")).unwrap_err().to_string();
+    assert_eq!(refused, "key: must not be blank; name: must not be blank");
+    assert!(engine.flags().is_empty());
 }
 
 #[test]

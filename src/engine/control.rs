@@ -12,7 +12,7 @@ use crate::fault::{Findings, Path, Rule};
 use crate::flag::{Flag, FlagRef, NewFlag};
 use crate::id::{ExperimentId, FlagId};
 use crate::registry::Record;
-use crate::rules::{check_name, check_value};
+use crate::rules::{check_flag, check_value};
 use crate::snapshot::Snapshot;
 use crate::status::Transition;
 use crate::tally::{Count, Tally};
@@ -24,15 +24,20 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if the key is blank or overlong, or the value nested too deep;
-    /// [`Error::FlagKeyTaken`] or
-    /// [`Error::FlagIdTaken`] if another flag has it.
+    /// [`Error::Invalid`] if the key or the name is blank or overlong, or the value nested too deep;
+    /// [`Error::FlagKeyTaken`] or [`Error::FlagIdTaken`] if another flag has it.
     pub fn create_flag(&self, new: NewFlag) -> Result<Flag, Error> {
         let mut findings = Findings::default();
-        check_name(&new.key, &Path::Root.field("key"), &mut findings);
-        check_value(&new.default_value, &Path::Root.field("default_value"), &mut findings);
+        check_flag(
+            &Path::Root,
+            Some(&new.key),
+            new.name.as_deref(),
+            Some(&new.default_value),
+            &mut findings,
+        );
         findings.into_result()?;
         let mut writer = self.lock();
+        let now = self.control.clock.now();
         let view = self.current.view();
         if view.find(FlagRef::Key(&new.key)).is_some() {
             return Err(Error::FlagKeyTaken { key: new.key });
@@ -41,7 +46,7 @@ impl Engine {
         if view.find(FlagRef::Id(id)).is_some() {
             return Err(Error::FlagIdTaken { id });
         }
-        let flag = Flag::new(id, &new.key, new.default_value);
+        let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
         writer.publish(view.with(FlagEntry { flag: flag.clone(), experiments: Vec::new() }));
         Ok(flag)
     }
@@ -61,9 +66,10 @@ impl Engine {
         check_value(&default_value, &Path::Root.field("default_value"), &mut findings);
         findings.into_result()?;
         let mut writer = self.lock();
+        let now = self.control.clock.now();
         let view = self.current.view();
         let entry = find(&view, flag.into())?;
-        let flag = entry.flag.with_default(default_value);
+        let flag = entry.flag.with_default(default_value, now);
         writer.publish(
             view.with(FlagEntry { flag: flag.clone(), experiments: entry.experiments.clone() }),
         );

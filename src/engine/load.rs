@@ -10,6 +10,7 @@ use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::experiment::Definition;
 use crate::export::Export;
 use crate::fault::{LoadError, Path};
+use crate::flag::FlagRef;
 use crate::report::LoadReport;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
@@ -186,11 +187,13 @@ impl Engine {
         kept: Vec<Arc<FlagEntry>>,
     ) {
         let now = self.control.clock.now();
-        let taken = flags.into_iter().filter_map(|document| {
+        let taken = flags.into_iter().filter_map(|mut document| {
+            let known = document.id.and_then(|id| old.find(FlagRef::Id(id)));
+            let flag = document.flag(known.map(|entry| &entry.flag), now)?;
             let sections = document.experiments.into_iter();
             let experiments =
                 sections.map(|section| self.experiment_of(old, section, now)).collect();
-            Some(Arc::new(FlagEntry { flag: document.flag?, experiments }))
+            Some(Arc::new(FlagEntry { flag, experiments }))
         });
         let entries: Vec<_> = taken.chain(kept).collect();
         let next = old.with_all(&entries);

@@ -60,12 +60,9 @@ impl<'s> Selector<'s> {
     fn leave_out_the_faulty(&mut self) {
         let mut is_any_unidentified = false;
         for at in 0..self.sound.len() {
-            let is_faulty = |flag: &FlagDocument| flag.findings.has_faults() || flag.flag.is_none();
-            let Some(flag) =
-                self.sound.get_mut(at).and_then(|flag| flag.take_if(|flag| is_faulty(flag)))
-            else {
-                continue;
-            };
+            let faulty =
+                self.sound.get_mut(at).and_then(|flag| flag.take_if(|flag| !flag.is_sound()));
+            let Some(flag) = faulty else { continue };
             // A flag whose id cannot be read and whose key is none that the engine knows may be any
             // that the document seems not to have, with its key changed.
             let key = flag.key.as_deref();
