@@ -17,6 +17,7 @@ use crate::tally::Count;
 use crate::timestamp::Timestamp;
 use crate::wire::{
     ExperimentDocument, Fields, any, array, by_variant, count, entries, experiment, parsed, string,
+    text,
 };
 
 /// The version of the format, which a document may state and an export does.
@@ -105,7 +106,7 @@ impl FlagDocument {
         Some(flag.dated(self.created_at, self.updated_at, known))
     }
 
-    fn read(node: Node, path: &Path<'_>) -> FlagDocument {
+    fn read(node: Node<'_>, path: &Path<'_>) -> FlagDocument {
         let mut findings = Findings::default();
         let mut this = FlagDocument::default();
         if let Some(mut fields) = Fields::open(node, path, &mut findings) {
@@ -146,7 +147,7 @@ impl FlagDocument {
         this
     }
 
-    fn read_counters(&mut self, node: Node, path: &Path<'_>, findings: &mut Findings) {
+    fn read_counters(&mut self, node: Node<'_>, path: &Path<'_>, findings: &mut Findings) {
         self.read_sections(node, path, findings, |section, node, path, findings| {
             let Some(mut fields) = Fields::open(node, path, findings) else { return };
             let variants = &section.experiment.terms.variants;
@@ -163,7 +164,7 @@ impl FlagDocument {
         });
     }
 
-    fn read_forced(&mut self, node: Node, path: &Path<'_>, findings: &mut Findings) {
+    fn read_forced(&mut self, node: Node<'_>, path: &Path<'_>, findings: &mut Findings) {
         // A section that is there says everything: who is not in it is not pinned.
         for section in &mut self.experiments {
             section.forced = Some(Forced::new());
@@ -175,7 +176,7 @@ impl FlagDocument {
                 if user_key.is_empty() {
                     findings.fault(&path, Rule::Blank);
                 }
-                let Some(variant) = string(node, &path, findings) else { continue };
+                let Some(variant) = text(node, &path, findings) else { continue };
                 let mut variants = section.experiment.terms.variants.iter();
                 match variants.position(|known| known.key() == variant) {
                     Some(position) => drop(forced.insert(user_key.into(), position)),
@@ -191,10 +192,10 @@ impl FlagDocument {
     /// Reads an object with a field for each of some experiments, by id.
     fn read_sections(
         &mut self,
-        node: Node,
+        node: Node<'_>,
         path: &Path<'_>,
         findings: &mut Findings,
-        read: impl Fn(&mut ExperimentSection, Node, &Path<'_>, &mut Findings),
+        read: impl Fn(&mut ExperimentSection, Node<'_>, &Path<'_>, &mut Findings),
     ) {
         let mut seen = HashSet::new();
         let positions = self.experiments.iter().enumerate();
@@ -266,12 +267,12 @@ impl ExperimentSection {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
-fn keep(node: Node, _: &Path<'_>, _: &mut Findings) -> Option<Node> {
+fn keep<'t>(node: Node<'t>, _: &Path<'_>, _: &mut Findings) -> Option<Node<'t>> {
     Some(node)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
-fn format_version(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<()> {
+fn format_version(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<()> {
     match &node {
         Node::Number(number) if number.as_u64() == Some(FORMAT_VERSION) => Some(()),
         _ => {
@@ -281,7 +282,7 @@ fn format_version(node: Node, path: &Path<'_>, findings: &mut Findings) -> Optio
     }
 }
 
-fn both_counts(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<Count> {
+fn both_counts(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<Count> {
     let mut fields = Fields::open(node, path, findings)?;
     let exposures = fields.optional("exposures", findings, count);
     let conversions = fields.optional("conversions", findings, count);

@@ -3,9 +3,10 @@
 //! `serde_json::Value` is not enough to read a configuration with. It keeps the last of two fields
 //! of one name in silence. And without its feature `float_roundtrip` it gets the last bit of one in
 //! ten floats wrong (of those with 17 digits, which is how floats print): a library must not switch
-//! that on for everybody who links it. So the tree keeps repeated fields, and takes each number
-//! from the text itself, in step with the parser: numbers are met in the order in which they stand.
+//! that on for everybody who links it. So the tree keeps repeated fields, and takes each float from
+//! the text itself, in step with the parser: numbers are met in the order in which they stand.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -17,25 +18,26 @@ use serde_json::{Map, Number, Value};
 
 use crate::fault::{Findings, MAX_VALUE_DEPTH, Path, Rule, SyntaxError, quote};
 
-/// A JSON value as it was written.
+/// A JSON value as it was written. Strings are borrowed from the text unless they have escapes: most
+/// of a configuration's are names of fields, which nobody keeps.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Node {
+pub(crate) enum Node<'t> {
     Null,
     Bool(bool),
     Number(Number),
     /// An integer that 64 bits do not hold, as it is written.
     WideInteger(String),
-    String(String),
-    Array(Vec<Node>),
+    String(Cow<'t, str>),
+    Array(Vec<Node<'t>>),
     /// Fields in the order of the text, repeated ones included.
-    Object(Vec<(String, Node)>),
+    Object(Vec<(Cow<'t, str>, Node<'t>)>),
 }
 
-impl Node {
+impl<'t> Node<'t> {
     /// Reads a JSON text, whole. Nesting is limited by `serde_json`, to 127 levels.
-    pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
+    pub(crate) fn parse(text: &'t str) -> Result<Node<'t>, SyntaxError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let mut numbers = Numbers { rest: text };
+        let mut numbers = Numbers { rest: text, passed: 0 };
         Seed::new(Some(&mut numbers))
             .deserialize(&mut deserializer)
             .and_then(|node| deserializer.end().map(|()| node))
@@ -62,7 +64,7 @@ impl Node {
                 findings.fault(path, Rule::Integer { found: quote(&text) });
                 Value::Null
             }
-            Node::String(text) => Value::String(text),
+            Node::String(text) => Value::String(text.into_owned()),
             Node::Array(items) => {
                 let items = items.into_iter().enumerate();
                 items
@@ -74,10 +76,10 @@ impl Node {
                 for (name, node) in fields {
                     let path = path.field(&name);
                     let value = node.into_value_within(inner, &path, findings);
-                    if map.contains_key(&name) {
+                    if map.contains_key(&*name) {
                         findings.fault(&path, Rule::RepeatedField);
                     }
-                    map.insert(name, value);
+                    map.insert(name.into_owned(), value);
                 }
                 Value::Object(map)
             }
@@ -99,7 +101,7 @@ impl Node {
 
     /// The number that a token of JSON writes: the nearest `f64` if it has a fraction or an
     /// exponent, else that very integer.
-    fn number(token: &str) -> Option<Node> {
+    fn number(token: &str) -> Option<Node<'t>> {
         if token.contains(['.', 'e', 'E']) {
             return token.parse().ok().and_then(Number::from_f64).map(Node::Number);
         }
@@ -115,8 +117,8 @@ impl Node {
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
+impl<'de> Deserialize<'de> for Node<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node<'de>, D::Error> {
         Seed::new(None).deserialize(deserializer)
     }
 }
@@ -151,12 +153,31 @@ static NUMBERS_ARE_OBJECTS: LazyLock<bool> = LazyLock::new(|| {
 #[derive(Clone)]
 struct Numbers<'t> {
     rest: &'t str,
+    /// How many numbers of `rest` the parser has got right by itself. They are looked for only when a
+    /// later one is asked for: a text without a float is not read twice.
+    passed: usize,
+}
+
+impl<'t> Numbers<'t> {
+    /// Passes over the number that the parser has just met.
+    fn pass(&mut self) {
+        self.passed = self.passed.saturating_add(1);
+    }
 }
 
 impl<'t> Iterator for Numbers<'t> {
     type Item = &'t str;
 
     fn next(&mut self) -> Option<&'t str> {
+        for _ in 0..std::mem::take(&mut self.passed) {
+            self.token()?;
+        }
+        self.token()
+    }
+}
+
+impl<'t> Numbers<'t> {
+    fn token(&mut self) -> Option<&'t str> {
         let mut bytes = self.rest.bytes().enumerate();
         let start = loop {
             match bytes.next()? {
@@ -219,11 +240,19 @@ impl<'n, 't> Seed<'n, 't> {
         is_number
     }
 
-    /// The number that the parser has just met: the text's, or `parsed` if there is no text.
-    fn number<E: serde::de::Error>(self, parsed: impl Into<Option<Number>>) -> Result<Node, E> {
+    /// An integer that the parser has just met, and read right.
+    fn integer(self, parsed: Number) -> Node<'t> {
+        if let Some(numbers) = self.numbers {
+            numbers.pass();
+        }
+        Node::Number(parsed)
+    }
+
+    /// A float that the parser has just met: the text's, or `parsed` if there is no text.
+    fn float<E: serde::de::Error>(self, parsed: f64) -> Result<Node<'t>, E> {
         let written = self.numbers.and_then(Iterator::next).and_then(Node::number);
         written
-            .or_else(|| parsed.into().map(Node::Number))
+            .or_else(|| Number::from_f64(parsed).map(Node::Number))
             .ok_or_else(|| E::custom("number out of range"))
     }
 }
@@ -232,58 +261,62 @@ impl<'n, 't> Seed<'n, 't> {
 /// feature `arbitrary_precision`: as an object with this one field.
 const NUMBER_FIELD: &str = "$serde_json::private::Number";
 
-impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
-    type Value = Node;
+impl<'de> DeserializeSeed<'de> for Seed<'_, 'de> {
+    type Value = Node<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_, '_> {
-    type Value = Node;
+impl<'de> Visitor<'de> for Seed<'_, 'de> {
+    type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Node, E> {
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
         Ok(Node::Null)
     }
 
-    fn visit_none<E>(self) -> Result<Node, E> {
+    fn visit_none<E>(self) -> Result<Node<'de>, E> {
         Ok(Node::Null)
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
         self.deserialize(deserializer)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+    fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
         Ok(Node::Bool(value))
     }
 
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Node, E> {
-        self.number(Number::from(value))
+    fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
+        Ok(self.integer(value.into()))
     }
 
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Node, E> {
-        self.number(Number::from(value))
+    fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
+        Ok(self.integer(value.into()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
-        self.number(Number::from_f64(value))
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node<'de>, E> {
+        self.float(value)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::String(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Node::String(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Node, E> {
-        Ok(Node::String(text))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::String(Cow::Borrowed(text)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Node, A::Error> {
+    fn visit_string<E>(self, text: String) -> Result<Node<'de>, E> {
+        Ok(Node::String(Cow::Owned(text)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Node<'de>, A::Error> {
         self.check_depth()?;
         let mut nodes = Vec::new();
         while let Some(node) = items.next_element_seed(self.inner())? {
@@ -292,10 +325,10 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         Ok(Node::Array(nodes))
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<Node<'de>, A::Error> {
         self.check_depth()?;
         let mut nodes = Vec::new();
-        while let Some(name) = fields.next_key::<String>()? {
+        while let Some(name) = fields.next_key_seed(Name)? {
             let node = fields.next_value_seed(self.inner())?;
             if let Node::String(written) = &node
                 && nodes.is_empty()
@@ -309,6 +342,37 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             nodes.push((name, node));
         }
         Ok(Node::Object(nodes))
+    }
+}
+
+/// Reads the name of a field, borrowed if that can be.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text))
     }
 }
 
@@ -391,7 +455,7 @@ mod tests {
     fn an_object_that_looks_like_a_number_stays_what_it_is() {
         assert_round_trip(r#"[{"$serde_json::private::Number":"7"},1,0.22931038504253454,3]"#);
         assert_round_trip(r#"[{"$serde_json::private::Number":5,"a":1},2]"#);
-        let without_text: Node =
+        let without_text: Node<'_> =
             serde_json::from_str(r#"{"$serde_json::private::Number":"7"}"#).unwrap();
         assert_eq!(matches!(without_text, Node::Object(_)), !*NUMBERS_ARE_OBJECTS);
     }
@@ -399,12 +463,12 @@ mod tests {
     #[test]
     fn a_tree_that_is_too_deep_is_refused_wherever_it_comes_from() {
         let deep = (0..3000).fold(Value::Null, |inner, _| Value::from(vec![inner]));
-        assert!(serde_json::from_value::<Node>(deep).is_err());
+        assert!(Node::deserialize(&deep).is_err());
         let text = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(Node::parse(&text(MAX_DEPTH)).is_ok());
         assert!(Node::parse(&text(MAX_DEPTH + 1)).is_err());
         let value: Value = serde_json::from_str(&text(MAX_DEPTH)).unwrap();
-        assert!(serde_json::from_value::<Node>(value).is_ok());
+        assert!(Node::deserialize(&value).is_ok());
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! The JSON of the model as others write it. Every reader here takes a whole node, reports all that
 //! is wrong with it, and gives what could be read.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -21,28 +22,32 @@ use crate::timestamp::Timestamp;
 use crate::variant::Variant;
 
 /// The fields of a JSON object that have not been asked for yet.
-pub(crate) struct Fields<'a> {
-    path: &'a Path<'a>,
-    rest: Vec<(String, Node)>,
+pub(crate) struct Fields<'p, 't> {
+    path: &'p Path<'p>,
+    rest: Vec<(Cow<'t, str>, Node<'t>)>,
 }
 
-impl<'a> Fields<'a> {
+impl<'p, 't> Fields<'p, 't> {
     /// The fields of an object; anything else is reported. Of a field that is repeated, which is
     /// reported too, the first is kept.
-    pub(crate) fn open(node: Node, path: &'a Path<'a>, findings: &mut Findings) -> Option<Self> {
-        let Node::Object(fields) = node else {
+    pub(crate) fn open(
+        node: Node<'t>,
+        path: &'p Path<'p>,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let Node::Object(mut rest) = node else {
             mistyped(&node, "an object", path, findings);
             return None;
         };
-        let mut seen: HashSet<&str, RandomState> = HashSet::default();
-        let is_first: Vec<bool> = fields.iter().map(|(name, _)| seen.insert(name)).collect();
-        let mut rest = Vec::with_capacity(fields.len());
-        for ((name, node), is_first) in fields.into_iter().zip(is_first) {
-            if is_first {
-                rest.push((name, node));
-            } else {
-                findings.fault(&path.field(&name), Rule::RepeatedField);
-            }
+        if has_repeated(&rest) {
+            let mut seen: HashSet<Cow<'_, str>, RandomState> = HashSet::default();
+            rest.retain(|(name, _)| {
+                let is_first = seen.insert(name.clone());
+                if !is_first {
+                    findings.fault(&path.field(name), Rule::RepeatedField);
+                }
+                is_first
+            });
         }
         Some(Fields { path, rest })
     }
@@ -52,7 +57,7 @@ impl<'a> Fields<'a> {
         &mut self,
         name: &str,
         findings: &mut Findings,
-        read: impl FnOnce(Node, &Path<'_>, &mut Findings) -> Option<T>,
+        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Findings) -> Option<T>,
     ) -> Option<T> {
         match self.take(name)? {
             Node::Null => None,
@@ -65,7 +70,7 @@ impl<'a> Fields<'a> {
         &mut self,
         name: &str,
         findings: &mut Findings,
-        read: impl FnOnce(Node, &Path<'_>, &mut Findings) -> Option<T>,
+        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Findings) -> Option<T>,
     ) -> Option<T> {
         let Some(node) = self.take(name) else {
             findings.fault(&self.path.field(name), Rule::Required);
@@ -81,17 +86,45 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn take(&mut self, name: &str) -> Option<Node> {
+    fn take(&mut self, name: &str) -> Option<Node<'t>> {
         let at = self.rest.iter().position(|(other, _)| other == name)?;
         Some(self.rest.remove(at).1)
     }
 }
 
-fn mistyped(node: &Node, expected: &'static str, path: &Path<'_>, findings: &mut Findings) {
+/// Whether two fields have one name. Objects of the format have few fields, which are quicker
+/// compared than hashed.
+fn has_repeated(fields: &[(Cow<'_, str>, Node<'_>)]) -> bool {
+    const FEW: usize = 16;
+    if fields.len() > FEW {
+        let mut seen: HashSet<&str, RandomState> =
+            HashSet::with_capacity_and_hasher(fields.len(), RandomState::default());
+        return !fields.iter().all(|(name, _)| seen.insert(name));
+    }
+    let mut rest = fields;
+    while let Some(((name, _), others)) = rest.split_first() {
+        if others.iter().any(|(other, _)| other == name) {
+            return true;
+        }
+        rest = others;
+    }
+    false
+}
+
+fn mistyped(node: &Node<'_>, expected: &'static str, path: &Path<'_>, findings: &mut Findings) {
     findings.fault(path, Rule::Type { expected, found: node.describe() });
 }
 
-pub(crate) fn string(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<String> {
+pub(crate) fn string(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<String> {
+    text(node, path, findings).map(Cow::into_owned)
+}
+
+/// A string that need not be kept.
+pub(crate) fn text<'t>(
+    node: Node<'t>,
+    path: &Path<'_>,
+    findings: &mut Findings,
+) -> Option<Cow<'t, str>> {
     match node {
         Node::String(text) => Some(text),
         node => {
@@ -101,7 +134,11 @@ pub(crate) fn string(node: Node, path: &Path<'_>, findings: &mut Findings) -> Op
     }
 }
 
-pub(crate) fn array(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<Vec<Node>> {
+pub(crate) fn array<'t>(
+    node: Node<'t>,
+    path: &Path<'_>,
+    findings: &mut Findings,
+) -> Option<Vec<Node<'t>>> {
     match node {
         Node::Array(items) => Some(items),
         node => {
@@ -112,7 +149,7 @@ pub(crate) fn array(node: Node, path: &Path<'_>, findings: &mut Findings) -> Opt
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
-pub(crate) fn count(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<u64> {
+pub(crate) fn count(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<u64> {
     let integer = match &node {
         Node::Number(number) => number.as_u64(),
         _ => None,
@@ -125,16 +162,16 @@ pub(crate) fn count(node: Node, path: &Path<'_>, findings: &mut Findings) -> Opt
 
 /// A value of any type.
 #[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
-pub(crate) fn any(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<Value> {
+pub(crate) fn any(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<Value> {
     Some(node.into_value(path, findings))
 }
 
 /// What is written as a string and parsed from it: ids, timestamps, statuses.
-pub(crate) fn parsed<T>(node: Node, path: &Path<'_>, findings: &mut Findings) -> Option<T>
+pub(crate) fn parsed<T>(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<T>
 where
     T: std::str::FromStr<Err = ValidationError>,
 {
-    match string(node, path, findings)?.parse() {
+    match text(node, path, findings)?.parse() {
         Ok(value) => Some(value),
         Err(error) => {
             for fault in error.faults() {
@@ -147,12 +184,12 @@ where
 
 /// An object with a field for each of some variants. Variants without a field get the default; a
 /// field for something else is a fault.
-pub(crate) fn by_variant<T: Clone + Default>(
-    node: Node,
+pub(crate) fn by_variant<'t, T: Clone + Default>(
+    node: Node<'t>,
     path: &Path<'_>,
     findings: &mut Findings,
     variants: &[Variant],
-    read: impl Fn(Node, &Path<'_>, &mut Findings) -> Option<T>,
+    read: impl Fn(Node<'t>, &Path<'_>, &mut Findings) -> Option<T>,
 ) -> Option<Vec<T>> {
     let mut items = vec![T::default(); variants.len()];
     for (name, node) in Fields::open(node, path, findings)?.rest {
@@ -171,12 +208,16 @@ pub(crate) fn by_variant<T: Clone + Default>(
 }
 
 /// The fields of an object whose names are data, not words of the format.
-pub(crate) fn entries(node: Node, path: &Path<'_>, findings: &mut Findings) -> Vec<(String, Node)> {
+pub(crate) fn entries<'t>(
+    node: Node<'t>,
+    path: &Path<'_>,
+    findings: &mut Findings,
+) -> Vec<(Cow<'t, str>, Node<'t>)> {
     Fields::open(node, path, findings).map_or_else(Vec::new, |fields| fields.rest)
 }
 
 /// Name, environment and variants, as far as they can be read.
-fn unchecked(fields: &mut Fields<'_>, findings: &mut Findings) -> Unchecked {
+fn unchecked(fields: &mut Fields<'_, '_>, findings: &mut Findings) -> Unchecked {
     Unchecked {
         name: fields.required("name", findings, string),
         environment: fields.required("environment", findings, string),
@@ -187,7 +228,7 @@ fn unchecked(fields: &mut Fields<'_>, findings: &mut Findings) -> Unchecked {
     }
 }
 
-fn variant(node: Node, path: &Path<'_>, findings: &mut Findings) -> UncheckedVariant {
+fn variant(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> UncheckedVariant {
     let Some(mut fields) = Fields::open(node, path, findings) else {
         return UncheckedVariant { key: None, value: None, percentage: None };
     };
@@ -225,7 +266,7 @@ pub(crate) struct ExperimentDocument {
 
 /// An experiment, and its id even if the rest cannot be read.
 pub(crate) fn experiment(
-    node: Node,
+    node: Node<'_>,
     path: &Path<'_>,
     findings: &mut Findings,
 ) -> (Option<ExperimentId>, Option<ExperimentDocument>) {
@@ -261,7 +302,7 @@ pub(crate) fn experiment(
     (id, document)
 }
 
-fn new_experiment(node: Node, findings: &mut Findings) -> Option<NewExperiment> {
+fn new_experiment(node: Node<'_>, findings: &mut Findings) -> Option<NewExperiment> {
     let path = &Path::Root;
     let mut fields = Fields::open(node, path, findings)?;
     let id = fields.optional("id", findings, parsed);
@@ -283,7 +324,7 @@ fn new_experiment(node: Node, findings: &mut Findings) -> Option<NewExperiment> 
     })
 }
 
-fn new_flag(node: Node, findings: &mut Findings) -> Option<NewFlag> {
+fn new_flag(node: Node<'_>, findings: &mut Findings) -> Option<NewFlag> {
     let path = &Path::Root;
     let mut fields = Fields::open(node, path, findings)?;
     let id = fields.optional("id", findings, parsed);
@@ -378,7 +419,7 @@ impl<'de> Deserialize<'de> for Experiment {
 }
 
 /// An experiment with every field that the API writes, and so without a clock to fill a gap.
-fn whole_experiment(node: Node, findings: &mut Findings) -> Option<Experiment> {
+fn whole_experiment(node: Node<'_>, findings: &mut Findings) -> Option<Experiment> {
     let document = experiment(node, &Path::Root, findings).1?;
     let mut present = |name, timestamp: Option<Timestamp>| {
         if timestamp.is_none() {
