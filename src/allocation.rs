@@ -48,14 +48,19 @@ impl Allocation {
         if sum != u32::from(Bucket::COUNT) {
             return Err(AllocationError::Sum { found: sum });
         }
+        Ok(Allocation::of(percentages.iter().copied()))
+    }
+
+    /// The allocation by percentages that are known to sum to 100.
+    pub(crate) fn of(percentages: impl Iterator<Item = u8>) -> Allocation {
         let mut variants = [0; BUCKETS];
-        let owners = (0u8..).zip(percentages).flat_map(|(variant, &percentage)| {
+        let owners = (0u8..).zip(percentages).flat_map(|(variant, percentage)| {
             std::iter::repeat_n(variant, usize::from(percentage))
         });
         for (bucket, owner) in variants.iter_mut().zip(owners) {
             *bucket = owner;
         }
-        Ok(Allocation { variants })
+        Allocation { variants }
     }
 
     /// The position of the variant that owns a bucket. One table look-up.

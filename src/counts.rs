@@ -1,10 +1,57 @@
-//! What a reader of the counters is given.
+//! Counts, as numbers: what a reader of the counters is given, and what there was before.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::id::ExperimentId;
-use crate::tally::Count;
 use crate::variant::Variant;
+
+/// Exposures and conversions of one variant. Events, not users: a page that is loaded twice is
+/// exposed twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Count {
+    /// Evaluations that served the variant.
+    pub exposures: u64,
+    /// Conversions counted for the variant.
+    pub conversions: u64,
+}
+
+impl Count {
+    /// What has been added since an earlier reading.
+    #[must_use]
+    pub fn since(self, earlier: Count) -> Count {
+        Count {
+            exposures: self.exposures.saturating_sub(earlier.exposures),
+            conversions: self.conversions.saturating_sub(earlier.conversions),
+        }
+    }
+
+    pub(crate) fn plus(self, other: Count) -> Count {
+        Count {
+            exposures: self.exposures.saturating_add(other.exposures),
+            conversions: self.conversions.saturating_add(other.conversions),
+        }
+    }
+}
+
+/// A count for each variant of an experiment as of some moment: where counting began, or the last
+/// start. One word, and nothing more where all of them are 0, as for most experiments they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Baseline(Option<Arc<Vec<Count>>>);
+
+impl Baseline {
+    pub(crate) fn new(counts: &[Count]) -> Baseline {
+        let is_zero = counts.iter().all(|count| *count == Count::default());
+        Baseline((!is_zero).then(|| Arc::new(counts.to_vec())))
+    }
+
+    /// The count of the variant in this position.
+    pub(crate) fn of(&self, variant: usize) -> Count {
+        self.0.as_ref().and_then(|counts| counts.get(variant)).copied().unwrap_or_default()
+    }
+}
 
 /// What has been counted for an experiment, by variant, at the moment it was asked for.
 ///
@@ -28,14 +75,14 @@ impl Counts {
     pub(crate) fn new(
         experiment: ExperimentId,
         variants: &[Variant],
-        at_start: &[Count],
+        at_start: &Baseline,
         now: &[Count],
     ) -> Counts {
-        let counted = variants.iter().zip(now.iter().zip(at_start));
-        let variants = counted.map(|(variant, (&ever, &at_start))| VariantCounts {
+        let counted = variants.iter().zip(now).enumerate();
+        let variants = counted.map(|(at, (variant, &ever))| VariantCounts {
             key: variant.key().to_owned(),
             ever,
-            since_start: ever.since(at_start),
+            since_start: ever.since(at_start.of(at)),
         });
         Counts { experiment, variants: variants.collect() }
     }

@@ -6,6 +6,7 @@ use std::hash::Hash;
 
 use serde_json::Value;
 
+use crate::counts::{Baseline, Count};
 use crate::entry::Forced;
 use crate::fault::{Findings, Path, Rule, SyntaxError, quote};
 use crate::flag::Flag;
@@ -13,7 +14,6 @@ use crate::id::{ExperimentId, FlagId};
 use crate::json::Node;
 use crate::rules::check_flag;
 use crate::status::Status;
-use crate::tally::Count;
 use crate::timestamp::Timestamp;
 use crate::wire::{
     ExperimentDocument, Fields, any, array, by_variant, count, entries, experiment, parsed, string,
@@ -56,7 +56,7 @@ pub(crate) struct ExperimentSection {
     pub(crate) at: usize,
     pub(crate) experiment: ExperimentDocument,
     pub(crate) exposures: Option<Vec<u64>>,
-    pub(crate) at_start: Option<Vec<Count>>,
+    pub(crate) at_start: Option<Baseline>,
     /// `None` if the document says nothing of pins.
     pub(crate) forced: Option<Forced>,
 }
@@ -159,7 +159,7 @@ impl FlagDocument {
             });
             fields.close(findings);
             section.exposures = exposures;
-            section.at_start = at_start;
+            section.at_start = at_start.map(|counts| Baseline::new(&counts));
             section.refuse_more_at_start_than_ever(&path.field("at_start"), findings);
         });
     }
@@ -239,10 +239,11 @@ impl FlagDocument {
 
 impl ExperimentSection {
     fn refuse_more_at_start_than_ever(&self, path: &Path<'_>, findings: &mut Findings) {
-        let variants = self.experiment.terms.variants.iter();
-        let at_start = self.at_start.iter().flatten();
-        for ((variant, at_start), ever) in variants.zip(at_start).zip(self.carried()) {
+        let Some(at_start) = &self.at_start else { return };
+        let carried = self.carried();
+        for (at, variant) in self.experiment.terms.variants.iter().enumerate() {
             let path = path.field(variant.key());
+            let (at_start, ever) = (at_start.of(at), carried.of(at));
             for (event, found, ever) in [
                 ("exposures", at_start.exposures, ever.exposures),
                 ("conversions", at_start.conversions, ever.conversions),
@@ -254,15 +255,19 @@ impl ExperimentSection {
         }
     }
 
-    /// The counts that the document carries, one for each variant.
-    pub(crate) fn carried(&self) -> impl Iterator<Item = Count> {
+    /// The counts that the document carries.
+    pub(crate) fn carried(&self) -> Baseline {
+        if self.exposures.is_none() && self.experiment.conversions.is_none() {
+            return Baseline::default();
+        }
         let nth = |counts: Option<&Vec<u64>>, at: usize| {
             counts.and_then(|counts| counts.get(at)).copied().unwrap_or_default()
         };
-        (0..self.experiment.terms.variants.len()).map(move |at| Count {
+        let counts = (0..self.experiment.terms.variants.len()).map(|at| Count {
             exposures: nth(self.exposures.as_ref(), at),
             conversions: nth(self.experiment.conversions.as_ref(), at),
-        })
+        });
+        Baseline::new(&counts.collect::<Vec<_>>())
     }
 }
 

@@ -252,8 +252,10 @@ impl Engine {
             let variants = &entry.definition.terms.variants;
             return Some(Counts::new(id, variants, &entry.at_start, &entry.tally.counts()));
         }
-        let record = self.control.registry.get(id)?;
-        Some(Counts::new(id, &record.variants, &record.at_start, &record.tally.counts()))
+        self.control.registry.look(id, |record| {
+            let variants = &record.definition.terms.variants;
+            Counts::new(id, variants, &record.at_start, &record.tally.counts())
+        })
     }
 
     /// Writers, one at a time. A writer that panicked has left nothing half done: what it was making

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::counts::Baseline;
 use crate::environment::Environment;
 use crate::experiment::{Definition, Experiment};
 use crate::flag::Flag;
 use crate::id::ExperimentId;
-use crate::tally::{Count, Tally};
+use crate::tally::Tally;
 use crate::variant::Variant;
 
 /// User keys pinned to the position of a variant.
@@ -19,8 +20,9 @@ pub(crate) struct ExperimentEntry {
     pub(crate) definition: Arc<Definition>,
     pub(crate) tally: Arc<Tally>,
     /// The counts when it was last started.
-    pub(crate) at_start: Arc<[Count]>,
-    pub(crate) forced: Arc<Forced>,
+    pub(crate) at_start: Baseline,
+    /// `None` if nobody is pinned, as in most experiments.
+    pub(crate) forced: Option<Arc<Forced>>,
 }
 
 impl ExperimentEntry {
@@ -28,6 +30,13 @@ impl ExperimentEntry {
     pub(crate) fn read(&self) -> Experiment {
         let conversions = self.tally.counts().iter().map(|count| count.conversions).collect();
         Experiment::new(Arc::clone(&self.definition), conversions)
+    }
+
+    /// User keys that are pinned, each with the position of its variant, in the keys' order.
+    pub(crate) fn pins(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, usize)> {
+        static NOBODY: Forced = Forced::new();
+        let forced = self.forced.as_deref().unwrap_or(&NOBODY);
+        forced.iter().map(|(user_key, variant)| (user_key, *variant))
     }
 
     pub(crate) fn environment(&self) -> &Environment {
@@ -39,14 +48,32 @@ impl ExperimentEntry {
     }
 }
 
+impl ExperimentEntry {
+    /// Whether nothing has changed, counters apart.
+    fn is_same(&self, other: &ExperimentEntry) -> bool {
+        // A definition that has not changed is the same one.
+        Arc::ptr_eq(&self.definition, &other.definition)
+            && self.at_start == other.at_start
+            && self.forced == other.forced
+    }
+}
+
 /// A flag with its experiments, in the order of their creation.
 #[derive(Debug)]
 pub(crate) struct FlagEntry {
     pub(crate) flag: Flag,
-    pub(crate) experiments: Vec<ExperimentEntry>,
+    pub(crate) experiments: Box<[ExperimentEntry]>,
 }
 
 impl FlagEntry {
+    /// Whether nothing has changed, counters apart.
+    pub(crate) fn is_same(&self, other: &FlagEntry) -> bool {
+        let pairs = || self.experiments.iter().zip(&other.experiments);
+        self.flag == other.flag
+            && self.experiments.len() == other.experiments.len()
+            && pairs().all(|(ours, theirs)| ours.is_same(theirs))
+    }
+
     /// The flag with one experiment replaced.
     pub(crate) fn with_experiment(&self, at: usize, entry: ExperimentEntry) -> FlagEntry {
         let mut experiments = self.experiments.clone();

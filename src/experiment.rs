@@ -128,10 +128,16 @@ impl From<NewExperiment> for Unchecked {
 /// What never changes in an experiment, and has been checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Terms {
-    pub(crate) name: String,
+    pub(crate) name: Box<str>,
     pub(crate) environment: Environment,
     pub(crate) variants: Arc<[Variant]>,
-    pub(crate) allocation: Allocation,
+}
+
+impl Terms {
+    /// How many variants there are: at most [`MAX_VARIANTS`].
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.variants.len()).unwrap_or(u32::MAX)
+    }
 }
 
 impl Unchecked {
@@ -145,9 +151,9 @@ impl Unchecked {
             check_name(environment, &path.field("environment"), findings);
         }
         let variants = self.variants?;
-        let (variants, allocation) = checked_variants(variants, &path.field("variants"), findings)?;
+        let variants = checked_variants(variants, &path.field("variants"), findings)?;
         let environment = Environment::new(&self.environment?).ok()?;
-        Some(Terms { name: self.name?, environment, variants, allocation })
+        Some(Terms { name: self.name?.into(), environment, variants })
     }
 }
 
@@ -155,7 +161,7 @@ fn checked_variants(
     unchecked: Vec<UncheckedVariant>,
     path: &Path<'_>,
     findings: &mut Findings,
-) -> Option<(Arc<[Variant]>, Allocation)> {
+) -> Option<Arc<[Variant]>> {
     let count = unchecked.len();
     if count == 0 {
         findings.fault(path, Rule::NoVariants);
@@ -168,15 +174,13 @@ fn checked_variants(
     }
     // A percentage that could not be read has its own fault; no sum is claimed then.
     let sum: Option<i128> = unchecked.iter().map(|new| new.percentage.map(i128::from)).sum();
-    let keys: Vec<Option<String>> = unchecked.iter().map(|new| new.key.clone()).collect();
-    let mut variants = Vec::with_capacity(count);
-    for (at, new) in unchecked.into_iter().enumerate() {
+    for (at, new) in unchecked.iter().enumerate() {
         let this = path.item(at);
         if let Some(key) = &new.key {
             let path_of_key = this.field("key");
             check_name(key, &path_of_key, findings);
-            let earlier = keys.iter().take(at).position(|other| other.as_ref() == Some(key));
-            if let Some(first) = earlier {
+            let mut earlier = unchecked.iter().take(at);
+            if let Some(first) = earlier.position(|other| other.key.as_ref() == Some(key)) {
                 let other = path.item(first).field("key").to_string();
                 findings.fault(&path_of_key, Rule::Duplicate { found: quote(key), other });
             }
@@ -184,25 +188,22 @@ fn checked_variants(
         if let Some(value) = &new.value {
             check_value(value, &this.field("value"), findings);
         }
-        let percentage = new.percentage.and_then(|found| {
-            let percentage = u8::try_from(found).ok().filter(|percentage| *percentage <= 100);
-            if percentage.is_none() {
-                findings.fault(&this.field("percentage"), Rule::Percentage { found });
-            }
-            percentage
-        });
-        if let (Some(key), Some(value), Some(percentage)) = (new.key, new.value, percentage) {
-            variants.push(Variant::new(key, value, percentage));
+        if let Some(found) = new.percentage
+            && !(0..=100).contains(&found)
+        {
+            findings.fault(&this.field("percentage"), Rule::Percentage { found });
         }
     }
     match sum {
         Some(found) if found != 100 => findings.fault(path, Rule::Sum { found }),
         _ => {}
     }
-    let percentages: Vec<u8> = variants.iter().map(Variant::percentage).collect();
-    // Fails only where a percentage or a sum has been reported above.
-    let allocation = Allocation::new(&percentages).ok()?;
-    Some((variants.into(), allocation))
+    // Of percentages with a fault there is no table from bucket to variant.
+    let checked = unchecked.into_iter().map(|new| {
+        let percentage = u8::try_from(new.percentage?).ok()?;
+        Some(Variant::new(new.key?, new.value?, percentage))
+    });
+    checked.collect::<Option<_>>().filter(|_| sum == Some(100))
 }
 
 /// The definition of an experiment: all of it but what has been counted.
@@ -254,7 +255,8 @@ impl Definition {
     }
 
     pub(crate) fn assignment(&self) -> Assignment {
-        Assignment::from_parts(Seed::from_id(self.id.to_bytes()), self.terms.allocation.clone())
+        let percentages = self.terms.variants.iter().map(Variant::percentage);
+        Assignment::from_parts(Seed::from_id(self.id.to_bytes()), Allocation::of(percentages))
     }
 
     /// The position of the variant with this key.

@@ -149,7 +149,7 @@ fn experiments(entry: &FlagEntry, environment: &Environment) -> Vec<ExplainedExp
     let here = definitions.filter(|definition| definition.terms.environment == *environment);
     let explained = here.map(|definition| ExplainedExperiment {
         id: definition.id,
-        name: definition.terms.name.clone(),
+        name: (&*definition.terms.name).into(),
         status: definition.status,
     });
     explained.collect()

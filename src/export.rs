@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use crate::counts::{Baseline, Count};
 use crate::document::FORMAT_VERSION;
-use crate::entry::{FlagEntry, Forced};
+use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::experiment::{ByVariant, Experiment};
 use crate::id::ExperimentId;
-use crate::tally::Count;
 use crate::variant::Variant;
 
 /// The document that holds some flags as they are now, counters included.
@@ -58,13 +58,12 @@ impl Serialize for FlagSection<'_> {
         let counters = ById(counted().map(|(experiment, counts)| {
             let variants = &*experiment.definition.terms.variants;
             let exposures = counts.iter().map(|count| count.exposures).collect();
-            let at_start = &*experiment.at_start;
+            let at_start = &experiment.at_start;
             (experiment.definition.id, CountersSection { variants, exposures, at_start })
         }));
-        let forced = ById(experiments.iter().map(|experiment| {
-            let variants = &*experiment.definition.terms.variants;
-            (experiment.definition.id, ForcedSection { variants, forced: &experiment.forced })
-        }));
+        let forced =
+            experiments.iter().map(|experiment| (experiment.definition.id, Pins(experiment)));
+        let forced = ById(forced);
         let mut fields = serializer.serialize_struct("Flag", 9)?;
         fields.serialize_field("id", &flag.id())?;
         fields.serialize_field("key", flag.key())?;
@@ -95,30 +94,26 @@ where
 struct CountersSection<'a> {
     variants: &'a [Variant],
     exposures: Vec<u64>,
-    at_start: &'a [Count],
+    at_start: &'a Baseline,
 }
 
 impl Serialize for CountersSection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Counters", 2)?;
         fields.serialize_field("exposures", &ByVariant(self.variants, &self.exposures))?;
-        fields.serialize_field("at_start", &ByVariant(self.variants, self.at_start))?;
+        let at_start = (0..self.variants.len()).map(|variant| self.at_start.of(variant));
+        let at_start: Vec<Count> = at_start.collect();
+        fields.serialize_field("at_start", &ByVariant(self.variants, &at_start))?;
         fields.end()
     }
 }
 
-struct ForcedSection<'a> {
-    variants: &'a [Variant],
-    forced: &'a Forced,
-}
+struct Pins<'a>(&'a ExperimentEntry);
 
-impl Serialize for ForcedSection<'_> {
+impl Serialize for Pins<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_map(Some(self.forced.len()))?;
-        for (user_key, &variant) in self.forced {
-            let key = self.variants.get(variant).map(Variant::key);
-            fields.serialize_entry(&**user_key, &key)?;
-        }
-        fields.end()
+        let pins = self.0.pins();
+        let pins = pins.map(|(key, variant)| (&**key, self.0.variant(variant).map(Variant::key)));
+        serializer.collect_map(pins)
     }
 }

@@ -34,6 +34,15 @@ fn value<S: serde::Serializer>(value: &Arc<Value>, serializer: S) -> Result<S::O
     Value::serialize(value, serializer)
 }
 
+/// Puts what there was in the place of what is equal to it, and says whether it is.
+fn share<T: PartialEq + ?Sized>(new: &mut Arc<T>, known: &Arc<T>) -> bool {
+    let is_equal = new == known;
+    if is_equal {
+        *new = Arc::clone(known);
+    }
+    is_equal
+}
+
 impl Flag {
     /// A flag that has been checked, as created now. Without a name of its own it goes by its key.
     pub(crate) fn create(
@@ -55,23 +64,27 @@ impl Flag {
     }
 
     /// The flag with these dates. Where there is none, `known` has it, which is the flag as it was;
-    /// an unchanged flag was not updated.
+    /// an unchanged flag was not updated. What has not changed is shared with it.
     pub(crate) fn dated(
         mut self,
         created_at: Option<Timestamp>,
         updated_at: Option<Timestamp>,
         known: Option<&Flag>,
     ) -> Flag {
-        if let Some(created_at) = created_at.or(known.map(|known| known.created_at)) {
-            self.created_at = created_at;
-        }
         if let Some(known) = known {
-            let (now, before) = (self.updated_at, known.updated_at);
-            self.updated_at = before;
-            if self != *known {
+            let now = self.updated_at;
+            self.created_at = known.created_at;
+            self.updated_at = known.updated_at;
+            let shared = [
+                share(&mut self.key, &known.key),
+                share(&mut self.name, &known.name),
+                share(&mut self.default_value, &known.default_value),
+            ];
+            if shared.contains(&false) {
                 self.updated_at = now;
             }
         }
+        self.created_at = created_at.unwrap_or(self.created_at);
         self.updated_at = updated_at.unwrap_or(self.updated_at);
         self
     }
@@ -85,6 +98,11 @@ impl Flag {
     /// The key by which code asks for the flag.
     #[must_use]
     pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The key, to be shared.
+    pub(crate) fn shared_key(&self) -> &Arc<str> {
         &self.key
     }
 

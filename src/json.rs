@@ -158,7 +158,7 @@ struct Numbers<'t> {
     passed: usize,
 }
 
-impl<'t> Numbers<'t> {
+impl Numbers<'_> {
     /// Passes over the number that the parser has just met.
     fn pass(&mut self) {
         self.passed = self.passed.saturating_add(1);

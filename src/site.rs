@@ -211,8 +211,8 @@ impl Pinned {
         }
         let mut pins = HashMap::default();
         for (experiment, entry) in active {
-            for (user_key, variant) in &*entry.forced {
-                let option = (*experiment, *variant);
+            for (user_key, variant) in entry.pins() {
+                let option = (*experiment, variant);
                 let known = options.iter().position(|other| *other == option);
                 let position = known.unwrap_or_else(|| {
                     options.push(option);

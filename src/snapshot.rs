@@ -105,14 +105,14 @@ impl Snapshot {
 
     /// The flags that are there, in the order in which their keys were first met.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<FlagEntry>> {
-        self.index.order().iter().filter_map(|slot| self.slot(*slot).entry())
+        self.index.order().filter_map(|slot| self.slot(slot).entry())
     }
 
     /// The next version, with one flag put in its place: a new flag, or a changed one.
     pub(crate) fn with(&self, entry: FlagEntry) -> Snapshot {
-        let mut next = self.next();
+        let mut next = self.next(self.slots.clone());
         if !next.index.knows(&entry) {
-            next.change_index(|index| index.add(&entry));
+            next.change_index(|index| index.add([&entry].into_iter()));
         }
         let key = entry.flag.key().to_owned();
         let entry = Arc::new(entry);
@@ -128,14 +128,13 @@ impl Snapshot {
 
     /// The next version, of just these flags.
     pub(crate) fn with_all(&self, entries: &[Arc<FlagEntry>]) -> Snapshot {
-        let mut next = self.next();
-        next.slots.fill(Slot::Vacant);
-        next.change_index(|index| {
-            index.forget_ids();
-            for entry in entries {
-                index.add(entry);
-            }
-        });
+        let mut next = self.next(vec![Slot::Vacant; self.slots.len()]);
+        if !next.index.has_just(entries) {
+            next.change_index(|index| {
+                index.forget_ids();
+                index.add(entries.iter().map(|entry| &**entry));
+            });
+        }
         let index = Arc::clone(&next.index);
         for entry in entries {
             if let Some(slot) = index.flag(entry.flag.key()) {
@@ -143,17 +142,18 @@ impl Snapshot {
             }
         }
         for (environment, slot, flag) in index.all_own() {
-            if let Some(entry) = next.slot(flag).entry() {
-                let site = Slot::new(entry, environment);
-                next.put(slot, site);
-            }
+            let Some(entry) = next.slot(flag).entry() else { continue };
+            let before = self.slot(slot);
+            let is_as_before = before.entry().is_some_and(|before| Arc::ptr_eq(before, entry));
+            let content = if is_as_before { before.clone() } else { Slot::new(entry, environment) };
+            next.put(slot, content);
         }
         next
     }
 
     /// The same version, with a slot for a flag in an environment.
     pub(crate) fn with_slot(&self, environment: &Environment, key: &str) -> Snapshot {
-        let mut next = Snapshot { version: self.version, ..self.next() };
+        let mut next = Snapshot { version: self.version, ..self.next(self.slots.clone()) };
         let slot = next.change_index(|index| index.reserve_own(environment, key));
         if let Some(entry) = self.find(FlagRef::Key(key)) {
             next.put(slot, Slot::new(entry, environment));
@@ -161,13 +161,10 @@ impl Snapshot {
         next
     }
 
-    fn next(&self) -> Snapshot {
-        Snapshot {
-            engine: self.engine,
-            version: self.version.saturating_add(1),
-            slots: self.slots.clone(),
-            index: Arc::clone(&self.index),
-        }
+    /// The next version, with the same names and ids.
+    fn next(&self, slots: Vec<Slot>) -> Snapshot {
+        let (version, index) = (self.version.saturating_add(1), Arc::clone(&self.index));
+        Snapshot { engine: self.engine, version, slots, index }
     }
 
     fn change_index<R>(&mut self, change: impl FnOnce(&mut Index) -> R) -> R {

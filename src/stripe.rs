@@ -2,30 +2,31 @@
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::available_parallelism;
 
 /// More stripes than this would cost memory in every experiment (128 bytes each) for threads that
 /// cannot all run at once on the machines at hand. As many as the bits of [`TAKEN`].
-const MAX_STRIPES: usize = 64;
+const MAX_STRIPES: u32 = 64;
 
 /// The numbers below [`MAX_STRIPES`] that threads hold, a bit for each.
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
-const UNASSIGNED: usize = usize::MAX;
+const UNASSIGNED: u32 = u32::MAX;
 
 thread_local! {
     /// This thread's number, once it has counted something. Without a destructor, so that it is to be
     /// had to a thread's very end, and that reading it is one instruction.
-    static NUMBER: Cell<usize> = const { Cell::new(UNASSIGNED) };
+    static NUMBER: Cell<u32> = const { Cell::new(UNASSIGNED) };
     /// What this thread has to give back when it ends.
     static HELD: Held = const { Held(Cell::new(None)) };
 }
 
 /// How many stripes a counter has here: the hardware's threads, rounded up to a power of two, so
 /// that a number becomes a stripe by a mask; at most 64. Asks the system, so ask once.
-pub(crate) fn count() -> usize {
-    available_parallelism().map_or(1, NonZeroUsize::get).next_power_of_two().min(MAX_STRIPES)
+pub(crate) fn count() -> u32 {
+    let threads = available_parallelism().map_or(1, NonZeroUsize::get);
+    u32::try_from(threads).unwrap_or(MAX_STRIPES).min(MAX_STRIPES).next_power_of_two()
 }
 
 /// A number for this thread.
@@ -35,16 +36,16 @@ pub(crate) fn count() -> usize {
 /// from 0 and come back when a thread ends, so that threads which come and go do not crowd. When all
 /// are taken, further threads get numbers from [`MAX_STRIPES`] on.
 #[inline]
-pub(crate) fn number() -> usize {
+pub(crate) fn number() -> u32 {
     let number = NUMBER.get();
     if number == UNASSIGNED { assign() } else { number }
 }
 
 #[cold]
 #[inline(never)]
-fn assign() -> usize {
+fn assign() -> u32 {
     let number = take().filter(|bit| HELD.try_with(|held| held.0.set(Some(*bit))).is_ok());
-    let number = number.map_or_else(common_number, |bit| bit as usize);
+    let number = number.unwrap_or_else(common_number);
     NUMBER.set(number);
     number
 }
@@ -63,8 +64,8 @@ fn take() -> Option<u32> {
 }
 
 /// A number that says that this thread has none to itself; spread over the stripes.
-fn common_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
+fn common_number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     MAX_STRIPES | (NEXT.fetch_add(1, Ordering::Relaxed) % MAX_STRIPES)
 }
 
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn threads_that_run_together_have_numbers_of_their_own() {
         let all_are_there = &Barrier::new(40);
-        let numbers: Vec<usize> = thread::scope(|scope| {
+        let numbers: Vec<u32> = thread::scope(|scope| {
             let ask = || {
                 let number = number();
                 all_are_there.wait();
@@ -121,7 +122,7 @@ mod tests {
                 LATE.store(number(), Ordering::Release);
             }
         }
-        static LATE: AtomicUsize = AtomicUsize::new(0);
+        static LATE: AtomicU32 = AtomicU32::new(0);
         thread_local!(static AT_END: Late = const { Late });
         let early = thread::spawn(|| {
             // Destructors run in the order in which the values were first used, or the reverse: the

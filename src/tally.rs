@@ -2,39 +2,10 @@
 //! that threads do not share.
 
 use crossbeam_utils::CachePadded;
-use serde::Serialize;
 
+use crate::counts::{Baseline, Count};
 use crate::stripe;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
-
-/// Exposures and conversions of one variant. Events, not users: a page that is loaded twice is
-/// exposed twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[non_exhaustive]
-pub struct Count {
-    /// Evaluations that served the variant.
-    pub exposures: u64,
-    /// Conversions counted for the variant.
-    pub conversions: u64,
-}
-
-impl Count {
-    /// What has been added since an earlier reading.
-    #[must_use]
-    pub fn since(self, earlier: Count) -> Count {
-        Count {
-            exposures: self.exposures.saturating_sub(earlier.exposures),
-            conversions: self.conversions.saturating_sub(earlier.conversions),
-        }
-    }
-
-    fn plus(self, other: Count) -> Count {
-        Count {
-            exposures: self.exposures.saturating_add(other.exposures),
-            conversions: self.conversions.saturating_add(other.conversions),
-        }
-    }
-}
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +25,10 @@ enum Owner {
 
 /// 16 cells, on cache lines that hold nothing else. `CachePadded` aligns to what the processor
 /// fetches at once: 128 bytes where it fetches lines in pairs.
-type Line = CachePadded<[AtomicU64; CELLS]>;
-const CELLS: usize = 16;
-const CELLS_PER_EVENT: usize = 2;
-const CELLS_PER_VARIANT: usize = 2 * CELLS_PER_EVENT;
+type Line = CachePadded<[AtomicU64; CELLS as usize]>;
+const CELLS: u32 = 16;
+const CELLS_PER_EVENT: u32 = 2;
+const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
 
 /// The counters of one experiment.
 ///
@@ -80,18 +51,19 @@ pub(crate) struct Tally {
     /// what keeps a view that was pinned before a stop from adding to a finished test.
     open: AtomicBool,
     lines: Box<[Line]>,
-    lines_per_stripe: usize,
+    lines_per_stripe: u32,
     /// The number of stripes less one; that number is a power of two.
-    mask: usize,
+    mask: u32,
+    variants: u32,
     /// Where each variant's count starts: what a document carried. Apart from the cells, so that
     /// adding to a number near 2^64 holds there instead of wrapping.
-    base: Box<[Count]>,
+    base: Baseline,
 }
 
 impl Tally {
-    /// Closed counters that start at `base`, one for each variant. `stripes` is a power of two.
-    pub(crate) fn new(base: Box<[Count]>, stripes: usize) -> Tally {
-        let lines_per_stripe = base.len().saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
+    /// Closed counters of so many variants that start at `base`. `stripes` is a power of two.
+    pub(crate) fn new(variants: u32, base: Baseline, stripes: u32) -> Tally {
+        let lines_per_stripe = variants.saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
         let stripes = stripes.next_power_of_two();
         let line = |_| CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0)));
         Tally {
@@ -99,6 +71,7 @@ impl Tally {
             lines: (0..lines_per_stripe.saturating_mul(stripes)).map(line).collect(),
             lines_per_stripe,
             mask: stripes.saturating_sub(1),
+            variants,
             base,
         }
     }
@@ -111,13 +84,13 @@ impl Tally {
 
     /// As the thread of this number.
     #[inline]
-    fn add_as(&self, thread: usize, variant: u32, event: Event) -> bool {
+    fn add_as(&self, thread: u32, variant: u32, event: Event) -> bool {
         if !self.open.load(Ordering::Relaxed) {
             return false;
         }
         let stripe = thread & self.mask;
         let owner = if stripe == thread { Owner::Thread } else { Owner::All };
-        let Some(cell) = self.cell(stripe, variant as usize, event, owner) else {
+        let Some(cell) = self.cell(stripe, variant, event, owner) else {
             return false;
         };
         match owner {
@@ -130,7 +103,10 @@ impl Tally {
     }
 
     pub(crate) fn set_open(&self, open: bool) {
-        self.open.store(open, Ordering::Relaxed);
+        // A store takes the line from those who read it, even if it changes nothing.
+        if self.open.load(Ordering::Relaxed) != open {
+            self.open.store(open, Ordering::Relaxed);
+        }
     }
 
     /// What has been counted of each variant, from where its count starts.
@@ -143,24 +119,18 @@ impl Tally {
             let cells = (0..stripes).flat_map(of_stripe).flatten();
             cells.map(|cell| cell.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
         };
-        let counted = |(variant, &base): (usize, &Count)| {
-            base.plus(Count {
+        let counted = |variant: u32| {
+            self.base.of(variant as usize).plus(Count {
                 exposures: sum(variant, Event::Exposure),
                 conversions: sum(variant, Event::Conversion),
             })
         };
-        self.base.iter().enumerate().map(counted).collect()
+        (0..self.variants).map(counted).collect()
     }
 
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "at most 100 variants and 64 stripes")]
-    fn cell(
-        &self,
-        stripe: usize,
-        variant: usize,
-        event: Event,
-        owner: Owner,
-    ) -> Option<&AtomicU64> {
+    fn cell(&self, stripe: u32, variant: u32, event: Event, owner: Owner) -> Option<&AtomicU64> {
         let event = match event {
             Event::Exposure => 0,
             Event::Conversion => 1,
@@ -171,7 +141,7 @@ impl Tally {
         };
         let cell = variant * CELLS_PER_VARIANT + event * CELLS_PER_EVENT + owner;
         let line = stripe * self.lines_per_stripe + cell / CELLS;
-        self.lines.get(line)?.get(cell % CELLS)
+        self.lines.get(line as usize)?.get((cell % CELLS) as usize)
     }
 }
 
@@ -179,8 +149,8 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn open(variants: u32, stripes: usize) -> Tally {
-        let tally = Tally::new(vec![Count::default(); variants as usize].into(), stripes);
+    fn open(variants: u32, stripes: u32) -> Tally {
+        let tally = Tally::new(variants, Baseline::default(), stripes);
         tally.set_open(true);
         tally
     }
@@ -192,10 +162,10 @@ mod tests {
                 let tally = open(variants, stripes);
                 for variant in 0..variants {
                     for thread in 0..=variant {
-                        assert!(tally.add_as(thread as usize, variant, Event::Exposure));
+                        assert!(tally.add_as(thread, variant, Event::Exposure));
                     }
                     for thread in 0..variant * 2 {
-                        assert!(tally.add_as(thread as usize, variant, Event::Conversion));
+                        assert!(tally.add_as(thread, variant, Event::Conversion));
                     }
                 }
                 for (variant, count) in (0u64..).zip(tally.counts()) {
@@ -214,13 +184,13 @@ mod tests {
         };
         for stripe in 0..4 {
             assert_eq!(address(stripe) % align_of::<Line>(), 0);
-            assert_eq!(address(stripe), address(0) + stripe * size_of::<Line>());
+            assert_eq!(address(stripe), address(0) + stripe as usize * size_of::<Line>());
         }
     }
 
     #[test]
     fn closed_counters_count_nothing() {
-        let tally = Tally::new(vec![Count::default(); 2].into(), 2);
+        let tally = Tally::new(2, Baseline::default(), 2);
         assert!(!tally.add(0, Event::Exposure));
         tally.set_open(true);
         assert!(tally.add(0, Event::Exposure));
@@ -232,7 +202,7 @@ mod tests {
     #[test]
     fn a_count_near_the_end_of_its_range_stays_there() {
         let base = Count { exposures: u64::MAX, conversions: u64::MAX - 1 };
-        let tally = Tally::new([base].into(), 2);
+        let tally = Tally::new(1, Baseline::new(&[base]), 2);
         tally.set_open(true);
         for _ in 0..3 {
             tally.add(0, Event::Exposure);
@@ -249,12 +219,12 @@ mod loom_tests {
     use loom::sync::Arc;
 
     fn open() -> Arc<Tally> {
-        let tally = Arc::new(Tally::new([Count::default()].into(), 1));
+        let tally = Arc::new(Tally::new(1, Baseline::default(), 1));
         tally.set_open(true);
         tally
     }
 
-    fn add(tally: &Tally, thread: usize) -> u64 {
+    fn add(tally: &Tally, thread: u32) -> u64 {
         u64::from(tally.add_as(thread, 0, Event::Exposure))
     }
 

@@ -1,6 +1,7 @@
 //! Points in time, as the JSON writes them: UTC, whole seconds.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
@@ -28,32 +29,40 @@ const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 /// # Ok::<(), fairsplit::ValidationError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+pub struct Timestamp(
+    /// Seconds after the earliest one, and one: so that one that may be absent takes no more memory.
+    NonZeroU64,
+);
+
+const MIN_SECONDS: i64 = -62_167_219_200;
+const MAX_SECONDS: i64 = 253_402_300_799;
 
 impl Timestamp {
     /// 0000-01-01T00:00:00Z, the earliest that RFC 3339 can write.
-    pub const MIN: Timestamp = Timestamp(-62_167_219_200);
+    pub const MIN: Timestamp = Timestamp(NonZeroU64::MIN);
     /// 9999-12-31T23:59:59Z, the latest that RFC 3339 can write.
-    pub const MAX: Timestamp = Timestamp(253_402_300_799);
+    pub const MAX: Timestamp =
+        Timestamp(NonZeroU64::MIN.saturating_add(MAX_SECONDS.abs_diff(MIN_SECONDS)));
 
     /// So many seconds after the Unix epoch, or before it if negative; held to [`Timestamp::MIN`]
     /// and [`Timestamp::MAX`].
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Timestamp {
-        Timestamp(seconds.clamp(Self::MIN.0, Self::MAX.0))
+        let after_earliest = seconds.clamp(MIN_SECONDS, MAX_SECONDS).abs_diff(MIN_SECONDS);
+        Timestamp(NonZeroU64::MIN.saturating_add(after_earliest))
     }
 
     /// Seconds after the Unix epoch; negative before it.
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
-        self.0
+        MIN_SECONDS.saturating_add_unsigned(self.0.get().saturating_sub(1))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Neither end of the range is out of reach of a civil date.
-        let date = EPOCH.saturating_add(SignedDuration::from_secs(self.0));
+        let date = EPOCH.saturating_add(SignedDuration::from_secs(self.unix_seconds()));
         write!(f, "{date}Z")
     }
 }
@@ -69,8 +78,8 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Timestamp, ValidationError> {
         match parse(text) {
-            Some(seconds) if (Self::MIN.0..=Self::MAX.0).contains(&seconds) => {
-                Ok(Timestamp(seconds))
+            Some(seconds) if (MIN_SECONDS..=MAX_SECONDS).contains(&seconds) => {
+                Ok(Timestamp::from_unix_seconds(seconds))
             }
             _ => Err(Fault::new(&Path::Root, Rule::Timestamp { found: quote(text) }).into()),
         }
@@ -138,10 +147,14 @@ mod tests {
 
     #[test]
     fn every_bound_writes_and_reads_itself() {
-        for timestamp in [Timestamp::MIN, Timestamp(-1), Timestamp(0), Timestamp::MAX] {
+        let [before, epoch] = [-1, 0].map(Timestamp::from_unix_seconds);
+        for timestamp in [Timestamp::MIN, before, epoch, Timestamp::MAX] {
+            assert_eq!(Timestamp::from_unix_seconds(timestamp.unix_seconds()), timestamp);
             assert_eq!(timestamp.to_string().parse(), Ok(timestamp));
             assert_eq!(timestamp.to_string().len(), "2025-03-12T12:00:00Z".len());
         }
+        assert!(Timestamp::MIN < before && before < epoch && epoch < Timestamp::MAX);
+        assert_eq!(epoch.unix_seconds(), 0);
         assert_eq!(Timestamp::from_unix_seconds(i64::MIN), Timestamp::MIN);
         assert_eq!(Timestamp::from_unix_seconds(i64::MAX), Timestamp::MAX);
     }
@@ -157,7 +170,7 @@ mod tests {
             ("2016-12-31T23:59:60Z", 1_483_228_799),
             ("2024-02-29T00:00:00z", 1_709_164_800),
         ] {
-            assert_eq!(text.parse(), Ok(Timestamp(seconds)), "{text}");
+            assert_eq!(text.parse(), Ok(Timestamp::from_unix_seconds(seconds)), "{text}");
         }
     }
 

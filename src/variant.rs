@@ -9,14 +9,14 @@ use serde_json::Value;
 /// Serialises as `{"key": ..., "value": ..., "percentage": ...}`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Variant {
-    key: String,
+    key: Box<str>,
     value: Value,
     percentage: u8,
 }
 
 impl Variant {
     pub(crate) fn new(key: String, value: Value, percentage: u8) -> Variant {
-        Variant { key, value, percentage }
+        Variant { key: key.into(), value, percentage }
     }
 
     /// What tells it from the other variants of its experiment.

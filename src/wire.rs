@@ -318,7 +318,7 @@ fn new_experiment(node: Node<'_>, findings: &mut Findings) -> Option<NewExperime
     Some(NewExperiment {
         id,
         variants: variants.collect(),
-        name: terms.name,
+        name: terms.name.into(),
         environment: (&terms.environment).into(),
         status: status.unwrap_or_default(),
     })

@@ -21,8 +21,8 @@ const ORDER: [&str; 39] = [
     "wire", // words
     "sync",
     "stripe",
-    "tally",
     "counts",
+    "tally",
     "registry", // counts
     "reason",
     "entry",

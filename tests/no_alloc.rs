@@ -1,59 +1,16 @@
 //! An evaluation and a conversion make no heap allocation, and free none, in any way of asking.
-#![expect(unsafe_code, reason = "an allocator that counts is an unsafe impl")]
 
+#[path = "common/allocator.rs"]
+mod allocator;
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 use std::thread;
 
+use allocator::calls;
 use common::{production, running, staging};
 use fairsplit::NewFlag;
 use serde_json::json;
-
-struct Counting;
-
-thread_local! {
-    /// Calls of the allocator by this thread: tests of other threads do not disturb it.
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    // A thread that is being torn down has no counter any more; nothing is measured then.
-    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
-}
-
-// SAFETY: every call is passed on to the system's allocator as it is; counting touches no memory
-// but a thread-local number without a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: as above; the pointer came from `System`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above; the pointer came from `System`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn calls<R>(work: impl FnOnce() -> R) -> (u64, R) {
-    let before = CALLS.get();
-    let result = work();
-    (CALLS.get() - before, result)
-}
 
 #[test]
 fn the_counter_counts() {

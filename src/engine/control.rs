@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Engine;
+use crate::counts::Baseline;
 use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::error::Error;
 use crate::experiment::{Definition, Experiment, NewExperiment, Terms, Unchecked};
@@ -15,7 +16,7 @@ use crate::registry::Record;
 use crate::rules::{check_flag, check_value};
 use crate::snapshot::Snapshot;
 use crate::status::Transition;
-use crate::tally::{Count, Tally};
+use crate::tally::Tally;
 use crate::view::View;
 use crate::wire::strictly;
 
@@ -47,7 +48,7 @@ impl Engine {
             return Err(Error::FlagIdTaken { id });
         }
         let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
-        writer.publish(view.with(FlagEntry { flag: flag.clone(), experiments: Vec::new() }));
+        writer.publish(view.with(FlagEntry { flag: flag.clone(), experiments: Box::default() }));
         Ok(flag)
     }
 
@@ -113,33 +114,28 @@ impl Engine {
         if view.find_experiment(id).is_some() {
             return Err(Error::ExperimentIdTaken { id });
         }
-        if let Some(record) = self.control.registry.get(id) {
-            let mut findings = Findings::default();
-            same_experiment(&record, id, &terms, &Path::Root, &mut findings);
-            findings.into_result()?;
-        }
-        let definition = Definition::create(id, terms, status, now);
+        let mut findings = Findings::default();
+        self.control.registry.look(id, |record| {
+            same_experiment(record, id, &terms, &Path::Root, &mut findings);
+        });
+        findings.into_result()?;
+        let definition = Arc::new(Definition::create(id, terms, status, now));
         if definition.is_running() {
             refuse_second_running(entry, &definition)?;
         }
-        let nothing = vec![Count::default(); definition.terms.variants.len()];
-        let (base, at_start) = (nothing.clone().into(), nothing.into());
-        let record = self.control.registry.meet(&definition, base, at_start);
+        let nothing = Baseline::default;
+        let record = self.control.registry.meet(&definition, nothing, nothing);
         let at_start = if definition.is_running() {
             self.mark_start(&definition, &record.tally)
         } else {
             record.at_start
         };
         record.tally.set_open(definition.is_running());
-        let created = ExperimentEntry {
-            definition: Arc::new(definition),
-            tally: record.tally,
-            at_start,
-            forced: Arc::default(),
-        };
+        let created = ExperimentEntry { definition, tally: record.tally, at_start, forced: None };
         let experiment = created.read();
-        let mut experiments = entry.experiments.clone();
+        let mut experiments = entry.experiments.to_vec();
         experiments.push(created);
+        let experiments = experiments.into();
         writer.publish(view.with(FlagEntry { flag: entry.flag.clone(), experiments }));
         Ok(experiment)
     }
@@ -171,19 +167,20 @@ impl Engine {
         let view = self.current.view();
         let (entry, at, experiment) = place(&view, id)?;
         let definition = experiment.definition.after(transition, now);
-        let definition = definition.map_err(|source| Error::Transition { id, source })?;
+        let definition = Arc::new(definition.map_err(|source| Error::Transition { id, source })?);
         let mut next = experiment.clone();
         match transition {
             Transition::Start => {
                 refuse_second_running(entry, &definition)?;
                 next.at_start = self.mark_start(&definition, &experiment.tally);
-                next.definition = Arc::new(definition);
+                next.definition = definition;
                 // Before it is published: whoever sees it running can count.
                 next.tally.set_open(true);
                 writer.publish(view.with(entry.with_experiment(at, next.clone())));
             }
             Transition::Stop => {
-                next.definition = Arc::new(definition);
+                self.control.registry.update(&definition);
+                next.definition = definition;
                 writer.publish(view.with(entry.with_experiment(at, next.clone())));
                 // After it: what is served is counted.
                 next.tally.set_open(false);
@@ -193,9 +190,9 @@ impl Engine {
     }
 
     /// Keeps the counts of this moment as those at the start.
-    pub(super) fn mark_start(&self, definition: &Definition, tally: &Tally) -> Arc<[Count]> {
-        let at_start = tally.counts().into();
-        self.control.registry.mark_start(definition.id, definition.started_at, &at_start);
+    pub(super) fn mark_start(&self, definition: &Arc<Definition>, tally: &Tally) -> Baseline {
+        let at_start = Baseline::new(&tally.counts());
+        self.control.registry.mark_start(definition, &at_start);
         at_start
     }
 
@@ -229,7 +226,7 @@ impl Engine {
             });
         };
         let mut next = experiment.clone();
-        Arc::make_mut(&mut next.forced).insert(user_key.into(), position);
+        Arc::make_mut(next.forced.get_or_insert_default()).insert(user_key.into(), position);
         writer.publish(view.with(entry.with_experiment(at, next)));
         Ok(())
     }
@@ -243,11 +240,12 @@ impl Engine {
         let mut writer = self.lock();
         let view = self.current.view();
         let (entry, at, experiment) = place(&view, id)?;
-        if !experiment.forced.contains_key(user_key) {
-            return Ok(false);
-        }
         let mut next = experiment.clone();
-        Arc::make_mut(&mut next.forced).remove(user_key);
+        let forced = next.forced.as_mut().filter(|forced| forced.contains_key(user_key));
+        let Some(forced) = forced else {
+            return Ok(false);
+        };
+        Arc::make_mut(forced).remove(user_key);
         writer.publish(view.with(entry.with_experiment(at, next)));
         Ok(true)
     }
@@ -262,7 +260,7 @@ impl Engine {
         let view = self.current.view();
         let (_, _, experiment) = place(&view, id)?;
         let variants = &experiment.definition.terms.variants;
-        let pins = experiment.forced.iter().filter_map(|(user_key, &variant)| {
+        let pins = experiment.pins().filter_map(|(user_key, variant)| {
             Some((user_key.to_string(), variants.get(variant)?.key().to_owned()))
         });
         Ok(pins.collect())
@@ -277,12 +275,13 @@ pub(super) fn same_experiment(
     path: &Path<'_>,
     findings: &mut Findings,
 ) {
-    if record.environment != terms.environment {
-        let expected = (&record.environment).into();
+    let met = &record.definition.terms;
+    if met.environment != terms.environment {
+        let expected = (&met.environment).into();
         let rule = Rule::EnvironmentChanged { id: id.to_string(), expected };
         findings.fault(&path.field("environment"), rule);
     }
-    if record.variants != terms.variants {
+    if met.variants != terms.variants {
         findings.fault(&path.field("variants"), Rule::VariantsChanged { id: id.to_string() });
     }
 }

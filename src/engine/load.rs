@@ -1,5 +1,6 @@
 //! Configuration from a document, whole or in its sound parts, and back into one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::control::same_experiment;
@@ -7,6 +8,7 @@ use super::select::{Selection, select};
 use super::{Engine, Writer};
 use crate::document::{Document, ExperimentSection, FlagDocument};
 use crate::entry::{ExperimentEntry, FlagEntry};
+use crate::environment::Environment;
 use crate::experiment::Definition;
 use crate::export::Export;
 use crate::fault::{LoadError, Path};
@@ -14,7 +16,6 @@ use crate::flag::FlagRef;
 use crate::report::LoadReport;
 use crate::snapshot::Snapshot;
 use crate::status::Status;
-use crate::tally::Count;
 use crate::timestamp::Timestamp;
 use crate::wire::ExperimentDocument;
 
@@ -170,10 +171,10 @@ impl Engine {
             let path = path.field("experiments");
             for section in &flag.experiments {
                 let (id, terms) = (section.experiment.id, &section.experiment.terms);
-                if let Some(record) = self.control.registry.get(id) {
+                self.control.registry.look(id, |record| {
                     let path = path.item(section.at);
-                    same_experiment(&record, id, terms, &path, &mut flag.findings);
-                }
+                    same_experiment(record, id, terms, &path, &mut flag.findings);
+                });
             }
         }
     }
@@ -187,36 +188,36 @@ impl Engine {
         kept: Vec<Arc<FlagEntry>>,
     ) {
         let now = self.control.clock.now();
+        let mut environments = BTreeSet::new();
         let taken = flags.into_iter().filter_map(|mut document| {
             let known = document.id.and_then(|id| old.find(FlagRef::Id(id)));
             let flag = document.flag(known.map(|entry| &entry.flag), now)?;
-            let sections = document.experiments.into_iter();
-            let experiments =
-                sections.map(|section| self.experiment_of(old, section, now)).collect();
-            Some(Arc::new(FlagEntry { flag, experiments }))
+            let sections = document.experiments.into_iter().map(|mut section| {
+                let environment = &mut section.experiment.terms.environment;
+                share(environment, old, &mut environments);
+                self.experiment_of(old, section, now)
+            });
+            let entry = FlagEntry { flag, experiments: sections.collect() };
+            // What has not changed stays where it is in memory, and in the caches of those who read.
+            Some(match known {
+                Some(known) if entry.is_same(known) => Arc::clone(known),
+                _ => Arc::new(entry),
+            })
         });
         let entries: Vec<_> = taken.chain(kept).collect();
         let next = old.with_all(&entries);
         // As for a single start or stop: counters open before the version that shows them running is
         // published, and close after the one that does not.
-        let tallies = |snapshot: &Snapshot, running: bool| {
-            let experiments = snapshot.entries().flat_map(|entry| &entry.experiments);
-            let wanted = experiments.filter(|entry| entry.definition.is_running() == running);
-            wanted.map(|entry| Arc::clone(&entry.tally)).collect::<Vec<_>>()
-        };
-        let open = tallies(&next, true);
-        let gone = old
-            .entries()
-            .flat_map(|entry| &entry.experiments)
-            .filter(|entry| next.find_experiment(entry.definition.id).is_none())
-            .map(|entry| Arc::clone(&entry.tally));
-        let close: Vec<_> = gone.chain(tallies(&next, false)).collect();
-        for tally in open {
-            tally.set_open(true);
+        for experiment in running(&next) {
+            experiment.tally.set_open(true);
         }
         writer.publish(next);
-        for tally in close {
-            tally.set_open(false);
+        let next = self.current.view();
+        for experiment in running(old) {
+            let now = next.find_experiment(experiment.definition.id);
+            if !now.is_some_and(|(_, _, entry)| entry.definition.is_running()) {
+                experiment.tally.set_open(false);
+            }
         }
     }
 
@@ -229,21 +230,20 @@ impl Engine {
     ) -> ExperimentEntry {
         let known = old.find_experiment(section.experiment.id).map(|(_, _, entry)| entry);
         let forced = match section.forced.take() {
-            Some(forced) => Arc::new(forced),
-            None => known.map(|entry| Arc::clone(&entry.forced)).unwrap_or_default(),
+            Some(forced) => (!forced.is_empty()).then(|| Arc::new(forced)),
+            None => known.and_then(|entry| entry.forced.clone()),
         };
-        let known = known.map(|entry| &*entry.definition);
-        let carried = section.carried().collect();
-        // A document that says nothing of an earlier start says that there was none.
-        let nothing = || vec![Count::default(); section.experiment.terms.variants.len()];
-        let at_start = section.at_start.unwrap_or_else(nothing).into();
+        let known = known.map(|entry| &entry.definition);
+        let carried = section.carried();
         let is_dated = section.experiment.started_at.is_some();
-        let last = self.control.registry.get(section.experiment.id);
-        let last_start = last.as_ref().and_then(|record| record.started_at);
+        let last = self.control.registry.look(section.experiment.id, |record| record.started_at);
+        let last_start = last.flatten();
         let definition = definition_of(section.experiment, known, last_start, now);
-        let record = self.control.registry.meet(&definition, carried, at_start);
+        // A document that says nothing of an earlier start says that there was none.
+        let at_start = || section.at_start.unwrap_or_default();
+        let record = self.control.registry.meet(&definition, || carried, at_start);
         // "Since start" moves with `started_at`, or with a start that has no other date than now.
-        let was_running = known.is_some_and(Definition::is_running);
+        let was_running = known.is_some_and(|known| known.is_running());
         let is_undated_start = definition.is_running() && !is_dated && !was_running;
         let is_started = definition.started_at > last_start || is_undated_start;
         let at_start = if last.is_some() && is_started {
@@ -251,7 +251,20 @@ impl Engine {
         } else {
             record.at_start
         };
-        ExperimentEntry { definition: Arc::new(definition), tally: record.tally, at_start, forced }
+        ExperimentEntry { definition, tally: record.tally, at_start, forced }
+    }
+}
+
+fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentEntry> {
+    let experiments = snapshot.entries().flat_map(|entry| &*entry.experiments);
+    experiments.filter(|experiment| experiment.definition.is_running())
+}
+
+/// Puts the same text in the place of an equal one, if it has been met. There are few environments.
+fn share(environment: &mut Environment, old: &Snapshot, new: &mut BTreeSet<Environment>) {
+    match old.index().environment(environment).or_else(|| new.get(environment)) {
+        Some(known) => *environment = known.clone(),
+        None => drop(new.insert(environment.clone())),
     }
 }
 
@@ -259,11 +272,11 @@ impl Engine {
 /// or else from the clock.
 fn definition_of(
     document: ExperimentDocument,
-    known: Option<&Definition>,
+    known: Option<&Arc<Definition>>,
     last_start: Option<Timestamp>,
     now: Timestamp,
-) -> Definition {
-    let was_running = known.is_some_and(Definition::is_running);
+) -> Arc<Definition> {
+    let was_running = known.is_some_and(|known| known.is_running());
     let is_running = document.status == Status::Running;
     // What is undated and was not running starts, or stops, now.
     let started_at = document.started_at.or((is_running && !was_running).then_some(now));
@@ -286,15 +299,16 @@ fn definition_of(
         started_at,
         stopped_at,
         created_at,
-        updated_at: now,
+        updated_at: known.map_or(now, |known| known.updated_at),
     };
-    if let Some(known) = known {
-        // An unchanged experiment was not updated.
-        let as_before = Definition { updated_at: known.updated_at, ..definition.clone() };
-        if as_before == *known {
-            definition = as_before;
+    // An unchanged experiment was not updated.
+    let as_before = known.filter(|known| definition == ***known);
+    let updated_at = document.updated_at.or(as_before.map(|known| known.updated_at)).unwrap_or(now);
+    match as_before {
+        Some(known) if updated_at == known.updated_at => Arc::clone(known),
+        _ => {
+            definition.updated_at = updated_at;
+            Arc::new(definition)
         }
     }
-    definition.updated_at = document.updated_at.unwrap_or(definition.updated_at);
-    definition
 }

@@ -1,0 +1,62 @@
+//! The system's allocator, which counts for each thread what it is asked for.
+#![expect(unsafe_code, reason = "an allocator that counts is an unsafe impl")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+struct Counting;
+
+thread_local! {
+    /// Calls of the allocator by this thread: tests of other threads do not disturb it.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+    /// The bytes that this thread has asked for, less those that it has given back.
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(asked: usize, given_back: usize) {
+    // A thread that is being torn down has no counter any more; nothing is measured then.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+    let _ = BYTES.try_with(|bytes| {
+        bytes.set(bytes.get().wrapping_add_unsigned(asked).wrapping_sub_unsigned(given_back));
+    });
+}
+
+// SAFETY: every call is passed on to the system's allocator as it is; counting touches no memory
+// but thread-local numbers without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, layout.size());
+        // SAFETY: as above; the pointer came from `System`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        // SAFETY: as above; the pointer came from `System`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often this thread calls the allocator in some work.
+pub(crate) fn calls<R>(work: impl FnOnce() -> R) -> (u64, R) {
+    let before = CALLS.get();
+    let result = work();
+    (CALLS.get() - before, result)
+}
+
+/// How many bytes more this thread has after some work than before it.
+pub(crate) fn bytes<R>(work: impl FnOnce() -> R) -> (isize, R) {
+    let before = BYTES.get();
+    let result = work();
+    (BYTES.get() - before, result)
+}
