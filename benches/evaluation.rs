@@ -13,6 +13,7 @@ use arc_swap::{ArcSwap, Cache};
 use common::chain::{Bare, Chain};
 use common::{KEYS, Numbers, engine, flag_key, positions, production, setup, uuid_keys};
 use criterion::{BenchmarkGroup, measurement::WallTime};
+use fairsplit::Engine;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
@@ -101,10 +102,9 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
             black_box(by_hand.value(black_box(name), key));
         });
     });
-    if flags > 1 {
-        if flags > 1000 {
-            return;
-        }
+    if flags == 1 {
+        ways_by_handle(group, keys, &engine);
+    } else if flags == 1000 {
         group.bench_function(format!("peek: 100 of {of} on one view, each"), |bencher| {
             bencher.iter_custom(|rounds| {
                 let start = std::time::Instant::now();
@@ -118,11 +118,14 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
                 start.elapsed() / 100
             });
         });
-        return;
     }
-    let mut next = positions();
+}
 
-    let handle = engine.handle(&place, &names[0]);
+/// The ways by a handle, and of having the value as a type.
+fn ways_by_handle(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], engine: &Engine) {
+    let handle = engine.handle(&production(), &flag_key(0));
+    let view = engine.view();
+    let mut next = positions();
     group.bench_function("peek: handle", |bencher| {
         bencher.iter(|| black_box(handle.peek(&keys[next()]).value()).is_some());
     });
@@ -149,6 +152,16 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
         bencher.iter(|| {
             black_box(handle.peek_on(reader.snapshot(), &keys[next()]).str_or("none")).len()
         });
+    });
+    group.bench_function("deserialize: handle on a reader", |bencher| {
+        bencher.iter(|| {
+            let answer = handle.peek_on(reader.snapshot(), &keys[next()]);
+            answer.deserialize::<String>().is_ok_and(|text| black_box(text).is_empty())
+        });
+    });
+    let mut typed = handle.typed::<String>();
+    group.bench_function("typed: handle on a reader", |bencher| {
+        bencher.iter(|| typed.peek(&keys[next()]).value().map_or(0, |text| black_box(text).len()));
     });
 }
 
@@ -207,6 +220,8 @@ fn main() {
             ("evaluate: names, 1000 flags", &["peek: names, 1000 flags", "floor: relaxed add"]),
             ("evaluate: names, 100000 flags", &["peek: names, 100000 flags", "floor: relaxed add"]),
             ("str_or: handle on a reader", &["peek: handle on a reader"]),
+            ("typed: handle on a reader", &["str_or: handle on a reader"]),
+            ("deserialize: handle on a reader", &["typed: handle on a reader"]),
             ("by hand: names, 1 flag", &["peek: names, 1 flag"]),
             ("by hand: names, 1000 flags", &["peek: names, 1000 flags"]),
             ("by hand: names, 100000 flags", &["peek: names, 100000 flags"]),

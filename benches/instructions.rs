@@ -38,6 +38,7 @@ const CASES: &[(&str, &str)] = &[
     ("convert: handle", "evaluate: handle"),
     ("convert: names, 1000 flags", "evaluate: names, 1000 flags"),
     ("str_or: handle on a reader", "peek: handle on a reader"),
+    ("typed: handle on a reader", "str_or: handle on a reader"),
 ];
 
 /// As many as there are keys and flags, so that each is asked for equally often.
@@ -135,6 +136,10 @@ fn run(case: &str) {
             each!(
                 |_name, key| black_box(handle.peek_on(reader.snapshot(), key).str_or("none")).len()
             );
+        }
+        "typed: handle on a reader" => {
+            let mut typed = handle.typed::<String>();
+            each!(|_name, key| typed.peek(key).value().map_or(0, |text| black_box(text).len()));
         }
         other => panic!("no case {other:?}"),
     }

@@ -118,6 +118,12 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.is_counted
     }
 
+    /// The position of the variant among those that the slot can answer.
+    #[inline]
+    pub(crate) fn position(&self) -> u32 {
+        self.answer.position
+    }
+
     /// The value if it is `true` or `false`, else the fallback.
     #[inline]
     #[must_use]
@@ -149,7 +155,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     }
 
     /// The value as a type of the caller's, which may borrow from it. Costs what the type's
-    /// `Deserialize` costs, at every call.
+    /// `Deserialize` costs, at every call; a [`TypedReader`](crate::TypedReader) pays it once.
     ///
     /// # Errors
     ///
@@ -172,8 +178,8 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn deserialize<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DeserializeError> {
-        let value = self.value().ok_or(DeserializeError { source: None })?;
-        T::deserialize(value).map_err(|error| DeserializeError { source: Some(error) })
+        let value = self.value().ok_or_else(DeserializeError::no_such_flag)?;
+        T::deserialize(value).map_err(DeserializeError::misfit)
     }
 
     /// The value as a type of the caller's, or the fallback if there is no such flag or the value
@@ -207,6 +213,16 @@ fn exact_f64(value: &Value) -> Option<f64> {
 #[error("{}", if source.is_some() { "the value does not fit the type" } else { "there is no such flag" })]
 pub struct DeserializeError {
     source: Option<serde_json::Error>,
+}
+
+impl DeserializeError {
+    pub(crate) fn no_such_flag() -> DeserializeError {
+        DeserializeError { source: None }
+    }
+
+    pub(crate) fn misfit(error: serde_json::Error) -> DeserializeError {
+        DeserializeError { source: Some(error) }
+    }
 }
 
 impl Snapshot {

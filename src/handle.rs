@@ -7,7 +7,7 @@ use crate::environment::Environment;
 use crate::evaluation::Evaluation;
 use crate::explanation::Explanation;
 use crate::snapshot::Snapshot;
-use crate::view::Current;
+use crate::view::{Current, Reader};
 
 /// A flag in an environment, resolved once: it answers without looking a name up, and follows every
 /// later change of the configuration by itself.
@@ -129,9 +129,14 @@ impl FlagHandle {
         snapshot.explain_slot(slot, &self.environment, &self.key, user_key)
     }
 
+    /// A cached way to the current snapshot of this handle's engine.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::new(self.current.clone())
+    }
+
     /// The flag's slot on a snapshot: by names if that is another engine's, or older than the slot.
     #[inline]
-    fn slot_on(&self, snapshot: &Snapshot) -> usize {
+    pub(crate) fn slot_on(&self, snapshot: &Snapshot) -> usize {
         if snapshot.engine() == self.engine && snapshot.has_slot(self.slot) {
             self.slot
         } else {

@@ -176,6 +176,7 @@ mod handle;
 mod reason;
 mod site;
 mod snapshot;
+mod typed;
 mod view;
 
 // Doing: the control plane.
@@ -213,6 +214,7 @@ pub use crate::report::{LeftOut, LoadReport};
 pub use crate::snapshot::Snapshot;
 pub use crate::status::{Status, Transition, TransitionError};
 pub use crate::timestamp::Timestamp;
+pub use crate::typed::{Typed, TypedReader};
 pub use crate::variant::Variant;
 pub use crate::view::{Reader, View};
 

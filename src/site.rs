@@ -165,6 +165,16 @@ impl Slot {
         }
     }
 
+    /// How many variants it can answer.
+    pub(crate) fn variants(&self) -> u32 {
+        let count = match self {
+            Slot::Vacant | Slot::Default(_) => 0,
+            Slot::Split(split) => split.variants.len(),
+            Slot::Pinned(pinned) => pinned.options.len(),
+        };
+        u32::try_from(count).unwrap_or(NO_VARIANT)
+    }
+
     /// The variant that was decided on here.
     pub(crate) fn variant(&self, position: u32) -> Option<&Variant> {
         let (experiment, variant) = self.place(position)?;

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use fairsplit::{
     Allocation, Assignment, Bucket, Conversion, Counts, Engine, Environment, Error, Evaluation,
     Experiment, ExperimentId, Explanation, Flag, FlagHandle, FlagId, LoadError, LoadReport,
-    NewExperiment, NewFlag, Outcome, Reader, Reason, Seed, Snapshot, SystemClock, Timestamp,
-    ValidationError, Variant, View,
+    NewExperiment, NewFlag, Outcome, Reader, Reason, Seed, Snapshot, SystemClock, Timestamp, Typed,
+    TypedReader, ValidationError, Variant, View,
 };
 
 fn shared<T: Send + Sync + Debug + 'static>() {}
@@ -23,6 +23,8 @@ fn every_type_can_be_shared_by_threads_and_debugged() {
     shared::<Conversion>();
     shared::<Conversion<&'static Snapshot>>();
     shared::<Explanation>();
+    shared::<TypedReader<String>>();
+    shared::<Typed<'static, String>>();
     shared::<Counts>();
     shared::<(Flag, NewFlag, FlagId, Experiment, NewExperiment, ExperimentId, Variant)>();
     shared::<(Environment, Timestamp, SystemClock, LoadReport, Reason, Outcome)>();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 39] = [
+const ORDER: [&str; 40] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -33,7 +33,8 @@ const ORDER: [&str; 39] = [
     "evaluation",
     "conversion",
     "explanation", // reading
-    "handle",      // reading
+    "handle",
+    "typed", // reading
     "clock",
     "error",
     "document",

@@ -72,6 +72,19 @@ fn typed_values_that_borrow_allocate_nothing() {
     assert_eq!((allocations, page), (0, (25, 1.5)));
 }
 
+#[test]
+fn decoded_values_allocate_nothing_while_the_flag_stays_as_it_is() {
+    let (engine, _) = running();
+    let mut banner = engine.handle(&production(), "hero-banner").typed::<String>();
+    assert!(banner.evaluate("anna").value().is_ok());
+    let (allocations, is_counted) = calls(|| {
+        let evaluation = banner.evaluate("anna");
+        assert!(evaluation.value().is_ok());
+        evaluation.evaluation().is_counted()
+    });
+    assert_eq!((allocations, is_counted), (0, true));
+}
+
 /// What the docs say of a thread's first call: it sets something up, once.
 #[test]
 fn only_the_first_call_of_a_thread_allocates() {
