@@ -64,6 +64,19 @@ fn main() {
     for (name, keys) in &populations {
         pair(&mut group, &assignment, name, keys);
     }
+    // In bulk: what an analyst does with a list of keys. The time is that of the whole slice.
+    let keys: Vec<String> = (0..KEYS).map(|key| format!("{:08}", key * 7919)).collect();
+    let seed = assignment.seed().value();
+    let name = format!("slice of {KEYS} keys of 8 bytes");
+    group.bench_function(format!("floor: XXH3 of {name}"), |bencher| {
+        let hash = |key: &String| xxh3_64_with_seed(key.as_bytes(), black_box(seed));
+        bencher.iter(|| keys.iter().map(hash).fold(0, u64::wrapping_add));
+    });
+    group.bench_function(&name, |bencher| {
+        let variant = |key: &String| black_box(&assignment).variant(key);
+        bencher.iter(|| keys.iter().filter_map(variant).sum::<usize>());
+    });
+    populations.push((name, keys));
     group.finish();
 
     let floors: Vec<String> =

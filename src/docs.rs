@@ -8,3 +8,6 @@ pub mod document {}
 
 #[doc = include_str!("../docs/limitations.md")]
 pub mod limitations {}
+
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}

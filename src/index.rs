@@ -199,11 +199,22 @@ impl Index {
 
     #[inline]
     fn own_slot(&self, environment: &Environment, number: Number) -> Option<usize> {
-        let at = self.position(environment).ok()?;
-        slot(&self.environments.get(at)?.1, number)
+        slot(self.own_slots(environment)?, number)
     }
 
     #[inline]
+    fn own_slots(&self, environment: &Environment) -> Option<&Own> {
+        /// Names of this many environments are mostly of different lengths: to go through them is
+        /// quicker than to search.
+        const FEW: usize = 8;
+        if self.environments.len() <= FEW {
+            let mut environments = self.environments.iter();
+            return environments.find(|(known, _)| known == environment).map(|(_, own)| own);
+        }
+        let at = self.position(environment).ok()?;
+        self.environments.get(at).map(|(_, own)| own)
+    }
+
     fn position(&self, environment: &Environment) -> Result<usize, usize> {
         self.environments.binary_search_by(|(known, _)| known.cmp(environment))
     }

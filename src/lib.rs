@@ -80,6 +80,10 @@
 //! # Ok::<(), fairsplit::Error>(())
 //! ```
 //!
+//! A value that is no plain text, number or truth value is had as a type of the caller's:
+//! [`Evaluation::deserialize`] decodes it at every call, a [`TypedReader`] once for each change of the
+//! flag. What each way costs, counted and timed, is in [`docs::performance`].
+//!
 //! A flag answers in this order: unknown flag (no value; the accessors give the caller's fallback);
 //! no user key (the default); forced; running experiment; default. [`Reason`] says which it was.
 //!
