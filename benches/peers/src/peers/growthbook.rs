@@ -1,0 +1,100 @@
+//! The client, and the state that it wraps, which can be asked as well.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use growthbook_rust::client::{GrowthBookClient, GrowthBookClientBuilder, GrowthBookClientTrait};
+use growthbook_rust::growthbook::GrowthBook;
+use growthbook_rust::model_public::{FeatureResult, GrowthBookAttribute, GrowthBookAttributeValue};
+use serde_json::json;
+
+use crate::peer::{Flag, NEW, OLD, Peer, block_on, by_name};
+
+type Attributes = Option<Vec<GrowthBookAttribute>>;
+
+fn features(flags: &[Flag]) -> String {
+    let feature = |flag: &Flag| {
+        json!({
+            "defaultValue": OLD,
+            "rules": [{
+                "key": flag.name,
+                "hashAttribute": "id",
+                "hashVersion": 2,
+                "variations": [OLD, NEW]
+            }]
+        })
+    };
+    by_name(flags, feature).to_string()
+}
+
+fn attributes(user: &str) -> Attributes {
+    let value = GrowthBookAttributeValue::String(user.to_owned());
+    Some(vec![GrowthBookAttribute::new("id".to_owned(), value)])
+}
+
+fn see_value(result: &FeatureResult, see: impl FnOnce(&str)) {
+    result.value.as_str().map(see);
+}
+
+#[derive(Clone)]
+pub(super) struct Client(GrowthBookClient);
+
+impl Peer for Client {
+    const PACKAGE: &'static str = "growthbook-rust";
+    const CALL: &'static str = "GrowthBookClient::feature_result";
+    const NOTE: &'static str = "Clones all flags in each call.";
+
+    type Context = Attributes;
+
+    fn configuration(flags: &[Flag]) -> String {
+        features(flags)
+    }
+
+    fn load(configuration: &str, _: &[Flag]) -> Result<Self, Box<dyn Error>> {
+        let features = serde_json::from_str(configuration)?;
+        let builder = GrowthBookClientBuilder::new().features_json(features)?;
+        Ok(Client(block_on(builder.build())?.map_err(|fault| fault.to_string())?))
+    }
+
+    fn context(&'static self, user: &'static str) -> Attributes {
+        attributes(user)
+    }
+
+    fn evaluate(&mut self, flag: &Flag, attributes: &Attributes, see: impl FnOnce(&str)) {
+        see_value(&self.0.feature_result(&flag.name, attributes.clone()), see);
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Check(Arc<GrowthBook>);
+
+impl Peer for Check {
+    const PACKAGE: &'static str = "growthbook-rust";
+    const CALL: &'static str = "GrowthBook::check";
+    const NOTE: &'static str =
+        "What the client calls on its clone: no lock, no refresh, no callbacks.";
+
+    type Context = Attributes;
+
+    fn configuration(flags: &[Flag]) -> String {
+        features(flags)
+    }
+
+    fn load(configuration: &str, _: &[Flag]) -> Result<Self, Box<dyn Error>> {
+        Ok(Check(Arc::new(GrowthBook {
+            forced_variations: None,
+            features: serde_json::from_str(configuration)?,
+            attributes: None,
+            sticky_bucket_service: None,
+            saved_groups: Default::default(),
+        })))
+    }
+
+    fn context(&'static self, user: &'static str) -> Attributes {
+        attributes(user)
+    }
+
+    fn evaluate(&mut self, flag: &Flag, attributes: &Attributes, see: impl FnOnce(&str)) {
+        see_value(&self.0.check(&flag.name, attributes), see);
+    }
+}

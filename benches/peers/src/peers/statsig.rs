@@ -1,0 +1,105 @@
+use std::error::Error;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use statsig_rust::{
+    ExperimentEvaluationOptions, StatsigBootstrapSpecsAdapter, StatsigOptions, StatsigUser,
+};
+
+use crate::peer::{Flag, NEW, OLD, Peer, block_on, by_name};
+
+#[derive(Clone)]
+pub(super) struct Statsig(Arc<statsig_rust::Statsig>);
+
+/// The condition that a user's bucket of 1,000 is below a limit.
+fn below(limit: u32, flag: &Flag) -> (String, Value) {
+    let condition = json!({
+        "type": "user_bucket",
+        "operator": "lt",
+        "targetValue": limit,
+        "field": null,
+        "additionalValues": {"salt": flag.name},
+        "idType": "userID"
+    });
+    (format!("{}-{limit}", flag.name), condition)
+}
+
+impl Peer for Statsig {
+    const PACKAGE: &'static str = "statsig-rust";
+    const CALL: &'static str = "Statsig::get_experiment_with_options";
+    const NOTE: &'static str = "Exposures are not logged, though checks without one are still counted. \
+        The specification has a condition for each group, as the service writes it. Strings of one \
+        instance are shared with the next, so that loading again is cheaper than loading first.";
+
+    type Context = StatsigUser;
+
+    fn configuration(flags: &[Flag]) -> String {
+        let rule = |flag: &Flag, limit: u32, group: &str, value: &str| {
+            json!({
+                "name": group,
+                "groupName": group,
+                "id": group,
+                "salt": group,
+                "passPercentage": 100,
+                "conditions": [below(limit, flag).0],
+                "returnValue": {"value": value},
+                "idType": "userID",
+                "isExperimentGroup": true
+            })
+        };
+        let experiment = |flag: &Flag| {
+            json!({
+                "type": "dynamic_config",
+                "entity": "experiment",
+                "salt": flag.name,
+                "enabled": true,
+                "isActive": true,
+                "hasSharedParams": false,
+                "defaultValue": {},
+                "rules": [rule(flag, 500, "control", OLD), rule(flag, 1_000, "treatment", NEW)],
+                "idType": "userID",
+                "version": 1
+            })
+        };
+        let conditions: Value =
+            flags.iter().flat_map(|flag| [below(500, flag), below(1_000, flag)]).collect();
+        json!({
+            "has_updates": true,
+            "time": 1,
+            "response_format": "dcs-v2",
+            "feature_gates": {},
+            "layer_configs": {},
+            "experiment_to_layer": {},
+            "condition_map": conditions,
+            "dynamic_configs": by_name(flags, experiment)
+        })
+        .to_string()
+    }
+
+    fn load(configuration: &str, flags: &[Flag]) -> Result<Self, Box<dyn Error>> {
+        let specs = Arc::new(StatsigBootstrapSpecsAdapter::new(configuration.to_owned()));
+        let options = StatsigOptions::builder()
+            .specs_adapter(Some(specs))
+            .disable_network(Some(true))
+            .disable_country_lookup(Some(true))
+            .build();
+        let statsig = statsig_rust::Statsig::new("secret-none", Some(Arc::new(options)));
+        block_on(statsig.initialize())?.map_err(|error| error.to_string())?;
+        if statsig.get_experiment_list().len() == flags.len() {
+            Ok(Statsig(Arc::new(statsig)))
+        } else {
+            Err("the specification was not taken".into())
+        }
+    }
+
+    fn context(&'static self, user: &'static str) -> StatsigUser {
+        StatsigUser::with_user_id(user)
+    }
+
+    fn evaluate(&mut self, flag: &Flag, user: &StatsigUser, see: impl FnOnce(&str)) {
+        let options =
+            ExperimentEvaluationOptions { disable_exposure_logging: true, ..Default::default() };
+        let experiment = self.0.get_experiment_with_options(user, &flag.name, options);
+        experiment.value.get("value").and_then(Value::as_str).map(see);
+    }
+}
