@@ -34,7 +34,8 @@
 //!
 //! On this page: [when not to use it](#when-not-to-use-it), [words](#words),
 //! [three ways in](#three-ways-in), [the life of an experiment](#the-life-of-an-experiment),
-//! [configuration](#configuration), [promises](#promises). The longer texts are in [`docs`].
+//! [configuration](#configuration), [features](#features), [promises](#promises). The longer texts
+//! are in [`docs`].
 //!
 //! # When not to use it
 //!
@@ -111,6 +112,11 @@
 //! `reload` refuses a document with any fault and names them all; [`Engine::reload_tolerant`], for
 //! configuration that is fetched, keeps the last good definition of each faulty flag. See
 //! [`docs::document`].
+//!
+//! # Features
+//!
+//! None is on by default, and none changes an answer. `http` has the Experiments API over HTTP, as a
+//! router to mount in a service: the module `fairsplit::http`. `server` has it as a program to run.
 //!
 //! # Promises
 //!
@@ -190,6 +196,11 @@ mod engine;
 mod error;
 mod export;
 mod report;
+
+// Faces: each behind a feature, each only a translation, and nothing above knows of it.
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub mod http;
 
 pub mod docs;
 

@@ -1,0 +1,15 @@
+//! The HTTP face: the router called directly, and the binary on a socket.
+
+mod app;
+mod auth;
+mod bodies;
+#[path = "../common/mod.rs"]
+mod common;
+mod described;
+mod evaluate;
+mod flags;
+mod metrics;
+mod mounted;
+mod refusals;
+mod schema;
+mod seed;

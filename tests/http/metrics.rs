@@ -1,0 +1,58 @@
+//! What Prometheus scrapes.
+
+use axum::http::header::CONTENT_TYPE;
+use fairsplit::{NewExperiment, NewFlag, Status};
+
+use crate::app::{ALL, App, READ, WRITE, experiment_path, flag_path};
+use crate::common::{experiment_id, flag_id};
+
+#[test]
+fn metrics_are_the_counts_of_the_engine_and_the_requests_by_route() {
+    let app = App::new();
+    app.engine.create_flag(NewFlag::new("a \"b\"\\\n", "old").id(flag_id(1))).unwrap();
+    let new = NewExperiment::new("n", "production")
+        .id(experiment_id(1))
+        .variant("all", 1, 100)
+        .variant("none", 2, 0)
+        .status(Status::Running);
+    app.engine.create_experiment(flag_id(1), new).unwrap();
+    let body = r#"{"environment": "production", "user_key": "anna"}"#;
+    for _ in 0..3 {
+        app.send("POST", &format!("{}/evaluate", flag_path(1)), READ, body).data();
+    }
+    app.send("POST", &format!("{}/track", flag_path(1)), WRITE, body).data();
+    app.get(&experiment_path(1, 2));
+    app.send("GET", "/api/v1/flags", "nobody", "");
+    app.send("DELETE", "/api/v1/flags", ALL, "");
+    app.get("/api/v1/nothing");
+
+    let answer = app.get("/metrics");
+    assert_eq!(answer.headers[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+    let of =
+        format!(r#"flag="a \"b\"\\\n",environment="production",experiment="{}""#, experiment_id(1));
+    assert_eq!(
+        answer.text,
+        format!(
+            r#"# HELP fairsplit_exposures_total Evaluations that served a running experiment's variant. Events, not users.
+# TYPE fairsplit_exposures_total counter
+fairsplit_exposures_total{{{of},variant="all"}} 3
+fairsplit_exposures_total{{{of},variant="none"}} 0
+# HELP fairsplit_conversions_total Conversions counted for a variant. Events, not users.
+# TYPE fairsplit_conversions_total counter
+fairsplit_conversions_total{{{of},variant="all"}} 1
+fairsplit_conversions_total{{{of},variant="none"}} 0
+# HELP fairsplit_experiment_running 1 for an experiment that splits traffic now, else 0.
+# TYPE fairsplit_experiment_running gauge
+fairsplit_experiment_running{{{of}}} 1
+# HELP fairsplit_http_requests_total Requests by route and status; 499 is a client that did not wait for its answer.
+# TYPE fairsplit_http_requests_total counter
+fairsplit_http_requests_total{{method="GET",route="/api/v1/flags",status="401"}} 1
+fairsplit_http_requests_total{{method="GET",route="/api/v1/flags/{{flag_id}}/experiments/{{experiment_id}}",status="404"}} 1
+fairsplit_http_requests_total{{method="POST",route="/api/v1/flags/{{flag_id}}/evaluate",status="200"}} 3
+fairsplit_http_requests_total{{method="POST",route="/api/v1/flags/{{flag_id}}/track",status="200"}} 1
+fairsplit_http_requests_total{{method="",route="",status="404"}} 1
+fairsplit_http_requests_total{{method="",route="",status="405"}} 1
+"#
+        )
+    );
+}
