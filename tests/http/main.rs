@@ -13,3 +13,5 @@ mod mounted;
 mod refusals;
 mod schema;
 mod seed;
+#[cfg(unix)]
+mod server;
