@@ -274,6 +274,34 @@ fn a_token_is_printed_once_with_its_line() {
     assert_eq!(answer(&mut BufReader::new(stream)).unwrap().0, 201);
 }
 
+/// A page of another site cannot have the browser ask, neither by this machine's name nor by one of
+/// its own that leads here.
+#[test]
+fn without_tokens_other_sites_are_kept_out() {
+    let server = Server::open(&[]);
+    let status = |headers: &str| {
+        let mut stream = server.connect();
+        write!(stream, "GET /api/v1/flags HTTP/1.1\r\n{headers}\r\n").unwrap();
+        answer(&mut BufReader::new(stream)).unwrap().0
+    };
+    let port = server.address.port();
+    for here in ["localhost", "127.0.0.1", "[::1]"] {
+        assert_eq!(status(&format!("host: {here}\r\n")), 200);
+        assert_eq!(
+            status(&format!("host: {here}:{port}\r\norigin: http://{here}:{port}\r\n")),
+            200
+        );
+        assert_eq!(status(&format!("host: {here}:{port}\r\norigin: http://example.com\r\n")), 403);
+        assert_eq!(status(&format!("host: {here}:{port}\r\norigin: null\r\n")), 403);
+    }
+    assert_eq!(status("host: example.com\r\n"), 403);
+    assert_eq!(
+        status("host: 127.0.0.1.example.com:80\r\norigin: http://127.0.0.1.example.com:80\r\n"),
+        403
+    );
+    assert_eq!(status("host: \r\n"), 403);
+}
+
 #[test]
 fn a_head_that_is_slow_or_large_is_cut_off() {
     let server = Server::open(&["--timeout", "1", "--max-head", "8192"]);

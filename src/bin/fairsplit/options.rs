@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub(crate) struct Serve {
     /// A file with a line for each token, as `fairsplit token new` prints it.
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
-    /// Ask nobody for a token. Only on a loopback address.
+    /// Ask nobody for a token. Only on a loopback address, and not for pages of other sites.
     #[arg(long, conflicts_with = "tokens")]
     pub(crate) insecure_no_auth: bool,
     /// A configuration document to start from.
@@ -99,10 +99,7 @@ the configuration cannot, 4 if the address cannot be listened on, and 1 if anyth
 impl Serve {
     /// Whether only this machine can reach it.
     pub(crate) fn is_local(&self) -> bool {
-        match self.listen.ip() {
-            IpAddr::V4(ip) => ip.is_loopback(),
-            IpAddr::V6(ip) => ip.is_loopback(),
-        }
+        self.listen.ip().is_loopback()
     }
 }
 
