@@ -42,6 +42,8 @@
 //! | GET | `/api/v1/openapi.json`, `/healthz` | none |
 //! | GET | `/metrics` | `flags:read` |
 //!
+//! [`RouterBuilder::page`] adds a page for people at `/`, which uses them.
+//!
 //! `/api/v1/openapi.json` describes them, bodies and answers included, as `OpenAPI` 3.1.
 //! [`RouterBuilder::only_api`] leaves out `/healthz` and `/metrics`, for a service that has its own.
 //!
@@ -74,6 +76,7 @@ mod flags;
 mod limits;
 mod openapi;
 mod operations;
+mod page;
 mod requests;
 
 use std::any::Any;
@@ -127,12 +130,19 @@ pub struct RouterBuilder {
     auth: Auth,
     limits: Limits,
     has_operations: bool,
+    has_page: bool,
 }
 
 impl RouterBuilder {
     /// As [`router`], until something else is chosen.
     pub fn new(engine: Engine, auth: Auth) -> RouterBuilder {
-        RouterBuilder { engine, auth, limits: Limits::default(), has_operations: true }
+        RouterBuilder {
+            engine,
+            auth,
+            limits: Limits::default(),
+            has_operations: true,
+            has_page: false,
+        }
     }
 
     /// Other limits.
@@ -145,9 +155,16 @@ impl RouterBuilder {
         RouterBuilder { has_operations: false, ..self }
     }
 
+    /// With a page at `/` where an operator looks: flags and experiments, what they have counted, and
+    /// forms and buttons for what can be done. It asks for a token, and keeps it in memory only. Not
+    /// there unless it is asked for, since a service has a page of its own at `/`.
+    pub fn page(self) -> RouterBuilder {
+        RouterBuilder { has_page: true, ..self }
+    }
+
     /// The router to serve.
     pub fn build(self) -> axum::Router {
-        let endpoints = endpoints(self.has_operations);
+        let endpoints = endpoints(self.has_operations, self.has_page);
         let requests = endpoints.iter().map(|it| Requests::new(it.verb.as_str(), it.path));
         let shared = Arc::new(Shared {
             permits: Semaphore::new(self.limits.requests.min(Semaphore::MAX_PERMITS)),
@@ -188,14 +205,15 @@ impl RouterBuilder {
     }
 }
 
-fn endpoints(has_operations: bool) -> Vec<&'static Endpoint> {
+fn endpoints(has_operations: bool, has_page: bool) -> Vec<&'static Endpoint> {
     let api = flags::ENDPOINTS
         .iter()
         .chain(&experiments::ENDPOINTS)
         .chain(&evaluate::ENDPOINTS)
         .chain(&openapi::ENDPOINTS);
     let operations = operations::ENDPOINTS.iter().filter(|_| has_operations);
-    api.chain(operations).collect()
+    let page = page::ENDPOINTS.iter().filter(|_| has_page);
+    api.chain(operations).chain(page).collect()
 }
 
 const fn filter(verb: Verb) -> MethodFilter {

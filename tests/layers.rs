@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 53] = [
+const ORDER: [&str; 54] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -55,6 +55,7 @@ const ORDER: [&str; 53] = [
     "http/experiments",
     "http/evaluate",
     "http/operations",
+    "http/page",
     "http/openapi",
     "http", // faces
     "docs",

@@ -267,9 +267,7 @@ impl NewToken {
     ///
     /// If the system has no randomness to give.
     pub fn generate() -> std::io::Result<NewToken> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-        Ok(NewToken(format!("fs_{}", hex(&bytes))))
+        Ok(NewToken(format!("fs_{}", hex(&random::<32>()?))))
     }
 
     /// The token itself. To be shown once, to whoever will use it, and stored nowhere else.
@@ -293,7 +291,14 @@ impl fmt::Debug for NewToken {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Random bytes from the system.
+pub(super) fn random<const COUNT: usize>() -> std::io::Result<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -75,6 +75,7 @@ pub(super) enum Answers {
     /// JSON of its own.
     Json(&'static str),
     Text,
+    Page,
 }
 
 /// What all requests share.

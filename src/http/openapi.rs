@@ -121,6 +121,10 @@ fn answer(answers: Answers) -> (&'static str, Value) {
             let content = json!({"text/plain": {"schema": {"type": "string"}}});
             ("200", json!({"description": "Text.", "content": content}))
         }
+        Answers::Page => {
+            let content = json!({"text/html": {"schema": {"type": "string"}}});
+            ("200", json!({"description": "A page.", "content": content}))
+        }
     }
 }
 

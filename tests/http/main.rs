@@ -10,6 +10,7 @@ mod evaluate;
 mod flags;
 mod metrics;
 mod mounted;
+mod page;
 mod refusals;
 mod schema;
 mod seed;

@@ -81,7 +81,7 @@ fn serve(options: &Serve) -> Result<(), Failure> {
         .body(options.max_body)
         .requests(options.max_requests)
         .time(options.timeout);
-    let router = RouterBuilder::new(engine.clone(), auth.clone()).limits(limits).build();
+    let router = RouterBuilder::new(engine.clone(), auth.clone()).limits(limits).page().build();
     let router = router.fallback(|| {
         let json = [(header::CONTENT_TYPE, "application/json")];
         std::future::ready((StatusCode::NOT_FOUND, json, r#"{"error":"Not found"}"#))
@@ -164,7 +164,8 @@ fn welcome(listener: &TcpListener, auth: &Auth) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let _ = writeln!(
         out,
-        "listening on http://{address}\ntry: curl{token} http://{address}/api/v1/flags"
+        "listening on http://{address}\ntry: curl{token} http://{address}/api/v1/flags\n\
+         or open http://{address}/ in a browser"
     );
     let _ = out.flush();
     Ok(())
