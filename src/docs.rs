@@ -11,3 +11,7 @@ pub mod limitations {}
 
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
+
+#[cfg(feature = "durable")]
+#[doc = include_str!("../docs/store.md")]
+pub mod store {}

@@ -3,15 +3,17 @@
 mod control;
 mod load;
 mod select;
+mod writer;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::clock::Clock;
 use crate::conversion::Conversion;
 use crate::counts::Counts;
 use crate::environment::Environment;
+use crate::error::StorageError;
 use crate::evaluation::Evaluation;
 use crate::experiment::Experiment;
 use crate::explanation::Explanation;
@@ -20,6 +22,7 @@ use crate::handle::FlagHandle;
 use crate::id::ExperimentId;
 use crate::registry::Registry;
 use crate::snapshot::Snapshot;
+use crate::storage::Storage;
 use crate::view::{Current, Reader, Retired, View};
 
 /// The flags and experiments of a service, answered from memory.
@@ -70,18 +73,8 @@ struct Control {
     writer: Mutex<Retired>,
     registry: Registry,
     clock: Box<dyn Clock>,
-}
-
-/// The one who may publish.
-struct Writer<'a> {
-    current: &'a Current,
-    retired: MutexGuard<'a, Retired>,
-}
-
-impl Writer<'_> {
-    fn publish(&mut self, snapshot: Snapshot) {
-        self.current.publish(snapshot, &mut self.retired);
-    }
+    /// None for an engine in memory.
+    storage: Option<Box<dyn Storage>>,
 }
 
 impl Engine {
@@ -109,6 +102,10 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn with_clock(clock: impl Clock + 'static) -> Engine {
+        Engine::with_storage(Box::new(clock), None)
+    }
+
+    pub(crate) fn with_storage(clock: Box<dyn Clock>, storage: Option<Box<dyn Storage>>) -> Engine {
         static ENGINES: AtomicU64 = AtomicU64::new(0);
         let number = ENGINES.fetch_add(1, Ordering::Relaxed);
         Engine {
@@ -116,7 +113,8 @@ impl Engine {
             control: Arc::new(Control {
                 writer: Mutex::default(),
                 registry: Registry::new(),
-                clock: Box::new(clock),
+                clock,
+                storage,
             }),
         }
     }
@@ -214,12 +212,25 @@ impl Engine {
             view.index().own(environment, flag).unwrap_or_else(|| {
                 let next = view.with_slot(environment, flag);
                 let slot = next.slot_of(environment, flag);
-                writer.publish(next);
+                writer.publish_unstored(next);
                 slot
             })
         });
         let engine = self.current.view().engine();
         FlagHandle::new(self.current.clone(), engine, slot, environment.clone(), flag)
+    }
+
+    /// Waits until everything that has been counted so far would outlive a loss of power. Of an engine
+    /// in memory there is nothing to wait for.
+    ///
+    /// Changes need no such thing: they are on disk when their call returns. Nor does a crash of the
+    /// process, which loses no count.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the disk fails. The counts go on in memory.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.control.storage.as_ref().map_or(Ok(()), |storage| storage.sync())
     }
 
     /// All flags, in the order in which the engine first met their keys.
@@ -256,13 +267,6 @@ impl Engine {
             let variants = &record.definition.terms.variants;
             Counts::new(id, variants, &record.at_start, &record.tally.counts())
         })
-    }
-
-    /// Writers, one at a time. A writer that panicked has left nothing half done: what it was making
-    /// was never published.
-    fn lock(&self) -> Writer<'_> {
-        let retired = self.control.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Writer { current: &self.current, retired }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::environment::Environment;
 use crate::experiment::{Definition, Experiment};
 use crate::flag::Flag;
 use crate::id::ExperimentId;
+use crate::registry::Record;
 use crate::tally::Tally;
 use crate::variant::Variant;
 
@@ -26,6 +27,12 @@ pub(crate) struct ExperimentEntry {
 }
 
 impl ExperimentEntry {
+    /// An experiment as it was recorded.
+    pub(crate) fn new(record: Record, forced: Option<Arc<Forced>>) -> ExperimentEntry {
+        let Record { definition, tally, at_start, .. } = record;
+        ExperimentEntry { definition, tally, at_start, forced }
+    }
+
     /// The experiment with its conversions of this moment.
     pub(crate) fn read(&self) -> Experiment {
         let conversions = self.tally.counts().iter().map(|count| count.conversions).collect();

@@ -1,6 +1,9 @@
-//! Why a control-plane call was refused.
+//! Why a call of the control plane was refused, or failed.
 
-use crate::fault::ValidationError;
+use std::io;
+use std::path::Path;
+
+use crate::fault::{SyntaxError, ValidationError};
 use crate::id::{ExperimentId, FlagId};
 use crate::status::TransitionError;
 
@@ -73,7 +76,49 @@ pub enum Error {
     /// The empty user key is nobody, and cannot be pinned to a variant.
     #[error("the empty user key is nobody, and cannot be forced")]
     NoUserKey,
+    /// The change could not be stored.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// An id is needed and this platform has no source of randomness to make one from.
     #[error("this platform has no source of randomness: the id has to be given")]
     IdRequired,
+}
+
+/// Why a JSON text was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// It is no JSON.
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    /// It is JSON with faults; all of them are named.
+    #[error(transparent)]
+    Invalid(#[from] ValidationError),
+    /// It is sound, but could not be stored.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A change could not be stored. It has not been made: neither in memory nor where it is kept. Only an
+/// engine that was opened from a directory has this error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {message}")]
+pub struct StorageError {
+    what: String,
+    message: String,
+    kind: io::ErrorKind,
+}
+
+impl StorageError {
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
+    pub(crate) fn new(tried: &str, path: &Path, error: &io::Error) -> StorageError {
+        let what = format!("cannot {tried} {}", path.display());
+        StorageError { what, message: error.to_string(), kind: error.kind() }
+    }
+
+    /// What the operating system said, by its kind: no permission, no space left, and so on.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.kind
+    }
 }

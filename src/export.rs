@@ -21,6 +21,11 @@ impl<'a> Export<'a> {
     pub(crate) fn of(entries: impl Iterator<Item = &'a Arc<FlagEntry>>) -> Export<'a> {
         Export(entries.map(|entry| FlagSection::of(entry)).collect())
     }
+
+    pub(crate) fn to_json(&self) -> String {
+        // Serialising into a string fails only for maps whose keys are no strings; these are.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
 }
 
 impl Serialize for Export<'_> {

@@ -400,15 +400,3 @@ impl SyntaxError {
         self.column
     }
 }
-
-/// Why a JSON text was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// It is no JSON.
-    #[error(transparent)]
-    Syntax(#[from] SyntaxError),
-    /// It is JSON with faults; all of them are named.
-    #[error(transparent)]
-    Invalid(#[from] ValidationError),
-}

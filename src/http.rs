@@ -86,7 +86,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
-use axum::routing::{MethodFilter, MethodRouter, any};
+use axum::routing::{MethodFilter, MethodRouter, any, get};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -164,7 +164,7 @@ impl RouterBuilder {
 
     /// The router to serve.
     pub fn build(self) -> axum::Router {
-        let endpoints = endpoints(self.has_operations, self.has_page);
+        let endpoints = endpoints(self.has_operations);
         let requests = endpoints.iter().map(|it| Requests::new(it.verb.as_str(), it.path));
         let shared = Arc::new(Shared {
             permits: Semaphore::new(self.limits.requests.min(Semaphore::MAX_PERMITS)),
@@ -185,35 +185,39 @@ impl RouterBuilder {
             let route = by_path.remove(endpoint.path).unwrap_or_default();
             by_path.insert(endpoint.path, route.on(filter(endpoint.verb), respond));
         }
-        let refuse = |failure: fn() -> Failure| {
+        // What is no endpoint of the API.
+        let answer = |answer: fn() -> Result<Response<Body>, Failure>| {
             let shared = Arc::clone(&shared);
             move || {
-                let response = failure().into_response();
+                let response = answer().unwrap_or_else(Failure::into_response);
                 shared.unrouted.begin().end(response.status());
                 std::future::ready(response)
             }
         };
         let mut router = axum::Router::new();
         for (path, route) in by_path {
-            router = router.route(path, route.fallback(refuse(|| Failure::MethodNotAllowed)));
+            router = router.route(path, route.fallback(answer(|| Err(Failure::MethodNotAllowed))));
+        }
+        if self.has_page {
+            let refuse = answer(|| Err(Failure::MethodNotAllowed));
+            router = router.route("/", get(answer(page::page)).fallback(refuse));
         }
         // Routes, not a fallback: a service has one of its own, and two cannot be merged.
         for path in ["/api/v1", "/api/v1/", "/api/v1/{*rest}"] {
-            router = router.route(path, any(refuse(|| Failure::NotFound)));
+            router = router.route(path, any(answer(|| Err(Failure::NotFound))));
         }
         router.layer(CatchPanicLayer::custom(after_panic))
     }
 }
 
-fn endpoints(has_operations: bool, has_page: bool) -> Vec<&'static Endpoint> {
+fn endpoints(has_operations: bool) -> Vec<&'static Endpoint> {
     let api = flags::ENDPOINTS
         .iter()
         .chain(&experiments::ENDPOINTS)
         .chain(&evaluate::ENDPOINTS)
         .chain(&openapi::ENDPOINTS);
     let operations = operations::ENDPOINTS.iter().filter(|_| has_operations);
-    let page = page::ENDPOINTS.iter().filter(|_| has_page);
-    api.chain(operations).chain(page).collect()
+    api.chain(operations).collect()
 }
 
 const fn filter(verb: Verb) -> MethodFilter {

@@ -135,7 +135,8 @@
 //!    snapshots, stop and restart, reload, and threads.
 //! 8. **No surprises.** No panic on input, no output, no logging. A bad configuration is refused with
 //!    every fault named, and the last good one keeps serving.
-#![forbid(unsafe_code)]
+// One module of the feature `durable` maps a file: src/store/segment.rs.
+#![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
 #![cfg_attr(
     not(test),
     deny(
@@ -158,6 +159,7 @@ mod bucket;
 
 // Words: the model; pure, and time is an argument.
 mod environment;
+mod error;
 mod experiment;
 mod fault;
 mod flag;
@@ -171,8 +173,10 @@ mod variant;
 mod wire;
 
 // Counts: the only atomics of our own.
+mod cells;
 mod counts;
 mod registry;
+mod storage;
 mod stripe;
 mod sync;
 mod tally;
@@ -193,9 +197,12 @@ mod view;
 mod clock;
 mod document;
 mod engine;
-mod error;
 mod export;
 mod report;
+
+// What makes an engine durable.
+#[cfg(feature = "durable")]
+mod store;
 
 // Faces: each behind a feature, each only a translation, and nothing above knows of it.
 #[cfg(feature = "http")]
@@ -214,12 +221,12 @@ pub use crate::conversion::{Conversion, Outcome};
 pub use crate::counts::{Count, Counts, VariantCounts};
 pub use crate::engine::Engine;
 pub use crate::environment::Environment;
-pub use crate::error::Error;
+pub use crate::error::{Error, LoadError, StorageError};
 pub use crate::evaluation::{DeserializeError, Evaluation};
 pub use crate::experiment::{Experiment, NewExperiment};
 pub use crate::explanation::{ExplainedAssignment, ExplainedExperiment, Explanation};
 pub use crate::fault::{
-    Fault, LoadError, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule, SyntaxError, ValidationError,
+    Fault, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule, SyntaxError, ValidationError,
 };
 pub use crate::flag::{Flag, FlagRef, NewFlag};
 pub use crate::handle::FlagHandle;
@@ -228,6 +235,9 @@ pub use crate::reason::Reason;
 pub use crate::report::{LeftOut, LoadReport};
 pub use crate::snapshot::Snapshot;
 pub use crate::status::{Status, Transition, TransitionError};
+#[cfg(feature = "durable")]
+#[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
+pub use crate::store::{OpenError, OpenOptions, Recovered, recover};
 pub use crate::timestamp::Timestamp;
 pub use crate::typed::{Typed, TypedReader};
 pub use crate::variant::Variant;

@@ -9,7 +9,6 @@ use foldhash::fast::RandomState;
 use crate::counts::Baseline;
 use crate::experiment::Definition;
 use crate::id::ExperimentId;
-use crate::stripe;
 use crate::tally::Tally;
 use crate::timestamp::Timestamp;
 
@@ -27,14 +26,13 @@ pub(crate) struct Record {
 #[derive(Debug)]
 pub(crate) struct Registry {
     records: DashMap<ExperimentId, Record, RandomState>,
-    stripes: u32,
 }
 
 impl Registry {
     pub(crate) fn new() -> Registry {
         // Writers come one at a time, and readers seldom: a shard for each processor would be waste.
         let records = DashMap::with_hasher_and_shard_amount(RandomState::default(), 4);
-        Registry { records, stripes: stripe::count() }
+        Registry { records }
     }
 
     /// What `look` makes of an experiment's record, if the engine has met it. It holds a lock: let it
@@ -43,37 +41,8 @@ impl Registry {
         self.records.get(&id).map(|record| look(&record))
     }
 
-    /// Begins a record, unless there is one: then that goes on as it is. The count starts at `base`,
-    /// of which `at_start` had been there at the last start. A copy: no lock is held on return.
-    pub(crate) fn meet(
-        &self,
-        definition: &Arc<Definition>,
-        base: impl FnOnce() -> Baseline,
-        at_start: impl FnOnce() -> Baseline,
-    ) -> Record {
-        let mut record = self.records.entry(definition.id).or_insert_with(|| Record {
-            definition: Arc::clone(definition),
-            tally: Arc::new(Tally::new(definition.terms.count(), base(), self.stripes)),
-            started_at: definition.started_at,
-            at_start: at_start(),
-        });
-        record.definition = Arc::clone(definition);
-        record.clone()
-    }
-
-    /// Keeps an experiment as it is now.
-    pub(crate) fn update(&self, definition: &Arc<Definition>) {
-        if let Some(mut record) = self.records.get_mut(&definition.id) {
-            record.definition = Arc::clone(definition);
-        }
-    }
-
-    /// Keeps an experiment that is started, and the counts at that moment.
-    pub(crate) fn mark_start(&self, definition: &Arc<Definition>, at_start: &Baseline) {
-        if let Some(mut record) = self.records.get_mut(&definition.id) {
-            record.definition = Arc::clone(definition);
-            record.started_at = definition.started_at;
-            record.at_start = at_start.clone();
-        }
+    /// Keeps a record in the place of that before.
+    pub(crate) fn put(&self, record: Record) {
+        self.records.insert(record.definition.id, record);
     }
 }

@@ -1,8 +1,7 @@
 //! What has been counted for one experiment: exposures and conversions of each variant, in cells
 //! that threads do not share.
 
-use crossbeam_utils::CachePadded;
-
+use crate::cells::{CELLS, KeptCells, Lines};
 use crate::counts::{Baseline, Count};
 use crate::stripe;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -23,10 +22,6 @@ enum Owner {
     All,
 }
 
-/// 16 cells, on cache lines that hold nothing else. `CachePadded` aligns to what the processor
-/// fetches at once: 128 bytes where it fetches lines in pairs.
-type Line = CachePadded<[AtomicU64; CELLS as usize]>;
-const CELLS: u32 = 16;
 const CELLS_PER_EVENT: u32 = 2;
 const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
 
@@ -50,28 +45,43 @@ pub(crate) struct Tally {
     /// Only a running experiment counts. Written by start and stop, so readers share its line; it is
     /// what keeps a view that was pinned before a stop from adding to a finished test.
     open: AtomicBool,
-    lines: Box<[Line]>,
-    lines_per_stripe: u32,
+    lines: Lines,
+    // A byte each: there are at most 100 variants, 25 lines for them, and 64 stripes.
+    lines_per_stripe: u8,
     /// The number of stripes less one; that number is a power of two.
-    mask: u32,
-    variants: u32,
+    mask: u8,
+    variants: u8,
     /// Where each variant's count starts: what a document carried. Apart from the cells, so that
     /// adding to a number near 2^64 holds there instead of wrapping.
     base: Baseline,
 }
 
+/// How many lines there are for so many variants, in so many stripes.
+pub(crate) fn lines_for(variants: u32, stripes: u32) -> u32 {
+    let per_stripe = variants.saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
+    per_stripe.saturating_mul(stripes)
+}
+
 impl Tally {
     /// Closed counters of so many variants that start at `base`. `stripes` is a power of two.
     pub(crate) fn new(variants: u32, base: Baseline, stripes: u32) -> Tally {
-        let lines_per_stripe = variants.saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
         let stripes = stripes.next_power_of_two();
-        let line = |_| CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0)));
+        Tally::with_lines(variants, base, stripes, Lines::new(lines_for(variants, stripes)))
+    }
+
+    /// Closed counters of so many variants, in cells that somebody else keeps.
+    pub(crate) fn kept(variants: u32, cells: KeptCells) -> Tally {
+        Tally::with_lines(variants, cells.base, cells.stripes, cells.lines)
+    }
+
+    fn with_lines(variants: u32, base: Baseline, stripes: u32, lines: Lines) -> Tally {
+        let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
         Tally {
             open: AtomicBool::new(false),
-            lines: (0..lines_per_stripe.saturating_mul(stripes)).map(line).collect(),
-            lines_per_stripe,
-            mask: stripes.saturating_sub(1),
-            variants,
+            lines,
+            lines_per_stripe: byte(lines_for(variants, 1)),
+            mask: byte(stripes.saturating_sub(1)),
+            variants: byte(variants),
             base,
         }
     }
@@ -88,7 +98,7 @@ impl Tally {
         if !self.open.load(Ordering::Relaxed) {
             return false;
         }
-        let stripe = thread & self.mask;
+        let stripe = thread & u32::from(self.mask);
         let owner = if stripe == thread { Owner::Thread } else { Owner::All };
         let Some(cell) = self.cell(stripe, variant, event, owner) else {
             return false;
@@ -102,6 +112,10 @@ impl Tally {
         true
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_open(&self, open: bool) {
         // A store takes the line from those who read it, even if it changes nothing.
         if self.open.load(Ordering::Relaxed) != open {
@@ -111,7 +125,7 @@ impl Tally {
 
     /// What has been counted of each variant, from where its count starts.
     pub(crate) fn counts(&self) -> Box<[Count]> {
-        let stripes = self.mask.saturating_add(1);
+        let stripes = u32::from(self.mask).saturating_add(1);
         let sum = |variant, event| {
             let of_stripe = |stripe| {
                 [Owner::Thread, Owner::All].map(|owner| self.cell(stripe, variant, event, owner))
@@ -125,7 +139,7 @@ impl Tally {
                 conversions: sum(variant, Event::Conversion),
             })
         };
-        (0..self.variants).map(counted).collect()
+        (0..self.variants.into()).map(counted).collect()
     }
 
     #[inline]
@@ -140,14 +154,15 @@ impl Tally {
             Owner::All => 1,
         };
         let cell = variant * CELLS_PER_VARIANT + event * CELLS_PER_EVENT + owner;
-        let line = stripe * self.lines_per_stripe + cell / CELLS;
-        self.lines.get(line as usize)?.get((cell % CELLS) as usize)
+        let line = stripe * u32::from(self.lines_per_stripe) + cell / CELLS;
+        self.lines.all().get(line as usize)?.get((cell % CELLS) as usize)
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::cells::Line;
 
     fn open(variants: u32, stripes: u32) -> Tally {
         let tally = Tally::new(variants, Baseline::default(), stripes);

@@ -9,10 +9,11 @@ use foldhash::fast::RandomState;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
+use crate::error::LoadError;
 use crate::experiment::{
     Definition, Experiment, NewExperiment, NewVariant, Terms, Unchecked, UncheckedVariant,
 };
-use crate::fault::{Fault, Findings, LoadError, Path, Rule, ValidationError, quote};
+use crate::fault::{Fault, Findings, Path, Rule, ValidationError, quote};
 use crate::flag::NewFlag;
 use crate::id::ExperimentId;
 use crate::json::Node;

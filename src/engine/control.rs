@@ -16,7 +16,6 @@ use crate::registry::Record;
 use crate::rules::{check_flag, check_value};
 use crate::snapshot::Snapshot;
 use crate::status::Transition;
-use crate::tally::Tally;
 use crate::view::View;
 use crate::wire::strictly;
 
@@ -37,7 +36,7 @@ impl Engine {
             &mut findings,
         );
         findings.into_result()?;
-        let mut writer = self.lock();
+        let writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
         if view.find(FlagRef::Key(&new.key)).is_some() {
@@ -48,7 +47,7 @@ impl Engine {
             return Err(Error::FlagIdTaken { id });
         }
         let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
-        writer.publish(view.with(FlagEntry { flag: flag.clone(), experiments: Box::default() }));
+        writer.publish(view.with(FlagEntry { flag: flag.clone(), experiments: Box::default() }))?;
         Ok(flag)
     }
 
@@ -66,14 +65,14 @@ impl Engine {
         let mut findings = Findings::default();
         check_value(&default_value, &Path::Root.field("default_value"), &mut findings);
         findings.into_result()?;
-        let mut writer = self.lock();
+        let writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
         let entry = find(&view, flag.into())?;
         let flag = entry.flag.with_default(default_value, now);
         writer.publish(
             view.with(FlagEntry { flag: flag.clone(), experiments: entry.experiments.clone() }),
-        );
+        )?;
         Ok(flag)
     }
 
@@ -124,19 +123,17 @@ impl Engine {
             refuse_second_running(entry, &definition)?;
         }
         let nothing = Baseline::default;
-        let record = self.control.registry.meet(&definition, nothing, nothing);
-        let at_start = if definition.is_running() {
-            self.mark_start(&definition, &record.tally)
-        } else {
-            record.at_start
-        };
-        record.tally.set_open(definition.is_running());
-        let created = ExperimentEntry { definition, tally: record.tally, at_start, forced: None };
+        let mut record = writer.meet(&definition, nothing, nothing)?;
+        if definition.is_running() {
+            record = writer.mark_start(record);
+            writer.open(&record.tally);
+        }
+        let created = ExperimentEntry::new(record, None);
         let experiment = created.read();
         let mut experiments = entry.experiments.to_vec();
         experiments.push(created);
         let experiments = experiments.into();
-        writer.publish(view.with(FlagEntry { flag: entry.flag.clone(), experiments }));
+        writer.publish(view.with(FlagEntry { flag: entry.flag.clone(), experiments }))?;
         Ok(experiment)
     }
 
@@ -168,32 +165,18 @@ impl Engine {
         let (entry, at, experiment) = place(&view, id)?;
         let definition = experiment.definition.after(transition, now);
         let definition = Arc::new(definition.map_err(|source| Error::Transition { id, source })?);
-        let mut next = experiment.clone();
+        let mut record = writer.meet(&definition, Baseline::default, Baseline::default)?;
         match transition {
             Transition::Start => {
                 refuse_second_running(entry, &definition)?;
-                next.at_start = self.mark_start(&definition, &experiment.tally);
-                next.definition = definition;
-                // Before it is published: whoever sees it running can count.
-                next.tally.set_open(true);
-                writer.publish(view.with(entry.with_experiment(at, next.clone())));
+                record = writer.mark_start(record);
+                writer.open(&record.tally);
             }
-            Transition::Stop => {
-                self.control.registry.update(&definition);
-                next.definition = definition;
-                writer.publish(view.with(entry.with_experiment(at, next.clone())));
-                // After it: what is served is counted.
-                next.tally.set_open(false);
-            }
+            Transition::Stop => writer.close(&record.tally),
         }
+        let next = ExperimentEntry::new(record, experiment.forced.clone());
+        writer.publish(view.with(entry.with_experiment(at, next.clone())))?;
         Ok(next.read())
-    }
-
-    /// Keeps the counts of this moment as those at the start.
-    pub(super) fn mark_start(&self, definition: &Arc<Definition>, tally: &Tally) -> Baseline {
-        let at_start = Baseline::new(&tally.counts());
-        self.control.registry.mark_start(definition, &at_start);
-        at_start
     }
 
     /// Pins a user key to a variant of an experiment, for testing it by hand. Whatever it was pinned
@@ -213,7 +196,7 @@ impl Engine {
         if user_key.is_empty() {
             return Err(Error::NoUserKey);
         }
-        let mut writer = self.lock();
+        let writer = self.lock();
         let view = self.current.view();
         let (entry, at, experiment) = place(&view, id)?;
         let definition = &experiment.definition;
@@ -227,7 +210,7 @@ impl Engine {
         };
         let mut next = experiment.clone();
         Arc::make_mut(next.forced.get_or_insert_default()).insert(user_key.into(), position);
-        writer.publish(view.with(entry.with_experiment(at, next)));
+        writer.publish(view.with(entry.with_experiment(at, next)))?;
         Ok(())
     }
 
@@ -237,7 +220,7 @@ impl Engine {
     ///
     /// [`Error::ExperimentNotFound`].
     pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, Error> {
-        let mut writer = self.lock();
+        let writer = self.lock();
         let view = self.current.view();
         let (entry, at, experiment) = place(&view, id)?;
         let mut next = experiment.clone();
@@ -246,7 +229,7 @@ impl Engine {
             return Ok(false);
         };
         Arc::make_mut(forced).remove(user_key);
-        writer.publish(view.with(entry.with_experiment(at, next)));
+        writer.publish(view.with(entry.with_experiment(at, next)))?;
         Ok(true)
     }
 

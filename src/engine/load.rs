@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Engine;
 use super::control::same_experiment;
 use super::select::{Selection, select};
-use super::{Engine, Writer};
+use super::writer::Writer;
 use crate::document::{Document, ExperimentSection, FlagDocument};
 use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::environment::Environment;
+use crate::error::{LoadError, StorageError};
 use crate::experiment::Definition;
 use crate::export::Export;
-use crate::fault::{LoadError, Path};
+use crate::fault::Path;
 use crate::flag::FlagRef;
 use crate::report::LoadReport;
 use crate::snapshot::Snapshot;
@@ -97,12 +99,11 @@ impl Engine {
     pub fn reload(&self, text: &str) -> Result<(), LoadError> {
         // All that does not depend on the engine is done before its writers have to wait.
         let mut document = Document::read(text)?;
-        let mut writer = self.lock();
+        let writer = self.lock();
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
         document.take_findings().into_result()?;
-        self.take(&mut writer, &view, document.flags, Vec::new());
-        Ok(())
+        Ok(self.take(writer, &view, document.flags, Vec::new())?)
     }
 
     /// Replaces the configuration by what is sound of a document: a flag with a fault keeps its last
@@ -136,7 +137,7 @@ impl Engine {
     /// ```
     pub fn reload_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
-        let mut writer = self.lock();
+        let writer = self.lock();
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
         if document.frame.has_faults() {
@@ -148,7 +149,7 @@ impl Engine {
         }
         let Selection { taken, kept, left_out } = select(&view, document.flags);
         let report = LoadReport { taken: taken.len(), left_out, unknown_fields };
-        self.take(&mut writer, &view, taken, kept);
+        self.take(writer, &view, taken, kept)?;
         Ok(report)
     }
 
@@ -158,8 +159,7 @@ impl Engine {
     #[must_use]
     pub fn to_json(&self) -> String {
         let view = self.current.view();
-        // Serialising into a string fails only for maps whose keys are no strings; these are.
-        serde_json::to_string_pretty(&Export::of(view.entries())).unwrap_or_default()
+        Export::of(view.entries()).to_json()
     }
 
     /// Faults experiments whose variants or environment are not those that the engine has met.
@@ -182,77 +182,76 @@ impl Engine {
     /// Publishes flags of a document, which are sound, beside flags that stay as they are.
     fn take(
         &self,
-        writer: &mut Writer<'_>,
+        mut writer: Writer<'_>,
         old: &Snapshot,
         flags: Vec<FlagDocument>,
         kept: Vec<Arc<FlagEntry>>,
-    ) {
+    ) -> Result<(), StorageError> {
         let now = self.control.clock.now();
         let mut environments = BTreeSet::new();
-        let taken = flags.into_iter().filter_map(|mut document| {
+        let mut entries = Vec::with_capacity(flags.len());
+        for mut document in flags {
             let known = document.id.and_then(|id| old.find(FlagRef::Id(id)));
-            let flag = document.flag(known.map(|entry| &entry.flag), now)?;
+            let Some(flag) = document.flag(known.map(|entry| &entry.flag), now) else { continue };
             let sections = document.experiments.into_iter().map(|mut section| {
                 let environment = &mut section.experiment.terms.environment;
                 share(environment, old, &mut environments);
-                self.experiment_of(old, section, now)
+                experiment_of(&mut writer, self, old, section, now)
             });
-            let entry = FlagEntry { flag, experiments: sections.collect() };
+            let experiments = sections.collect::<Result<_, _>>()?;
+            let entry = FlagEntry { flag, experiments };
             // What has not changed stays where it is in memory, and in the caches of those who read.
-            Some(match known {
+            entries.push(match known {
                 Some(known) if entry.is_same(known) => Arc::clone(known),
                 _ => Arc::new(entry),
-            })
-        });
-        let entries: Vec<_> = taken.chain(kept).collect();
-        let next = old.with_all(&entries);
-        // As for a single start or stop: counters open before the version that shows them running is
-        // published, and close after the one that does not.
-        for experiment in running(&next) {
-            experiment.tally.set_open(true);
+            });
         }
-        writer.publish(next);
-        let next = self.current.view();
+        entries.extend(kept);
+        let next = old.with_all(&entries);
+        for experiment in running(&next) {
+            writer.open(&experiment.tally);
+        }
         for experiment in running(old) {
             let now = next.find_experiment(experiment.definition.id);
             if !now.is_some_and(|(_, _, entry)| entry.definition.is_running()) {
-                experiment.tally.set_open(false);
+                writer.close(&experiment.tally);
             }
         }
+        writer.publish(next)
     }
+}
 
-    /// An experiment of a document, with its counters and pins.
-    fn experiment_of(
-        &self,
-        old: &Snapshot,
-        mut section: ExperimentSection,
-        now: Timestamp,
-    ) -> ExperimentEntry {
-        let known = old.find_experiment(section.experiment.id).map(|(_, _, entry)| entry);
-        let forced = match section.forced.take() {
-            Some(forced) => (!forced.is_empty()).then(|| Arc::new(forced)),
-            None => known.and_then(|entry| entry.forced.clone()),
-        };
-        let known = known.map(|entry| &entry.definition);
-        let carried = section.carried();
-        let is_dated = section.experiment.started_at.is_some();
-        let last = self.control.registry.look(section.experiment.id, |record| record.started_at);
-        let last_start = last.flatten();
-        let definition = definition_of(section.experiment, known, last_start, now);
-        // A document that says nothing of an earlier start says that there was none.
-        let at_start = || section.at_start.unwrap_or_default();
-        let record = self.control.registry.meet(&definition, || carried, at_start);
-        // "Since start" moves with `started_at`, or with a start that has no other date than now.
-        let was_running = known.is_some_and(|known| known.is_running());
-        let is_undated_start = definition.is_running() && !is_dated && !was_running;
-        let is_started = definition.started_at > last_start || is_undated_start;
-        let at_start = if last.is_some() && is_started {
-            self.mark_start(&definition, &record.tally)
-        } else {
-            record.at_start
-        };
-        ExperimentEntry { definition, tally: record.tally, at_start, forced }
+/// An experiment of a document, with its counters and pins.
+fn experiment_of(
+    writer: &mut Writer<'_>,
+    engine: &Engine,
+    old: &Snapshot,
+    mut section: ExperimentSection,
+    now: Timestamp,
+) -> Result<ExperimentEntry, StorageError> {
+    let known = old.find_experiment(section.experiment.id).map(|(_, _, entry)| entry);
+    let forced = match section.forced.take() {
+        Some(forced) => (!forced.is_empty()).then(|| Arc::new(forced)),
+        None => known.and_then(|entry| entry.forced.clone()),
+    };
+    let known = known.map(|entry| &entry.definition);
+    let carried = section.carried();
+    let is_dated = section.experiment.started_at.is_some();
+    let registry = &engine.control.registry;
+    let last = registry.look(section.experiment.id, |record| record.started_at);
+    let last_start = last.flatten();
+    let definition = definition_of(section.experiment, known, last_start, now);
+    // A document that says nothing of an earlier start says that there was none.
+    let at_start = || section.at_start.unwrap_or_default();
+    let mut record = writer.meet(&definition, || carried, at_start)?;
+    // "Since start" moves with `started_at`, or with a start that has no other date than now.
+    let was_running = known.is_some_and(|known| known.is_running());
+    let is_undated_start = definition.is_running() && !is_dated && !was_running;
+    let is_started = definition.started_at > last_start || is_undated_start;
+    if last.is_some() && is_started {
+        record = writer.mark_start(record);
     }
+    Ok(ExperimentEntry::new(record, forced))
 }
 
 fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentEntry> {

@@ -8,7 +8,8 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 
 use crate::environment::Environment;
-use crate::fault::{Findings, LoadError, Path, Rule};
+use crate::error::LoadError;
+use crate::fault::{Findings, Path, Rule};
 use crate::json::Node;
 use crate::rules::broken_by_name;
 use crate::wire::{Fields, strictly, string};

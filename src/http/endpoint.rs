@@ -75,7 +75,6 @@ pub(super) enum Answers {
     /// JSON of its own.
     Json(&'static str),
     Text,
-    Page,
 }
 
 /// What all requests share.

@@ -6,8 +6,8 @@ use axum::http::{Response, StatusCode};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::error::Error;
-use crate::fault::{Fault, LoadError, Rule, ValidationError};
+use crate::error::{Error, LoadError};
+use crate::fault::{Fault, Rule, ValidationError};
 
 use super::answer::json;
 
@@ -33,6 +33,8 @@ pub(super) enum Failure {
     /// Every rule that the request breaks.
     Invalid(ValidationError),
     Internal,
+    /// The change could not be stored, and has not been made.
+    NotStored,
     Overloaded,
 }
 
@@ -87,7 +89,7 @@ impl Failure {
             Failure::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Failure::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Failure::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Failure::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Failure::Internal | Failure::NotStored => StatusCode::INTERNAL_SERVER_ERROR,
             Failure::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -114,6 +116,7 @@ impl Failure {
                 "Validation failed"
             }
             Failure::Internal => "Internal error",
+            Failure::NotStored => "The change could not be stored, and has not been made",
             Failure::Overloaded => {
                 told.retry_after = Some(RETRY_SECONDS);
                 "Too many requests at once"
@@ -146,6 +149,7 @@ impl From<Error> for Failure {
             | Error::AlreadyRunning { .. }
             | Error::VariantNotFound { .. }
             | Error::NoUserKey => Failure::Conflict(sentence(&error.to_string())),
+            Error::Storage(_) => Failure::NotStored,
             Error::IdRequired => Failure::Internal,
         }
     }
@@ -168,6 +172,7 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Syntax(syntax) => Failure::Malformed(format!("The body is {syntax}")),
             LoadError::Invalid(invalid) => invalid.into(),
+            LoadError::Storage(_) => Failure::NotStored,
         }
     }
 }

@@ -121,10 +121,6 @@ fn answer(answers: Answers) -> (&'static str, Value) {
             let content = json!({"text/plain": {"schema": {"type": "string"}}});
             ("200", json!({"description": "Text.", "content": content}))
         }
-        Answers::Page => {
-            let content = json!({"text/html": {"schema": {"type": "string"}}});
-            ("200", json!({"description": "A page.", "content": content}))
-        }
     }
 }
 
@@ -144,6 +140,7 @@ fn failures(endpoint: &Endpoint) -> Vec<(&'static str, &'static str)> {
     }
     if endpoint.can_conflict {
         failures.push(("409", "The state forbids it; the error names the state."));
+        failures.push(("500", "The change could not be stored, and has not been made."));
     }
     if let Run::WithBody { .. } = endpoint.run {
         failures.push(("400", "The body is no JSON, or no object."));

@@ -9,27 +9,16 @@ use axum::http::{Response, StatusCode};
 
 use super::answer::response;
 use super::auth::{hex, random};
-use super::endpoint::{Answers, Call, Endpoint, Run, Verb};
 use super::failure::Failure;
 
-pub(super) static ENDPOINTS: [Endpoint; 1] = [Endpoint {
-    verb: Verb::Get,
-    path: "/",
-    scope: None,
-    run: Run::Bare(page),
-    name: "page",
-    summary: "A page for people, that asks for a token and keeps it in memory only.",
-    answers: Answers::Page,
-    can_conflict: false,
-}];
-
-pub(super) const HTML: &str = "text/html; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
 
 const MARKUP: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 
-fn page(_: &Call<'_>) -> Result<Response<Body>, Failure> {
+/// The page, with a nonce of its own.
+pub(super) fn page() -> Result<Response<Body>, Failure> {
     // A number that the page was made with, and that nobody could know before.
     let nonce = hex(&random::<16>().map_err(|_| Failure::Internal)?);
     let policy = format!(

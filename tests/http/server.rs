@@ -187,7 +187,8 @@ fn it_serves_with_tokens_from_the_environment_and_logs_none() {
         assert!(String::from_utf8(stdout).unwrap().contains(r#""key":"hero-banner""#));
     }
     assert_eq!(server.ask("GET /healthz", "").0, 200);
-    assert_eq!(server.ask("GET /", "").1, r#"{"error":"Not found"}"#);
+    assert_eq!(server.ask("GET /elsewhere", "").1, r#"{"error":"Not found"}"#);
+    assert!(server.ask("GET /", "").1.starts_with("<!doctype html>"));
     assert_eq!(server.ask("GET /api/v1/flags?token=a-secret", "").0, 401);
     server.terminate();
     let (code, log) = server.end();

@@ -1,0 +1,26 @@
+//! What makes the state of an engine outlive its process: the seam between the two. The core knows
+//! that there may be such a thing, and nothing of what it is.
+
+use std::fmt;
+
+use crate::cells::KeptCells;
+use crate::counts::Baseline;
+use crate::error::StorageError;
+use crate::experiment::Definition;
+
+/// Keeps definitions and counters. Asked by one writer at a time.
+pub(crate) trait Storage: fmt::Debug + Send + Sync {
+    /// The cells of an experiment's counters: those that are kept under its id, or else new ones that
+    /// start at `base` and become its own when the change is saved.
+    fn cells(&self, definition: &Definition, base: Baseline) -> Result<KeptCells, StorageError>;
+
+    /// Keeps these definitions in the place of those before, and the cells that were asked for since.
+    /// When it returns, they outlive the process; or it fails, and nothing has changed.
+    fn save(&self, definitions: &str) -> Result<(), StorageError>;
+
+    /// Gives back the cells that were asked for since the last save.
+    fn give_up(&self);
+
+    /// Waits until what has been counted outlives a loss of power, too.
+    fn sync(&self) -> Result<(), StorageError>;
+}

@@ -1,0 +1,563 @@
+//! The counters' file: cells in a shared mapping. `docs/store.md` has the format to the byte.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::error::OpenError;
+use super::segment::{BYTES, LINES, Segment};
+use crate::cells::{CELLS, KeptCells, Line};
+use crate::counts::{Baseline, Count};
+use crate::error::StorageError;
+use crate::experiment::Definition;
+use crate::id::ExperimentId;
+use crate::stripe;
+use crate::tally::lines_for;
+
+const MAGIC: u64 = u64::from_be_bytes(*b"fairsplt");
+const VERSION: u64 = 1;
+/// Reads otherwise on a machine of the other byte order.
+const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
+const BLOCK: u64 = u64::from_be_bytes(*b"fs-block");
+/// The file is in use, or its process was killed.
+const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
+/// The file was left in order: the checksum of the cells holds.
+const CLEAN: u64 = 0x636c_6561_6e5f_5f5f;
+const MAX_STRIPES: u64 = 64;
+
+/// Words of the second line of the file.
+const STATE: usize = 0;
+const BLOCKS: usize = 1;
+const CELLS_SUM: usize = 2;
+const DEFINITIONS: usize = 3;
+const NEXT_DEFINITIONS: usize = 4;
+
+/// Words of a block's head.
+const BLOCK_SUM: usize = 7;
+const BASE: usize = 8;
+
+/// A block: whose it is, and where its cells are.
+#[derive(Clone, Debug)]
+struct Block {
+    segment: usize,
+    /// The first line of its head, and how many lines the head has.
+    head: usize,
+    head_lines: usize,
+    cells: usize,
+    variants: u32,
+    stripes: u32,
+    /// Tells what was counted: the environment and the variants, as a hash.
+    identity: u64,
+    base: Baseline,
+}
+
+#[derive(Debug, Default)]
+struct Layout {
+    segments: Vec<Arc<Segment>>,
+    blocks: HashMap<ExperimentId, Block>,
+    /// Blocks that become somebody's with the next save.
+    pending: Vec<(ExperimentId, Block)>,
+    /// Where the next block goes: a segment and a line of it.
+    end: (usize, usize),
+}
+
+/// The counters of an engine, on disk. Owned by whoever counts in it, too: the last of them leaves it
+/// in order.
+#[derive(Debug)]
+pub(super) struct Counters {
+    path: PathBuf,
+    file: File,
+    layout: Mutex<Layout>,
+}
+
+/// What could not be read, when damage is passed over.
+#[derive(Debug, Default)]
+pub(super) struct Damage(pub(super) Vec<String>);
+
+fn word(line: Option<&Line>, at: usize) -> u64 {
+    line.and_then(|line| line.get(at)).map_or(0, |word| word.load(Ordering::Relaxed))
+}
+
+fn put(line: Option<&Line>, at: usize, value: u64) {
+    if let Some(word) = line.and_then(|line| line.get(at)) {
+        word.store(value, Ordering::Relaxed);
+    }
+}
+
+fn sum_of(words: impl Iterator<Item = u64>) -> u64 {
+    let mut hasher = Xxh3::new();
+    words.for_each(|word| hasher.update(&word.to_le_bytes()));
+    hasher.digest()
+}
+
+impl Counters {
+    /// Opens the file, or makes a new one; nobody else can open it until it is let go of.
+    pub(super) fn open(path: &Path) -> Result<(Counters, bool), OpenError> {
+        let failed = |tried: &str| {
+            let (tried, path) = (tried.to_owned(), path.to_owned());
+            move |error: io::Error| OpenError::Storage(StorageError::new(&tried, &path, &error))
+        };
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(failed("open"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::InUse { path: path.to_owned() });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
+        }
+        let length = file.metadata().map_err(failed("read"))?.len();
+        let is_new = length == 0;
+        let mut this =
+            Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
+        if is_new {
+            this.begin().map_err(failed("write"))?;
+        } else {
+            this.read(length, None)?;
+        }
+        Ok((this, is_new))
+    }
+
+    /// Reads what can be read of a file that may be damaged, and says what cannot.
+    pub(super) fn salvage(path: &Path) -> Result<(Counters, Damage), OpenError> {
+        let error = |error: io::Error| OpenError::Storage(StorageError::new("open", path, &error));
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(error)?;
+        if file.try_lock().is_err() {
+            return Err(OpenError::InUse { path: path.to_owned() });
+        }
+        // A length that ends within a segment: the rest reads as nothing.
+        let length = file.metadata().map_err(error)?.len();
+        let mut damage = Damage::default();
+        let whole = length.div_ceil(BYTES).saturating_mul(BYTES);
+        if whole != length {
+            damage.0.push(format!("the file ends within a segment, at byte {length}"));
+            file.set_len(whole).map_err(error)?;
+        }
+        let mut this =
+            Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
+        this.read(whole, Some(&mut damage))?;
+        Ok((this, damage))
+    }
+
+    fn layout(&mut self) -> &mut Layout {
+        self.layout.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_layout<R>(&self, work: impl FnOnce(&mut Layout) -> R) -> R {
+        work(&mut self.layout.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A new file: one segment, with a head.
+    fn begin(&mut self) -> io::Result<()> {
+        let segment = grow(&self.file, 0)?;
+        let head = segment.lines().first();
+        for (at, value) in [MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter().enumerate() {
+            put(head, at, value);
+        }
+        put(head, 4, sum_of([MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter()));
+        put(segment.lines().get(1), STATE, OPEN);
+        segment.flush()?;
+        let layout = self.layout();
+        layout.segments.push(Arc::new(segment));
+        layout.end = (0, 2);
+        Ok(())
+    }
+
+    /// Finds the blocks. What is wrong is an error, or else added to `damage` and passed over.
+    fn read(&mut self, length: u64, mut damage: Option<&mut Damage>) -> Result<(), OpenError> {
+        let path = self.path.clone();
+        let mut wrong = |at: u64, what: String| match &mut damage {
+            Some(damage) => {
+                damage.0.push(format!("at byte {at}: {what}"));
+                Ok(())
+            }
+            None => Err(OpenError::Damaged { path: path.clone(), at, what }),
+        };
+        if !length.is_multiple_of(BYTES) {
+            wrong(length, "the file ends within a segment".to_owned())?;
+        }
+        let mut segments = Vec::new();
+        for position in 0..length.checked_div(BYTES).unwrap_or_default() {
+            let segment = Segment::map(&self.file, position).map_err(|error| {
+                OpenError::Storage(StorageError::new("map", &self.path, &error))
+            })?;
+            segments.push(Arc::new(segment));
+        }
+        let front: Option<Arc<Segment>> = segments.first().map(Arc::clone);
+        let front = front.as_ref().map(|segment| segment.lines()).unwrap_or_default();
+        let (head, state) = (front.first(), front.get(1));
+        let is_ours = word(head, 0) == MAGIC;
+        if is_ours && word(head, 2) != BYTE_ORDER {
+            wrong(16, "it was written by a machine of the other byte order".to_owned())?;
+        } else if is_ours && word(head, 1) != VERSION {
+            wrong(8, format!("it is of version {}, and this is version {VERSION}", word(head, 1)))?;
+        } else if !is_ours || word(head, 4) != sum_of((0..4).map(|at| word(head, at))) {
+            wrong(0, "it does not begin like a file of counters".to_owned())?;
+        }
+        let mut layout = Layout { segments, ..Layout::default() };
+        let mut line = 2;
+        // After damage, lines that are no block are what is left of one that was.
+        let mut is_lost = false;
+        for position in 0..layout.segments.len() {
+            while let Some(segment) = layout.segments.get(position).map(Arc::clone)
+                && line < LINES
+                && (is_lost || word(segment.lines().get(line), 0) != 0)
+            {
+                match read_block(segment.lines(), position, line) {
+                    Some((id, block)) if !layout.blocks.contains_key(&id) => {
+                        line = block.cells.saturating_add(cells_of(&block));
+                        layout.blocks.insert(id, block);
+                        is_lost = false;
+                    }
+                    _ => {
+                        if !is_lost {
+                            let line = (line as u64).saturating_mul(size_of::<Line>() as u64);
+                            let at = (position as u64).saturating_mul(BYTES).saturating_add(line);
+                            wrong(at, "a block is damaged".to_owned())?;
+                        }
+                        line = line.saturating_add(1);
+                        is_lost = true;
+                    }
+                }
+            }
+            layout.end = (position, line);
+            line = 0;
+        }
+        let found = layout.blocks.len() as u64;
+        if found < word(state, BLOCKS) {
+            let what = format!("{found} of {} blocks are there", word(state, BLOCKS));
+            wrong(size_of::<Line>() as u64, what)?;
+        }
+        match word(state, STATE) {
+            OPEN => {}
+            CLEAN if word(state, CELLS_SUM) == layout.sum() => {}
+            CLEAN => wrong(144, "the counts are not those that were left here".to_owned())?,
+            _ => wrong(128, "it says neither that it is in use nor that it is not".to_owned())?,
+        }
+        put(state, STATE, OPEN);
+        *self.layout() = layout;
+        Ok(())
+    }
+
+    /// Cells for an experiment: its own, or new ones that become its own with the next save.
+    pub(super) fn cells(
+        self: &Arc<Self>,
+        definition: &Definition,
+        base: Baseline,
+    ) -> Result<KeptCells, StorageError> {
+        let (id, identity) = (definition.id, identity_of(definition));
+        let keeper: Arc<Box<dyn Any + Send + Sync>> = Arc::new(Box::new(Arc::clone(self)));
+        self.with_layout(|layout| {
+            let block = match layout.blocks.get(&id) {
+                Some(block) if block.identity == identity => block.clone(),
+                Some(_) => {
+                    // The engine refuses this of an experiment that it has met; this one has left the
+                    // definitions before the engine was opened.
+                    let what = format!("{id} has counted for other variants, or elsewhere");
+                    let error = io::Error::new(io::ErrorKind::InvalidInput, what);
+                    return Err(StorageError::new("count in", &self.path, &error));
+                }
+                None => {
+                    let variants = definition.terms.count();
+                    let block = layout.reserve(&self.file, variants, identity, base);
+                    let block =
+                        block.map_err(|error| StorageError::new("grow", &self.path, &error))?;
+                    layout.pending.push((id, block.clone()));
+                    block
+                }
+            };
+            let segment = layout.segments.get(block.segment);
+            let lines =
+                segment.and_then(|segment| segment.kept(block.cells, cells_of(&block), keeper));
+            let lines = lines.ok_or_else(|| {
+                StorageError::new("use", &self.path, &io::ErrorKind::InvalidData.into())
+            })?;
+            Ok(KeptCells { lines, stripes: block.stripes, base: block.base })
+        })
+    }
+
+    /// Takes all blocks of another file, with their counts, and these definitions as saved.
+    pub(super) fn take_over(
+        &self,
+        other: &Counters,
+        definitions: Option<&str>,
+    ) -> Result<usize, StorageError> {
+        let (segments, mut blocks) = other.with_layout(|layout| {
+            let blocks = layout.blocks.iter().map(|(id, block)| (*id, block.clone()));
+            (layout.segments.clone(), blocks.collect::<Vec<_>>())
+        });
+        blocks.sort_by_key(|(_, block)| (block.segment, block.head));
+        let count = blocks.len();
+        self.with_layout(|layout| {
+            for (id, block) in blocks {
+                let Block { variants, stripes, identity, ref base, .. } = block;
+                let place = layout.place(&self.file, variants, stripes)?;
+                let new = Block { identity, base: base.clone(), ..place };
+                let lines = |segments: &[Arc<Segment>], block: &Block| {
+                    let segment = segments.get(block.segment).map(Arc::clone)?;
+                    Some((segment, block.cells, block.cells.saturating_add(cells_of(block))))
+                };
+                if let (Some((from, start, end)), Some((to, new_start, new_end))) =
+                    (lines(&segments, &block), lines(&layout.segments, &new))
+                {
+                    let from = from.lines().get(start..end).unwrap_or_default();
+                    let to = to.lines().get(new_start..new_end).unwrap_or_default();
+                    for (from, to) in from
+                        .iter()
+                        .flat_map(|line| line.iter())
+                        .zip(to.iter().flat_map(|line| line.iter()))
+                    {
+                        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+                    }
+                }
+                layout.pending.push((id, new));
+            }
+            Ok::<_, io::Error>(())
+        })
+        .map_err(|error| StorageError::new("grow", &self.path, &error))?;
+        if let Some(definitions) = definitions {
+            self.announce(definitions)?;
+        }
+        self.commit();
+        Ok(count)
+    }
+
+    /// Whether nothing has ever been saved beside this file.
+    pub(super) fn has_no_definitions(&self) -> bool {
+        self.live(DEFINITIONS) == 0 && self.live(NEXT_DEFINITIONS) == 0
+    }
+
+    /// Whether these definitions are those that were saved last, or were being saved.
+    pub(super) fn knows(&self, definitions: &str) -> bool {
+        let sum = xxh3_64(definitions.as_bytes());
+        [DEFINITIONS, NEXT_DEFINITIONS].iter().any(|at| self.live(*at) == sum)
+    }
+
+    /// Says what is about to be saved, so that it is known if that is the last thing that happens.
+    pub(super) fn announce(&self, definitions: &str) -> Result<(), StorageError> {
+        self.set_live(NEXT_DEFINITIONS, xxh3_64(definitions.as_bytes()));
+        let first = self.with_layout(|layout| layout.segments.first().cloned());
+        let flushed = first.map_or(Ok(()), |segment| segment.flush_head());
+        flushed.map_err(|error| StorageError::new("write", &self.path, &error))
+    }
+
+    /// Takes note that it has been saved, and makes the cells that were asked for somebody's.
+    pub(super) fn commit(&self) {
+        self.set_live(DEFINITIONS, self.live(NEXT_DEFINITIONS));
+        self.with_layout(|layout| {
+            for (id, block) in std::mem::take(&mut layout.pending) {
+                if let Some(segment) = layout.segments.get(block.segment) {
+                    write_block(segment.lines(), id, &block);
+                }
+                layout.blocks.insert(id, block);
+            }
+            let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
+            put(live, BLOCKS, layout.blocks.len() as u64);
+        });
+    }
+
+    /// Gives back the cells that were asked for since the last save.
+    pub(super) fn give_up(&self) {
+        self.set_live(NEXT_DEFINITIONS, self.live(DEFINITIONS));
+        self.with_layout(|layout| {
+            if let Some((_, first)) = layout.pending.first() {
+                layout.end = (first.segment, first.head);
+                layout.pending.clear();
+            }
+        });
+    }
+
+    /// Waits until the disk has every count.
+    pub(super) fn sync(&self) -> Result<(), StorageError> {
+        let segments = self.with_layout(|layout| layout.segments.clone());
+        let flushed = segments.iter().try_for_each(|segment| segment.flush());
+        let synced = flushed.and_then(|()| self.file.sync_all());
+        synced.map_err(|error| StorageError::new("write", &self.path, &error))
+    }
+
+    fn live(&self, at: usize) -> u64 {
+        self.with_layout(|layout| {
+            word(layout.segments.first().and_then(|segment| segment.lines().get(1)), at)
+        })
+    }
+
+    fn set_live(&self, at: usize, value: u64) {
+        self.with_layout(|layout| {
+            let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
+            put(live, at, value);
+        });
+    }
+}
+
+impl Drop for Counters {
+    fn drop(&mut self) {
+        // Nobody counts any more: whoever could, would hold this.
+        let layout = self.layout();
+        let sum = layout.sum();
+        let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
+        put(live, CELLS_SUM, sum);
+        put(live, STATE, CLEAN);
+        // What the disk makes of it is no matter: the kernel has it. The lock goes with the file.
+    }
+}
+
+impl Layout {
+    /// A place for a block, in a segment that has room for it; the file grows if none has.
+    fn reserve(
+        &mut self,
+        file: &File,
+        variants: u32,
+        identity: u64,
+        base: Baseline,
+    ) -> io::Result<Block> {
+        let place = self.place(file, variants, stripe::count())?;
+        Ok(Block { identity, base, ..place })
+    }
+
+    /// The same for nobody yet.
+    fn place(&mut self, file: &File, variants: u32, stripes: u32) -> io::Result<Block> {
+        let head_lines = head_lines(variants);
+        let cells = lines_for(variants, stripes) as usize;
+        let (mut segment, mut head) = self.end;
+        if head.saturating_add(head_lines).saturating_add(cells) > LINES {
+            (segment, head) = (segment.saturating_add(1), 0);
+        }
+        if segment >= self.segments.len() {
+            self.segments.push(Arc::new(grow(file, segment as u64)?));
+        }
+        let first = head.saturating_add(head_lines);
+        // What an earlier change that came to nothing has counted here.
+        if let Some(lines) = self.segments.get(segment).map(|segment| segment.lines()) {
+            for line in lines.get(head..first.saturating_add(cells)).unwrap_or_default() {
+                line.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            }
+        }
+        self.end = (segment, first.saturating_add(cells));
+        let base = Baseline::default();
+        Ok(Block { segment, head, head_lines, cells: first, variants, stripes, identity: 0, base })
+    }
+
+    /// Of all cells, in the order of the file.
+    fn sum(&self) -> u64 {
+        let mut blocks: Vec<&Block> = self.blocks.values().collect();
+        blocks.sort_by_key(|block| (block.segment, block.head));
+        sum_of(blocks.into_iter().flat_map(|block| {
+            let lines = self.segments.get(block.segment).map(|segment| segment.lines());
+            let end = block.cells.saturating_add(cells_of(block));
+            let lines = lines.and_then(|lines| lines.get(block.cells..end)).unwrap_or_default();
+            lines.iter().flat_map(|line| line.iter().map(|word| word.load(Ordering::Relaxed)))
+        }))
+    }
+}
+
+/// Makes the file longer by a segment, written through, so that a full disk is found here and not
+/// when somebody counts.
+fn grow(file: &File, position: u64) -> io::Result<Segment> {
+    let start = position.saturating_mul(BYTES);
+    let mut writer = file;
+    io::Seek::seek(&mut writer, io::SeekFrom::Start(start))?;
+    let zeros = vec![0; 65536];
+    for _ in 0..BYTES.checked_div(zeros.len() as u64).unwrap_or_default() {
+        writer.write_all(&zeros)?;
+    }
+    file.sync_all()?;
+    Segment::map(file, position)
+}
+
+/// Tells experiments apart that have one id, and count different things.
+fn identity_of(definition: &Definition) -> u64 {
+    let terms = &definition.terms;
+    let text = serde_json::to_vec(&(terms.environment.as_str(), &*terms.variants));
+    xxh3_64(&text.unwrap_or_default())
+}
+
+fn head_lines(variants: u32) -> usize {
+    let words = BASE.saturating_add((variants as usize).saturating_mul(2));
+    words.div_ceil(CELLS as usize)
+}
+
+fn cells_of(block: &Block) -> usize {
+    lines_for(block.variants, block.stripes) as usize
+}
+
+/// The words of a block's head, but for the first and the checksum: those are written last.
+fn head_words(id: ExperimentId, block: &Block) -> Vec<u64> {
+    let id = u128::from_be_bytes(id.to_bytes());
+    let lines = block.head_lines.saturating_add(cells_of(block)) as u64;
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of an id")]
+    let mut words = vec![
+        BLOCK,
+        lines,
+        (id >> 64) as u64,
+        id as u64,
+        block.variants.into(),
+        block.stripes.into(),
+        block.identity,
+        0,
+    ];
+    for variant in 0..block.variants as usize {
+        let base = block.base.of(variant);
+        words.extend([base.exposures, base.conversions]);
+    }
+    let sum = sum_of(words.iter().copied());
+    if let Some(place) = words.get_mut(BLOCK_SUM) {
+        *place = sum;
+    }
+    words
+}
+
+fn write_block(lines: &[Line], id: ExperimentId, block: &Block) {
+    let words = head_words(id, block);
+    let place = |at: usize| {
+        let line = block.head.saturating_add(at.checked_div(CELLS as usize).unwrap_or_default());
+        (lines.get(line), at.checked_rem(CELLS as usize).unwrap_or_default())
+    };
+    for (at, value) in words.iter().enumerate().skip(1) {
+        let (line, at) = place(at);
+        put(line, at, *value);
+    }
+    // Last: from here on it is a block. A process is killed between two stores, not within one.
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    put(lines.get(block.head), 0, BLOCK);
+}
+
+fn read_block(lines: &[Line], segment: usize, head: usize) -> Option<(ExperimentId, Block)> {
+    let first = lines.get(head)?;
+    let word = |at| word(Some(first), at);
+    let (variants, stripes) = (word(4), word(5));
+    let is_plausible = word(0) == BLOCK
+        && (1..=100).contains(&variants)
+        && (1..=MAX_STRIPES).contains(&stripes)
+        && stripes.is_power_of_two();
+    if !is_plausible {
+        return None;
+    }
+    let (variants, stripes) = (u32::try_from(variants).ok()?, u32::try_from(stripes).ok()?);
+    let head_lines = head_lines(variants);
+    let cells = head.checked_add(head_lines)?;
+    let all = lines.get(head..cells)?;
+    let mut words =
+        all.iter().flat_map(|line| line.iter().map(|word| word.load(Ordering::Relaxed)));
+    let mut base = Vec::new();
+    let mut rest = words.by_ref().skip(BASE);
+    for _ in 0..variants {
+        base.push(Count { exposures: rest.next()?, conversions: rest.next()? });
+    }
+    let base = Baseline::new(&base);
+    let identity = word(6);
+    let block = Block { segment, head, head_lines, cells, variants, stripes, identity, base };
+    lines.get(cells..cells.checked_add(cells_of(&block))?)?;
+    let id = (u128::from(word(2)) << 64) | u128::from(word(3));
+    let id = ExperimentId::from_bytes(id.to_be_bytes());
+    let expected = head_words(id, &block);
+    let is_sound =
+        expected.get(BLOCK_SUM) == Some(&word(BLOCK_SUM)) && expected.get(1) == Some(&word(1));
+    is_sound.then_some((id, block))
+}

@@ -1,0 +1,478 @@
+//! What an engine leaves in its directory, and what it finds there: after an end in order, after a
+//! kill, and after damage.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use common::{NOON, banner, ever, experiment_id, flag_id, production, since_start};
+use fairsplit::{
+    Engine, Error, ManualClock, NewExperiment, NewFlag, OpenError, OpenOptions, Status, Timestamp,
+    recover,
+};
+use proptest::prelude::*;
+
+/// A directory that is gone when the test is.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Directory {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("fairsplit-durable-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        Directory(path)
+    }
+
+    fn open(&self) -> Engine {
+        let clock = ManualClock::new(Timestamp::from_unix_seconds(NOON));
+        OpenOptions::new().clock(clock).open(&self.0).unwrap()
+    }
+
+    fn refused(&self) -> OpenError {
+        Engine::open(&self.0).unwrap_err()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Every file, with its content.
+    fn content(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let files = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
+        files.map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn start(engine: &Engine) {
+    engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
+    let new = banner("production").id(experiment_id(1)).status(Status::Running);
+    engine.create_experiment("hero-banner", new).unwrap();
+}
+
+fn count(engine: &Engine, events: u32) {
+    for user in 0..events {
+        let user = format!("user-{user}");
+        assert!(engine.evaluate(&production(), "hero-banner", &user).is_counted());
+        if user.ends_with('7') {
+            assert!(engine.convert(&production(), "hero-banner", &user).is_counted());
+        }
+    }
+}
+
+#[test]
+fn an_engine_goes_on_from_where_the_last_one_was() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    count(&engine, 100);
+    let id = experiment_id(1);
+    engine.stop(id).unwrap();
+    engine.start(id).unwrap();
+    count(&engine, 50);
+    engine.force(id, "qa", "treatment").unwrap();
+    engine.sync().unwrap();
+    let (document, counts) = (engine.to_json(), engine.counts(id).unwrap());
+    drop(engine);
+    for _ in 0..3 {
+        let engine = directory.open();
+        assert_eq!(engine.to_json(), document);
+        assert_eq!(engine.counts(id).unwrap(), counts);
+    }
+    let engine = directory.open();
+    count(&engine, 50);
+    let more = engine.counts(id).unwrap();
+    let sum = |counts: &[(u64, u64)]| counts.iter().map(|count| count.0).sum::<u64>();
+    assert_eq!((sum(&ever(&more)), sum(&since_start(&more))), (200, 100));
+}
+
+#[test]
+fn what_a_document_carries_is_where_the_count_starts_and_stays() {
+    let directory = Directory::new();
+    let (engine, id) = common::running();
+    count(&engine, 40);
+    let document = engine.to_json();
+    let durable = directory.open();
+    durable.reload(&document).unwrap();
+    count(&durable, 40);
+    let counts = durable.counts(id).unwrap();
+    assert_eq!(ever(&counts).iter().map(|count| count.0).sum::<u64>(), 80);
+    drop(durable);
+    let durable = directory.open();
+    // Another load of what it began with changes no count.
+    durable.reload(&document).unwrap();
+    assert_eq!(durable.counts(id).unwrap(), counts);
+}
+
+#[test]
+fn a_directory_is_one_engines() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    let before = directory.content();
+    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
+    assert!(matches!(recover(&directory.0).unwrap_err(), OpenError::InUse { .. }));
+    let text = directory.refused().to_string();
+    assert!(text.ends_with("counters is in use by another engine"), "{text}");
+    let content = directory.content();
+    for (path, bytes) in before {
+        assert_eq!(content.get(&path), Some(&bytes));
+    }
+    // Whoever could still count holds it, too.
+    let handle = engine.handle(&production(), "hero-banner");
+    drop(engine);
+    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
+    drop(handle);
+    drop(directory.open());
+}
+
+#[test]
+fn one_file_without_the_other_is_told() {
+    let directory = Directory::new();
+    start(&directory.open());
+    for name in ["counters", "definitions.json"] {
+        let (path, aside) = (directory.file(name), directory.file("aside"));
+        fs::rename(&path, &aside).unwrap();
+        assert_eq!(directory.refused(), OpenError::Missing { path: path.clone() });
+        assert!(!path.exists(), "nothing is made in its place");
+        fs::rename(&aside, &path).unwrap();
+        drop(directory.open());
+    }
+}
+
+#[test]
+fn an_unfinished_file_is_nothing() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    let document = engine.to_json();
+    drop(engine);
+    fs::write(directory.file("definitions.json.new"), "{\"flags\": [").unwrap();
+    assert_eq!(directory.open().to_json(), document);
+    assert!(!directory.file("definitions.json.new").exists());
+}
+
+#[test]
+fn definitions_that_were_edited_are_taken_only_if_that_is_said_and_only_if_they_are_sound() {
+    let directory = Directory::new();
+    start(&directory.open());
+    let path = directory.file("definitions.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let edit = |text: &str| fs::write(&path, text).unwrap();
+    let accept = || OpenOptions::new().accept_edited_definitions().open(&directory.0);
+
+    edit(&text.replace("\"old\"", "\"older\""));
+    assert_eq!(directory.refused(), OpenError::Edited { path: path.clone() });
+    edit(&text.replace("\"key\": \"control\"", "\"kez\": \"control\""));
+    let refused = accept().unwrap_err().to_string();
+    assert!(refused.contains("flags[0].experiments[0].variants[0].key: is required"), "{refused}");
+    assert!(refused.contains("flags[0].experiments[0].variants[0].kez"), "{refused}");
+    edit(&text.replace("Hero Banner A/B Test", "Hero"));
+    assert_eq!(accept().unwrap().experiment(experiment_id(1)).unwrap().name(), "Hero");
+    drop(directory.open());
+}
+
+#[test]
+fn a_change_that_cannot_be_stored_is_not_made() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    count(&engine, 10);
+    let (document, version) = (engine.to_json(), engine.view().version());
+    // A directory in the place of the file that is written first: also root cannot write that.
+    let obstacle = directory.file("definitions.json.new");
+    fs::create_dir(&obstacle).unwrap();
+    let text = fs::read(directory.file("definitions.json")).unwrap();
+    let new =
+        || NewExperiment::new("Other", "staging").variant("only", 1, 100).id(experiment_id(2));
+    let refused = [
+        engine.create_flag(NewFlag::new("other", 1)).map(drop),
+        engine.set_default("hero-banner", 2).map(drop),
+        engine.create_experiment("hero-banner", new().status(Status::Running)).map(drop),
+        engine.stop(experiment_id(1)).map(drop),
+        engine.force(experiment_id(1), "qa", "control"),
+    ];
+    for result in refused {
+        let Err(Error::Storage(error)) = result else { panic!("{result:?}") };
+        assert!(error.to_string().starts_with("cannot replace "), "{error}");
+    }
+    assert!(engine.reload(r#"{"flags": []}"#).is_err());
+    assert_eq!((engine.to_json(), engine.view().version()), (document, version));
+    assert_eq!(engine.counts(experiment_id(2)), None);
+    assert_eq!(fs::read(directory.file("definitions.json")).unwrap(), text);
+    count(&engine, 10);
+
+    fs::remove_dir(&obstacle).unwrap();
+    // The id was never met: it is free for other variants.
+    let other = banner("production").id(experiment_id(2));
+    engine.create_experiment("hero-banner", other).unwrap();
+    let document = engine.to_json();
+    drop(engine);
+    assert_eq!(directory.open().to_json(), document);
+}
+
+#[test]
+fn more_experiments_than_a_segment_holds() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    let flags: Vec<_> = (0..3000_u128)
+        .map(|number| {
+            serde_json::json!({
+                "id": flag_id(number), "key": format!("flag-{number}"), "default_value": 0,
+                "experiments": [{
+                    "id": experiment_id(number), "name": "x", "environment": "production",
+                    "status": "running", "variants": [{"key": "a", "value": 1, "percentage": 100}]
+                }]
+            })
+        })
+        .collect();
+    let document = serde_json::json!({"flags": flags}).to_string();
+    engine.reload(&document).unwrap();
+    for number in 0..3000_u128 {
+        for _ in 0..=number % 3 {
+            assert!(engine.convert_variant(experiment_id(number), "a").is_counted());
+        }
+    }
+    drop(engine);
+    let engine = directory.open();
+    for number in 0..3000_u128 {
+        let counts = engine.counts(experiment_id(number)).unwrap();
+        assert_eq!(ever(&counts), [(0, u64::try_from(number % 3).unwrap() + 1)]);
+    }
+    assert!(fs::metadata(directory.file("counters")).unwrap().len() > 1 << 20);
+}
+
+/// Whatever happens to a file that was left in order: an error, or the data as they were.
+fn assert_refused_or_right(directory: &Directory, document: &str, what: &str) {
+    match OpenOptions::new().open(&directory.0) {
+        Err(_) => {}
+        Ok(engine) => assert_eq!(engine.to_json(), document, "{what}"),
+    }
+}
+
+#[test]
+fn no_flip_and_no_cut_makes_wrong_counts() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    count(&engine, 30);
+    engine.stop(experiment_id(1)).unwrap();
+    engine.start(experiment_id(1)).unwrap();
+    let document = engine.to_json();
+    drop(engine);
+    // Where the last block ends, and a good deal beyond.
+    let used = 16 * 128;
+    for name in ["counters", "definitions.json"] {
+        let path = directory.file(name);
+        let original = directory.content();
+        let restore = || {
+            for (path, bytes) in &original {
+                fs::write(path, bytes).unwrap();
+            }
+        };
+        let bytes = &original[&path];
+        for at in 0..bytes.len().min(used) {
+            for bit in [0, 7] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 1 << bit;
+                fs::write(&path, damaged).unwrap();
+                assert_refused_or_right(
+                    &directory,
+                    &document,
+                    &format!("{name}: bit {bit} of {at}"),
+                );
+                restore();
+            }
+        }
+        let lengths = (0..bytes.len().min(used)).chain([bytes.len() / 2, bytes.len() - 1]);
+        for length in lengths.step_by(if name == "counters" { 64 } else { 1 }) {
+            fs::write(&path, &bytes[..length]).unwrap();
+            assert_refused_or_right(&directory, &document, &format!("{name}: cut to {length}"));
+            restore();
+        }
+    }
+    assert_eq!(directory.open().to_json(), document);
+}
+
+#[test]
+fn what_is_left_of_a_damaged_file_is_saved_by_name_only() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    let second = NewExperiment::new("Second", "staging").variant("only", 1, 100);
+    let second = second.id(experiment_id(2)).status(Status::Running);
+    engine.create_experiment("hero-banner", second).unwrap();
+    count(&engine, 30);
+    assert!(engine.convert_variant(experiment_id(2), "only").is_counted());
+    let counts = engine.counts(experiment_id(2)).unwrap();
+    drop(engine);
+    let path = directory.file("counters");
+    let mut bytes = fs::read(&path).unwrap();
+    // The head of the first block: its number of variants.
+    bytes[2 * 128 + 4 * 8] = 99;
+    fs::write(&path, &bytes).unwrap();
+    let OpenError::Damaged { at, what, .. } = directory.refused() else { panic!() };
+    assert_eq!((at, what.as_str()), (256, "a block is damaged"));
+    assert_eq!(fs::read(&path).unwrap(), bytes, "nothing is repaired unasked");
+
+    let recovered = recover(&directory.0).unwrap();
+    assert_eq!(recovered.experiments, 1);
+    assert!(recovered.damage[0].starts_with("at byte 256: "), "{:?}", recovered.damage);
+    assert_eq!(fs::read(&recovered.set_aside).unwrap(), bytes);
+    let engine = directory.open();
+    assert_eq!(engine.counts(experiment_id(2)).unwrap(), counts);
+    let first = engine.counts(experiment_id(1)).unwrap();
+    assert_eq!(ever(&first), [(0, 0), (0, 0)], "as of its definition's last change");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever stands in the counters' file.
+    #[test]
+    fn no_content_of_the_file_panics(
+        places in prop::collection::vec((0..2048_usize, any::<u8>()), 1..60),
+        length in prop::option::of(0..200_000_usize),
+    ) {
+        let directory = Directory::new();
+        start(&directory.open());
+        let path = directory.file("counters");
+        let mut bytes = fs::read(&path).unwrap();
+        for (at, byte) in places {
+            bytes[at] = byte;
+        }
+        bytes.truncate(length.unwrap_or(bytes.len()));
+        fs::write(&path, bytes).unwrap();
+        let _ = Engine::open(&directory.0);
+        let _ = recover(&directory.0);
+        let _ = Engine::open(&directory.0);
+    }
+}
+
+/// Set for a process that is to be killed: the directory that it works on.
+const VICTIM: &str = "FAIRSPLIT_TEST_VICTIM";
+const THREADS: u64 = 3;
+
+/// Runs as a test in the parent, where it does nothing, and as the work of the child.
+#[test]
+fn victim() {
+    let Some(directory) = std::env::var_os(VICTIM) else { return };
+    let engine = Arc::new(Engine::open(directory).unwrap());
+    let say = |line: String| {
+        // One write for a line: lines of several threads do not mix.
+        let _ = std::io::stdout().write_all(line.as_bytes());
+    };
+    // The harness has begun a line.
+    say("\n".to_owned());
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let engine = &engine;
+            scope.spawn(move || {
+                for user in 0_u64.. {
+                    let user = format!("{number}-{user}");
+                    let conversion = engine.convert(&production(), "hero-banner", &user);
+                    if conversion.is_counted() {
+                        say(format!("counted {}\n", conversion.variant().unwrap()));
+                    }
+                }
+            });
+        }
+        // Another experiment comes and goes meanwhile, and the default says how often.
+        let known = engine.flag("hero-banner").unwrap().default_value().as_u64().unwrap();
+        for change in known + 1.. {
+            engine.set_default("hero-banner", change).unwrap();
+            say(format!("changed {change}\n"));
+            let new = NewExperiment::new("Other", "staging").variant("only", change, 100);
+            let id = engine.create_experiment("hero-banner", new).unwrap().id();
+            engine.start(id).unwrap();
+            engine.stop(id).unwrap();
+        }
+    });
+}
+
+fn kill_after(directory: &Path, moment: Duration) -> (BTreeMap<String, u64>, u64) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "victim", "--nocapture", "--test-threads=1"])
+        .env(VICTIM, directory)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let reader = thread::spawn(move || {
+        let (mut counted, mut changed) = (BTreeMap::new(), 0);
+        while let Some(Ok(line)) = lines.next() {
+            if let Some(variant) = line.strip_prefix("counted ") {
+                *counted.entry(variant.to_owned()).or_default() += 1;
+            } else if let Some(change) = line.strip_prefix("changed ") {
+                changed = change.parse().unwrap();
+            }
+        }
+        (counted, changed)
+    });
+    thread::sleep(moment);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap()
+}
+
+#[test]
+fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
+    // Rounds, and the seed of their lengths: FAIRSPLIT_KILLS=1000 for a long run.
+    #[expect(clippy::disallowed_methods, reason = "how long to test, not what to answer")]
+    let rounds: u64 = std::env::var("FAIRSPLIT_KILLS").map_or(40, |rounds| rounds.parse().unwrap());
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let directory = Directory::new();
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("hero-banner", 0).id(flag_id(1))).unwrap();
+    let new = banner("production").id(experiment_id(1)).status(Status::Running);
+    engine.create_experiment("hero-banner", new).unwrap();
+    drop(engine);
+    let mut before: BTreeMap<String, u64> = BTreeMap::new();
+    let (mut acknowledged, mut last) = (0, 0);
+    for round in 0..rounds {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let moment = Duration::from_micros(20_000 + (seed >> 33) % 60_000);
+        let (counted, changed) = kill_after(&directory.0, moment);
+        let told = format!("round {round}, killed after {moment:?}");
+        let engine = Engine::open(&directory.0).unwrap_or_else(|error| panic!("{told}: {error}"));
+        let counts = engine.counts(experiment_id(1)).unwrap();
+        let mut in_flight = 0;
+        for variant in counts.variants() {
+            let was = before.insert(variant.key.clone(), variant.ever.conversions).unwrap_or(0);
+            let reported = counted.get(&variant.key).copied().unwrap_or(0);
+            let now = variant.ever.conversions - was;
+            assert!(now >= reported, "{told}: {reported} were reported, {now} are there");
+            in_flight += now - reported;
+            acknowledged += reported;
+        }
+        // Counted, and killed before it could be said.
+        assert!(in_flight <= THREADS, "{told}: {in_flight} too many");
+        let default = engine.flag("hero-banner").unwrap().default_value().as_u64().unwrap();
+        let known = last.max(changed);
+        assert!((known..=known + 1).contains(&default), "{told}: {default} after {known}");
+        last = default;
+        for experiment in engine.experiments("hero-banner").unwrap() {
+            let is_whole = experiment.environment().as_str() == "production"
+                || experiment.variants()[0].value().as_u64().unwrap() <= default;
+            assert!(is_whole, "{told}: {experiment}");
+        }
+    }
+    assert!(acknowledged > rounds, "{acknowledged} conversions in {rounds} rounds");
+    assert!(last > 0, "nothing was changed");
+}
