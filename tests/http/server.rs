@@ -470,3 +470,27 @@ fn convert(address: SocketAddr, acknowledged: &AtomicU64) -> bool {
     }
     true
 }
+
+#[test]
+fn with_a_directory_nothing_is_lost_to_a_kill() {
+    let directory = std::env::temp_dir().join(format!("fairsplit-serve-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let options = ["--data", directory.to_str().unwrap(), "--config", "examples/storefront.json"];
+    let mut server = Server::open(&options);
+    let (status, body) = server.ask("POST /api/v1/flags", r#"{"key": "mine", "default_value": 1}"#);
+    assert_eq!(status, 201, "{body}");
+    let flags = server.ask("GET /api/v1/flags", "").1;
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+
+    // What is there is not replaced by the document.
+    let server = Server::open(&options);
+    assert_eq!(server.ask("GET /api/v1/flags", "").1, flags);
+    let second = fairsplit().args(["serve", "--insecure-no-auth"]).args(options).output().unwrap();
+    assert_eq!(second.status.code(), Some(3));
+    let log = String::from_utf8(second.stderr).unwrap();
+    assert!(log.contains("counters is in use by another engine"), "{log}");
+    server.terminate();
+    assert_eq!(server.end().0, Some(0));
+    std::fs::remove_dir_all(&directory).unwrap();
+}

@@ -106,16 +106,31 @@ fn serve(options: &Serve) -> Result<(), Failure> {
         Ok::<_, Failure>(())
     })?;
     tell_counts(&engine);
+    // The counts are the kernel's already; this is for a power loss right after.
+    engine.sync().map_err(|error| Failure::Input(error.to_string()))?;
     Ok(())
 }
 
 fn engine(options: &Serve) -> Result<Engine, Failure> {
-    let Some(path) = &options.config else {
-        return Ok(Engine::new());
+    let engine = match &options.data {
+        None => Engine::new(),
+        Some(directory) => {
+            Engine::open(directory).map_err(|error| Failure::Input(error.to_string()))?
+        }
     };
+    if let Some(path) = &options.config
+        && engine.flags().is_empty()
+    {
+        load(&engine, path)?;
+    }
+    info!(flags = engine.flags().len(), durable = options.data.is_some(), "ready");
+    Ok(engine)
+}
+
+fn load(engine: &Engine, path: &Path) -> Result<(), Failure> {
     let unusable = |error: &dyn Display| Failure::Input(format!("{}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| unusable(&error))?;
-    let engine = Engine::from_json(&text).map_err(|error| match &error {
+    engine.reload(&text).map_err(|error| match &error {
         LoadError::Invalid(invalid) => {
             let faults = invalid.faults().iter().map(|fault| format!("\n  {fault}"));
             unusable(&format!(
@@ -124,9 +139,7 @@ fn engine(options: &Serve) -> Result<Engine, Failure> {
             ))
         }
         other => unusable(other),
-    })?;
-    info!(flags = engine.flags().len(), "configuration loaded");
-    Ok(engine)
+    })
 }
 
 fn auth(options: &Serve) -> Result<Auth, Failure> {
@@ -171,7 +184,7 @@ fn welcome(listener: &TcpListener, auth: &Auth) -> io::Result<()> {
     Ok(())
 }
 
-/// The last word on what is about to be lost.
+/// The last word on what has been counted.
 fn tell_counts(engine: &Engine) {
     let flags = engine.flags();
     let experiments = flags.iter().filter_map(|flag| engine.experiments(flag.id()).ok()).flatten();

@@ -27,8 +27,8 @@ pub(crate) enum Command {
 
 /// Serve the Experiments API.
 ///
-/// The state is in memory: what is created and counted is lost when the server ends. Give it a
-/// document of flags and experiments to start from with --config.
+/// With --data DIRECTORY, what is created and counted outlives the server, however it ends. Without
+/// it the state is in memory and lost with it. Either starts from the document of --config.
 ///
 /// Without tokens every request is refused. Make some with `fairsplit token new`, put their lines
 /// into a file, and name it with --tokens; or put the lines into the environment variable
@@ -47,7 +47,10 @@ pub(crate) struct Serve {
     /// Ask nobody for a token. Only on a loopback address, and not for pages of other sites.
     #[arg(long, conflicts_with = "tokens")]
     pub(crate) insecure_no_auth: bool,
-    /// A configuration document to start from.
+    /// A directory to keep everything in; it is made if it is not there.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) data: Option<PathBuf>,
+    /// A configuration document to start from; not looked at if the directory has flags already.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// What to log: error, warn, info (each request) or debug (each connection).
@@ -93,8 +96,8 @@ pub(crate) enum Token {
 }
 
 const EXIT_CODES: &str = "\
-Exits with 0 if it was told to end and did, 2 if the command line cannot be used, 3 if the tokens or
-the configuration cannot, 4 if the address cannot be listened on, and 1 if anything else fails.";
+Exits with 0 if it was told to end and did, 2 if the command line cannot be used, 3 if the tokens, the
+configuration or the directory cannot, 4 if the address cannot be listened on, and 1 if anything else fails.";
 
 impl Serve {
     /// Whether only this machine can reach it.
