@@ -106,9 +106,15 @@ fn read_document(options: &Options) -> Result<String, Failure> {
         .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 
-/// At start-up a document is taken whole or not at all, and every fault in it is named.
+/// At start-up a document is taken whole or not at all, and every fault in it is named. A directory
+/// that has been used goes on from where it was.
 fn load(document: &str, options: &Options) -> Result<Engine, Failure> {
-    Engine::from_json(document).map_err(|error| {
+    let engine = open(options)?;
+    if !engine.flags().is_empty() {
+        return Ok(engine);
+    }
+    let loaded = engine.reload(document);
+    loaded.map(|()| engine).map_err(|error| {
         let path = options.config.as_ref();
         let name = path.map_or("the document".to_owned(), |path| path.display().to_string());
         Failure::Input(match error {
@@ -119,6 +125,20 @@ fn load(document: &str, options: &Options) -> Result<Engine, Failure> {
             other => format!("{name}: {other}"),
         })
     })
+}
+
+#[cfg(feature = "durable")]
+fn open(options: &Options) -> Result<Engine, Failure> {
+    let Some(directory) = &options.data else { return Ok(Engine::new()) };
+    Engine::open(directory).map_err(|error| Failure::Input(format!("--data: {error}")))
+}
+
+#[cfg(not(feature = "durable"))]
+fn open(options: &Options) -> Result<Engine, Failure> {
+    match &options.data {
+        None => Ok(Engine::new()),
+        Some(_) => Err(Failure::Input("--data needs the feature durable of the crate".to_owned())),
+    }
 }
 
 /// Runs the traffic through the workers, and the operator beside them, until it ends.

@@ -8,13 +8,15 @@ use crate::Failure;
 pub(crate) const HELP: &str = "\
 A shop that runs A/B experiments on its traffic, and proves that no count is lost.
 
-usage: storefront [--requests N | --users FILE] [--config FILE] [--environment NAME]
+usage: storefront [--requests N | --users FILE] [--config FILE] [--environment NAME] [--data DIR]
 
   --requests N        serve N generated requests instead of 2,000,000
   --users FILE        serve a request for each line of a file, which holds a user key;
                       an empty line is a request of nobody, and - is standard input
   --config FILE       load this configuration document instead of examples/storefront.json
   --environment NAME  evaluate the flags in this environment instead of production
+  --data DIR          keep everything in a directory, and go on from what is there; needs the
+                      crate's feature durable
   -h, --help          show this
 
 A user whom a flag serves its first variant, or its default, converts with a probability of
@@ -35,6 +37,7 @@ pub(crate) struct Options {
     /// The document that is shipped with the example if `None`.
     pub(crate) config: Option<PathBuf>,
     pub(crate) environment: String,
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// Where requests come from.
@@ -50,6 +53,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
     let mut users = None;
     let mut config = None;
     let mut environment = None;
+    let mut data = None;
 
     let mut arguments = arguments.map(|argument| {
         argument
@@ -71,6 +75,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             "--users" => users = Some(value()?),
             "--config" => config = Some(value()?.into()),
             "--environment" => environment = Some(value()?),
+            "--data" => data = Some(value()?.into()),
             "-h" | "--help" => return Ok(Command::Help),
             _ => return Err(usage(&format!("there is no option {argument:?}"))),
         }
@@ -85,7 +90,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
         (None, requests) => Users::Generated(requests.unwrap_or(2_000_000)),
     };
     let environment = environment.unwrap_or_else(|| "production".to_owned());
-    Ok(Command::Serve(Options { users, config, environment }))
+    Ok(Command::Serve(Options { users, config, environment, data }))
 }
 
 fn number(text: &str) -> Result<u64, Failure> {
