@@ -106,10 +106,14 @@ impl OpenOptions {
             }
             _ => {}
         }
+        let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));
         let store = Store { counters: Arc::new(opened), definitions: definitions.clone() };
         let engine = Engine::with_storage(self.clock, Some(Box::new(store)));
         if let Some(text) = text {
-            engine.reload(&text).map_err(|source| match source {
+            // What somebody has edited is stored anew, with all that an engine adds to it.
+            let loaded =
+                if is_as_saved { engine.reload_stored(&text) } else { engine.reload(&text) };
+            loaded.map_err(|source| match source {
                 LoadError::Storage(error) => OpenError::Storage(error),
                 source => OpenError::Definitions { path: definitions, source },
             })?;
@@ -224,10 +228,14 @@ impl Storage for Store {
     }
 
     fn save(&self, definitions: &str) -> Result<(), StorageError> {
+        if self.counters.has_saved(definitions) {
+            self.counters.commit(definitions);
+            return Ok(());
+        }
         self.counters.announce(definitions)?;
         definitions::replace(&self.definitions, definitions)
             .map_err(|error| StorageError::new("replace", &self.definitions, &error))?;
-        self.counters.commit();
+        self.counters.commit(definitions);
         Ok(())
     }
 

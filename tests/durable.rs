@@ -257,6 +257,75 @@ fn more_experiments_than_a_segment_holds() {
     assert!(fs::metadata(directory.file("counters")).unwrap().len() > 1 << 20);
 }
 
+/// `tests/data/store-1` is a directory as version 1 of the formats left it, made by this crate on a
+/// machine of the usual byte order with two hardware threads. Every later version reads it.
+#[test]
+#[cfg(target_endian = "little")]
+fn a_directory_of_the_first_version_is_read() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-1");
+    let directory = Directory::new();
+    fs::create_dir(&directory.0).unwrap();
+    for name in ["counters", "definitions.json"] {
+        fs::copy(kept.join(name), directory.file(name)).unwrap();
+    }
+    let engine = directory.open();
+    assert_eq!(engine.to_json(), fs::read_to_string(kept.join("expected.json")).unwrap());
+    let id = "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f".parse().unwrap();
+    let before = engine.counts(id).unwrap();
+    let sum = |counts: &[(u64, u64)]| {
+        counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1))
+    };
+    assert_eq!((sum(&ever(&before)), sum(&since_start(&before))), ((1100, 110), (100, 10)));
+    count(&engine, 100);
+    assert_eq!(sum(&ever(&engine.counts(id).unwrap())), (1200, 120));
+}
+
+/// On a file system of its own that is really full. Needs to be allowed to mount one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error_of_the_change_and_of_nothing_else() {
+    let directory = Directory::new();
+    fs::create_dir(&directory.0).unwrap();
+    let mount = |arguments: &[&str]| {
+        let result = Command::new("mount").args(arguments).arg(&directory.0).output();
+        result.is_ok_and(|output| output.status.success())
+    };
+    if !mount(&["-t", "tmpfs", "-o", "size=1200k", "tmpfs"]) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no file system can be mounted here");
+        return;
+    }
+    let result = std::panic::catch_unwind(|| {
+        let engine = directory.open();
+        start(&engine);
+        let mut created = 0_u32;
+        let refused = loop {
+            match engine.create_flag(NewFlag::new(format!("flag-{created}"), "x".repeat(5000))) {
+                Ok(_) => created += 1,
+                Err(error) => break error,
+            }
+        };
+        let Error::Storage(error) = refused else { panic!("{refused}") };
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
+        assert!(created > 3, "{created}");
+        assert!(engine.flag(&format!("flag-{created}")).is_none());
+        // Counting needs no more of the disk.
+        count(&engine, 1000);
+        let document = engine.to_json();
+        let counts = engine.counts(experiment_id(1)).unwrap();
+        drop(engine);
+        let text = fs::read_to_string(directory.file("definitions.json")).unwrap();
+        assert!(text.contains(&format!("flag-{}", created - 1)));
+        // Opening needs no more of the disk either, and what fits can be done once there is room.
+        let engine = directory.open();
+        assert!(mount(&["-o", "remount,size=8m"]));
+        assert_eq!(engine.counts(experiment_id(1)).unwrap(), counts);
+        assert_eq!(engine.to_json(), document);
+        engine.create_flag(NewFlag::new("last", 1)).unwrap();
+    });
+    let unmounted = Command::new("umount").arg("-l").arg(&directory.0).status();
+    assert!(result.is_ok() && unmounted.is_ok_and(|status| status.success()));
+}
+
 /// Whatever happens to a file that was left in order: an error, or the data as they were.
 fn assert_refused_or_right(directory: &Directory, document: &str, what: &str) {
     match OpenOptions::new().open(&directory.0) {

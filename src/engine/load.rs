@@ -97,9 +97,22 @@ impl Engine {
     ///     flags[0].defualt_value: is not a known field");
     /// ```
     pub fn reload(&self, text: &str) -> Result<(), LoadError> {
+        self.replace_by(text, None)
+    }
+
+    /// The same with a text that an engine has stored, and that need not be stored anew.
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
+    pub(crate) fn reload_stored(&self, text: &str) -> Result<(), LoadError> {
+        self.replace_by(text, Some(text))
+    }
+
+    fn replace_by(&self, text: &str, stored_as: Option<&str>) -> Result<(), LoadError> {
         // All that does not depend on the engine is done before its writers have to wait.
         let mut document = Document::read(text)?;
-        let writer = self.lock();
+        let mut writer = self.lock();
+        if let Some(stored) = stored_as {
+            writer.store_as(stored);
+        }
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
         document.take_findings().into_result()?;

@@ -25,6 +25,8 @@ pub(super) struct Writer<'e> {
     staged: BTreeMap<ExperimentId, Record>,
     opening: Vec<Arc<Tally>>,
     closing: Vec<Arc<Tally>>,
+    /// The definitions as they are to be stored, if that is not as they would be written now.
+    stored_as: Option<String>,
 }
 
 impl Engine {
@@ -38,6 +40,7 @@ impl Engine {
             staged: BTreeMap::new(),
             opening: Vec::new(),
             closing: Vec::new(),
+            stored_as: None,
         }
     }
 }
@@ -91,10 +94,16 @@ impl Writer<'_> {
         self.closing.push(Arc::clone(tally));
     }
 
+    /// Stores the change as this text, from which it was read.
+    pub(super) fn store_as(&mut self, definitions: &str) {
+        self.stored_as = Some(definitions.to_owned());
+    }
+
     /// Stores the change, if the engine is one that does, and lets everybody see it.
     pub(super) fn publish(mut self, next: Snapshot) -> Result<(), StorageError> {
         if let Some(storage) = &self.engine.control.storage {
-            storage.save(&Export::of(next.entries()).to_json())?;
+            let write = || Export::of(next.entries()).to_json();
+            storage.save(&self.stored_as.take().unwrap_or_else(write))?;
         }
         for record in std::mem::take(&mut self.staged).into_values() {
             self.engine.control.registry.put(record);

@@ -322,10 +322,13 @@ impl Counters {
             Ok::<_, io::Error>(())
         })
         .map_err(|error| StorageError::new("grow", &self.path, &error))?;
-        if let Some(definitions) = definitions {
-            self.announce(definitions)?;
+        match definitions {
+            Some(definitions) => {
+                self.announce(definitions)?;
+                self.commit(definitions);
+            }
+            None => self.commit_cells(),
         }
-        self.commit();
         Ok(count)
     }
 
@@ -340,6 +343,11 @@ impl Counters {
         [DEFINITIONS, NEXT_DEFINITIONS].iter().any(|at| self.live(*at) == sum)
     }
 
+    /// Whether it is these definitions that were saved last.
+    pub(super) fn has_saved(&self, definitions: &str) -> bool {
+        self.live(DEFINITIONS) == xxh3_64(definitions.as_bytes())
+    }
+
     /// Says what is about to be saved, so that it is known if that is the last thing that happens.
     pub(super) fn announce(&self, definitions: &str) -> Result<(), StorageError> {
         self.set_live(NEXT_DEFINITIONS, xxh3_64(definitions.as_bytes()));
@@ -348,9 +356,13 @@ impl Counters {
         flushed.map_err(|error| StorageError::new("write", &self.path, &error))
     }
 
-    /// Takes note that it has been saved, and makes the cells that were asked for somebody's.
-    pub(super) fn commit(&self) {
-        self.set_live(DEFINITIONS, self.live(NEXT_DEFINITIONS));
+    /// Takes note of what has been saved, and makes the cells that were asked for somebody's.
+    pub(super) fn commit(&self, definitions: &str) {
+        self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
+        self.commit_cells();
+    }
+
+    fn commit_cells(&self) {
         self.with_layout(|layout| {
             for (id, block) in std::mem::take(&mut layout.pending) {
                 if let Some(segment) = layout.segments.get(block.segment) {
@@ -364,8 +376,9 @@ impl Counters {
     }
 
     /// Gives back the cells that were asked for since the last save.
+    ///
+    /// What was announced stays known: it may have come to stand on the disk all the same.
     pub(super) fn give_up(&self) {
-        self.set_live(NEXT_DEFINITIONS, self.live(DEFINITIONS));
         self.with_layout(|layout| {
             if let Some((_, first)) = layout.pending.first() {
                 layout.end = (first.segment, first.head);
