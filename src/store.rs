@@ -2,8 +2,11 @@
 
 mod counters;
 mod definitions;
+mod disk;
 mod error;
 mod segment;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::io;
@@ -87,10 +90,11 @@ impl OpenOptions {
         fs::create_dir_all(directory).map_err(failed("make", directory))?;
         let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
         let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
-        if is_there(&definitions)? && !is_there(&counters)? {
+        let is_first = !is_there(&definitions)?;
+        if !is_first && !is_there(&counters)? {
             return Err(OpenError::Missing { path: counters });
         }
-        let (opened, is_new) = Counters::open(&counters)?;
+        let (opened, is_new) = Counters::open(&counters, is_first)?;
         // Only now: whoever else has the directory open is not disturbed.
         let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
         let unfinished = definitions::unfinished(&definitions);
@@ -208,10 +212,11 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         }
         _ => {}
     }
-    let (fresh, _) = Counters::open(&new)?;
+    let (fresh, _) = Counters::open(&new, true)?;
     let experiments = fresh.take_over(&damaged, text.as_deref())?;
     fresh.sync()?;
-    fs::rename(&new, &path).map_err(failed("replace", &path))?;
+    disk::rename(&new, &path).map_err(failed("replace", &path))?;
+    disk::sync_directory(&path).map_err(failed("replace", &path))?;
     Ok(Recovered { experiments, damage: damage.0, set_aside })
 }
 

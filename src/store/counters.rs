@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::disk;
 use super::error::OpenError;
 use super::segment::{BYTES, LINES, Segment};
 use crate::cells::{CELLS, KeptCells, Line};
@@ -30,6 +31,8 @@ const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
 /// The file was left in order: the checksum of the cells holds.
 const CLEAN: u64 = 0x636c_6561_6e5f_5f5f;
 const MAX_STRIPES: u64 = 64;
+/// The first byte after the two lines that every file has.
+const BLOCKS_START: u64 = (2 * size_of::<Line>()) as u64;
 
 /// Words of the second line of the file.
 const STATE: usize = 0;
@@ -97,8 +100,9 @@ fn sum_of(words: impl Iterator<Item = u64>) -> u64 {
 }
 
 impl Counters {
-    /// Opens the file, or makes a new one; nobody else can open it until it is let go of.
-    pub(super) fn open(path: &Path) -> Result<(Counters, bool), OpenError> {
+    /// Opens the file, or makes a new one; nobody else can open it until it is let go of. With
+    /// `is_first`, nothing has ever been saved beside it.
+    pub(super) fn open(path: &Path, is_first: bool) -> Result<(Counters, bool), OpenError> {
         let failed = |tried: &str| {
             let (tried, path) = (tried.to_owned(), path.to_owned());
             move |error: io::Error| OpenError::Storage(StorageError::new(&tried, &path, &error))
@@ -113,8 +117,16 @@ impl Counters {
             }
             Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
         }
-        let length = file.metadata().map_err(failed("read"))?.len();
-        let is_new = length == 0;
+        let mut length = file.metadata().map_err(failed("read"))?.len();
+        // Zeros at the end of the file that make no whole segment: somebody was killed as it grew.
+        let whole = length.saturating_sub(length.checked_rem(BYTES).unwrap_or_default());
+        if is_zero_from(&file, whole).map_err(failed("read"))? {
+            length = whole;
+        }
+        // The first word of a new file is written last.
+        let is_new = is_first
+            && (length == 0
+                || (length == BYTES && is_unfinished(&file).map_err(failed("read"))?));
         let mut this =
             Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
         if is_new {
@@ -156,14 +168,16 @@ impl Counters {
 
     /// A new file: one segment, with a head.
     fn begin(&mut self) -> io::Result<()> {
-        let segment = grow(&self.file, 0)?;
+        let segment = disk::grow(&self.file, 0)?;
         let head = segment.lines().first();
-        for (at, value) in [MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter().enumerate() {
+        put(segment.lines().get(1), STATE, OPEN);
+        put(head, 4, sum_of([MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter()));
+        for (at, value) in [MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter().enumerate().rev() {
+            // In this order: a process is killed between two stores, not within one.
+            std::sync::atomic::compiler_fence(Ordering::SeqCst);
             put(head, at, value);
         }
-        put(head, 4, sum_of([MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter()));
-        put(segment.lines().get(1), STATE, OPEN);
-        segment.flush()?;
+        disk::flush(&segment)?;
         let layout = self.layout();
         layout.segments.push(Arc::new(segment));
         layout.end = (0, 2);
@@ -352,7 +366,7 @@ impl Counters {
     pub(super) fn announce(&self, definitions: &str) -> Result<(), StorageError> {
         self.set_live(NEXT_DEFINITIONS, xxh3_64(definitions.as_bytes()));
         let first = self.with_layout(|layout| layout.segments.first().cloned());
-        let flushed = first.map_or(Ok(()), |segment| segment.flush_head());
+        let flushed = first.map_or(Ok(()), |segment| disk::flush_head(&segment));
         flushed.map_err(|error| StorageError::new("write", &self.path, &error))
     }
 
@@ -390,7 +404,7 @@ impl Counters {
     /// Waits until the disk has every count.
     pub(super) fn sync(&self) -> Result<(), StorageError> {
         let segments = self.with_layout(|layout| layout.segments.clone());
-        let flushed = segments.iter().try_for_each(|segment| segment.flush());
+        let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
         let synced = flushed.and_then(|()| self.file.sync_all());
         synced.map_err(|error| StorageError::new("write", &self.path, &error))
     }
@@ -443,7 +457,7 @@ impl Layout {
             (segment, head) = (segment.saturating_add(1), 0);
         }
         if segment >= self.segments.len() {
-            self.segments.push(Arc::new(grow(file, segment as u64)?));
+            self.segments.push(Arc::new(disk::grow(file, segment as u64)?));
         }
         let first = head.saturating_add(head_lines);
         // What an earlier change that came to nothing has counted here.
@@ -470,18 +484,21 @@ impl Layout {
     }
 }
 
-/// Makes the file longer by a segment, written through, so that a full disk is found here and not
-/// when somebody counts.
-fn grow(file: &File, position: u64) -> io::Result<Segment> {
-    let start = position.saturating_mul(BYTES);
-    let mut writer = file;
-    io::Seek::seek(&mut writer, io::SeekFrom::Start(start))?;
-    let zeros = vec![0; 65536];
-    for _ in 0..BYTES.checked_div(zeros.len() as u64).unwrap_or_default() {
-        writer.write_all(&zeros)?;
-    }
-    file.sync_all()?;
-    Segment::map(file, position)
+/// Whether there is nothing but zeros from here to the end of the file.
+fn is_zero_from(mut file: &File, start: u64) -> io::Result<bool> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes.iter().all(|byte| *byte == 0))
+}
+
+/// Whether this is what a process leaves that is killed as it makes a new file: no first word, and
+/// no block.
+fn is_unfinished(mut file: &File) -> io::Result<bool> {
+    let mut first = [0; 8];
+    file.rewind()?;
+    file.read_exact(&mut first)?;
+    Ok(first == [0; 8] && is_zero_from(file, BLOCKS_START)?)
 }
 
 /// Tells experiments apart that have one id, and count different things.

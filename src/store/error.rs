@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::{LoadError, StorageError};
 
-/// Why a directory could not be opened. Nothing in it has been changed.
+/// Why a directory could not be opened. Nothing that was in it has been changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
