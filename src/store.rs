@@ -1,5 +1,6 @@
 //! Engines that outlive their process: a directory with their definitions and their counters.
 
+mod background;
 mod counters;
 mod definitions;
 mod disk;
@@ -8,10 +9,12 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cells::KeptCells;
 use crate::clock::{Clock, SystemClock};
@@ -21,6 +24,7 @@ use crate::error::{LoadError, StorageError};
 use crate::experiment::Definition;
 use crate::storage::Storage;
 
+use self::background::{Background, OnFailure};
 use self::counters::Counters;
 
 pub use self::error::OpenError;
@@ -45,16 +49,28 @@ const COUNTERS: &str = "counters";
 /// # std::fs::remove_dir_all(&directory).unwrap();
 /// # Ok::<(), fairsplit::OpenError>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "nothing is opened yet"]
 pub struct OpenOptions {
     clock: Box<dyn Clock>,
     accepts_edits: bool,
+    sync: Option<(Duration, OnFailure)>,
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OpenOptions { clock, accepts_edits, sync } = self;
+        let sync = sync.as_ref().map(|(interval, _)| interval);
+        f.debug_struct("OpenOptions")
+            .field("clock", clock)
+            .field("accepts_edits", accepts_edits)
+            .field("sync", &sync)
+            .finish()
+    }
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { clock: Box::new(SystemClock), accepts_edits: false }
+        OpenOptions { clock: Box::new(SystemClock), accepts_edits: false, sync: None }
     }
 }
 
@@ -74,6 +90,37 @@ impl OpenOptions {
     /// [error](OpenError::Edited): it may as well be damaged, in a place where it still is JSON.
     pub fn accept_edited_definitions(self) -> OpenOptions {
         OpenOptions { accepts_edits: true, ..self }
+    }
+
+    /// Syncs on a thread of its own, as [`Engine::sync`] does, whenever so much time has passed since the
+    /// last time: after a loss of power, no count is missing that is older than this and the time that
+    /// the disk takes. Without this, that is up to the kernel. The interval is at least a millisecond;
+    /// a second is a fair one.
+    ///
+    /// A failure is told to `on_failure`, on that thread, and the next interval tries again. Do not let
+    /// it hold the engine, which would then never be dropped. The thread ends with the engine's last
+    /// clone, which waits for a sync that is under way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fairsplit::OpenOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("fairsplit-sync-{}", std::process::id()));
+    /// let engine = OpenOptions::new()
+    ///     .sync_every(Duration::from_secs(1), |error| eprintln!("{error}"))
+    ///     .open(&directory)?;
+    /// # drop(engine);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), fairsplit::OpenError>(())
+    /// ```
+    pub fn sync_every(
+        self,
+        interval: Duration,
+        on_failure: impl FnMut(&StorageError) + Send + 'static,
+    ) -> OpenOptions {
+        OpenOptions { sync: Some((interval, Box::new(on_failure))), ..self }
     }
 
     /// Opens a directory, which is made if it is not there.
@@ -111,7 +158,12 @@ impl OpenOptions {
             _ => {}
         }
         let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));
-        let store = Store { counters: Arc::new(opened), definitions: definitions.clone() };
+        let opened = Arc::new(opened);
+        let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
+        let background =
+            self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
+        let store =
+            Store { _background: background, counters: opened, definitions: definitions.clone() };
         let engine = Engine::with_storage(self.clock, Some(Box::new(store)));
         if let Some(text) = text {
             // What somebody has edited is stored anew, with all that an engine adds to it.
@@ -223,6 +275,8 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
 /// A directory, as an engine uses it.
 #[derive(Debug)]
 struct Store {
+    /// First: the thread has ended when the counters are let go of.
+    _background: Option<Background>,
     counters: Arc<Counters>,
     definitions: PathBuf,
 }

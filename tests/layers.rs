@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 63] = [
+const ORDER: [&str; 64] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -51,6 +51,7 @@ const ORDER: [&str; 63] = [
     "store/segment",
     "store/disk",
     "store/counters",
+    "store/background",
     "store/definitions",
     "store", // durable
     "http/auth",

@@ -4,11 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use super::{OpenOptions, disk};
 use crate::{
-    Engine, Error, ExperimentId, FlagId, LoadError, ManualClock, NewExperiment, NewFlag, OpenError,
-    Status, StorageError, Timestamp,
+    Engine, Environment, Error, ExperimentId, FlagId, LoadError, ManualClock, NewExperiment,
+    NewFlag, OpenError, Status, StorageError, Timestamp,
 };
 
 struct Directory(PathBuf);
@@ -293,4 +295,50 @@ fn a_file_that_was_never_finished_is_begun_anew_if_nothing_was_ever_saved() {
     made[0] = 1;
     assert!(!is_begun(&made));
     assert!(is_begun(&vec![0; made.len()]) && is_begun(&[0; 4711]) && is_begun(&[]));
+}
+
+#[test]
+fn the_background_syncs_again_and_again_tells_what_fails_and_ends_with_the_engine() {
+    let directory = Directory::new();
+    let (sender, failures) = mpsc::channel();
+    let engine = OpenOptions::new()
+        .sync_every(Duration::ZERO, move |error| sender.send(error.clone()).unwrap())
+        .open(&directory.0)
+        .unwrap();
+    engine.create_flag(flag("a", 1)).unwrap();
+    engine.create_experiment("a", new(1)).unwrap();
+    let handle = engine.handle(&Environment::new("production").unwrap(), "a");
+    for _ in 0..3 {
+        let failure = failures.recv().unwrap().to_string();
+        let file = directory.0.join("counters");
+        assert_eq!(failure, format!("cannot write {}: made to fail", file.display()));
+    }
+    let clone = engine.clone();
+    drop(engine);
+    assert!(failures.recv().is_ok());
+    drop(clone);
+    // The thread has ended, and what it would tell with it.
+    assert!(failures.try_iter().count() < 1000 && failures.recv().is_err());
+    // A handle in whose snapshot something is counted keeps the directory, and no thread.
+    assert!(matches!(open(&directory), Err(OpenError::InUse { .. })));
+    drop(handle);
+    open(&directory).unwrap();
+}
+
+/// Whoever drops the last engine may be the thread itself.
+#[test]
+fn the_background_may_drop_the_engine() {
+    let directory = Directory::new();
+    let (sender, engines) = mpsc::channel::<Engine>();
+    let (done, is_done) = mpsc::channel();
+    let options = OpenOptions::new().sync_every(Duration::ZERO, move |_| {
+        drop(engines.recv());
+        let _ = done.send(());
+    });
+    sender.send(options.open(&directory.0).unwrap()).unwrap();
+    is_done.recv().unwrap();
+    // Within a moment of that, nothing holds the directory.
+    while matches!(open(&directory), Err(OpenError::InUse { .. })) {
+        std::thread::yield_now();
+    }
 }
