@@ -1,6 +1,7 @@
 //! The engine: what a service links, shares between its threads and asks.
 
 mod control;
+mod drain;
 mod load;
 mod select;
 mod writer;
@@ -72,6 +73,8 @@ struct Control {
     /// Held while a snapshot is made from the one before it.
     writer: Mutex<Retired>,
     registry: Registry,
+    /// Held while counts are handed over.
+    marks: Mutex<drain::Marks>,
     clock: Box<dyn Clock>,
     /// None for an engine in memory.
     storage: Option<Box<dyn Storage>>,
@@ -113,6 +116,7 @@ impl Engine {
             control: Arc::new(Control {
                 writer: Mutex::default(),
                 registry: Registry::new(),
+                marks: Mutex::default(),
                 clock,
                 storage,
             }),

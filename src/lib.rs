@@ -175,6 +175,7 @@ mod wire;
 // Counts: the only atomics of our own.
 mod cells;
 mod counts;
+mod drain;
 mod registry;
 mod storage;
 mod stripe;
@@ -219,6 +220,7 @@ pub use crate::clock::SystemClock;
 pub use crate::clock::{Clock, ManualClock};
 pub use crate::conversion::{Conversion, Outcome};
 pub use crate::counts::{Count, Counts, VariantCounts};
+pub use crate::drain::{DrainError, Drained};
 pub use crate::engine::Engine;
 pub use crate::environment::Environment;
 pub use crate::error::{Error, LoadError, StorageError};

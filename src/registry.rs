@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
-use crate::counts::Baseline;
+use crate::counts::{Baseline, Count};
 use crate::experiment::Definition;
 use crate::id::ExperimentId;
 use crate::tally::Tally;
@@ -39,6 +39,18 @@ impl Registry {
     /// be short, and not come back here.
     pub(crate) fn look<R>(&self, id: ExperimentId, look: impl FnOnce(&Record) -> R) -> Option<R> {
         self.records.get(&id).map(|record| look(&record))
+    }
+
+    /// Of every experiment, in the order of their ids: what it is, where its count starts, and what has
+    /// been counted.
+    pub(crate) fn all_counts(&self) -> Vec<(Arc<Definition>, Baseline, Box<[Count]>)> {
+        let counts = self.records.iter().map(|record| {
+            let Record { definition, tally, .. } = &*record;
+            (Arc::clone(definition), tally.base().clone(), tally.counts())
+        });
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort_by_key(|(definition, ..)| definition.id);
+        counts
     }
 
     /// Keeps a record in the place of that before.

@@ -4,9 +4,10 @@
 use std::fmt;
 
 use crate::cells::KeptCells;
-use crate::counts::Baseline;
+use crate::counts::{Baseline, Count};
 use crate::error::StorageError;
 use crate::experiment::Definition;
+use crate::id::ExperimentId;
 
 /// Keeps definitions and counters. Asked by one writer at a time.
 pub(crate) trait Storage: fmt::Debug + Send + Sync {
@@ -20,6 +21,12 @@ pub(crate) trait Storage: fmt::Debug + Send + Sync {
 
     /// Gives back the cells that were asked for since the last save.
     fn give_up(&self);
+
+    /// How far the counts of an experiment have been drained, beyond where they start.
+    fn drained(&self, id: ExperimentId) -> Box<[Count]>;
+
+    /// Takes note of that.
+    fn set_drained(&self, id: ExperimentId, mark: &[Count]);
 
     /// Waits until what has been counted outlives a loss of power, too.
     fn sync(&self) -> Result<(), StorageError>;

@@ -1,6 +1,7 @@
 //! Engines that outlive their process: a directory with their definitions and their counters.
 
 mod background;
+mod block;
 mod counters;
 mod definitions;
 mod disk;
@@ -18,10 +19,11 @@ use std::time::Duration;
 
 use crate::cells::KeptCells;
 use crate::clock::{Clock, SystemClock};
-use crate::counts::Baseline;
+use crate::counts::{Baseline, Count};
 use crate::engine::Engine;
 use crate::error::{LoadError, StorageError};
 use crate::experiment::Definition;
+use crate::id::ExperimentId;
 use crate::storage::Storage;
 
 use self::background::{Background, OnFailure};
@@ -300,6 +302,14 @@ impl Storage for Store {
 
     fn give_up(&self) {
         self.counters.give_up();
+    }
+
+    fn drained(&self, id: ExperimentId) -> Box<[Count]> {
+        self.counters.drained(id)
+    }
+
+    fn set_drained(&self, id: ExperimentId, mark: &[Count]) {
+        self.counters.set_drained(id, mark);
     }
 
     fn sync(&self) -> Result<(), StorageError> {

@@ -123,6 +123,11 @@ impl Tally {
         }
     }
 
+    /// Where the count starts.
+    pub(crate) fn base(&self) -> &Baseline {
+        &self.base
+    }
+
     /// What has been counted of each variant, from where its count starts.
     pub(crate) fn counts(&self) -> Box<[Count]> {
         let stripes = u32::from(self.mask).saturating_add(1);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 64] = [
+const ORDER: [&str; 67] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -23,6 +23,7 @@ const ORDER: [&str; 64] = [
     "sync",
     "stripe",
     "counts",
+    "drain",
     "cells",
     "tally",
     "storage",
@@ -44,12 +45,14 @@ const ORDER: [&str; 64] = [
     "report", // doing
     "engine",
     "engine/writer",
+    "engine/drain",
     "engine/control",
     "engine/select",
     "engine/load", // doing
     "store/error",
     "store/segment",
     "store/disk",
+    "store/block",
     "store/counters",
     "store/background",
     "store/definitions",

@@ -4,33 +4,32 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::block::{Block, put, sum_of, word};
 use super::disk;
 use super::error::OpenError;
 use super::segment::{BYTES, LINES, Segment};
-use crate::cells::{CELLS, KeptCells, Line};
+use crate::cells::{KeptCells, Line};
 use crate::counts::{Baseline, Count};
 use crate::error::StorageError;
 use crate::experiment::Definition;
 use crate::id::ExperimentId;
 use crate::stripe;
-use crate::tally::lines_for;
 
 const MAGIC: u64 = u64::from_be_bytes(*b"fairsplt");
 const VERSION: u64 = 1;
 /// Reads otherwise on a machine of the other byte order.
 const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
-const BLOCK: u64 = u64::from_be_bytes(*b"fs-block");
 /// The file is in use, or its process was killed.
 const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
 /// The file was left in order: the checksum of the cells holds.
 const CLEAN: u64 = 0x636c_6561_6e5f_5f5f;
-const MAX_STRIPES: u64 = 64;
 /// The first byte after the two lines that every file has.
 const BLOCKS_START: u64 = (2 * size_of::<Line>()) as u64;
 
@@ -40,25 +39,6 @@ const BLOCKS: usize = 1;
 const CELLS_SUM: usize = 2;
 const DEFINITIONS: usize = 3;
 const NEXT_DEFINITIONS: usize = 4;
-
-/// Words of a block's head.
-const BLOCK_SUM: usize = 7;
-const BASE: usize = 8;
-
-/// A block: whose it is, and where its cells are.
-#[derive(Clone, Debug)]
-struct Block {
-    segment: usize,
-    /// The first line of its head, and how many lines the head has.
-    head: usize,
-    head_lines: usize,
-    cells: usize,
-    variants: u32,
-    stripes: u32,
-    /// Tells what was counted: the environment and the variants, as a hash.
-    identity: u64,
-    base: Baseline,
-}
 
 #[derive(Debug, Default)]
 struct Layout {
@@ -82,22 +62,6 @@ pub(super) struct Counters {
 /// What could not be read, when damage is passed over.
 #[derive(Debug, Default)]
 pub(super) struct Damage(pub(super) Vec<String>);
-
-fn word(line: Option<&Line>, at: usize) -> u64 {
-    line.and_then(|line| line.get(at)).map_or(0, |word| word.load(Ordering::Relaxed))
-}
-
-fn put(line: Option<&Line>, at: usize, value: u64) {
-    if let Some(word) = line.and_then(|line| line.get(at)) {
-        word.store(value, Ordering::Relaxed);
-    }
-}
-
-fn sum_of(words: impl Iterator<Item = u64>) -> u64 {
-    let mut hasher = Xxh3::new();
-    words.for_each(|word| hasher.update(&word.to_le_bytes()));
-    hasher.digest()
-}
 
 impl Counters {
     /// Opens the file, or makes a new one; nobody else can open it until it is let go of. With
@@ -224,9 +188,9 @@ impl Counters {
                 && line < LINES
                 && (is_lost || word(segment.lines().get(line), 0) != 0)
             {
-                match read_block(segment.lines(), position, line) {
+                match Block::read(segment.lines(), position, line) {
                     Some((id, block)) if !layout.blocks.contains_key(&id) => {
-                        line = block.cells.saturating_add(cells_of(&block));
+                        line = block.lines().end;
                         layout.blocks.insert(id, block);
                         is_lost = false;
                     }
@@ -288,8 +252,7 @@ impl Counters {
                 }
             };
             let segment = layout.segments.get(block.segment);
-            let lines =
-                segment.and_then(|segment| segment.kept(block.cells, cells_of(&block), keeper));
+            let lines = segment.and_then(|segment| segment.kept(block.cells(), keeper));
             let lines = lines.ok_or_else(|| {
                 StorageError::new("use", &self.path, &io::ErrorKind::InvalidData.into())
             })?;
@@ -311,23 +274,12 @@ impl Counters {
         let count = blocks.len();
         self.with_layout(|layout| {
             for (id, block) in blocks {
-                let Block { variants, stripes, identity, ref base, .. } = block;
-                let place = layout.place(&self.file, variants, stripes)?;
-                let new = Block { identity, base: base.clone(), ..place };
-                let lines = |segments: &[Arc<Segment>], block: &Block| {
-                    let segment = segments.get(block.segment).map(Arc::clone)?;
-                    Some((segment, block.cells, block.cells.saturating_add(cells_of(block))))
-                };
-                if let (Some((from, start, end)), Some((to, new_start, new_end))) =
-                    (lines(&segments, &block), lines(&layout.segments, &new))
-                {
-                    let from = from.lines().get(start..end).unwrap_or_default();
-                    let to = to.lines().get(new_start..new_end).unwrap_or_default();
-                    for (from, to) in from
-                        .iter()
-                        .flat_map(|line| line.iter())
-                        .zip(to.iter().flat_map(|line| line.iter()))
-                    {
+                let new = layout.place(&self.file, block.variants, block.stripes)?;
+                let new = Block { identity: block.identity, base: block.base.clone(), ..new };
+                let from = lines(&segments, block.segment, block.body());
+                let to = lines(&layout.segments, new.segment, new.body());
+                for (from, to) in from.iter().zip(to) {
+                    for (from, to) in from.iter().zip(to.iter()) {
                         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
                     }
                 }
@@ -380,7 +332,7 @@ impl Counters {
         self.with_layout(|layout| {
             for (id, block) in std::mem::take(&mut layout.pending) {
                 if let Some(segment) = layout.segments.get(block.segment) {
-                    write_block(segment.lines(), id, &block);
+                    block.write(id, segment.lines());
                 }
                 layout.blocks.insert(id, block);
             }
@@ -407,6 +359,26 @@ impl Counters {
         let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
         let synced = flushed.and_then(|()| self.file.sync_all());
         synced.map_err(|error| StorageError::new("write", &self.path, &error))
+    }
+
+    /// How far the counts of an experiment have been drained, beyond where they start.
+    pub(super) fn drained(&self, id: ExperimentId) -> Box<[Count]> {
+        self.with_layout(|layout| {
+            let block = layout.blocks.get(&id)?;
+            let segment = layout.segments.get(block.segment)?;
+            Some(block.drained(segment.lines()))
+        })
+        .unwrap_or_default()
+    }
+
+    /// Takes note of that.
+    pub(super) fn set_drained(&self, id: ExperimentId, mark: &[Count]) {
+        self.with_layout(|layout| {
+            let block = layout.blocks.get(&id)?;
+            let segment = layout.segments.get(block.segment)?;
+            block.set_drained(segment.lines(), mark);
+            Some(())
+        });
     }
 
     fn live(&self, at: usize) -> u64 {
@@ -450,38 +422,38 @@ impl Layout {
 
     /// The same for nobody yet.
     fn place(&mut self, file: &File, variants: u32, stripes: u32) -> io::Result<Block> {
-        let head_lines = head_lines(variants);
-        let cells = lines_for(variants, stripes) as usize;
-        let (mut segment, mut head) = self.end;
-        if head.saturating_add(head_lines).saturating_add(cells) > LINES {
-            (segment, head) = (segment.saturating_add(1), 0);
-        }
-        if segment >= self.segments.len() {
-            self.segments.push(Arc::new(disk::grow(file, segment as u64)?));
-        }
-        let first = head.saturating_add(head_lines);
-        // What an earlier change that came to nothing has counted here.
-        if let Some(lines) = self.segments.get(segment).map(|segment| segment.lines()) {
-            for line in lines.get(head..first.saturating_add(cells)).unwrap_or_default() {
-                line.iter().for_each(|word| word.store(0, Ordering::Relaxed));
-            }
-        }
-        self.end = (segment, first.saturating_add(cells));
         let base = Baseline::default();
-        Ok(Block { segment, head, head_lines, cells: first, variants, stripes, identity: 0, base })
+        let (segment, head) = self.end;
+        let mut block = Block { segment, head, variants, stripes, identity: 0, base };
+        if block.lines().end > LINES {
+            (block.segment, block.head) = (segment.saturating_add(1), 0);
+        }
+        if block.segment >= self.segments.len() {
+            self.segments.push(Arc::new(disk::grow(file, block.segment as u64)?));
+        }
+        // What an earlier change that came to nothing has counted here.
+        for line in lines(&self.segments, block.segment, block.lines()) {
+            line.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        }
+        self.end = (block.segment, block.lines().end);
+        Ok(block)
     }
 
-    /// Of all cells, in the order of the file.
+    /// Of all cells and marks, in the order of the file.
     fn sum(&self) -> u64 {
         let mut blocks: Vec<&Block> = self.blocks.values().collect();
         blocks.sort_by_key(|block| (block.segment, block.head));
         sum_of(blocks.into_iter().flat_map(|block| {
-            let lines = self.segments.get(block.segment).map(|segment| segment.lines());
-            let end = block.cells.saturating_add(cells_of(block));
-            let lines = lines.and_then(|lines| lines.get(block.cells..end)).unwrap_or_default();
+            let lines = lines(&self.segments, block.segment, block.body());
             lines.iter().flat_map(|line| line.iter().map(|word| word.load(Ordering::Relaxed)))
         }))
     }
+}
+
+/// Some lines of a segment.
+fn lines(segments: &[Arc<Segment>], segment: usize, range: Range<usize>) -> &[Line] {
+    let lines = segments.get(segment).map(|segment| segment.lines());
+    lines.and_then(|lines| lines.get(range)).unwrap_or_default()
 }
 
 /// Whether there is nothing but zeros from here to the end of the file.
@@ -506,88 +478,4 @@ fn identity_of(definition: &Definition) -> u64 {
     let terms = &definition.terms;
     let text = serde_json::to_vec(&(terms.environment.as_str(), &*terms.variants));
     xxh3_64(&text.unwrap_or_default())
-}
-
-fn head_lines(variants: u32) -> usize {
-    let words = BASE.saturating_add((variants as usize).saturating_mul(2));
-    words.div_ceil(CELLS as usize)
-}
-
-fn cells_of(block: &Block) -> usize {
-    lines_for(block.variants, block.stripes) as usize
-}
-
-/// The words of a block's head, but for the first and the checksum: those are written last.
-fn head_words(id: ExperimentId, block: &Block) -> Vec<u64> {
-    let id = u128::from_be_bytes(id.to_bytes());
-    let lines = block.head_lines.saturating_add(cells_of(block)) as u64;
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of an id")]
-    let mut words = vec![
-        BLOCK,
-        lines,
-        (id >> 64) as u64,
-        id as u64,
-        block.variants.into(),
-        block.stripes.into(),
-        block.identity,
-        0,
-    ];
-    for variant in 0..block.variants as usize {
-        let base = block.base.of(variant);
-        words.extend([base.exposures, base.conversions]);
-    }
-    let sum = sum_of(words.iter().copied());
-    if let Some(place) = words.get_mut(BLOCK_SUM) {
-        *place = sum;
-    }
-    words
-}
-
-fn write_block(lines: &[Line], id: ExperimentId, block: &Block) {
-    let words = head_words(id, block);
-    let place = |at: usize| {
-        let line = block.head.saturating_add(at.checked_div(CELLS as usize).unwrap_or_default());
-        (lines.get(line), at.checked_rem(CELLS as usize).unwrap_or_default())
-    };
-    for (at, value) in words.iter().enumerate().skip(1) {
-        let (line, at) = place(at);
-        put(line, at, *value);
-    }
-    // Last: from here on it is a block. A process is killed between two stores, not within one.
-    std::sync::atomic::compiler_fence(Ordering::SeqCst);
-    put(lines.get(block.head), 0, BLOCK);
-}
-
-fn read_block(lines: &[Line], segment: usize, head: usize) -> Option<(ExperimentId, Block)> {
-    let first = lines.get(head)?;
-    let word = |at| word(Some(first), at);
-    let (variants, stripes) = (word(4), word(5));
-    let is_plausible = word(0) == BLOCK
-        && (1..=100).contains(&variants)
-        && (1..=MAX_STRIPES).contains(&stripes)
-        && stripes.is_power_of_two();
-    if !is_plausible {
-        return None;
-    }
-    let (variants, stripes) = (u32::try_from(variants).ok()?, u32::try_from(stripes).ok()?);
-    let head_lines = head_lines(variants);
-    let cells = head.checked_add(head_lines)?;
-    let all = lines.get(head..cells)?;
-    let mut words =
-        all.iter().flat_map(|line| line.iter().map(|word| word.load(Ordering::Relaxed)));
-    let mut base = Vec::new();
-    let mut rest = words.by_ref().skip(BASE);
-    for _ in 0..variants {
-        base.push(Count { exposures: rest.next()?, conversions: rest.next()? });
-    }
-    let base = Baseline::new(&base);
-    let identity = word(6);
-    let block = Block { segment, head, head_lines, cells, variants, stripes, identity, base };
-    lines.get(cells..cells.checked_add(cells_of(&block))?)?;
-    let id = (u128::from(word(2)) << 64) | u128::from(word(3));
-    let id = ExperimentId::from_bytes(id.to_be_bytes());
-    let expected = head_words(id, &block);
-    let is_sound =
-        expected.get(BLOCK_SUM) == Some(&word(BLOCK_SUM)) && expected.get(1) == Some(&word(1));
-    is_sound.then_some((id, block))
 }

@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -51,11 +52,10 @@ impl Segment {
     /// Some of the lines, with what keeps the mapping: `keeper` has to own this segment.
     pub(super) fn kept(
         &self,
-        from: usize,
-        count: usize,
+        range: Range<usize>,
         keeper: Arc<Box<dyn Any + Send + Sync>>,
     ) -> Option<Lines> {
-        let lines = self.lines().get(from..from.checked_add(count)?)?;
+        let lines = self.lines().get(range)?;
         // SAFETY: the lines are valid for as long as the segment is, the segment is owned by what the
         // keeper points to, and `Lines` lends them out for no longer than it holds the keeper.
         let lines = unsafe { std::slice::from_raw_parts(lines.as_ptr(), lines.len()) };
