@@ -99,8 +99,9 @@ pub enum LoadError {
     Storage(#[from] StorageError),
 }
 
-/// A change could not be stored. It has not been made: neither in memory nor where it is kept. Only an
-/// engine that was opened from a directory has this error.
+/// A file could not be read or written. A change that had to be stored has not been made then: neither in
+/// memory nor where it is kept. Only an engine that was opened from a directory, or that follows a
+/// file, has this error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {message}")]
 pub struct StorageError {
@@ -110,7 +111,10 @@ pub struct StorageError {
 }
 
 impl StorageError {
-    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
+    #[cfg_attr(
+        not(any(feature = "durable", feature = "watch")),
+        expect(dead_code, reason = "nothing is stored")
+    )]
     pub(crate) fn new(tried: &str, path: &Path, error: &io::Error) -> StorageError {
         let what = format!("cannot {tried} {}", path.display());
         StorageError { what, message: error.to_string(), kind: error.kind() }

@@ -115,8 +115,12 @@
 //!
 //! # Features
 //!
-//! None is on by default, and none changes an answer. `http` has the Experiments API over HTTP, as a
-//! router to mount in a service: the module `fairsplit::http`. `server` has it as a program to run.
+//! None is on by default, and none changes an answer.
+//!
+//! * `durable`: engines that outlive their process, `Engine::open`.
+//! * `watch`: a configuration file is followed, `Engine::watch`.
+//! * `http`: the Experiments API over HTTP as a router to mount in a service, `fairsplit::http`.
+//! * `server`: the same as a program to run.
 //!
 //! # Promises
 //!
@@ -205,6 +209,10 @@ mod report;
 #[cfg(feature = "durable")]
 mod store;
 
+// What follows a file.
+#[cfg(feature = "watch")]
+mod watch;
+
 // Faces: each behind a feature, each only a translation, and nothing above knows of it.
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
@@ -244,6 +252,9 @@ pub use crate::timestamp::Timestamp;
 pub use crate::typed::{Typed, TypedReader};
 pub use crate::variant::Variant;
 pub use crate::view::{Reader, View};
+#[cfg(feature = "watch")]
+#[cfg_attr(docsrs, doc(cfg(feature = "watch")))]
+pub use crate::watch::{Watch, WatchError};
 
 /// The examples of the README are tested with the crate's own.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 67] = [
+const ORDER: [&str; 68] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -57,6 +57,7 @@ const ORDER: [&str; 67] = [
     "store/background",
     "store/definitions",
     "store", // durable
+    "watch",
     "http/auth",
     "http/limits",
     "http/answer",

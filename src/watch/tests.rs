@@ -1,0 +1,212 @@
+//! Each way in which a file changes, told by the operating system alone, and found by looking alone.
+
+use std::sync::mpsc::RecvTimeoutError;
+
+use super::*;
+use crate::Fault;
+
+/// Far beyond what any of this takes; a test waits so long only if it fails.
+const LONG: Duration = Duration::from_mins(1);
+
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("fairsplit-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Directory(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn document(value: u32) -> String {
+    format!(
+        r#"{{"flags": [{{"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "default_value": {value}}}]}}"#
+    )
+}
+
+/// An engine that follows a file, and what it was told.
+struct Following {
+    engine: Engine,
+    told: Receiver<Result<LoadReport, WatchError>>,
+    watch: Watch,
+}
+
+impl Following {
+    fn new(path: &Path, signals: Signals) -> Following {
+        let engine = Engine::new();
+        let (tell, told) = mpsc::channel();
+        let on_load = move |outcome| tell.send(outcome).unwrap();
+        let watch = super::watch(&engine, path, signals, on_load).unwrap();
+        let following = Following { engine, told, watch };
+        assert_eq!(following.next().unwrap().taken, 1);
+        following
+    }
+
+    fn next(&self) -> Result<LoadReport, WatchError> {
+        self.told.recv_timeout(LONG).expect("to be told")
+    }
+
+    fn value(&self) -> u64 {
+        self.engine.flag("a").unwrap().default_value().as_u64().unwrap()
+    }
+
+    #[track_caller]
+    fn assert_next(&self, value: u64) {
+        assert_eq!(self.next().unwrap().taken, 1);
+        assert_eq!(self.value(), value);
+    }
+}
+
+fn on_both(name: &str, test: impl Fn(&Path, Signals)) {
+    for (at, signals) in
+        [Signals::System, Signals::Time(Duration::from_millis(5))].into_iter().enumerate()
+    {
+        let directory = Directory::new(&format!("{name}-{at}"));
+        test(&directory.0, signals);
+    }
+}
+
+#[test]
+fn a_file_that_is_written_in_place_or_replaced_or_goes_away_and_comes_back() {
+    on_both("file", |directory, signals| {
+        let path = directory.join("flags.json");
+        fs::write(&path, document(1)).unwrap();
+        let following = Following::new(&path, signals);
+        assert_eq!(following.value(), 1);
+        let new = directory.join("new");
+        for value in [2, 4] {
+            fs::write(&new, document(value)).unwrap();
+            fs::rename(&new, &path).unwrap();
+            following.assert_next(value.into());
+        }
+        fs::remove_file(&path).unwrap();
+        let Err(WatchError::Unreadable(error)) = following.next() else { panic!("it is away") };
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert_eq!(following.value(), 4);
+        fs::write(&new, document(5)).unwrap();
+        fs::rename(&new, &path).unwrap();
+        following.assert_next(5);
+        if let Signals::System = signals {
+            // Whoever only looks may look in the middle of it, and be told of an empty file.
+            fs::write(&path, document(6)).unwrap();
+            following.assert_next(6);
+        }
+    });
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_that_is_turned() {
+    use std::os::unix::fs::symlink;
+    on_both("link", |directory, signals| {
+        // As a ConfigMap is mounted: flags.json -> ..data/flags.json, ..data -> a directory.
+        let version = |value: u32| {
+            let version = directory.join(format!("..{value}"));
+            fs::create_dir(&version).unwrap();
+            fs::write(version.join("flags.json"), document(value)).unwrap();
+            version
+        };
+        let (data, next) = (directory.join("..data"), directory.join("..data_tmp"));
+        symlink(version(1), &data).unwrap();
+        symlink("..data/flags.json", directory.join("flags.json")).unwrap();
+        let following = Following::new(&directory.join("flags.json"), signals);
+        for value in 2..5 {
+            symlink(version(value), &next).unwrap();
+            fs::rename(&next, &data).unwrap();
+            following.assert_next(value.into());
+            fs::remove_dir_all(directory.join(format!("..{}", value - 1))).unwrap();
+        }
+        // As a release is deployed: the file is asked for in a directory that is a link.
+        let following = Following::new(&data.join("flags.json"), signals);
+        for value in 5..8 {
+            symlink(version(value), &next).unwrap();
+            fs::rename(&next, &data).unwrap();
+            following.assert_next(value.into());
+        }
+    });
+}
+
+#[test]
+fn bad_content_keeps_the_last_good_configuration() {
+    on_both("bad", |directory, signals| {
+        let path = directory.join("flags.json");
+        let replace = |content: &[u8]| {
+            fs::write(directory.join("new"), content).unwrap();
+            fs::rename(directory.join("new"), &path).unwrap();
+        };
+        replace(document(1).as_bytes());
+        let following = Following::new(&path, signals);
+        for content in [&b"{"[..], b"", b"[]", b"\xff"] {
+            replace(content);
+            following.next().unwrap_err();
+            assert_eq!(following.value(), 1);
+        }
+        let error = {
+            replace(b"{");
+            following.next().unwrap_err().to_string()
+        };
+        let expected = format!("{}: ", path.display());
+        assert!(error.starts_with(&expected), "{error}");
+        // A flag with a fault stays as it was, and the others are taken.
+        let faulty = document(2).replace("\"key\": \"a\"", "\"key\": \"\"");
+        replace(faulty.as_bytes());
+        let report = following.next().unwrap();
+        assert_eq!((report.taken, report.left_out.len()), (0, 1));
+        assert!(
+            report.left_out[0].faults.iter().any(|fault: &Fault| fault.path().ends_with("key"))
+        );
+        assert_eq!(following.value(), 1);
+        replace(document(3).as_bytes());
+        following.assert_next(3);
+        // The same again is nothing new; what comes next is the next thing that is told.
+        replace(document(3).as_bytes());
+        replace(document(4).as_bytes());
+        following.assert_next(4);
+    });
+}
+
+#[test]
+fn a_first_load_that_fails_follows_nothing() {
+    let directory = Directory::new("first");
+    let path = directory.0.join("flags.json");
+    let engine = Engine::new();
+    let (tell, told) = mpsc::channel();
+    let outcome = engine.watch(&path, move |outcome| tell.send(outcome).unwrap());
+    assert!(matches!(outcome, Err(WatchError::Unreadable(_))), "{outcome:?}");
+    assert!(told.recv().is_err());
+    fs::write(&path, "{").unwrap();
+    let refused = engine.watch(&path, |_| {}).unwrap_err();
+    assert!(matches!(refused, WatchError::Refused { .. }), "{refused}");
+}
+
+#[test]
+fn awatch_ends_when_it_is_dropped_also_by_what_it_tells() {
+    let directory = Directory::new("end");
+    let path = directory.0.join("flags.json");
+    fs::write(&path, document(1)).unwrap();
+    let following = Following::new(&path, Signals::System);
+    drop(following.watch);
+    assert_eq!(following.told.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
+
+    let engine = Engine::new();
+    let (give, given) = mpsc::channel::<Watch>();
+    let (tell, told) = mpsc::channel();
+    let on_load = move |_| {
+        if let Ok(watch) = given.try_recv() {
+            drop(watch);
+            tell.send(()).unwrap();
+        }
+    };
+    give.send(watch(&engine, &path, Signals::System, on_load).unwrap()).unwrap();
+    fs::write(directory.0.join("new"), document(2)).unwrap();
+    fs::rename(directory.0.join("new"), &path).unwrap();
+    told.recv_timeout(LONG).unwrap();
+    assert_eq!(told.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
+}
