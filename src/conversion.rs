@@ -106,8 +106,10 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
     pub(crate) fn assigned(snapshot: S, slot: usize, user_key: &str) -> Conversion<S> {
         let (answer, decision) = snapshot.decide(slot, user_key);
         let outcome = match answer.reason {
-            Reason::Split => match decision.counters {
-                Some(tally) if tally.add(decision.position, Event::Conversion) => Outcome::Counted,
+            Reason::Split => match decision.split {
+                Some(split) if split.count(decision.position, Event::Conversion, user_key) => {
+                    Outcome::Counted
+                }
                 _ => Outcome::NotRunning,
             },
             Reason::Forced => Outcome::Forced,

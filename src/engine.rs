@@ -4,6 +4,7 @@ mod control;
 mod drain;
 mod load;
 mod select;
+mod users;
 mod writer;
 
 use std::fmt;

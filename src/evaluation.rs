@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::environment::Environment;
 use crate::id::ExperimentId;
 use crate::reason::Reason;
-use crate::site::Decision;
+use crate::site::{Decision, Split};
 use crate::snapshot::Snapshot;
 use crate::tally::Event;
 use crate::variant::Variant;
@@ -281,8 +281,8 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[expect(clippy::inline_always, reason = "as `Snapshot::decide`")]
     pub(crate) fn counting(snapshot: S, slot: usize, user_key: &str) -> Evaluation<S> {
         let (answer, decision) = snapshot.decide(slot, user_key);
-        let is_counted =
-            decision.counters.is_some_and(|tally| tally.add(decision.position, Event::Exposure));
+        let count = |split: &Split| split.count(decision.position, Event::Exposure, user_key);
+        let is_counted = decision.split.is_some_and(count);
         Evaluation { snapshot, answer, is_counted }
     }
 

@@ -40,8 +40,8 @@
 //! # When not to use it
 //!
 //! The engine splits by user key and percentage, and that is all: there are no targeting rules, no
-//! percentage gates, no groups of experiments that exclude each other. Its counters count events,
-//! not users, live in memory, and are those of one process. [`docs::limitations`] has the list.
+//! percentage gates, no groups of experiments that exclude each other. Its counters count events
+//! (and users where [asked to](Engine::count_users)), live in memory, and are those of one process. [`docs::limitations`] has the list.
 //!
 //! # Words
 //!
@@ -180,11 +180,13 @@ mod wire;
 mod cells;
 mod counts;
 mod drain;
+mod ledger;
 mod registry;
 mod storage;
 mod stripe;
 mod sync;
 mod tally;
+mod users;
 
 // Reading: what a request runs.
 mod conversion;
@@ -250,6 +252,7 @@ pub use crate::status::{Status, Transition, TransitionError};
 pub use crate::store::{OpenError, OpenOptions, Recovered, recover};
 pub use crate::timestamp::Timestamp;
 pub use crate::typed::{Typed, TypedReader};
+pub use crate::users::{UserCount, UserCounts, VariantUsers};
 pub use crate::variant::Variant;
 pub use crate::view::{Reader, View};
 #[cfg(feature = "watch")]

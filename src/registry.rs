@@ -46,7 +46,7 @@ impl Registry {
     pub(crate) fn all_counts(&self) -> Vec<(Arc<Definition>, Baseline, Box<[Count]>)> {
         let counts = self.records.iter().map(|record| {
             let Record { definition, tally, .. } = &*record;
-            (Arc::clone(definition), tally.base().clone(), tally.counts())
+            (Arc::clone(definition), tally.base(), tally.counts())
         });
         let mut counts: Vec<_> = counts.collect();
         counts.sort_by_key(|(definition, ..)| definition.id);

@@ -12,7 +12,7 @@ use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::environment::Environment;
 use crate::reason::Reason;
 use crate::status::Status;
-use crate::tally::Tally;
+use crate::tally::{Event, Tally};
 use crate::variant::Variant;
 
 /// What a place of a snapshot holds: how a flag is answered in an environment.
@@ -54,7 +54,7 @@ pub(crate) struct Pinned {
     others: Slot,
 }
 
-/// What a flag answers, and where that is counted.
+/// What a flag answers, and what counts that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decision<'s> {
     pub(crate) reason: Reason,
@@ -63,8 +63,8 @@ pub(crate) struct Decision<'s> {
     ///
     /// A bare number, so that it stays in a register, and a value is found by one comparison.
     pub(crate) position: u32,
-    /// The counters of the variant: there if, and only if, the reason is a split.
-    pub(crate) counters: Option<&'s Tally>,
+    /// The running experiment: there if, and only if, the reason is a split.
+    pub(crate) split: Option<&'s Split>,
 }
 
 /// The position of the default: no variant has it.
@@ -120,11 +120,10 @@ impl Slot {
         if let Some(split) = split {
             let position =
                 split.assignment.allocation().position(split.assignment.bucket(user_key));
-            let counters = Some(&*split.tally);
-            Decision { reason: Reason::Split, position: position.into(), counters }
+            Decision { reason: Reason::Split, position: position.into(), split: Some(split) }
         } else {
             let (reason, position) = self.decide_without_split(user_key);
-            Decision { reason, position, counters: None }
+            Decision { reason, position, split: None }
         }
     }
 
@@ -201,6 +200,13 @@ impl Slot {
 }
 
 impl Split {
+    /// Counts an event for the variant in this position, and the user if users are counted; whether
+    /// it did.
+    #[inline]
+    pub(crate) fn count(&self, position: u32, event: Event, user_key: &str) -> bool {
+        self.tally.add_for(position, event, || self.assignment.seed().hash(user_key))
+    }
+
     fn new(entry: &Arc<FlagEntry>, at: usize, experiment: &ExperimentEntry) -> Split {
         Split {
             assignment: experiment.definition.assignment(),

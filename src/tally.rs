@@ -1,10 +1,15 @@
 //! What has been counted for one experiment: exposures and conversions of each variant, in cells
 //! that threads do not share.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
 use crate::cells::{CELLS, KeptCells, Lines};
 use crate::counts::{Baseline, Count};
+use crate::ledger::Ledger;
 use crate::stripe;
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{AtomicU8, AtomicU64, Ordering};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +26,13 @@ enum Owner {
     /// Any thread.
     All,
 }
+
+/// Nothing is counted: the experiment does not run.
+const CLOSED: u8 = 0;
+/// Events are counted.
+const OPEN: u8 = 1;
+/// Events are, and users.
+const OPEN_FOR_USERS: u8 = 2;
 
 const CELLS_PER_EVENT: u32 = 2;
 const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
@@ -43,17 +55,27 @@ const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
 #[derive(Debug)]
 pub(crate) struct Tally {
     /// Only a running experiment counts. Written by start and stop, so readers share its line; it is
-    /// what keeps a view that was pinned before a stop from adding to a finished test.
-    open: AtomicBool,
+    /// what keeps a view that was pinned before a stop from adding to a finished test. In the one
+    /// comparison that this takes lies also whether users are counted.
+    state: AtomicU8,
     lines: Lines,
     // A byte each: there are at most 100 variants, 25 lines for them, and 64 stripes.
     lines_per_stripe: u8,
     /// The number of stripes less one; that number is a power of two.
     mask: u8,
     variants: u8,
+    /// One word, and nothing behind it for most experiments.
+    rest: ArcSwapOption<Rest>,
+}
+
+/// What few experiments have, and only writers change.
+#[derive(Clone, Debug, Default)]
+struct Rest {
     /// Where each variant's count starts: what a document carried. Apart from the cells, so that
     /// adding to a number near 2^64 holds there instead of wrapping.
     base: Baseline,
+    /// Users, if they are counted.
+    ledger: Option<Arc<Ledger>>,
 }
 
 /// How many lines there are for so many variants, in so many stripes.
@@ -75,29 +97,51 @@ impl Tally {
     }
 
     fn with_lines(variants: u32, base: Baseline, stripes: u32, lines: Lines) -> Tally {
+        let is_zero = base == Baseline::default();
+        let rest = (!is_zero).then(|| Arc::new(Rest { base, ledger: None }));
         let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
         Tally {
-            open: AtomicBool::new(false),
+            state: AtomicU8::new(CLOSED),
             lines,
             lines_per_stripe: byte(lines_for(variants, 1)),
             mask: byte(stripes.saturating_sub(1)),
             variants: byte(variants),
-            base,
+            rest: ArcSwapOption::new(rest),
         }
     }
 
     /// Counts one event, and says whether it did: not while the experiment is not running.
     #[inline]
     pub(crate) fn add(&self, variant: u32, event: Event) -> bool {
-        self.add_as(stripe::number(), variant, event)
+        self.is_open() && self.add_as(stripe::number(), variant, event)
+    }
+
+    /// The same, of a user who can be told by a hash.
+    #[inline]
+    pub(crate) fn add_for(&self, variant: u32, event: Event, user: impl FnOnce() -> u64) -> bool {
+        if self.state.load(Ordering::Relaxed) == OPEN {
+            self.add_as(stripe::number(), variant, event)
+        } else {
+            self.add_with_user(variant, event, user)
+        }
+    }
+
+    #[inline(never)]
+    fn add_with_user(&self, variant: u32, event: Event, user: impl FnOnce() -> u64) -> bool {
+        let is_counted = self.add(variant, event);
+        let rest = self.rest.load();
+        let ledger = rest.as_ref().and_then(|rest| rest.ledger.as_deref());
+        match (ledger, event) {
+            (Some(ledger), Event::Exposure) if is_counted => ledger.expose(user()),
+            (Some(ledger), Event::Conversion) if is_counted => ledger.convert(user()),
+            _ => {}
+        }
+        is_counted
     }
 
     /// As the thread of this number.
     #[inline]
     fn add_as(&self, thread: u32, variant: u32, event: Event) -> bool {
-        if !self.open.load(Ordering::Relaxed) {
-            return false;
-        }
         let stripe = thread & u32::from(self.mask);
         let owner = if stripe == thread { Owner::Thread } else { Owner::All };
         let Some(cell) = self.cell(stripe, variant, event, owner) else {
@@ -113,19 +157,42 @@ impl Tally {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) != CLOSED
     }
 
+    /// Asked by one writer at a time, as is [`count_users`](Tally::count_users).
     pub(crate) fn set_open(&self, open: bool) {
+        let state = match self.ledger() {
+            _ if !open => CLOSED,
+            Some(_) => OPEN_FOR_USERS,
+            None => OPEN,
+        };
         // A store takes the line from those who read it, even if it changes nothing.
-        if self.open.load(Ordering::Relaxed) != open {
-            self.open.store(open, Ordering::Relaxed);
+        if self.state.load(Ordering::Relaxed) != state {
+            self.state.store(state, Ordering::Relaxed);
         }
     }
 
+    /// Remembers users from now on, if it does not yet.
+    pub(crate) fn count_users(&self, ledger: impl FnOnce() -> Ledger) {
+        let rest = self.rest();
+        if rest.ledger.is_none() {
+            self.rest.store(Some(Arc::new(Rest { ledger: Some(Arc::new(ledger())), ..rest })));
+        }
+        self.set_open(self.is_open());
+    }
+
+    pub(crate) fn ledger(&self) -> Option<Arc<Ledger>> {
+        self.rest().ledger
+    }
+
     /// Where the count starts.
-    pub(crate) fn base(&self) -> &Baseline {
-        &self.base
+    pub(crate) fn base(&self) -> Baseline {
+        self.rest().base
+    }
+
+    fn rest(&self) -> Rest {
+        self.rest.load().as_deref().cloned().unwrap_or_default()
     }
 
     /// What has been counted of each variant, from where its count starts.
@@ -138,8 +205,9 @@ impl Tally {
             let cells = (0..stripes).flat_map(of_stripe).flatten();
             cells.map(|cell| cell.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
         };
+        let base = self.base();
         let counted = |variant: u32| {
-            self.base.of(variant as usize).plus(Count {
+            base.of(variant as usize).plus(Count {
                 exposures: sum(variant, Event::Exposure),
                 conversions: sum(variant, Event::Conversion),
             })
@@ -235,6 +303,8 @@ mod tests {
 /// Run with `RUSTFLAGS="--cfg loom" cargo test --release --lib loom`.
 #[cfg(all(test, loom))]
 mod loom_tests {
+    use loom::sync::atomic::AtomicBool;
+
     use super::*;
     use loom::sync::Arc;
 
@@ -245,7 +315,7 @@ mod loom_tests {
     }
 
     fn add(tally: &Tally, thread: u32) -> u64 {
-        u64::from(tally.add_as(thread, 0, Event::Exposure))
+        u64::from(tally.is_open() && tally.add_as(thread, 0, Event::Exposure))
     }
 
     fn sum(tally: &Tally) -> u64 {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 68] = [
+const ORDER: [&str; 71] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -24,6 +24,8 @@ const ORDER: [&str; 68] = [
     "stripe",
     "counts",
     "drain",
+    "users",
+    "ledger",
     "cells",
     "tally",
     "storage",
@@ -46,6 +48,7 @@ const ORDER: [&str; 68] = [
     "engine",
     "engine/writer",
     "engine/drain",
+    "engine/users",
     "engine/control",
     "engine/select",
     "engine/load", // doing

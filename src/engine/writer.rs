@@ -23,6 +23,7 @@ pub(super) struct Writer<'e> {
     retired: MutexGuard<'e, Retired>,
     /// Records as they will be.
     staged: BTreeMap<ExperimentId, Record>,
+    starting: Vec<Arc<Tally>>,
     opening: Vec<Arc<Tally>>,
     closing: Vec<Arc<Tally>>,
     /// The definitions as they are to be stored, if that is not as they would be written now.
@@ -38,6 +39,7 @@ impl Engine {
             engine: self,
             retired,
             staged: BTreeMap::new(),
+            starting: Vec::new(),
             opening: Vec::new(),
             closing: Vec::new(),
             stored_as: None,
@@ -76,6 +78,7 @@ impl Writer<'_> {
         let at_start = Baseline::new(&record.tally.counts());
         let started_at = record.definition.started_at;
         let record = Record { started_at, at_start, ..record };
+        self.starting.push(Arc::clone(&record.tally));
         self.staged.insert(record.definition.id, record.clone());
         record
     }
@@ -107,6 +110,9 @@ impl Writer<'_> {
         }
         for record in std::mem::take(&mut self.staged).into_values() {
             self.engine.control.registry.put(record);
+        }
+        for ledger in self.starting.iter().filter_map(|tally| tally.ledger()) {
+            ledger.begin_period();
         }
         for tally in self.opening.drain(..) {
             tally.set_open(true);

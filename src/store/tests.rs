@@ -193,6 +193,25 @@ fn what_a_failed_change_asked_for_is_given_back() {
     }
 }
 
+#[test]
+fn a_start_that_fails_begins_no_new_period_of_users() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    let production = Environment::new("production").unwrap();
+    engine.count_users(id(1), 10).unwrap();
+    assert!(engine.evaluate(&production, "a", "anna").is_counted());
+    let exposed = || {
+        let users = engine.users(id(1)).unwrap();
+        users.variants().iter().map(|variant| variant.since_start.exposed).sum::<u64>()
+    };
+    engine.stop(id(1)).unwrap();
+    disk::fail_at(1);
+    stored(engine.start(id(1))).unwrap_err();
+    assert_eq!(exposed(), 1);
+    engine.start(id(1)).unwrap();
+    assert_eq!(exposed(), 0);
+}
+
 fn wide(number: u8) -> NewExperiment {
     let new = NewExperiment::new("Many variants", "production").id(id(number));
     (0..100).fold(new, |new, at| new.variant(format!("v{at}"), at, 1))

@@ -1,0 +1,23 @@
+//! Any text is refused or loaded, strictly and tolerantly, and what is loaded is written and loaded
+//! again as the same.
+
+#![no_main]
+
+use fairsplit::{Engine, ManualClock, Timestamp};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let engine = || Engine::with_clock(ManualClock::new(Timestamp::from_unix_seconds(0)));
+    let (strict, tolerant) = (engine(), engine());
+    let is_taken = strict.reload(text).is_ok();
+    let report = tolerant.reload_tolerant(text);
+    if is_taken {
+        let report = report.expect("what is taken strictly is taken tolerantly");
+        assert!(report.left_out.is_empty());
+        assert_eq!(strict.to_json(), tolerant.to_json());
+    }
+    let written = tolerant.to_json();
+    let again = engine();
+    again.reload(&written).expect("what was written is sound");
+    assert_eq!(again.to_json(), written);
+});

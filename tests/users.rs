@@ -1,0 +1,247 @@
+//! Users, each counted once: against sets of user keys, over threads, and where there is no room for
+//! all of them.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+
+use common::{banner, engine_at_noon, experiment_id, flag_id, production, running, staging};
+use fairsplit::{Assignment, Engine, Error, ExperimentId, NewFlag, Status, Timestamp, UserCount};
+use proptest::prelude::*;
+
+fn counts(engine: &Engine, id: ExperimentId) -> Vec<(UserCount, UserCount)> {
+    let users = engine.users(id).unwrap();
+    users.variants().iter().map(|variant| (variant.since_start, variant.ever)).collect()
+}
+
+fn key(user: u32) -> String {
+    format!("user-{user}@example.org")
+}
+
+fn variant_of(user: u32) -> usize {
+    let assignment = Assignment::new(experiment_id(1).to_bytes(), &[50, 50]).unwrap();
+    assignment.variant(&key(user)).unwrap()
+}
+
+#[test]
+fn threads_count_each_user_once() {
+    let (engine, id) = running();
+    engine.count_users(id, 1_000_000).unwrap();
+    let draw = |thread: u32, at: u32| (at.wrapping_mul(2_654_435_761) ^ thread) % 5000;
+    let run = |ask: &(dyn Fn(&Engine, &str) + Sync)| {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|thread| {
+                    let engine = &engine;
+                    scope.spawn(move || {
+                        let users: BTreeSet<u32> = (0..8000).map(|at| draw(thread, at)).collect();
+                        (0..8000).for_each(|at| ask(engine, &key(draw(thread, at))));
+                        users
+                    })
+                })
+                .collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<BTreeSet<_>>()
+        })
+    };
+    let exposed = run(&|engine, user| {
+        let _ = engine.evaluate(&production(), "hero-banner", user);
+    });
+    let converted = run(&|engine, user| {
+        if user.len().is_multiple_of(2) {
+            let _ = engine.convert(&production(), "hero-banner", user);
+        }
+    });
+    let converted: BTreeSet<u32> =
+        converted.into_iter().filter(|user| key(*user).len().is_multiple_of(2)).collect();
+    for (variant, (since_start, ever)) in counts(&engine, id).into_iter().enumerate() {
+        let of = |users: &BTreeSet<u32>| {
+            users.iter().filter(|user| variant_of(**user) == variant).count() as u64
+        };
+        assert_eq!((since_start.exposed, since_start.converted), (of(&exposed), of(&converted)));
+        assert_eq!((ever, since_start.converted_unexposed), (since_start, 0));
+    }
+    assert_eq!(engine.users(id).unwrap().one_in(), 1);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Evaluate(u32),
+    Convert(u32),
+    Restart,
+    Force(u32),
+    Anonymous,
+    Named,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..20_u32).prop_map(Step::Evaluate),
+        8 => (0..20_u32).prop_map(Step::Convert),
+        1 => Just(Step::Restart),
+        1 => (0..20_u32).prop_map(Step::Force),
+        1 => Just(Step::Anonymous),
+        1 => Just(Step::Named),
+    ]
+}
+
+/// What a user has done in a period, as a person would write it down.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Deed {
+    #[default]
+    Nothing,
+    Exposed,
+    Converted,
+    ConvertedUnexposed,
+}
+
+proptest! {
+    #[test]
+    fn users_are_those_of_a_notebook(steps in prop::collection::vec(step(), 0..120)) {
+        let (engine, id) = running();
+        engine.count_users(id, 1000).unwrap();
+        let mut since_start = BTreeMap::<u32, Deed>::new();
+        let mut ever = BTreeMap::<u32, Deed>::new();
+        let mut forced = BTreeSet::new();
+        for step in steps {
+            match step {
+                Step::Evaluate(user) => {
+                    let _ = engine.evaluate(&production(), "hero-banner", &key(user));
+                    for period in [&mut since_start, &mut ever] {
+                        let deed = period.entry(user).or_default();
+                        if !forced.contains(&user) && *deed != Deed::Converted {
+                            *deed = Deed::Exposed;
+                        }
+                    }
+                }
+                Step::Convert(user) => {
+                    let _ = engine.convert(&production(), "hero-banner", &key(user));
+                    for period in [&mut since_start, &mut ever] {
+                        let deed = period.entry(user).or_default();
+                        if !forced.contains(&user) {
+                            *deed = match *deed {
+                                Deed::Exposed | Deed::Converted => Deed::Converted,
+                                _ => Deed::ConvertedUnexposed,
+                            };
+                        }
+                    }
+                }
+                Step::Restart => {
+                    engine.stop(id).unwrap();
+                    // Nothing counts now.
+                    let _ = engine.evaluate(&production(), "hero-banner", &key(1));
+                    let _ = engine.convert(&production(), "hero-banner", &key(2));
+                    engine.start(id).unwrap();
+                    since_start.clear();
+                }
+                Step::Force(user) => {
+                    engine.force(id, &key(user), "treatment").unwrap();
+                    forced.insert(user);
+                }
+                Step::Anonymous => {
+                    let _ = engine.evaluate(&production(), "hero-banner", "");
+                    let _ = engine.convert(&production(), "hero-banner", "");
+                    let _ = engine.evaluate(&staging(), "hero-banner", &key(3));
+                    let _ = engine.peek(&production(), "hero-banner", &key(4));
+                }
+                Step::Named => drop(engine.convert_variant(id, "control")),
+            }
+        }
+        for (variant, counted) in counts(&engine, id).into_iter().enumerate() {
+            for (period, counted) in [(&since_start, counted.0), (&ever, counted.1)] {
+                let of = |deeds: &[Deed]| {
+                    let users = period.iter().filter(|(user, deed)| {
+                        variant_of(**user) == variant && deeds.contains(deed)
+                    });
+                    users.count() as u64
+                };
+                prop_assert_eq!(counted.exposed, of(&[Deed::Exposed, Deed::Converted]));
+                prop_assert_eq!(counted.converted, of(&[Deed::Converted]));
+                prop_assert_eq!(counted.converted_unexposed, of(&[Deed::ConvertedUnexposed]));
+            }
+        }
+    }
+}
+
+/// Every third user converts; each comes several times, and those of a small number more often.
+#[test]
+fn where_there_is_no_room_whole_users_are_kept_and_a_fair_sample_of_them() {
+    const USERS: u32 = 40_000;
+    for room in [1, 10, 1000, 4000] {
+        let (engine, id) = running();
+        engine.count_users(id, room).unwrap();
+        thread::scope(|scope| {
+            for thread in 0..2 {
+                let engine = &engine;
+                scope.spawn(move || {
+                    for user in (0..USERS).filter(|user| user % 2 == thread) {
+                        for _ in 0..=user % 3 {
+                            let _ = engine.evaluate(&production(), "hero-banner", &key(user));
+                        }
+                        if user % 3 == 0 {
+                            let _ = engine.convert(&production(), "hero-banner", &key(user));
+                        }
+                    }
+                });
+            }
+        });
+        let users = engine.users(id).unwrap();
+        let sum = |of: fn(&UserCount) -> u64| -> u64 {
+            users.variants().iter().map(|variant| of(&variant.ever)).sum()
+        };
+        let (exposed, converted) = (sum(|count| count.exposed), sum(|count| count.converted));
+        assert_eq!(sum(|count| count.converted_unexposed), 0);
+        // At most one more for each of the two threads.
+        assert!(exposed <= room as u64 + 2, "{exposed} of {room}");
+        assert!(users.one_in().is_power_of_two() && users.one_in() > 1);
+        if room >= 1000 {
+            // Five standard deviations of a sample of this size.
+            let number = |count: u64| f64::from(u32::try_from(count).unwrap());
+            let (kept, one_in) = (number(exposed), number(users.one_in()));
+            assert!(kept > 0.3 * number(room as u64), "{kept} of {room}");
+            assert!((kept * one_in / f64::from(USERS) - 1.0).abs() < 5.0 / kept.sqrt());
+            assert!((number(converted) / kept - 1.0 / 3.0).abs() < 5.0 * (2.0 / 9.0 / kept).sqrt());
+            let control = number(users.variants()[0].ever.exposed);
+            assert!((control / kept - 0.5).abs() < 5.0 * (0.25 / kept).sqrt());
+        }
+    }
+}
+
+#[test]
+fn users_are_counted_from_the_moment_they_are_asked_for() {
+    let (engine, clock) = engine_at_noon();
+    engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
+    let new = banner("production").id(experiment_id(1)).status(Status::Running);
+    let id = engine.create_experiment("hero-banner", new).unwrap().id();
+    let evaluate = |users: std::ops::Range<u32>| {
+        users.for_each(|user| {
+            let _ = engine.evaluate(&production(), "hero-banner", &key(user));
+        });
+    };
+    let exposed = || counts(&engine, id).iter().map(|count| count.1.exposed).sum::<u64>();
+    assert_eq!(engine.users(id), None);
+    evaluate(0..10);
+    clock.advance(60);
+    engine.count_users(id, 100).unwrap();
+    let began = engine.users(id).unwrap().since();
+    assert_eq!(began, Timestamp::from_unix_seconds(common::NOON + 60));
+    assert_eq!(exposed(), 0);
+    evaluate(5..15);
+    assert_eq!(exposed(), 10);
+    // Once more changes nothing, nor do a reload and a configuration without it.
+    clock.advance(60);
+    engine.count_users(id, 1).unwrap();
+    assert_eq!((exposed(), engine.users(id).unwrap().since()), (10, began));
+    let document = engine.to_json();
+    engine.reload(&document).unwrap();
+    evaluate(5..20);
+    assert_eq!(exposed(), 15);
+    engine.reload(r#"{"flags": []}"#).unwrap();
+    assert_eq!(exposed(), 15);
+    engine.reload(&document).unwrap();
+    evaluate(0..20);
+    assert_eq!(exposed(), 20);
+    let nobody = experiment_id(7);
+    assert_eq!(engine.users(nobody), None);
+    assert_eq!(engine.count_users(nobody, 1), Err(Error::ExperimentNotFound { id: nobody }));
+}
