@@ -222,8 +222,8 @@ fn full() -> Directory {
     let size = |directory: &Directory| fs::metadata(directory.0.join("counters")).unwrap().len();
     let source = Engine::new();
     source.reload(&open(&template()).unwrap().to_json()).unwrap();
-    let lines = 14 + 25 * crate::stripe::count() as usize;
-    for number in 0..super::segment::LINES / lines - 1 {
+    let lines = 13 + 13 + 25 * crate::stripe::count() as usize;
+    for number in 0..super::segment::LINES / lines - 2 {
         source.create_experiment("b", wide(10 + u8::try_from(number).unwrap())).unwrap();
     }
     let directory = template();
