@@ -403,7 +403,9 @@ impl Drop for Counters {
         let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
         put(live, CELLS_SUM, sum);
         put(live, STATE, CLEAN);
-        // What the disk makes of it is no matter: the kernel has it. The lock goes with the file.
+        // What the disk makes of it is no matter: the kernel has it. The lock goes with the file, but a
+        // process that is being started at this moment has inherited that until it runs its program.
+        let _ = self.file.unlock();
     }
 }
 
