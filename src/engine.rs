@@ -23,6 +23,7 @@ use crate::flag::{Flag, FlagRef};
 use crate::handle::FlagHandle;
 use crate::id::ExperimentId;
 use crate::registry::Registry;
+use crate::report::LastReload;
 use crate::snapshot::Snapshot;
 use crate::storage::Storage;
 use crate::view::{Current, Reader, Retired, View};
@@ -74,6 +75,7 @@ struct Control {
     /// Held while a snapshot is made from the one before it.
     writer: Mutex<Retired>,
     registry: Registry,
+    last_reload: Mutex<Option<LastReload>>,
     /// Held while counts are handed over.
     marks: Mutex<drain::Marks>,
     clock: Box<dyn Clock>,
@@ -117,6 +119,7 @@ impl Engine {
             control: Arc::new(Control {
                 writer: Mutex::default(),
                 registry: Registry::new(),
+                last_reload: Mutex::default(),
                 marks: Mutex::default(),
                 clock,
                 storage,

@@ -119,6 +119,8 @@
 //!
 //! * `durable`: engines that outlive their process, `Engine::open`.
 //! * `watch`: a configuration file is followed, `Engine::watch`.
+//! * `prometheus`: counts for Prometheus, `fairsplit::prometheus`.
+//! * `tracing`: events of changes and reloads, never of an evaluation.
 //! * `http`: the Experiments API over HTTP as a router to mount in a service, `fairsplit::http`.
 //! * `server`: the same as a program to run.
 //!
@@ -204,6 +206,7 @@ mod view;
 mod clock;
 mod document;
 mod engine;
+mod events;
 mod export;
 mod report;
 
@@ -219,6 +222,9 @@ mod watch;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
+#[cfg(feature = "prometheus")]
+#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
+pub mod prometheus;
 
 pub mod docs;
 
@@ -244,7 +250,7 @@ pub use crate::flag::{Flag, FlagRef, NewFlag};
 pub use crate::handle::FlagHandle;
 pub use crate::id::{ExperimentId, FlagId};
 pub use crate::reason::Reason;
-pub use crate::report::{LeftOut, LoadReport};
+pub use crate::report::{LastReload, LeftOut, LoadReport};
 pub use crate::snapshot::Snapshot;
 pub use crate::status::{Status, Transition, TransitionError};
 #[cfg(feature = "durable")]

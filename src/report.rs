@@ -1,6 +1,7 @@
 //! What became of a document that was loaded tolerantly.
 
 use crate::fault::Fault;
+use crate::timestamp::Timestamp;
 
 /// What became of a document that was loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,18 @@ pub struct LoadReport {
     pub left_out: Vec<LeftOut>,
     /// Fields that this release does not know, by path.
     pub unknown_fields: Vec<Fault>,
+}
+
+/// What became of the last reload of an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LastReload {
+    /// When it was tried, by the engine's clock.
+    pub at: Timestamp,
+    /// Whether it was taken, as a whole or in part. If not, the configuration is as it was before.
+    pub is_taken: bool,
+    /// How many flags were left out of one that was taken.
+    pub left_out: usize,
 }
 
 /// A flag of a document that was not taken.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 71] = [
+const ORDER: [&str; 73] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -44,7 +44,8 @@ const ORDER: [&str; 71] = [
     "clock",
     "document",
     "export",
-    "report", // doing
+    "report",
+    "events", // doing
     "engine",
     "engine/writer",
     "engine/drain",
@@ -61,6 +62,7 @@ const ORDER: [&str; 71] = [
     "store/definitions",
     "store", // durable
     "watch",
+    "prometheus",
     "http/auth",
     "http/limits",
     "http/answer",

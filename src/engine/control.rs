@@ -8,6 +8,7 @@ use super::Engine;
 use crate::counts::Baseline;
 use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::error::Error;
+use crate::events;
 use crate::experiment::{Definition, Experiment, NewExperiment, Terms, Unchecked};
 use crate::fault::{Findings, Path, Rule};
 use crate::flag::{Flag, FlagRef, NewFlag};
@@ -48,6 +49,7 @@ impl Engine {
         }
         let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
         writer.publish(view.with(FlagEntry { flag: flag.clone(), experiments: Box::default() }))?;
+        events::flag_created(flag.key());
         Ok(flag)
     }
 
@@ -73,6 +75,7 @@ impl Engine {
         writer.publish(
             view.with(FlagEntry { flag: flag.clone(), experiments: entry.experiments.clone() }),
         )?;
+        events::default_changed(flag.key());
         Ok(flag)
     }
 
@@ -134,6 +137,7 @@ impl Engine {
         experiments.push(created);
         let experiments = experiments.into();
         writer.publish(view.with(FlagEntry { flag: entry.flag.clone(), experiments }))?;
+        events::experiment_created(entry.flag.key(), &definition);
         Ok(experiment)
     }
 
@@ -176,6 +180,10 @@ impl Engine {
         }
         let next = ExperimentEntry::new(record, experiment.forced.clone());
         writer.publish(view.with(entry.with_experiment(at, next.clone())))?;
+        match transition {
+            Transition::Start => events::experiment_started(entry.flag.key(), &definition),
+            Transition::Stop => events::experiment_stopped(entry.flag.key(), &definition),
+        }
         Ok(next.read())
     }
 
@@ -211,6 +219,7 @@ impl Engine {
         let mut next = experiment.clone();
         Arc::make_mut(next.forced.get_or_insert_default()).insert(user_key.into(), position);
         writer.publish(view.with(entry.with_experiment(at, next)))?;
+        events::user_forced(id);
         Ok(())
     }
 
@@ -230,6 +239,7 @@ impl Engine {
         };
         Arc::make_mut(forced).remove(user_key);
         writer.publish(view.with(entry.with_experiment(at, next)))?;
+        events::user_unforced(id);
         Ok(true)
     }
 

@@ -1,7 +1,7 @@
 //! Configuration from a document, whole or in its sound parts, and back into one.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::Engine;
 use super::control::same_experiment;
@@ -11,11 +11,12 @@ use crate::document::{Document, ExperimentSection, FlagDocument};
 use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::environment::Environment;
 use crate::error::{LoadError, StorageError};
+use crate::events;
 use crate::experiment::Definition;
 use crate::export::Export;
 use crate::fault::Path;
 use crate::flag::FlagRef;
-use crate::report::LoadReport;
+use crate::report::{LastReload, LoadReport};
 use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::timestamp::Timestamp;
@@ -97,16 +98,16 @@ impl Engine {
     ///     flags[0].defualt_value: is not a known field");
     /// ```
     pub fn reload(&self, text: &str) -> Result<(), LoadError> {
-        self.replace_by(text, None)
+        self.note(self.replace_by(text, None)).map(drop)
     }
 
     /// The same with a text that an engine has stored, and that need not be stored anew.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn reload_stored(&self, text: &str) -> Result<(), LoadError> {
-        self.replace_by(text, Some(text))
+        self.replace_by(text, Some(text)).map(drop)
     }
 
-    fn replace_by(&self, text: &str, stored_as: Option<&str>) -> Result<(), LoadError> {
+    fn replace_by(&self, text: &str, stored_as: Option<&str>) -> Result<LoadReport, LoadError> {
         // All that does not depend on the engine is done before its writers have to wait.
         let mut document = Document::read(text)?;
         let mut writer = self.lock();
@@ -116,7 +117,36 @@ impl Engine {
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
         document.take_findings().into_result()?;
-        Ok(self.take(writer, &view, document.flags, Vec::new())?)
+        let report = LoadReport { taken: document.flags.len(), ..LoadReport::default() };
+        self.take(writer, &view, document.flags, Vec::new())?;
+        Ok(report)
+    }
+
+    /// Remembers what became of a reload, and tells whoever is told.
+    fn note(&self, outcome: Result<LoadReport, LoadError>) -> Result<LoadReport, LoadError> {
+        let left_out = outcome.as_ref().map_or(0, |report| report.left_out.len());
+        let last = LastReload { at: self.control.clock.now(), is_taken: outcome.is_ok(), left_out };
+        *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        events::reloaded(self.current.view().version(), &outcome);
+        outcome
+    }
+
+    /// What became of the last [`reload`](Engine::reload), strict or tolerant; `None` if there was none.
+    /// The first load of [`Engine::from_json`] is one; that of a directory that is opened is not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::Engine;
+    ///
+    /// let engine = Engine::new();
+    /// assert!(engine.last_reload().is_none());
+    /// engine.reload("{").unwrap_err();
+    /// assert!(!engine.last_reload().unwrap().is_taken);
+    /// ```
+    #[must_use]
+    pub fn last_reload(&self) -> Option<LastReload> {
+        *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the configuration by what is sound of a document: a flag with a fault keeps its last
@@ -149,6 +179,10 @@ impl Engine {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reload_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
+        self.note(self.replace_by_sound(text))
+    }
+
+    fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
         let writer = self.lock();
         let view = self.current.view();

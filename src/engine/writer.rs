@@ -6,6 +6,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::Engine;
 use crate::counts::Baseline;
 use crate::error::StorageError;
+use crate::events;
 use crate::experiment::Definition;
 use crate::export::Export;
 use crate::id::ExperimentId;
@@ -106,7 +107,8 @@ impl Writer<'_> {
     pub(super) fn publish(mut self, next: Snapshot) -> Result<(), StorageError> {
         if let Some(storage) = &self.engine.control.storage {
             let write = || Export::of(next.entries()).to_json();
-            storage.save(&self.stored_as.take().unwrap_or_else(write))?;
+            let saved = storage.save(&self.stored_as.take().unwrap_or_else(write));
+            saved.inspect_err(events::not_stored)?;
         }
         for record in std::mem::take(&mut self.staged).into_values() {
             self.engine.control.registry.put(record);

@@ -74,7 +74,8 @@ pub(super) enum Answers {
     Many(&'static str),
     /// JSON of its own.
     Json(&'static str),
-    Text,
+    /// Text of this kind.
+    Text(&'static str),
 }
 
 /// What all requests share.

@@ -117,8 +117,8 @@ fn answer(answers: Answers) -> (&'static str, Value) {
             ("200", json_of(enveloped(list), "All of them, in order."))
         }
         Answers::Json(name) => ("200", json_of(reference(name), "JSON.")),
-        Answers::Text => {
-            let content = json!({"text/plain": {"schema": {"type": "string"}}});
+        Answers::Text(kind) => {
+            let content = json!({kind: {"schema": {"type": "string"}}});
             ("200", json!({"description": "Text.", "content": content}))
         }
     }

@@ -1,0 +1,105 @@
+//! What is told of changes, and that nothing is told of evaluations, nor any user key or value.
+
+mod common;
+
+use std::fmt::{self, Debug, Write};
+use std::sync::{Arc, Mutex};
+
+use common::{banner, engine_at_noon, experiment_id, flag_id, production};
+use fairsplit::NewFlag;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Writes each event as a line: level, message, fields.
+#[derive(Clone, Default)]
+struct Notebook(Arc<Mutex<String>>);
+
+struct Line<'a>(&'a mut String);
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = match field.name() {
+            "message" => write!(self.0, " {value:?}"),
+            name => write!(self.0, " {name}={value:?}"),
+        };
+    }
+}
+
+impl Subscriber for Notebook {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("fairsplit")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        unreachable!("there are no spans")
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = self.0.lock().unwrap();
+        let _ = write!(text, "{}", event.metadata().level());
+        event.record(&mut Line(&mut text));
+        text.push('\n');
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+impl fmt::Display for Notebook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.lock().unwrap())
+    }
+}
+
+#[test]
+fn changes_and_reloads_are_told_and_nothing_else() {
+    let notebook = Notebook::default();
+    tracing::subscriber::with_default(notebook.clone(), || {
+        let (engine, _) = engine_at_noon();
+        let id = experiment_id(1);
+        engine.create_flag(NewFlag::new("hero-banner", "a secret").id(flag_id(1))).unwrap();
+        engine.create_flag(NewFlag::new("hero-banner", "a secret")).unwrap_err();
+        engine.set_default("hero-banner", "another secret").unwrap();
+        engine.create_experiment("hero-banner", banner("production").id(id)).unwrap();
+        engine.start(id).unwrap();
+        engine.start(id).unwrap_err();
+        let handle = engine.handle(&production(), "hero-banner");
+        for user in ["anna", "ben", ""] {
+            let _ = handle.evaluate(user);
+            let _ = engine.convert(&production(), "hero-banner", user);
+            let _ = engine.explain(&production(), "hero-banner", user);
+        }
+        engine.force(id, "anna", "treatment").unwrap();
+        engine.unforce(id, "anna").unwrap();
+        engine.stop(id).unwrap();
+        let document = engine.to_json();
+        engine.reload(&document).unwrap();
+        engine.reload("{").unwrap_err();
+        engine.reload(r#"{"flags": [{"key": "anna", "secret": 1}]}"#).unwrap_err();
+        let _ = engine.reload_tolerant(&document.replace("\"old\"", "\"new\"")).unwrap();
+    });
+    let told = notebook.to_string();
+    let id = experiment_id(1);
+    let expected = format!(
+        "INFO flag created flag=hero-banner
+INFO default changed flag=hero-banner
+INFO experiment created flag=hero-banner experiment={id} environment=production status=draft
+INFO experiment started flag=hero-banner experiment={id} environment=production
+INFO user forced experiment={id}
+INFO user no longer forced experiment={id}
+INFO experiment stopped flag=hero-banner experiment={id} environment=production
+INFO configuration reloaded version=8 taken=1 left_out=0
+WARN configuration refused version=8 error=no JSON at line 1, column 1: EOF while parsing an object
+WARN configuration refused version=8 faults=3
+INFO configuration reloaded version=9 taken=0 left_out=1
+WARN flag left out path=flags[0] flag=Some(\"hero-banner\") faults=1 kept=true
+"
+    );
+    assert_eq!(told, expected);
+}
