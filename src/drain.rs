@@ -12,11 +12,15 @@ use crate::id::ExperimentId;
 /// A receiver that may be told something twice keeps how far it has got, and adds what is beyond:
 ///
 /// ```
-/// use fairsplit::{Count, Drained};
+/// use fairsplit::{Drained, Engine};
 ///
-/// fn receive(total: &mut u64, drained: &Drained) {
-///     *total = (*total).max(drained.to.conversions);
-/// }
+/// let (engine, mut total) = (Engine::new(), 0);
+/// let mut receive = |drained: &Drained| total = total.max(drained.to.conversions);
+/// engine.drain(|counts| {
+///     counts.iter().for_each(&mut receive);
+///     Ok::<(), std::convert::Infallible>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

@@ -88,6 +88,8 @@ impl Engine {
     ///     Ok(report) => println!("{} flags, {} left out", report.taken, report.left_out.len()),
     ///     Err(error) => println!("the configuration stays as it was: {error}"),
     /// })?;
+    /// // For as long as the file is to be followed.
+    /// drop(watch);
     /// # std::fs::remove_file(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
