@@ -1,5 +1,6 @@
 //! An experiment through OpenFeature: the service asks OpenFeature's client, and knows of fairsplit
 //! only where it sets the provider. Any runtime will do; nothing here waits.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use fairsplit::openfeature::Provider;
 use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Status};

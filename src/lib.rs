@@ -117,6 +117,8 @@
 //!
 //! None is on by default, and none changes an answer. `http` has the Experiments API over HTTP, as a
 //! router to mount in a service: the module `fairsplit::http`. `server` has it as a program to run.
+//! `openfeature` has a provider for services that ask through OpenFeature: the module
+//! `fairsplit::openfeature`.
 //!
 //! # Promises
 //!

@@ -2,6 +2,8 @@
 
 mod value;
 
+use std::collections::HashMap;
+
 use open_feature::provider::{FeatureProvider, ProviderMetadata, ResolutionDetails};
 use open_feature::{
     EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult,
@@ -151,7 +153,7 @@ fn metadata(
 ) -> Option<FlagMetadata> {
     let id = evaluation.experiment()?;
     let (_, _, experiment) = snapshot.find_experiment(id)?;
-    let mut metadata = FlagMetadata::default();
+    let mut metadata = FlagMetadata { values: HashMap::with_capacity(4) };
     metadata.add_value("experimentId", id.to_string());
     metadata.add_value("experimentName", &*experiment.definition.terms.name);
     metadata.add_value("version", snapshot.version().to_string());
