@@ -119,6 +119,7 @@
 //!
 //! * `durable`: engines that outlive their process, `Engine::open`.
 //! * `watch`: a configuration file is followed, `Engine::watch`.
+//! * `openfeature`: a provider for OpenFeature, `fairsplit::openfeature`.
 //! * `prometheus`: counts for Prometheus, `fairsplit::prometheus`.
 //! * `tracing`: events of changes and reloads, never of an evaluation.
 //! * `http`: the Experiments API over HTTP as a router to mount in a service, `fairsplit::http`.
@@ -222,6 +223,9 @@ mod watch;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
+#[cfg(feature = "openfeature")]
+#[cfg_attr(docsrs, doc(cfg(feature = "openfeature")))]
+pub mod openfeature;
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 pub mod prometheus;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 73] = [
+const ORDER: [&str; 75] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -76,7 +76,9 @@ const ORDER: [&str; 73] = [
     "http/operations",
     "http/page",
     "http/openapi",
-    "http", // faces
+    "http",
+    "openfeature/value",
+    "openfeature", // faces
     "docs",
 ];
 
@@ -114,7 +116,7 @@ fn no_module_imports_from_below() {
 fn the_order_names_every_module() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    for prefix in ["", "engine/", "store/", "http/"] {
+    for prefix in ["", "engine/", "store/", "http/", "openfeature/"] {
         for entry in fs::read_dir(src.join(prefix)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "rs") {

@@ -1,0 +1,381 @@
+//! The OpenFeature provider: every reason, error, type, and what is counted.
+
+#[path = "common/allocator.rs"]
+mod allocator;
+mod common;
+
+use std::collections::HashMap;
+
+use allocator::calls;
+use common::{banner, ever, experiment_id, production, running};
+use fairsplit::openfeature::Provider;
+use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Status};
+use open_feature::provider::{FeatureProvider, ProviderStatus, ResolutionDetails};
+use open_feature::{
+    Client, EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason,
+    EvaluationResult, FlagMetadata, FlagMetadataValue, OpenFeature, StructValue, Value,
+};
+use pollster::block_on;
+use serde_json::json;
+
+fn provider(engine: &Engine) -> Provider {
+    Provider::new(engine.clone(), production())
+}
+
+fn client(engine: &Engine) -> Client {
+    let mut api = OpenFeature::default();
+    block_on(api.set_provider(provider(engine)));
+    api.create_client()
+}
+
+fn user(key: &str) -> EvaluationContext {
+    EvaluationContext::default().with_targeting_key(key)
+}
+
+/// A provider of one flag, "flag", with this default.
+fn of(value: serde_json::Value) -> Provider {
+    let engine = Engine::new();
+    engine.create_flag(NewFlag::new("flag", value)).unwrap();
+    provider(&engine)
+}
+
+fn string(
+    provider: &Provider,
+    flag: &str,
+    context: &EvaluationContext,
+) -> EvaluationResult<ResolutionDetails<String>> {
+    block_on(provider.resolve_string_value(flag, context))
+}
+
+fn int(value: serde_json::Value) -> EvaluationResult<i64> {
+    block_on(of(value).resolve_int_value("flag", &user("anna"))).map(|details| details.value)
+}
+
+fn float(value: serde_json::Value) -> EvaluationResult<f64> {
+    block_on(of(value).resolve_float_value("flag", &user("anna"))).map(|details| details.value)
+}
+
+fn structure(value: serde_json::Value) -> EvaluationResult<StructValue> {
+    block_on(of(value).resolve_struct_value("flag", &user("anna"))).map(|details| details.value)
+}
+
+#[track_caller]
+fn assert_error<T>(result: EvaluationResult<T>, code: EvaluationErrorCode, message: &str) {
+    let expected = EvaluationError { code, message: Some(message.to_owned()) };
+    assert_eq!(result.err(), Some(expected));
+}
+
+fn parts<T>(
+    details: ResolutionDetails<T>,
+) -> (T, Option<String>, Option<EvaluationReason>, HashMap<String, FlagMetadataValue>) {
+    let metadata = details.flag_metadata.map(|metadata| metadata.values);
+    (details.value, details.variant, details.reason, metadata.unwrap_or_default())
+}
+
+#[test]
+fn it_goes_by_its_name_and_is_ready_at_once() {
+    let provider = provider(&Engine::new());
+    assert_eq!(provider.metadata().name, "fairsplit");
+    assert_eq!(provider.status(), ProviderStatus::Ready);
+    assert!(provider.hooks().is_empty());
+}
+
+#[test]
+fn a_split_tells_its_variant_and_its_experiment() {
+    let (engine, id) = running();
+    let answer = string(&provider(&engine), "hero-banner", &user("anna")).unwrap();
+    let why = engine.explain(&production(), "hero-banner", "anna");
+    let bucket = why.assignment.unwrap().bucket;
+    let expected = FlagMetadata::default()
+        .with_value("experimentId", id.to_string())
+        .with_value("experimentName", "Hero Banner A/B Test")
+        .with_value("version", why.version.to_string())
+        .with_value("bucket", bucket);
+    let (value, variant, reason, metadata) = parts(answer);
+    assert_eq!(why.value, Some(value.into()));
+    assert_eq!((variant, reason), (why.variant, Some(EvaluationReason::Split)));
+    assert_eq!(metadata, expected.values);
+    assert_eq!(id, experiment_id(1));
+    assert_eq!(metadata["version"], FlagMetadataValue::String("2".to_owned()));
+}
+
+#[test]
+fn a_pinned_user_is_targeted_and_in_no_bucket() {
+    let (engine, id) = running();
+    engine.force(id, "qa", "treatment").unwrap();
+    let answer = string(&provider(&engine), "hero-banner", &user("qa")).unwrap();
+    let (value, variant, reason, metadata) = parts(answer);
+    assert_eq!(value, "new");
+    assert_eq!(variant.as_deref(), Some("treatment"));
+    assert_eq!(reason, Some(EvaluationReason::TargetingMatch));
+    assert_eq!(metadata["experimentId"], FlagMetadataValue::String(id.to_string()));
+    assert_eq!(metadata.len(), 3, "{metadata:?}");
+    assert!(!metadata.contains_key("bucket"));
+    assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);
+}
+
+#[test]
+fn a_flag_without_a_running_experiment_is_static() {
+    let (engine, id) = running();
+    engine.stop(id).unwrap();
+    let answer = string(&provider(&engine), "hero-banner", &user("anna")).unwrap();
+    let (value, variant, reason, metadata) = parts(answer);
+    assert_eq!((value.as_str(), variant, reason), ("old", None, Some(EvaluationReason::Static)));
+    assert!(metadata.is_empty());
+}
+
+#[test]
+fn an_empty_targeting_key_is_nobody_and_gets_the_default() {
+    let (engine, id) = running();
+    let answer = string(&provider(&engine), "hero-banner", &user("")).unwrap();
+    let (value, variant, reason, metadata) = parts(answer);
+    assert_eq!((value.as_str(), variant, reason), ("old", None, Some(EvaluationReason::Default)));
+    assert!(metadata.is_empty());
+    assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);
+}
+
+#[test]
+fn another_environment_is_not_in_the_experiment() {
+    let (engine, id) = running();
+    let staging = Provider::new(engine.clone(), common::staging());
+    let answer = string(&staging, "hero-banner", &user("anna")).unwrap();
+    assert_eq!(answer.reason, Some(EvaluationReason::Static));
+    assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);
+}
+
+#[test]
+fn a_flag_that_is_not_there_is_not_found_also_by_nobody() {
+    let provider = provider(&running().0);
+    for context in [user("anna"), user(""), EvaluationContext::default()] {
+        assert_error(
+            string(&provider, "hero-baner", &context),
+            EvaluationErrorCode::FlagNotFound,
+            "there is no flag \"hero-baner\"",
+        );
+    }
+}
+
+#[test]
+fn a_missing_targeting_key_is_an_error_with_and_without_an_experiment() {
+    let (engine, id) = running();
+    let nobody = EvaluationContext::default().with_custom_field("targetingKey", "anna");
+    for _ in 0..2 {
+        assert_error(
+            string(&provider(&engine), "hero-banner", &nobody),
+            EvaluationErrorCode::TargetingKeyMissing,
+            "flag \"hero-banner\" is answered for a user, and the evaluation context has no targeting \
+             key",
+        );
+        assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);
+        let _ = engine.stop(id);
+    }
+}
+
+#[test]
+fn every_type_refuses_the_others_by_name() {
+    let values = [
+        (json!(true), "a boolean"),
+        (json!(1), "the number 1"),
+        (json!(1.5), "the number 1.5"),
+        (json!("text"), "a string"),
+        (json!([1]), "an array"),
+        (json!({"a": 1}), "an object"),
+        (json!(null), "null"),
+    ];
+    for (at, (value, found)) in values.into_iter().enumerate() {
+        let provider = of(value);
+        let context = user("anna");
+        let refused = [
+            block_on(provider.resolve_bool_value("flag", &context)).err(),
+            block_on(provider.resolve_int_value("flag", &context)).err(),
+            block_on(provider.resolve_float_value("flag", &context)).err(),
+            block_on(provider.resolve_string_value("flag", &context)).err(),
+            block_on(provider.resolve_struct_value("flag", &context)).err(),
+        ];
+        let expected = [
+            ("a boolean", &[0][..]),
+            ("an integer of 64 bits", &[1]),
+            ("a float of 64 bits", &[1, 2]),
+            ("a string", &[3]),
+            ("a structure", &[5]),
+        ];
+        for (refused, (expected, accepted)) in refused.into_iter().zip(expected) {
+            let message = (!accepted.contains(&at)).then(|| {
+                format!("flag \"flag\" was asked for {expected}, and its value is {found}")
+            });
+            let code = EvaluationErrorCode::TypeMismatch;
+            assert_eq!(refused, message.map(|text| EvaluationError { code, message: Some(text) }));
+        }
+    }
+}
+
+#[test]
+fn integers_are_those_that_64_bits_hold_and_no_floats() {
+    assert_eq!(int(json!(i64::MAX)), Ok(i64::MAX));
+    assert_eq!(int(json!(i64::MIN)), Ok(i64::MIN));
+    for (value, text) in [
+        (json!(9_223_372_036_854_775_808_u64), "9223372036854775808"),
+        (json!(u64::MAX), "18446744073709551615"),
+        (json!(1.0), "1.0"),
+    ] {
+        assert_error(
+            int(value),
+            EvaluationErrorCode::TypeMismatch,
+            &format!(
+                "flag \"flag\" was asked for an integer of 64 bits, and its value is the number {text}"
+            ),
+        );
+    }
+}
+
+#[test]
+fn floats_are_also_the_integers_that_lose_nothing() {
+    assert_eq!(float(json!(1)), Ok(1.0));
+    assert_eq!(float(json!(-0.5)), Ok(-0.5));
+    assert_eq!(float(json!(9_007_199_254_740_992_u64)), Ok(9_007_199_254_740_992.0));
+    assert_eq!(float(json!(1_u64 << 63)), Ok(9_223_372_036_854_775_808.0));
+    for value in [9_007_199_254_740_993_u64, u64::MAX] {
+        assert_error(
+            float(json!(value)),
+            EvaluationErrorCode::TypeMismatch,
+            &format!(
+                "flag \"flag\" was asked for a float of 64 bits, and its value is the number {value}"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_structure_keeps_every_part_and_its_kind() {
+    let value = json!({
+        "name": "dusk", "dark": true, "size": 25, "scale": 1.0, "low": i64::MIN,
+        "sizes": [1, 2.5, "three", [false], {"four": 4}], "empty": {}, "none": [],
+    });
+    let four = StructValue::default().with_field("four", 4);
+    let sizes = vec![
+        Value::Int(1),
+        Value::Float(2.5),
+        Value::String("three".to_owned()),
+        Value::Array(vec![Value::Bool(false)]),
+        Value::Struct(four),
+    ];
+    let expected = StructValue::default()
+        .with_field("name", "dusk")
+        .with_field("dark", true)
+        .with_field("size", 25)
+        .with_field("scale", 1.0)
+        .with_field("low", i64::MIN)
+        .with_field("sizes", Value::Array(sizes))
+        .with_field("empty", StructValue::default())
+        .with_field("none", Value::Array(Vec::new()));
+    assert_eq!(structure(value), Ok(expected));
+}
+
+#[test]
+fn what_a_structure_cannot_hold_is_named_by_its_place() {
+    let cases = [
+        (json!({"a": null}), "null at a"),
+        (json!({"a": {"b": [1, null]}}), "null at a.b[1]"),
+        (json!({"a": u64::MAX}), "the number 18446744073709551615 at a"),
+    ];
+    for (value, what) in cases {
+        assert_error(
+            structure(value),
+            EvaluationErrorCode::ParseError,
+            &format!(
+                "the value of flag \"flag\" has {what}, which no OpenFeature structure can hold"
+            ),
+        );
+    }
+}
+
+#[test]
+fn exposures_are_those_of_the_same_calls_in_process() {
+    let ((ours, id), (theirs, _)) = (running(), running());
+    let (client, place) = (client(&ours), production());
+    ours.force(id, "user-3", "treatment").unwrap();
+    theirs.force(id, "user-3", "treatment").unwrap();
+    let users: Vec<_> = (0..1000).map(|at| format!("user-{at}")).collect();
+    for key in users.iter().map(String::as_str).chain([""]) {
+        let details =
+            block_on(client.get_string_details("hero-banner", Some(&user(key)), None)).unwrap();
+        let evaluation = theirs.evaluate(&place, "hero-banner", key);
+        assert_eq!(details.value, evaluation.str_or("fallback"), "{key}");
+        assert_eq!(details.variant.as_deref(), evaluation.variant(), "{key}");
+        let is_split = details.reason == Some(EvaluationReason::Split);
+        assert_eq!(is_split, evaluation.is_counted(), "{key}");
+    }
+    let counted = ever(&ours.counts(id).unwrap());
+    assert_eq!(counted, ever(&theirs.counts(id).unwrap()));
+    assert_eq!(counted.iter().map(|(exposures, _)| exposures).sum::<u64>(), 999);
+}
+
+#[test]
+fn an_exposure_is_counted_also_where_the_type_does_not_fit() {
+    let (engine, id) = running();
+    let asked = provider(&engine);
+    assert!(block_on(asked.resolve_int_value("hero-banner", &user("anna"))).is_err());
+    assert!(engine.evaluate(&production(), "hero-banner", "anna").is_counted());
+    let counts = ever(&engine.counts(id).unwrap());
+    assert_eq!(counts.iter().map(|(exposures, _)| exposures).max(), Some(&2));
+}
+
+#[test]
+fn a_conversion_is_the_engines_with_the_targeting_key() {
+    let (engine, id) = running();
+    engine.force(id, "qa", "treatment").unwrap();
+    let provider = provider(&engine);
+    let variant = engine.peek(&production(), "hero-banner", "anna").variant().unwrap().to_owned();
+    let conversion = provider.convert("hero-banner", &user("anna"));
+    assert_eq!((conversion.outcome(), conversion.variant()), (Outcome::Counted, Some(&*variant)));
+    let counts = engine.counts(id).unwrap();
+    assert_eq!(counts.variant(&variant).unwrap().ever.conversions, 1);
+
+    let outcome = |flag, context: &EvaluationContext| provider.convert(flag, context).outcome();
+    assert_eq!(outcome("hero-banner", &EvaluationContext::default()), Outcome::NoUserKey);
+    assert_eq!(outcome("hero-banner", &user("")), Outcome::NoUserKey);
+    assert_eq!(outcome("hero-banner", &user("qa")), Outcome::Forced);
+    assert_eq!(outcome("hero-baner", &user("anna")), Outcome::FlagNotFound);
+    engine.stop(id).unwrap();
+    assert_eq!(outcome("hero-banner", &user("anna")), Outcome::NotRunning);
+}
+
+#[test]
+fn a_client_follows_the_engine() {
+    let engine = Engine::new();
+    let client = client(&engine);
+    let anna = user("anna");
+    let ask = || block_on(client.get_string_value("hero-banner", Some(&anna), None));
+    assert_eq!(ask().unwrap_err().code, EvaluationErrorCode::FlagNotFound);
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    assert_eq!(ask().unwrap(), "old");
+    let new = NewExperiment::new("All", "production").variant("all", "new", 100);
+    engine.create_experiment("hero-banner", new.status(Status::Running)).unwrap();
+    assert_eq!(ask().unwrap(), "new");
+    engine.create_flag(NewFlag::new("other", "old")).unwrap();
+    engine.create_experiment("other", banner("production")).unwrap();
+    assert_eq!(ask().unwrap(), "new");
+}
+
+/// What docs/openfeature.md says of the cost.
+#[test]
+fn a_call_allocates_what_the_docs_say() {
+    let (engine, _) = running();
+    engine.create_flag(NewFlag::new("plain", true)).unwrap();
+    engine.create_flag(NewFlag::new("split", false)).unwrap();
+    let new = NewExperiment::new("All", "production").variant("all", true, 100);
+    engine.create_experiment("split", new.status(Status::Running)).unwrap();
+    let (provider, client, anna) = (provider(&engine), client(&engine), user("anna"));
+    let counted = ["plain", "split"].map(|flag| {
+        let alone = || drop(block_on(provider.resolve_bool_value(flag, &anna)));
+        let whole = || drop(block_on(client.get_bool_details(flag, Some(&anna), None)));
+        alone();
+        whole();
+        (calls(alone).0, calls(whole).0)
+    });
+    let docs = include_str!("../docs/openfeature.md");
+    for (row, (alone, whole)) in ["the default", "a variant"].iter().zip(counted) {
+        let row = format!("| {row}, a boolean | {alone} | {whole} |");
+        assert!(docs.contains(&row), "docs/openfeature.md has not: {row}");
+    }
+}
