@@ -180,6 +180,7 @@ mod storage;
 mod stripe;
 mod sync;
 mod tally;
+mod users;
 
 // Reading: what a request runs.
 mod conversion;
@@ -203,6 +204,11 @@ mod report;
 // What makes an engine durable.
 #[cfg(feature = "durable")]
 mod store;
+
+// What the counts mean.
+#[cfg(feature = "results")]
+#[cfg_attr(docsrs, doc(cfg(feature = "results")))]
+pub mod results;
 
 // Faces: each behind a feature, each only a translation, and nothing above knows of it.
 #[cfg(feature = "http")]
@@ -240,6 +246,7 @@ pub use crate::status::{Status, Transition, TransitionError};
 pub use crate::store::{OpenError, OpenOptions, Recovered, recover};
 pub use crate::timestamp::Timestamp;
 pub use crate::typed::{Typed, TypedReader};
+pub use crate::users::{UserCount, UserCounts, VariantUsers};
 pub use crate::variant::Variant;
 pub use crate::view::{Reader, View};
 

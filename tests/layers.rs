@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 62] = [
+const ORDER: [&str; 84] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -23,6 +23,7 @@ const ORDER: [&str; 62] = [
     "sync",
     "stripe",
     "counts",
+    "users",
     "cells",
     "tally",
     "storage",
@@ -52,6 +53,27 @@ const ORDER: [&str; 62] = [
     "store/counters",
     "store/definitions",
     "store", // durable
+    "results/special",
+    "results/text",
+    "results/confidence",
+    "results/proportion",
+    "results/difference",
+    "results/several",
+    "results/sequential",
+    "results/bayes",
+    "results/binomial",
+    "results/multinomial",
+    "results/conversions_only",
+    "results/planning",
+    "results/observed",
+    "results/split",
+    "results/comparison",
+    "results/verdict",
+    "results/findings",
+    "results/table",
+    "results/plot",
+    "results/analysis",
+    "results", // results
     "http/auth",
     "http/limits",
     "http/answer",
@@ -103,7 +125,7 @@ fn no_module_imports_from_below() {
 fn the_order_names_every_module() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    for prefix in ["", "engine/", "store/", "http/"] {
+    for prefix in ["", "engine/", "store/", "results/", "http/"] {
         for entry in fs::read_dir(src.join(prefix)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "rs") {
