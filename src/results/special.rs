@@ -146,3 +146,69 @@ const STIRLING: [f64; 7] = [
     -691.0 / 360_360.0,
     1.0 / 156.0,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of scipy and mpmath.
+    fn vectors(of: &str) -> Vec<Vec<f64>> {
+        let vectors = include_str!("../../tests/data/results-v1.json");
+        let all: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        let rows = all["special"][of].as_array().unwrap().iter();
+        rows.map(|row| row.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect())
+            .collect()
+    }
+
+    #[track_caller]
+    fn assert_near(ours: f64, theirs: f64, tolerance: f64) {
+        let off = (ours - theirs).abs();
+        assert!(off <= tolerance * theirs.abs().max(1e-300), "{ours:e} is not {theirs:e}");
+    }
+
+    #[test]
+    fn the_normal_tail_and_its_quantile_are_those_of_scipy() {
+        for row in vectors("normal_tail") {
+            assert_near(normal_tail(row[0]), row[1], 1e-12);
+        }
+        for row in vectors("normal_quantile") {
+            let off = (normal_quantile(row[0]) - row[1]).abs();
+            assert!(off < 1e-13 * row[1].max(1.0), "{row:?}: {off:e} off");
+        }
+    }
+
+    #[test]
+    fn the_chi_square_tail_is_that_of_scipy() {
+        for row in vectors("chi_square_tail") {
+            let degrees = (1..100).find(|degrees| f64::from(*degrees) >= row[1]).unwrap();
+            assert_near(chi_square_tail(row[0], degrees), row[2], 1e-11);
+        }
+    }
+
+    #[test]
+    fn gamma_functions_are_those_of_mpmath() {
+        for row in vectors("stirling_rest") {
+            let off = (stirling_rest(row[0]) - row[1]).abs();
+            assert!(off < 1e-14, "{row:?}: {off:e} off");
+        }
+        for row in vectors("log_gamma_along") {
+            let (real, imaginary) = gamma_along(row[0], row[1]);
+            assert!((real - row[2]).abs() < 1e-12, "{row:?}: {real}");
+            assert!((imaginary - row[3]).abs() < 1e-12, "{row:?}: {imaginary}");
+        }
+    }
+
+    #[test]
+    fn small_arguments_keep_their_digits() {
+        // By the series, whose next terms are below the last digit.
+        for x in [1e-9_f64, -1e-9, 1e-5, -1e-5] {
+            let series = -x * x / 2.0 + x * x * x / 3.0 - x.powi(4) / 4.0;
+            assert_near(ln_1p_minus(x), series, 1e-14);
+            assert_near(entropy(x), x * x / 2.0 - x * x * x / 6.0 + x.powi(4) / 12.0, 1e-10);
+        }
+        for x in [-0.299_f64, 0.299, -0.301, 0.301, -0.999, 5.0] {
+            assert_near(ln_1p_minus(x), x.ln_1p() - x, 1e-13);
+        }
+        assert!((entropy(-1.0) - 1.0).abs() < 1e-15);
+    }
+}
