@@ -115,7 +115,7 @@ impl<'a> Table<'a> {
     fn planned(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let adjusted = if self.results.comparisons.len() > 1 { "p, Holm" } else { "p" };
         let mut grid =
-            Grid::new(&["at a planned end", "interval", adjusted, "lift, %", "interval", "beats"]);
+            Grid::new(&["at a planned end", "interval", adjusted, "lift, %", "interval", "chance"]);
         let chance = |one: &Comparison| one.chance_to_beat.map(|chance| format!("{chance:.4}"));
         for one in &self.results.comparisons {
             let planned = &one.at_planned_end;

@@ -81,7 +81,8 @@ impl fmt::Display for Grouped {
     }
 }
 
-/// A share of 1 in percent, with at least three digits of it, and a sign if it is asked for. No `%`.
+/// A share of 1 in percent, without the `%`: a rate with at least three digits of it; with a sign if one
+/// is asked for, and then in hundredths as long as that says enough.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Percent(pub(super) f64);
 
@@ -93,7 +94,7 @@ impl fmt::Display for Percent {
         let size = percent.abs();
         let text = if size >= 1e4 || (size > 0.0 && size < 0.01) {
             format!("{percent:.1e}")
-        } else if size >= 1.0 || size <= 0.0 {
+        } else if size >= 1.0 || size <= 0.0 || (f.sign_plus() && size >= 0.1) {
             format!("{percent:.2}")
         } else if size >= 0.1 {
             format!("{percent:.3}")
