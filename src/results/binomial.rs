@@ -45,7 +45,8 @@ impl Binomial {
         let limit = self.ln_chance(count) + 1e-7_f64.ln_1p();
         // The first outcome above the mean that is no likelier: chances fall from there on.
         let product = self.trials.saturating_mul(self.percent);
-        let (mut low, mut high) = (product.saturating_add(99) / 100, self.trials.saturating_add(1));
+        let (mut low, mut high) =
+            (product.saturating_add(99).div_euclid(100), self.trials.saturating_add(1));
         while low < high {
             let middle = i128::midpoint(low, high);
             if self.ln_chance(middle) <= limit {
@@ -171,7 +172,7 @@ fn panels(low: f64, high: f64, function: impl Fn(f64) -> f64) -> f64 {
     let half = (high - low) / f64::from(PANELS) / 2.0;
     let sum: f64 = (0..PANELS)
         .map(|panel| {
-            let centre = low + half * f64::from(2 * panel + 1);
+            let centre = low + half * (2.0 * f64::from(panel) + 1.0);
             let points = HALF_RULE.iter().map(|(at, weight)| {
                 weight * (function(centre + half * at) + function(centre - half * at))
             });

@@ -140,27 +140,8 @@ impl Observations {
     ) -> Observations {
         let variants = experiment.variants().iter().map(|variant| {
             let key = variant.key();
-            let observed = match users {
-                Some(users) => {
-                    let of = users.variants().iter().find(|users| users.variant == key);
-                    of.map_or_else(UserCount::default, |of| match period {
-                        Period::SinceStart => of.since_start,
-                        Period::Ever => of.ever,
-                    })
-                }
-                None => {
-                    let count =
-                        counts.variant(key).map_or_else(Count::default, |of| match period {
-                            Period::SinceStart => of.since_start,
-                            Period::Ever => of.ever,
-                        });
-                    UserCount {
-                        exposed: count.exposures,
-                        converted: count.conversions,
-                        ..UserCount::default()
-                    }
-                }
-            };
+            let observed = users
+                .map_or_else(|| events(counts, key, period), |users| users_of(users, key, period));
             Observed {
                 variant: key.to_owned(),
                 percentage: variant.percentage(),
@@ -181,5 +162,70 @@ impl Observations {
             one_in: users.map_or(1, UserCounts::one_in),
             variants: variants.collect(),
         }
+    }
+}
+
+fn users_of(users: &UserCounts, key: &str, period: Period) -> UserCount {
+    let of = users.variants().iter().find(|users| users.variant == key);
+    of.map_or_else(UserCount::default, |of| match period {
+        Period::SinceStart => of.since_start,
+        Period::Ever => of.ever,
+    })
+}
+
+fn events(counts: &Counts, key: &str, period: Period) -> UserCount {
+    let count = counts.variant(key).map_or_else(Count::default, |of| match period {
+        Period::SinceStart => of.since_start,
+        Period::Ever => of.ever,
+    });
+    UserCount { exposed: count.exposures, converted: count.conversions, ..UserCount::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::users::VariantUsers;
+    use crate::{Engine, NewExperiment, NewFlag, Status};
+
+    #[test]
+    fn users_are_taken_by_their_variants_keys_and_by_the_period() {
+        let engine = Engine::new();
+        engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+        let experiment = NewExperiment::new("Hero Banner", "production")
+            .variant("control", "old", 50)
+            .variant("treatment", "new", 50)
+            .status(Status::Running);
+        let experiment = engine.create_experiment("hero-banner", experiment).unwrap();
+        let counts = engine.counts(experiment.id()).unwrap();
+        let later = Timestamp::from_unix_seconds(experiment.created_at().unix_seconds() + 60);
+        let users = UserCounts {
+            // In another order, and without the control.
+            variants: vec![VariantUsers {
+                variant: "treatment".to_owned(),
+                ever: UserCount { exposed: 9, converted: 5, converted_unexposed: 3 },
+                since_start: UserCount { exposed: 4, converted: 2, converted_unexposed: 1 },
+            }],
+            sampled_bits: 3,
+            since: later,
+        };
+
+        let of = |period| Observations::of(&experiment, &counts, Some(&users), period);
+        let ever = of(Period::Ever);
+        assert_eq!((ever.unit, ever.one_in, ever.since), (Unit::Users, 8, Some(later)));
+        assert_eq!((ever.variants[0].exposed, ever.variants[1].exposed), (0, 9));
+        assert_eq!(ever.variants[1].converted_unexposed, 3);
+        let since_start = of(Period::SinceStart);
+        assert_eq!(since_start.variants[1].converted, 2);
+        // The ledger began after the start.
+        assert_eq!(since_start.since, Some(later));
+
+        let results = crate::results::Analysis::new().results_of(&since_start).unwrap();
+        assert_eq!(results.variants[1].rate, Some(0.5));
+        assert!((results.variants[1].total.unwrap().exposed - 32.0).abs() < 1e-9);
+        assert!(results.to_string().contains("one in 8 of them kept"), "{results}");
+        assert!(results.to_string().contains("converted unexposed, in no rate"), "{results}");
+
+        let events = Observations::of(&experiment, &counts, None, Period::Ever);
+        assert_eq!((events.unit, events.one_in), (Unit::Events, 1));
     }
 }

@@ -31,14 +31,13 @@ impl<'a> Table<'a> {
         if let Some(name) = &results.name {
             writeln!(f, "{}", shortened(name, self.width))?;
         }
-        let mut line = format!("Of {}, {}", results.unit, results.period);
-        if let Some(since) = results.since {
-            line.push_str(&format!(" ({since})"));
-        }
-        if results.one_in > 1 {
-            line.push_str(&format!(", one in {} of them kept", Grouped(results.one_in)));
-        }
-        line.push_str(&format!(". Intervals of {}.", results.confidence));
+        let since = results.since.map_or_else(String::new, |since| format!(" ({since})"));
+        let kept = match results.one_in {
+            0 | 1 => String::new(),
+            one_in => format!(", one in {} of them kept", Grouped(one_in)),
+        };
+        let (unit, period, confidence) = (results.unit, results.period, results.confidence);
+        let line = format!("Of {unit}, {period}{since}{kept}. Intervals of {confidence}.");
         wrapped(&line, self.width, f)?;
         wrapped(&self.split(), self.width, f)
     }
@@ -47,15 +46,14 @@ impl<'a> Table<'a> {
         let split = &self.results.split;
         let percentages: Vec<String> =
             self.results.variants.iter().map(|one| one.percentage.to_string()).collect();
-        let mut line = format!("Split {}: {}", percentages.join(" : "), split.status);
-        if let Some(test) = split.chi_square {
-            line.push_str(&format!(", chi-square p {}", PValue(test.p_value)));
-        }
-        if let Some(p_value) = split.sequential_p_value {
-            line.push_str(&format!(", sequential p {}", PValue(p_value)));
-        }
-        line.push('.');
-        line
+        let chi_square = split.chi_square.map(|test| ("chi-square", test.p_value));
+        let sequential = split.sequential_p_value.map(|p_value| ("sequential", p_value));
+        let tests: Vec<String> = [chi_square, sequential]
+            .into_iter()
+            .flatten()
+            .map(|(test, p_value)| format!(", {test} p {}", PValue(p_value)))
+            .collect();
+        format!("Split {}: {}{}.", percentages.join(" : "), split.status, tests.concat())
     }
 
     fn variants(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,11 +133,13 @@ impl<'a> Table<'a> {
 
     fn conversions(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(test) = &self.results.conversions_only else { return Ok(()) };
-        let mut line = "\nConversions alone, held against the percentages:".to_owned();
-        if let Some(p_value) = test.p_value {
-            line.push_str(&format!(" p {} at a planned end,", PValue(p_value)));
-        }
-        line.push_str(&format!(" p {} at every look.", PValue(test.sequential_p_value)));
+        let once = test.p_value.map_or_else(String::new, |p_value| {
+            format!(" p {} at a planned end,", PValue(p_value))
+        });
+        let always = PValue(test.sequential_p_value);
+        let line = format!(
+            "\nConversions alone, held against the percentages:{once} p {always} at every look."
+        );
         wrapped(&line, self.width, f)
     }
 }

@@ -14,8 +14,8 @@ const VECTORS: &str = include_str!("../data/results-v1.json");
 struct Vectors {
     wilson: Vec<Wilson>,
     pairs: Vec<Pair>,
-    chances: Vec<Chance>,
-    splits: Vec<Split>,
+    chances: Vec<Bet>,
+    splits: Vec<Counted>,
     binomials: Vec<Binomial>,
     holm: Vec<Holm>,
     plans: Vec<Planned>,
@@ -45,14 +45,14 @@ struct Pair {
 }
 
 #[derive(Deserialize)]
-struct Chance {
+struct Bet {
     control: [u64; 2],
     treatment: [u64; 2],
     chance: f64,
 }
 
 #[derive(Deserialize)]
-struct Split {
+struct Counted {
     counts: Vec<u64>,
     percentages: Vec<u8>,
     statistic: Option<f64>,
@@ -220,7 +220,7 @@ fn sample_sizes_are_those_of_statsmodels() {
         let ours = plan.confidence(confidence).per_variant();
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let (ours, exact) = (ours as f64, case.per_variant);
-        assert!(ours == exact.ceil(), "{ours} for {exact}");
+        assert!((ours - exact.ceil()).abs() < 0.5, "{ours} for {exact}");
     }
 }
 

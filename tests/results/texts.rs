@@ -1,7 +1,7 @@
 //! The table and the plot, as they are read.
 
 use fairsplit::results::{Analysis, Observations, Results, Unit};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 
 fn hero_banner() -> Results {
     let observed = Observations::new(Unit::Users)
@@ -116,7 +116,7 @@ fn other_widths_are_filled_and_held() {
     let results = hero_banner();
     for width in [0, 40, 100, 400, usize::MAX] {
         let plot = results.plot().width(width).to_string();
-        let widest = plot.lines().map(|line| line.width()).max().unwrap();
+        let widest = plot.lines().map(UnicodeWidthStr::width).max().unwrap();
         assert!((36..=width.clamp(40, 400)).contains(&widest), "{widest} of {width}:\n{plot}");
         let table = results.table().width(width).to_string();
         assert!(table.lines().all(|line| line.width() <= width.max(80)), "{table}");
