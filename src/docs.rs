@@ -12,6 +12,10 @@ pub mod limitations {}
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 
+#[cfg(feature = "results")]
+#[doc = include_str!("../docs/results.md")]
+pub mod results {}
+
 #[cfg(feature = "durable")]
 #[doc = include_str!("../docs/store.md")]
 pub mod store {}

@@ -119,6 +119,7 @@
 //!
 //! * `durable`: engines that outlive their process, `Engine::open`.
 //! * `watch`: a configuration file is followed, `Engine::watch`.
+//! * `results`: rates, intervals, tests and a verdict, `Engine::results`.
 //! * `openfeature`: a provider for OpenFeature, `fairsplit::openfeature`.
 //! * `prometheus`: counts for Prometheus, `fairsplit::prometheus`.
 //! * `tracing`: events of changes and reloads, never of an evaluation.
@@ -218,6 +219,11 @@ mod store;
 // What follows a file.
 #[cfg(feature = "watch")]
 mod watch;
+
+// What the counts mean.
+#[cfg(feature = "results")]
+#[cfg_attr(docsrs, doc(cfg(feature = "results")))]
+pub mod results;
 
 // Faces: each behind a feature, each only a translation, and nothing above knows of it.
 #[cfg(feature = "http")]

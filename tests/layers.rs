@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 75] = [
+const ORDER: [&str; 96] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -63,6 +63,27 @@ const ORDER: [&str; 75] = [
     "store", // durable
     "watch",
     "prometheus",
+    "results/special",
+    "results/text",
+    "results/confidence",
+    "results/proportion",
+    "results/difference",
+    "results/several",
+    "results/sequential",
+    "results/bayes",
+    "results/binomial",
+    "results/multinomial",
+    "results/conversions_only",
+    "results/planning",
+    "results/observed",
+    "results/split",
+    "results/comparison",
+    "results/verdict",
+    "results/findings",
+    "results/table",
+    "results/plot",
+    "results/analysis",
+    "results", // results
     "http/auth",
     "http/limits",
     "http/answer",
@@ -90,7 +111,10 @@ fn source(module: &str) -> String {
 #[test]
 fn no_module_imports_from_below() {
     for (at, module) in ORDER.iter().enumerate() {
-        for line in source(module).lines().filter(|line| !line.trim_start().starts_with("//")) {
+        let source = source(module);
+        // Unit tests may use anything.
+        let lines = source.lines().take_while(|line| *line != "mod tests {");
+        for line in lines.filter(|line| !line.trim_start().starts_with("//")) {
             // A module of the engine reaches the engine and those beside it by `super::`.
             let line = match module.split_once('/') {
                 Some((parent, _)) => line
@@ -116,7 +140,7 @@ fn no_module_imports_from_below() {
 fn the_order_names_every_module() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    for prefix in ["", "engine/", "store/", "http/", "openfeature/"] {
+    for prefix in ["", "engine/", "store/", "results/", "http/", "openfeature/"] {
         for entry in fs::read_dir(src.join(prefix)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "rs") {

@@ -1,0 +1,71 @@
+//! What results cost: of one experiment, of a thousand, and of counts as large as there are; beside
+//! reading the counters.
+
+mod common;
+
+use std::hint::black_box;
+
+use common::{engine, experiment_id, setup};
+use fairsplit::results::{Analysis, Observations, Proportion, Unit, chance_to_beat};
+
+fn main() {
+    let (mut criterion, report) = setup();
+    let engine = engine(1000);
+    let ids: Vec<_> = (0..1000).map(experiment_id).collect();
+    let analysis = Analysis::new();
+    let observed = |exposed: u64, converted: u64| {
+        Observations::new(Unit::Users)
+            .name("experiment")
+            .variant("control", 50, exposed, converted)
+            .variant("treatment", 50, exposed, converted + converted / 10)
+    };
+    let mut group = criterion.benchmark_group("results");
+    group.bench_function("floor: counts of 1000 experiments", |bencher| {
+        bencher.iter(|| ids.iter().filter_map(|id| engine.counts(*id)).count());
+    });
+    group.bench_function("results: 1000 experiments of an engine, nothing counted", |bencher| {
+        bencher.iter(|| ids.iter().filter_map(|id| engine.results(*id)).count());
+    });
+    let thousand: Vec<_> = (0..1000).map(|at| observed(1_000 + at * 997, 100 + at * 90)).collect();
+    group.bench_function("results: 1000 experiments of up to a million users", |bencher| {
+        bencher.iter(|| {
+            let each = thousand.iter().map(|one| analysis.results_of(black_box(one)).unwrap());
+            each.filter(|results| results.verdict.is_decided()).count()
+        });
+    });
+    for (name, exposed) in
+        [("a thousand", 1_000), ("a million", 1_000_000), ("10^18", 1_000_000_000_000_000_000)]
+    {
+        let observed = observed(exposed, exposed / 10);
+        group.bench_function(format!("results: one experiment, {name} users"), |bencher| {
+            bencher.iter(|| analysis.results_of(black_box(&observed)).unwrap());
+        });
+    }
+    let [few, many] = [12, 14].map(|converted| Proportion::new(converted, 1000).unwrap());
+    group.bench_function("chance to beat: a thousand users", |bencher| {
+        bencher.iter(|| chance_to_beat(black_box(many), black_box(few)));
+    });
+    let results = analysis.results_of(&observed(1_000_000, 100_000)).unwrap();
+    group.bench_function("table and plot", |bencher| {
+        bencher.iter(|| results.to_string().len() + results.plot().to_string().len());
+    });
+    group.finish();
+    report.print(
+        "results",
+        &[
+            (
+                "results: 1000 experiments of an engine, nothing counted",
+                &["floor: counts of 1000 experiments"],
+            ),
+            (
+                "results: 1000 experiments of up to a million users",
+                &["floor: counts of 1000 experiments"],
+            ),
+            (
+                "results: one experiment, 10^18 users",
+                &["results: one experiment, a thousand users"],
+            ),
+        ],
+    );
+    criterion.final_summary();
+}

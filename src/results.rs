@@ -1,0 +1,68 @@
+//! What the counts of an experiment mean: rates, intervals, tests, and a verdict.
+//!
+//! ```
+//! use fairsplit::results::{Analysis, Observations, Unit, Verdict};
+//!
+//! let observed = Observations::new(Unit::Users)
+//!     .variant("control", 50, 10_000, 1_420)
+//!     .variant("treatment", 50, 10_000, 1_610);
+//! let results = Analysis::new().results_of(&observed)?;
+//!
+//! assert!(matches!(results.verdict, Verdict::Better { ref variant, .. } if variant == "treatment"));
+//! println!("{results}"); // a table
+//! println!("{}", results.plot()); // the intervals, drawn
+//! # Ok::<(), fairsplit::results::AnalysisError>(())
+//! ```
+//!
+//! Of a live engine, [`Engine::results`](crate::Engine::results) gives them with one call, and
+//! [`Analysis`] says what else can be asked. The functions below it can be called on any numbers:
+//! [`Proportion::wilson`], [`newcombe`], [`lift_interval`], [`z_test`], [`chance_to_beat`],
+//! [`confidence_sequence`], [`chi_square`], [`sequential_multinomial`], [`conversions_only`], [`holm`],
+//! and [`Plan`] for the time before.
+//!
+//! Which figure answers which question, where each formula comes from, and what is left to a warehouse
+//! is in [`docs::results`](crate::docs::results).
+//!
+//! # What holds of every figure
+//!
+//! It is finite, or it is absent: there is no NaN and no infinity, whatever was counted. Counts up to
+//! [`u64::MAX`] take as long as small ones: some ten microseconds for an experiment.
+
+mod analysis;
+mod bayes;
+mod binomial;
+mod comparison;
+mod confidence;
+mod conversions_only;
+mod difference;
+mod findings;
+mod multinomial;
+mod observed;
+mod planning;
+mod plot;
+mod proportion;
+mod sequential;
+mod several;
+mod special;
+mod split;
+mod table;
+mod text;
+mod verdict;
+
+pub use self::analysis::{Analysis, AnalysisError};
+pub use self::bayes::chance_to_beat;
+pub use self::comparison::{AtPlannedEnd, Comparison, Finding, Total, VariantResult};
+pub use self::confidence::{Confidence, ConfidenceError, Interval};
+pub use self::conversions_only::{ConversionsOnly, ConversionsTest, conversions_only};
+pub use self::difference::{ZTest, difference, lift, lift_interval, newcombe, z_test};
+pub use self::findings::Results;
+pub use self::multinomial::{CONCENTRATION, ChiSquare, chi_square, sequential_multinomial};
+pub use self::observed::{Observations, Observed, Period, Unit};
+pub use self::planning::{Plan, PlanError};
+pub use self::plot::Plot;
+pub use self::proportion::{Proportion, ProportionError};
+pub use self::sequential::{AlwaysValid, confidence_sequence};
+pub use self::several::{bonferroni, holm};
+pub use self::split::{Split, SplitStatus};
+pub use self::table::Table;
+pub use self::verdict::Verdict;

@@ -1,0 +1,374 @@
+//! What is asked of the counts, and asking it.
+
+use thiserror::Error;
+
+use super::bayes::chance_to_beat;
+use super::comparison::{AtPlannedEnd, Comparison, Finding, Total, VariantResult};
+use super::confidence::Confidence;
+use super::conversions_only::conversions_only;
+use super::difference::{difference, lift, lift_interval, newcombe, z_test};
+use super::findings::Results;
+use super::observed::{Observations, Observed, Period};
+use super::proportion::Proportion;
+use super::sequential::{AlwaysValid, confidence_sequence};
+use super::several::{bonferroni, holm};
+use super::special::float;
+use super::split::{Split, SplitStatus};
+use super::verdict::Verdict;
+use crate::counts::Counts;
+use crate::engine::Engine;
+use crate::experiment::Experiment;
+use crate::fault::quote;
+use crate::id::ExperimentId;
+use crate::users::UserCounts;
+
+/// What is asked of the counts: how sure, against which control, from when on.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::results::{Analysis, Confidence, Observations, Unit};
+///
+/// let observed = Observations::new(Unit::Users)
+///     .variant("blue", 40, 4_000, 400)
+///     .variant("green", 40, 4_100, 480)
+///     .variant("old", 20, 2_000, 190);
+/// let analysis = Analysis::new().control("old").confidence(Confidence::new(0.9)?);
+/// let results = analysis.results_of(&observed)?;
+/// assert_eq!(results.comparisons.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "an analysis does nothing until it is given counts"]
+pub struct Analysis {
+    confidence: Confidence,
+    control: Option<String>,
+    period: Period,
+    tuning: f64,
+    minimum: Needed,
+}
+
+/// Fewer than these, and there is no verdict. They guard what is only asymptotic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Needed {
+    exposed: u64,
+    converted: u64,
+}
+
+impl Analysis {
+    /// With a confidence of 0.95, the first variant as control, since the last start, intervals that are
+    /// narrowest at 5,000 units, and a minimum of 100 exposed in every variant and, in each comparison, 20
+    /// that converted and 20 that did not.
+    pub fn new() -> Analysis {
+        Analysis {
+            confidence: Confidence::default(),
+            control: None,
+            period: Period::default(),
+            tuning: 5000.0,
+            minimum: Needed { exposed: 100, converted: 20 },
+        }
+    }
+
+    /// With this confidence for every interval, and the verdict.
+    pub fn confidence(self, confidence: Confidence) -> Analysis {
+        Analysis { confidence, ..self }
+    }
+
+    /// Against the variant with this key.
+    pub fn control(self, variant: impl Into<String>) -> Analysis {
+        Analysis { control: Some(variant.into()), ..self }
+    }
+
+    /// Of the counts of this period.
+    pub fn period(self, period: Period) -> Analysis {
+        Analysis { period, ..self }
+    }
+
+    /// With always-valid intervals that are narrowest when the two variants together have so many units: of
+    /// at least 1. They hold whatever it is, if it is chosen before the start.
+    pub fn tuning(self, units: u64) -> Analysis {
+        Analysis { tuning: float(units.max(1)), ..self }
+    }
+
+    /// With a verdict only where every variant has so many exposed, and each comparison so many that
+    /// converted and as many that did not. Below the default, the error rates are no longer held.
+    pub fn minimum(self, exposed: u64, converted: u64) -> Analysis {
+        Analysis { minimum: Needed { exposed, converted }, ..self }
+    }
+
+    /// The results of an experiment as an engine counted it: of users if they are given, else of events.
+    ///
+    /// # Errors
+    ///
+    /// [`AnalysisError`] if the counts are of another experiment, or the control is none of the variants.
+    pub fn results(
+        &self,
+        experiment: &Experiment,
+        counts: &Counts,
+        users: Option<&UserCounts>,
+    ) -> Result<Results, AnalysisError> {
+        if counts.experiment() != experiment.id() {
+            let (expected, found) = (experiment.id(), counts.experiment());
+            return Err(AnalysisError::OtherExperiment { expected, found });
+        }
+        self.results_of(&Observations::of(experiment, counts, users, self.period))
+    }
+
+    /// The results of any observations, which know their period themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`AnalysisError`] if the control is none of the variants, or these are no experiment: none, two of
+    /// one key, or percentages that do not sum to 100.
+    pub fn results_of(&self, observed: &Observations) -> Result<Results, AnalysisError> {
+        let variants = &observed.variants;
+        let control = self.control_of(variants)?;
+        let split = Split::of(variants);
+        let mut comparisons = self.comparisons(control, variants);
+        if split.status == SplitStatus::Broken {
+            for comparison in &mut comparisons {
+                comparison.finding = Finding::Withheld;
+            }
+        }
+        let conversions: Vec<(u64, u8)> = variants
+            .iter()
+            .map(|variant| {
+                let all = variant.converted.saturating_add(variant.converted_unexposed);
+                (all, variant.percentage)
+            })
+            .collect();
+        let needed = (self.minimum.exposed, self.minimum.converted);
+        let unit = observed.unit;
+        let verdict = Verdict::of(&split, unit, control, variants, &comparisons, needed);
+        Ok(Results {
+            name: observed.name.clone(),
+            unit,
+            period: observed.period,
+            since: observed.since,
+            one_in: observed.one_in,
+            confidence: self.confidence,
+            control: control.variant.clone(),
+            split,
+            variants: variants.iter().map(|one| self.variant(one, observed.one_in)).collect(),
+            comparisons,
+            conversions_only: conversions_only(&conversions),
+            verdict,
+        })
+    }
+
+    fn control_of<'a>(&self, variants: &'a [Observed]) -> Result<&'a Observed, AnalysisError> {
+        let sum = variants.iter().map(|variant| u64::from(variant.percentage)).sum();
+        if sum != 100 {
+            return Err(AnalysisError::Percentages { found: sum });
+        }
+        for (at, variant) in variants.iter().enumerate() {
+            if variants.iter().take(at).any(|other| other.variant == variant.variant) {
+                return Err(AnalysisError::Duplicate { found: quote(&variant.variant) });
+            }
+        }
+        let control = match &self.control {
+            None => variants.first(),
+            Some(key) => variants.iter().find(|variant| variant.variant == *key),
+        };
+        control.ok_or_else(|| AnalysisError::NoSuchControl {
+            found: quote(self.control.as_deref().unwrap_or_default()),
+        })
+    }
+
+    fn variant(&self, observed: &Observed, one_in: u64) -> VariantResult {
+        let proportion = Proportion::new(observed.converted, observed.exposed).ok();
+        VariantResult {
+            key: observed.variant.clone(),
+            percentage: observed.percentage,
+            exposed: observed.exposed,
+            converted: observed.converted,
+            converted_unexposed: observed.converted_unexposed,
+            rate: proportion.map(Proportion::rate),
+            interval: proportion.map(|proportion| proportion.wilson(self.confidence)),
+            total: (one_in > 1).then(|| total(observed, one_in)),
+        }
+    }
+
+    /// Every variant with a percentage beside the control, if that has one.
+    fn comparisons(&self, control: &Observed, variants: &[Observed]) -> Vec<Comparison> {
+        let treatments: Vec<&Observed> = variants
+            .iter()
+            .filter(|one| one.variant != control.variant)
+            .filter(|one| one.percentage > 0 && control.percentage > 0)
+            .collect();
+        let count = u64::try_from(treatments.len()).unwrap_or(u64::MAX);
+        let mut comparisons: Vec<Comparison> =
+            treatments.iter().map(|treatment| self.comparison(treatment, control, count)).collect();
+        let tested = comparisons.iter_mut().filter_map(|one| {
+            let p_value = one.at_planned_end.test?.p_value;
+            Some((p_value, &mut one.at_planned_end.adjusted_p_value))
+        });
+        let (p_values, slots): (Vec<f64>, Vec<&mut Option<f64>>) = tested.unzip();
+        for (slot, adjusted) in slots.into_iter().zip(holm(&p_values)) {
+            *slot = Some(adjusted);
+        }
+        comparisons
+    }
+
+    fn comparison(&self, treatment: &Observed, control: &Observed, count: u64) -> Comparison {
+        let mut comparison = Comparison {
+            variant: treatment.variant.clone(),
+            difference: None,
+            lift: None,
+            always_valid: None,
+            at_planned_end: AtPlannedEnd {
+                interval: None,
+                lift_interval: None,
+                test: None,
+                adjusted_p_value: None,
+            },
+            chance_to_beat: None,
+            finding: Finding::NotEnoughData,
+        };
+        let odd = |of: &Observed| of.converted > of.exposed;
+        if odd(treatment) || odd(control) {
+            comparison.finding = Finding::Withheld;
+        }
+        let proportion = |of: &Observed| Proportion::new(of.converted, of.exposed);
+        let (Ok(ours), Ok(theirs)) = (proportion(treatment), proportion(control)) else {
+            return comparison;
+        };
+        comparison.difference = Some(difference(ours, theirs));
+        comparison.lift = lift(ours, theirs);
+        comparison.always_valid = self.always_valid(ours, theirs, count);
+        comparison.at_planned_end.interval = Some(newcombe(ours, theirs, self.confidence));
+        comparison.at_planned_end.lift_interval = lift_interval(ours, theirs, self.confidence);
+        comparison.at_planned_end.test = z_test(ours, theirs);
+        comparison.chance_to_beat = Some(chance_to_beat(ours, theirs));
+        if self.is_enough(ours, theirs) {
+            comparison.finding = match comparison.always_valid {
+                Some(found) if found.interval.low > 0.0 => Finding::Better,
+                Some(found) if found.interval.high < 0.0 => Finding::Worse,
+                _ => Finding::NoDifferenceYet,
+            };
+        }
+        comparison
+    }
+
+    /// One of so many intervals that hold together.
+    fn always_valid(
+        &self,
+        treatment: Proportion,
+        control: Proportion,
+        count: u64,
+    ) -> Option<AlwaysValid> {
+        let alpha = self.confidence.each_of(count);
+        let mut found = confidence_sequence(treatment, control, alpha, self.tuning)?;
+        found.p_value = bonferroni(found.p_value, count);
+        Some(found)
+    }
+
+    fn is_enough(&self, treatment: Proportion, control: Proportion) -> bool {
+        let Needed { exposed, converted } = self.minimum;
+        let both = |of: fn(Proportion) -> u64| of(treatment).saturating_add(of(control));
+        treatment.exposed().min(control.exposed()) >= exposed
+            && both(Proportion::converted) >= converted
+            && both(Proportion::not_converted) >= converted
+    }
+}
+
+impl Default for Analysis {
+    fn default() -> Analysis {
+        Analysis::new()
+    }
+}
+
+/// A user is kept with a chance of 1 in so many, so those that are kept are a binomial draw.
+fn total(observed: &Observed, one_in: u64) -> Total {
+    let one_in = float(one_in);
+    let error = |kept: u64| (float(kept) * (1.0 - 1.0 / one_in)).sqrt() * one_in;
+    Total {
+        exposed: float(observed.exposed) * one_in,
+        exposed_error: error(observed.exposed),
+        converted: float(observed.converted) * one_in,
+        converted_error: error(observed.converted),
+    }
+}
+
+/// Why there are no results at all.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// The control that was named is none of the variants.
+    #[error("there is no variant {found:?} to be the control")]
+    #[non_exhaustive]
+    NoSuchControl {
+        /// The key that was given.
+        found: String,
+    },
+    /// Two variants have one key.
+    #[error("there are two variants {found:?}")]
+    #[non_exhaustive]
+    Duplicate {
+        /// The key.
+        found: String,
+    },
+    /// Percentages do not sum to 100, which those of no variants do not either.
+    #[error("the percentages sum to {found}, not to 100")]
+    #[non_exhaustive]
+    Percentages {
+        /// What they sum to.
+        found: u64,
+    },
+    /// The counts are not of the experiment.
+    #[error("the counts are of the experiment {found}, not of {expected}")]
+    #[non_exhaustive]
+    OtherExperiment {
+        /// The experiment.
+        expected: ExperimentId,
+        /// Whose counts they are.
+        found: ExperimentId,
+    },
+}
+
+impl Engine {
+    /// The results of the experiment with this id, as [`Analysis::new`] asks for them: since the last
+    /// start, against the first variant. `None` for an experiment that is not in the configuration.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Status};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let experiment = NewExperiment::new("Hero Banner", "production")
+    ///     .variant("control", "old", 50)
+    ///     .variant("treatment", "new", 50)
+    ///     .status(Status::Running);
+    /// let id = engine.create_experiment("hero-banner", experiment)?.id();
+    /// let production = Environment::new("production")?;
+    /// let _banner = engine.evaluate(&production, "hero-banner", "anna");
+    ///
+    /// let results = engine.results(id).expect("it was created above");
+    /// assert!(results.verdict.to_string().starts_with("Not enough data"));
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn results(&self, id: ExperimentId) -> Option<Results> {
+        // Nothing that the default asks for can be refused: the first variant is there.
+        self.analyse(id, &Analysis::new())?.ok()
+    }
+
+    /// The results of the experiment with this id, as the analysis asks for them. `None` for an experiment
+    /// that is not in the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`AnalysisError`] if the control that the analysis names is none of the variants.
+    #[must_use]
+    pub fn analyse(
+        &self,
+        id: ExperimentId,
+        analysis: &Analysis,
+    ) -> Option<Result<Results, AnalysisError>> {
+        let (experiment, counts) = (self.experiment(id)?, self.counts(id)?);
+        let users = self.users(id);
+        Some(analysis.results(&experiment, &counts, users.as_ref()))
+    }
+}

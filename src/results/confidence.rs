@@ -1,0 +1,114 @@
+//! How sure an interval has to be, and what an interval is.
+
+use std::fmt;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::special::{float, normal_quantile};
+
+/// The share of intervals, over many experiments, that hold the truth: 0.95 unless told otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::results::Confidence;
+///
+/// let confidence = Confidence::new(0.99)?;
+/// assert_eq!(confidence.to_string(), "99 %");
+/// assert!((confidence.alpha() - 0.01).abs() < 1e-15);
+/// # Ok::<(), fairsplit::results::ConfidenceError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Confidence(f64);
+
+impl Confidence {
+    /// Of at least 0.5 and at most 0.999999.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfidenceError`] for anything else.
+    pub fn new(level: f64) -> Result<Confidence, ConfidenceError> {
+        if (0.5..=0.999_999).contains(&level) {
+            Ok(Confidence(level))
+        } else {
+            Err(ConfidenceError { found: level })
+        }
+    }
+
+    /// As a share of 1.
+    #[must_use]
+    pub fn level(self) -> f64 {
+        self.0
+    }
+
+    /// What is left: the chance of an error that is taken.
+    #[must_use]
+    pub fn alpha(self) -> f64 {
+        1.0 - self.0
+    }
+
+    /// The normal quantile of an interval with two sides: 1.96 for 0.95.
+    pub(super) fn z(self) -> f64 {
+        normal_quantile(self.alpha() / 2.0)
+    }
+
+    /// The confidence that each of so many intervals has to have, for all of them together to have this
+    /// one, after Bonferroni.
+    pub(super) fn each_of(self, comparisons: u64) -> f64 {
+        self.alpha() / float(comparisons.max(1))
+    }
+}
+
+impl Default for Confidence {
+    fn default() -> Confidence {
+        Confidence(0.95)
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // At most six digits behind the point are let in, which floats hold exactly enough.
+        let text = format!("{:.4}", self.0 * 100.0);
+        write!(f, "{} %", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// A confidence level that is out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+#[error("the confidence level {found} is not from 0.5 to 0.999999")]
+#[non_exhaustive]
+pub struct ConfidenceError {
+    /// What was given.
+    pub found: f64,
+}
+
+/// A range of values that the data leave plausible, both ends in it. Finite, and `low` is never above
+/// `high`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Interval {
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl Interval {
+    /// The interval held to where its quantity can be.
+    pub(super) fn within(low: f64, high: f64, least: f64, most: f64) -> Interval {
+        Interval { low: low.clamp(least, most), high: high.clamp(least, most) }
+    }
+
+    /// Absent unless both ends are finite.
+    pub(super) fn finite(low: f64, high: f64) -> Option<Interval> {
+        (low.is_finite() && high.is_finite()).then_some(Interval { low, high })
+    }
+
+    /// Whether the value is in it.
+    #[must_use]
+    pub fn contains(self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+}

@@ -1,0 +1,231 @@
+//! What was counted, as the analysis takes it: of an engine's experiment, or of anybody's numbers.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::counts::{Count, Counts};
+use crate::experiment::Experiment;
+use crate::timestamp::Timestamp;
+use crate::users::{UserCount, UserCounts};
+
+/// What was counted: each user once, or every event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Unit {
+    /// Users, each once. All that is computed here is meant for them.
+    Users,
+    /// Events: exposures and conversions. A user who comes back is in several times, so intervals are
+    /// narrower and p-values smaller than they should be, and a rate is no share of users.
+    Events,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unit::Users => "users",
+            Unit::Events => "events",
+        })
+    }
+}
+
+/// From when on the counts are: a restart keeps them, while `started_at` moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Period {
+    /// Since the last start.
+    #[default]
+    SinceStart,
+    /// Since counting began, over all restarts.
+    Ever,
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Period::SinceStart => "since the last start",
+            Period::Ever => "ever, restarts included",
+        })
+    }
+}
+
+/// One variant as it was observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Observed {
+    /// The variant's key.
+    pub variant: String,
+    /// The percentage of users that it is served to.
+    pub percentage: u8,
+    /// How many were exposed.
+    pub exposed: u64,
+    /// How many converted; of users, those of the exposed who did.
+    pub converted: u64,
+    /// Users who converted without having been exposed: in no rate. Always 0 for events.
+    pub converted_unexposed: u64,
+}
+
+/// What was observed of an experiment, of one unit and one period.
+///
+/// # Examples
+///
+/// Numbers from elsewhere, here 7-day retention of the game Cookie Cats:
+///
+/// ```
+/// use fairsplit::results::{Analysis, Observations, SplitStatus, Unit};
+///
+/// let observed = Observations::new(Unit::Users)
+///     .variant("gate_30", 50, 44_700, 8_502)
+///     .variant("gate_40", 50, 45_489, 8_279);
+/// let results = Analysis::new().results_of(&observed)?;
+///
+/// let test = results.comparisons[0].at_planned_end.test.expect("both vary");
+/// assert_eq!(format!("{:.4}", test.p_value), "0.0016");
+/// assert_eq!(results.split.status, SplitStatus::Warning);
+/// # Ok::<(), fairsplit::results::AnalysisError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "observations do nothing until they are analysed"]
+pub struct Observations {
+    pub(super) name: Option<String>,
+    pub(super) unit: Unit,
+    pub(super) period: Period,
+    pub(super) since: Option<Timestamp>,
+    pub(super) one_in: u64,
+    pub(super) variants: Vec<Observed>,
+}
+
+impl Observations {
+    /// Of this unit, ever, with no variants yet.
+    pub fn new(unit: Unit) -> Observations {
+        let (period, variants) = (Period::Ever, Vec::new());
+        Observations { name: None, unit, period, since: None, one_in: 1, variants }
+    }
+
+    /// Adds a variant: its key, its percentage, how many were exposed, and how many converted.
+    pub fn variant(
+        mut self,
+        key: impl Into<String>,
+        percentage: u8,
+        exposed: u64,
+        converted: u64,
+    ) -> Observations {
+        let variant = key.into();
+        let observed = Observed { variant, percentage, exposed, converted, converted_unexposed: 0 };
+        self.variants.push(observed);
+        self
+    }
+
+    /// The name to stand above the table.
+    pub fn name(mut self, name: impl Into<String>) -> Observations {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Says that the users are a sample, drawn by a hash: one in so many of all.
+    pub fn one_in(mut self, one_in: u64) -> Observations {
+        self.one_in = one_in.max(1);
+        self
+    }
+
+    /// What an engine counted for an experiment; users if they are given, else events. A variant that the
+    /// counts do not have is 0.
+    pub(super) fn of(
+        experiment: &Experiment,
+        counts: &Counts,
+        users: Option<&UserCounts>,
+        period: Period,
+    ) -> Observations {
+        let variants = experiment.variants().iter().map(|variant| {
+            let key = variant.key();
+            let observed = users
+                .map_or_else(|| events(counts, key, period), |users| users_of(users, key, period));
+            Observed {
+                variant: key.to_owned(),
+                percentage: variant.percentage(),
+                exposed: observed.exposed,
+                converted: observed.converted,
+                converted_unexposed: observed.converted_unexposed,
+            }
+        });
+        let began = users.map_or(experiment.created_at(), UserCounts::since);
+        Observations {
+            name: Some(experiment.name().to_owned()),
+            unit: if users.is_some() { Unit::Users } else { Unit::Events },
+            period,
+            since: match period {
+                Period::SinceStart => experiment.started_at().map(|start| start.max(began)),
+                Period::Ever => Some(began),
+            },
+            one_in: users.map_or(1, UserCounts::one_in),
+            variants: variants.collect(),
+        }
+    }
+}
+
+fn users_of(users: &UserCounts, key: &str, period: Period) -> UserCount {
+    let of = users.variants().iter().find(|users| users.variant == key);
+    of.map_or_else(UserCount::default, |of| match period {
+        Period::SinceStart => of.since_start,
+        Period::Ever => of.ever,
+    })
+}
+
+fn events(counts: &Counts, key: &str, period: Period) -> UserCount {
+    let count = counts.variant(key).map_or_else(Count::default, |of| match period {
+        Period::SinceStart => of.since_start,
+        Period::Ever => of.ever,
+    });
+    UserCount { exposed: count.exposures, converted: count.conversions, ..UserCount::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::users::VariantUsers;
+    use crate::{Engine, NewExperiment, NewFlag, Status};
+
+    #[test]
+    fn users_are_taken_by_their_variants_keys_and_by_the_period() {
+        let engine = Engine::new();
+        engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+        let experiment = NewExperiment::new("Hero Banner", "production")
+            .variant("control", "old", 50)
+            .variant("treatment", "new", 50)
+            .status(Status::Running);
+        let experiment = engine.create_experiment("hero-banner", experiment).unwrap();
+        let counts = engine.counts(experiment.id()).unwrap();
+        let later = Timestamp::from_unix_seconds(experiment.created_at().unix_seconds() + 60);
+        let users = UserCounts {
+            // In another order, and without the control.
+            variants: vec![VariantUsers {
+                variant: "treatment".to_owned(),
+                ever: UserCount { exposed: 9, converted: 5, converted_unexposed: 3 },
+                since_start: UserCount { exposed: 4, converted: 2, converted_unexposed: 1 },
+            }],
+            sampled_bits: 3,
+            since: later,
+        };
+
+        let of = |period| Observations::of(&experiment, &counts, Some(&users), period);
+        let ever = of(Period::Ever);
+        assert_eq!((ever.unit, ever.one_in, ever.since), (Unit::Users, 8, Some(later)));
+        assert_eq!((ever.variants[0].exposed, ever.variants[1].exposed), (0, 9));
+        assert_eq!(ever.variants[1].converted_unexposed, 3);
+        let since_start = of(Period::SinceStart);
+        assert_eq!(since_start.variants[1].converted, 2);
+        // The ledger began after the start.
+        assert_eq!(since_start.since, Some(later));
+
+        let results = crate::results::Analysis::new().results_of(&since_start).unwrap();
+        assert_eq!(results.variants[1].rate, Some(0.5));
+        assert!((results.variants[1].total.unwrap().exposed - 32.0).abs() < 1e-9);
+        assert!(results.to_string().contains("one in 8 of them kept"), "{results}");
+        assert!(results.to_string().contains("converted unexposed, in no rate"), "{results}");
+
+        let events = Observations::of(&experiment, &counts, None, Period::Ever);
+        assert_eq!((events.unit, events.one_in), (Unit::Events, 1));
+    }
+}

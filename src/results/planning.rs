@@ -1,0 +1,138 @@
+//! How many it takes: before the start.
+
+use super::confidence::Confidence;
+use super::special::normal_quantile;
+use thiserror::Error;
+
+/// What an experiment is meant to find out: from which rate, how small an effect, how surely.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::results::Plan;
+///
+/// let plan = Plan::new(0.10, 0.02)?; // from 10 % to 12 %
+/// assert_eq!(plan.per_variant(), 3841);
+/// # Ok::<(), fairsplit::results::PlanError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "a plan does nothing until it is asked how many it takes"]
+pub struct Plan {
+    base: f64,
+    effect: f64,
+    power: f64,
+    confidence: Confidence,
+}
+
+impl Plan {
+    /// From a base rate, and the smallest effect of interest as a difference of rates, up or down: with
+    /// a confidence of 0.95 and a power of 0.8.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] unless the base rate and the rate with the effect are above 0 and below 1, and the effect
+    /// is at least 1e-9 of size.
+    pub fn new(base: f64, effect: f64) -> Result<Plan, PlanError> {
+        let inside = |rate: f64| rate > 0.0 && rate < 1.0;
+        if !inside(base) {
+            return Err(PlanError::Base { found: base });
+        }
+        if !inside(base + effect) || effect.abs() < 1e-9 {
+            return Err(PlanError::Effect { found: effect, base });
+        }
+        Ok(Plan { base, effect, power: 0.8, confidence: Confidence::default() })
+    }
+
+    /// With this chance to find the effect if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] unless it is of 0.5 to 0.999999.
+    pub fn power(self, power: f64) -> Result<Plan, PlanError> {
+        if (0.5..=0.999_999).contains(&power) {
+            Ok(Plan { power, ..self })
+        } else {
+            Err(PlanError::Power { found: power })
+        }
+    }
+
+    /// With this confidence. For several treatments, 1 less a share of the error for each.
+    pub fn confidence(self, confidence: Confidence) -> Plan {
+        Plan { confidence, ..self }
+    }
+
+    /// How many users each of two equal variants needs, for a z-test at one planned end (Fleiss, Levin
+    /// and Paik, Statistical Methods for Rates and Proportions, 2003, without the
+    /// correction for continuity).
+    #[must_use]
+    pub fn per_variant(self) -> u64 {
+        rounded_up(self.exact_per_variant())
+    }
+
+    pub(super) fn exact_per_variant(self) -> f64 {
+        let after = self.base + self.effect;
+        let middle = self.base + self.effect / 2.0;
+        let same = (2.0 * middle * (1.0 - middle)).sqrt();
+        let sum =
+            self.confidence.z() * same + normal_quantile(1.0 - self.power) * self.deviation(after);
+        (sum / self.effect).powi(2)
+    }
+
+    /// How many users each of two equal variants needs, for the always-valid interval to leave out 0 at
+    /// that size with the plan's power, if `tuning` is chosen as this number of both. More than
+    /// [`per_variant`](Plan::per_variant): the price of looking at any time. Most experiments with an
+    /// effect that is larger than planned end sooner.
+    #[must_use]
+    pub fn per_variant_watched(self) -> u64 {
+        let deviation = self.deviation(self.base + self.effect);
+        let log_alpha = self.confidence.alpha().ln();
+        // At the size it is tuned for, the half-width is this many standard errors, whatever the size.
+        let grown = -2.0 * log_alpha + (1.0 - 2.0 * log_alpha).ln();
+        let half = ((1.0 + 1.0 / grown) * (grown.ln_1p() - 2.0 * log_alpha)).sqrt();
+        let sum = (half + normal_quantile(1.0 - self.power)) * deviation;
+        rounded_up((sum / self.effect).powi(2))
+    }
+
+    /// Of the difference, for one user in each variant.
+    fn deviation(self, after: f64) -> f64 {
+        (self.base * (1.0 - self.base) + after * (1.0 - after)).sqrt()
+    }
+}
+
+/// Why there is no plan.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The base rate is no rate that anything could change.
+    #[error("the base rate {found} is not between 0 and 1")]
+    #[non_exhaustive]
+    Base {
+        /// What was given.
+        found: f64,
+    },
+    /// The effect is none, or takes the rate out of range.
+    #[error("an effect of {found} is none, or takes the base rate {base} out of 0 to 1")]
+    #[non_exhaustive]
+    Effect {
+        /// What was given.
+        found: f64,
+        /// The rate that it is an effect on.
+        base: f64,
+    },
+    /// The power is out of range.
+    #[error("the power {found} is not from 0.5 to 0.999999")]
+    #[non_exhaustive]
+    Power {
+        /// What was given.
+        found: f64,
+    },
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from a float of at least 0 saturates"
+)]
+fn rounded_up(number: f64) -> u64 {
+    number.ceil() as u64
+}

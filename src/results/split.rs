@@ -1,0 +1,81 @@
+//! Sample ratio mismatch: were users split as configured? What follows holds only if they were.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::multinomial::{CONCENTRATION, ChiSquare, chi_square, sequential_multinomial};
+use super::observed::Observed;
+
+/// Below this p-value the split is a warning.
+const WARNING: f64 = 0.01;
+/// Below this p-value it is an alarm, and there is no verdict.
+const ALARM: f64 = 0.001;
+
+/// Whether the exposed came in the shares of the percentages (Fabijan et al., KDD 2019).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Split {
+    /// What comes of the figures below.
+    pub status: SplitStatus,
+    /// The test for one look. Absent while a variant can expect fewer than 5.
+    pub chi_square: Option<ChiSquare>,
+    /// The p-value of the sequential multinomial test, for those who watch. Absent while nobody is exposed.
+    pub sequential_p_value: Option<f64>,
+    /// The variants of 0 % that somebody was exposed to or converted in: a mismatch by itself.
+    pub unserved: Vec<String>,
+}
+
+/// What the split is held for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SplitStatus {
+    /// Too few to tell, or nothing to tell apart.
+    Unknown,
+    /// Nothing speaks against it.
+    Holds,
+    /// A p-value below 0.01: one of a hundred sound splits looks like this. Look into it.
+    Warning,
+    /// A p-value below 0.001, or somebody in a variant of 0 %: something is broken, and no comparison can be
+    /// trusted.
+    Broken,
+}
+
+impl fmt::Display for SplitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SplitStatus::Unknown => "too few to tell",
+            SplitStatus::Holds => "holds",
+            SplitStatus::Warning => "warning",
+            SplitStatus::Broken => "broken",
+        })
+    }
+}
+
+impl Split {
+    pub(super) fn of(variants: &[Observed]) -> Split {
+        let exposed: Vec<(u64, u8)> =
+            variants.iter().map(|variant| (variant.exposed, variant.percentage)).collect();
+        let unserved: Vec<String> = variants
+            .iter()
+            .filter(|variant| variant.percentage == 0)
+            .filter(|variant| {
+                variant.exposed > 0 || variant.converted > 0 || variant.converted_unexposed > 0
+            })
+            .map(|variant| variant.variant.clone())
+            .collect();
+        let chi_square = chi_square(&exposed);
+        let sequential_p_value = sequential_multinomial(&exposed, CONCENTRATION);
+        let p_values = [chi_square.map(|test| test.p_value), sequential_p_value];
+        let least = p_values.into_iter().flatten().reduce(f64::min);
+        let status = match least {
+            _ if !unserved.is_empty() => SplitStatus::Broken,
+            Some(p_value) if p_value < ALARM => SplitStatus::Broken,
+            Some(p_value) if p_value < WARNING => SplitStatus::Warning,
+            Some(_) if chi_square.is_some() => SplitStatus::Holds,
+            _ => SplitStatus::Unknown,
+        };
+        Split { status, chi_square, sequential_p_value, unserved }
+    }
+}

@@ -1,0 +1,266 @@
+//! The results as a table of plain text.
+
+use std::fmt;
+
+use super::comparison::{Comparison, Finding};
+use super::confidence::Interval;
+use super::findings::Results;
+use super::split::SplitStatus;
+use super::text::{Grouped, PValue, Percent, columns, or_dash, shortened, wrapped};
+
+/// The results as a table of plain text, for a terminal or a log. Rates and differences are in percent,
+/// and in points of percent.
+///
+/// 80 columns wide at most, if not told otherwise. Of names, what a terminal would act on is
+/// escaped, and what is too long is cut; [`Results`] serialises with all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    results: &'a Results,
+    width: usize,
+}
+
+impl<'a> Table<'a> {
+    /// So many columns wide at most; at least 80, below which numbers would be cut.
+    #[must_use]
+    pub fn width(self, columns: usize) -> Table<'a> {
+        Table { width: columns.max(80), ..self }
+    }
+
+    fn heading(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let results = self.results;
+        if let Some(name) = &results.name {
+            writeln!(f, "{}", shortened(name, self.width))?;
+        }
+        let since = results.since.map_or_else(String::new, |since| format!(" ({since})"));
+        let kept = match results.one_in {
+            0 | 1 => String::new(),
+            one_in => format!(", one in {} of them kept", Grouped(one_in)),
+        };
+        let (unit, period, confidence) = (results.unit, results.period, results.confidence);
+        let line = format!("Of {unit}, {period}{since}{kept}. Intervals of {confidence}.");
+        wrapped(&line, self.width, f)?;
+        wrapped(&self.split(), self.width, f)
+    }
+
+    fn split(self) -> String {
+        let split = &self.results.split;
+        let percentages: Vec<String> =
+            self.results.variants.iter().map(|one| one.percentage.to_string()).collect();
+        let chi_square = split.chi_square.map(|test| ("chi-square", test.p_value));
+        let sequential = split.sequential_p_value.map(|p_value| ("sequential", p_value));
+        let tests: Vec<String> = [chi_square, sequential]
+            .into_iter()
+            .flatten()
+            .map(|(test, p_value)| format!(", {test} p {}", PValue(p_value)))
+            .collect();
+        format!("Split {}: {}{}.", percentages.join(" : "), split.status, tests.concat())
+    }
+
+    fn variants(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut grid = Grid::new(&["variant", "%", "exposed", "converted", "rate, %", "interval"]);
+        for variant in &self.results.variants {
+            grid.row(
+                &variant.key,
+                vec![
+                    variant.percentage.to_string(),
+                    Grouped(variant.exposed).to_string(),
+                    Grouped(variant.converted).to_string(),
+                    or_dash(variant.rate.map(Percent)),
+                    or_dash(variant.interval.map(Plain)),
+                ],
+            );
+        }
+        grid.write(self.width, f)
+    }
+
+    fn totals(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut grid = Grid::new(&["in all, about", "exposed", "+-", "converted", "+-"]);
+        for variant in &self.results.variants {
+            let Some(total) = variant.total else { continue };
+            let figures =
+                [total.exposed, total.exposed_error, total.converted, total.converted_error];
+            grid.row(&variant.key, figures.iter().map(|figure| whole(*figure)).collect());
+        }
+        if grid.is_empty() { Ok(()) } else { grid.write(self.width, f) }
+    }
+
+    fn unexposed(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut grid = Grid::new(&["converted unexposed, in no rate", "users"]);
+        for variant in &self.results.variants {
+            if variant.converted_unexposed > 0 {
+                grid.row(&variant.key, vec![Grouped(variant.converted_unexposed).to_string()]);
+            }
+        }
+        if grid.is_empty() { Ok(()) } else { grid.write(self.width, f) }
+    }
+
+    fn watched(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut grid = Grid::new(&["valid at every look", "points", "interval", "p", "finding"]);
+        for one in &self.results.comparisons {
+            grid.row(
+                &one.variant,
+                vec![
+                    or_dash(one.difference.map(Signed)),
+                    or_dash(one.always_valid.map(|found| Range(found.interval))),
+                    or_dash(one.always_valid.map(|found| PValue(found.p_value))),
+                    word(one.finding).to_owned(),
+                ],
+            );
+        }
+        grid.write(self.width, f)
+    }
+
+    fn planned(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let adjusted = if self.results.comparisons.len() > 1 { "p, Holm" } else { "p" };
+        let mut grid =
+            Grid::new(&["at a planned end", "interval", adjusted, "lift, %", "interval", "chance"]);
+        let chance = |one: &Comparison| one.chance_to_beat.map(|chance| format!("{chance:.4}"));
+        for one in &self.results.comparisons {
+            let planned = &one.at_planned_end;
+            grid.row(
+                &one.variant,
+                vec![
+                    or_dash(planned.interval.map(Range)),
+                    or_dash(planned.adjusted_p_value.map(PValue)),
+                    or_dash(one.lift.map(Signed)),
+                    or_dash(planned.lift_interval.map(Range)),
+                    or_dash(chance(one)),
+                ],
+            );
+        }
+        grid.write(self.width, f)
+    }
+
+    fn conversions(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(test) = &self.results.conversions_only else { return Ok(()) };
+        let once = test.p_value.map_or_else(String::new, |p_value| {
+            format!(" p {} at a planned end,", PValue(p_value))
+        });
+        let always = PValue(test.sequential_p_value);
+        let line = format!(
+            "\nConversions alone, held against the percentages:{once} p {always} at every look."
+        );
+        wrapped(&line, self.width, f)
+    }
+}
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.heading(f)?;
+        self.variants(f)?;
+        self.totals(f)?;
+        self.unexposed(f)?;
+        // Of a broken split no comparison is shown: somebody would believe it.
+        let is_broken = self.results.split.status == SplitStatus::Broken;
+        if !is_broken && !self.results.comparisons.is_empty() {
+            let control = shortened(&self.results.control, self.width.saturating_sub(20));
+            write!(f, "\nAgainst {control}")?;
+            self.watched(f)?;
+            self.planned(f)?;
+        }
+        if !is_broken {
+            self.conversions(f)?;
+        }
+        f.write_str("\n")?;
+        wrapped(&self.results.verdict.to_string(), self.width, f)
+    }
+}
+
+impl Results {
+    /// The table that [`Display`](fmt::Display) writes, to be had in another width.
+    #[must_use]
+    pub fn table(&self) -> Table<'_> {
+        Table { results: self, width: 80 }
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table().fmt(f)
+    }
+}
+
+fn word(finding: Finding) -> &'static str {
+    match finding {
+        Finding::Withheld => "withheld",
+        Finding::NotEnoughData => "too few",
+        Finding::NoDifferenceYet => "none yet",
+        Finding::Better => "better",
+        Finding::Worse => "worse",
+    }
+}
+
+/// An estimate, without digits that it does not have.
+fn whole(figure: f64) -> String {
+    if figure >= 1e10 { format!("{figure:.3e}") } else { format!("{figure:.0}") }
+}
+
+struct Signed(f64);
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:+}", Percent(self.0))
+    }
+}
+
+struct Plain(Interval);
+
+impl fmt::Display for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", Percent(self.0.low), Percent(self.0.high))
+    }
+}
+
+struct Range(Interval);
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:+} to {:+}", Percent(self.0.low), Percent(self.0.high))
+    }
+}
+
+/// Rows of a name and figures: names to the left, as wide as the figures leave room for.
+struct Grid {
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl Grid {
+    fn new(heads: &[&str]) -> Grid {
+        let (first, rest) = heads.split_first().unwrap_or((&"", &[]));
+        let rest = rest.iter().map(|head| (*head).to_owned()).collect();
+        Grid { rows: vec![((*first).to_owned(), rest)] }
+    }
+
+    fn row(&mut self, name: &str, figures: Vec<String>) {
+        // So long that it does not fit anywhere, and short enough to be measured.
+        self.rows.push((shortened(name, 200), figures));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.len() <= 1
+    }
+
+    fn write(&self, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.rows.iter().map(|(_, figures)| figures.len()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..count)
+            .map(|at| {
+                let cells = self.rows.iter().filter_map(|(_, figures)| figures.get(at));
+                cells.map(|cell| columns(cell)).max().unwrap_or(0)
+            })
+            .collect();
+        let taken: usize = widths.iter().map(|wide| wide.saturating_add(2)).sum();
+        let longest = self.rows.iter().map(|(name, _)| columns(name)).max().unwrap_or(0);
+        let names = longest.min(width.saturating_sub(taken));
+        f.write_str("\n")?;
+        for (name, figures) in &self.rows {
+            let name = shortened(name, names);
+            let pad = names.saturating_sub(columns(&name));
+            write!(f, "{name}{:pad$}", "")?;
+            for (figure, wide) in figures.iter().zip(&widths) {
+                write!(f, "  {figure:>wide$}")?;
+            }
+            f.write_str("\n")?;
+        }
+        Ok(())
+    }
+}

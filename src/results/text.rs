@@ -1,0 +1,122 @@
+//! How names and numbers are written where columns count.
+
+use std::fmt;
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// A name, safe to print and at most so wide: what a terminal would act on, or not show, is escaped.
+pub(super) fn shortened(name: &str, most: usize) -> String {
+    let mut text = String::new();
+    let mut width = 0_usize;
+    for character in name.chars() {
+        let (before, width_before) = (text.len(), width);
+        if matches!(character, '"' | '\'' | '\\') {
+            text.push(character);
+        } else {
+            text.extend(character.escape_debug());
+        }
+        let added = text.get(before..).unwrap_or_default();
+        width = width.saturating_add(columns(added));
+        if width > most {
+            // Make room for the mark that something is missing.
+            text.truncate(before);
+            width = width_before;
+            while width >= most
+                && let Some(last) = text.pop()
+            {
+                width = width.saturating_sub(last.width().unwrap_or(0));
+            }
+            text.push('…');
+            break;
+        }
+    }
+    text
+}
+
+/// A name in a sentence.
+pub(super) fn shown(name: &str) -> String {
+    shortened(name, 32)
+}
+
+/// How many columns of a terminal a text takes.
+pub(super) fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// A text in lines of at most so many columns, broken between words.
+pub(super) fn wrapped(text: &str, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut at = 0_usize;
+    for word in text.split(' ') {
+        let wide = columns(word);
+        if at > 0 && at.saturating_add(wide).saturating_add(1) > width {
+            f.write_str("\n")?;
+            at = 0;
+        } else if at > 0 {
+            f.write_str(" ")?;
+            at = at.saturating_add(1);
+        }
+        f.write_str(word)?;
+        at = at.saturating_add(wide);
+    }
+    f.write_str("\n")
+}
+
+/// A count in groups of three digits, or its size where it is beyond ten billion.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grouped(pub(super) u64);
+
+impl fmt::Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 >= 10_000_000_000 {
+            return write!(f, "{:.3e}", self.0);
+        }
+        let digits = self.0.to_string();
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A share of 1 in percent, without the `%`: a rate with at least three digits of it; with a sign if one
+/// is asked for, and then in hundredths as long as that says enough.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Percent(pub(super) f64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.0 * 100.0;
+        // A rounded nothing has no sign.
+        let percent = if percent == 0.0 { 0.0 } else { percent };
+        let size = percent.abs();
+        let text = if size >= 1e4 || (size > 0.0 && size < 0.01) {
+            format!("{percent:.1e}")
+        } else if size >= 1.0 || size <= 0.0 || (f.sign_plus() && size >= 0.1) {
+            format!("{percent:.2}")
+        } else if size >= 0.1 {
+            format!("{percent:.3}")
+        } else {
+            format!("{percent:.4}")
+        };
+        let sign = if f.sign_plus() && percent >= 0.0 { "+" } else { "" };
+        write!(f, "{sign}{text}")
+    }
+}
+
+/// A p-value to four digits behind the point; what is smaller says only that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PValue(pub(super) f64);
+
+impl fmt::Display for PValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 0.0001 { f.write_str("<0.0001") } else { write!(f, "{:.4}", self.0) }
+    }
+}
+
+/// What is written for a figure, or a dash where there is none.
+pub(super) fn or_dash(text: Option<impl fmt::Display>) -> String {
+    text.map_or_else(|| "-".to_owned(), |text| text.to_string())
+}

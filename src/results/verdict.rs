@@ -1,0 +1,211 @@
+//! What to make of it all, in one value and one sentence.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::comparison::{Comparison, Finding};
+use super::observed::{Observed, Unit};
+use super::split::{Split, SplitStatus};
+use super::text::{PValue, Percent, shown};
+
+/// What an experiment has shown, by what stays valid at every look. Displays as a sentence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Users did not come in the shares of the percentages: no comparison can be trusted.
+    #[non_exhaustive]
+    SplitBroken {
+        /// A variant of 0 % that somebody was in, if that is why.
+        unserved: Option<String>,
+        /// The smaller p-value of the two tests of the split.
+        p_value: Option<f64>,
+    },
+    /// More converted than were exposed: no share of anything, so no rate.
+    #[non_exhaustive]
+    NoRate {
+        /// The first such variant.
+        variant: String,
+        /// What was counted.
+        unit: Unit,
+        /// How many converted.
+        converted: u64,
+        /// How many were exposed.
+        exposed: u64,
+    },
+    /// There is no second variant with a percentage, or the control has none.
+    NothingToCompare,
+    /// Too few were exposed, or converted, for the tests to hold.
+    #[non_exhaustive]
+    NotEnoughData {
+        /// The first variant that lacks data.
+        variant: String,
+        /// What was counted.
+        unit: Unit,
+        /// How many were exposed to it.
+        exposed: u64,
+        /// How many have to be, in every variant.
+        exposed_needed: u64,
+        /// How many have to have converted, and how many not, in it and the control together.
+        converted_needed: u64,
+    },
+    /// The intervals hold 0. Not a proof that there is none.
+    #[non_exhaustive]
+    NoDifferenceYet {
+        /// The smallest always-valid p-value.
+        p_value: Option<f64>,
+    },
+    /// A variant is better than the control.
+    #[non_exhaustive]
+    Better {
+        /// The one of the highest rate, if there are several.
+        variant: String,
+        /// The control's key.
+        control: String,
+        /// Its rate less the control's, as a share of 1.
+        difference: f64,
+        /// The always-valid p-value.
+        p_value: f64,
+    },
+    /// None is better than the control, and one is worse.
+    #[non_exhaustive]
+    Worse {
+        /// The one of the lowest rate, if there are several.
+        variant: String,
+        /// The control's key.
+        control: String,
+        /// Its rate less the control's, as a share of 1.
+        difference: f64,
+        /// The always-valid p-value.
+        p_value: f64,
+    },
+}
+
+impl Verdict {
+    /// Whether the verdict names a difference.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        matches!(self, Verdict::Better { .. } | Verdict::Worse { .. })
+    }
+
+    /// The split first; then whether there are rates, and comparisons; then what these found.
+    pub(super) fn of(
+        split: &Split,
+        unit: Unit,
+        control: &Observed,
+        variants: &[Observed],
+        comparisons: &[Comparison],
+        (exposed_needed, converted_needed): (u64, u64),
+    ) -> Verdict {
+        if split.status == SplitStatus::Broken {
+            let p_values = [split.chi_square.map(|test| test.p_value), split.sequential_p_value];
+            return Verdict::SplitBroken {
+                unserved: split.unserved.first().cloned(),
+                p_value: p_values.into_iter().flatten().reduce(f64::min),
+            };
+        }
+        if let Some(odd) = variants.iter().find(|variant| variant.converted > variant.exposed) {
+            let (converted, exposed) = (odd.converted, odd.exposed);
+            return Verdict::NoRate { variant: odd.variant.clone(), unit, converted, exposed };
+        }
+        if comparisons.is_empty() {
+            return Verdict::NothingToCompare;
+        }
+        let found = |finding| comparisons.iter().filter(move |one| one.finding == finding);
+        let rate = |one: &&Comparison| one.difference.unwrap_or_default();
+        let best = found(Finding::Better).max_by(|a, b| rate(a).total_cmp(&rate(b)));
+        if let Some(verdict) = best.and_then(|one| decided(one, &control.variant)) {
+            return verdict;
+        }
+        let worst = found(Finding::Worse).min_by(|a, b| rate(a).total_cmp(&rate(b)));
+        if let Some(verdict) = worst.and_then(|one| decided(one, &control.variant)) {
+            return verdict;
+        }
+        if let Some(lacking) = found(Finding::NotEnoughData).next() {
+            let of = variants.iter().find(|variant| variant.variant == lacking.variant);
+            // Whichever of the two has fewer is the one to wait for.
+            let of = of.filter(|of| of.exposed <= control.exposed).unwrap_or(control);
+            let (variant, exposed) = (of.variant.clone(), of.exposed);
+            return Verdict::NotEnoughData {
+                variant,
+                unit,
+                exposed,
+                exposed_needed,
+                converted_needed,
+            };
+        }
+        let p_values = comparisons.iter().filter_map(|one| Some(one.always_valid?.p_value));
+        Verdict::NoDifferenceYet { p_value: p_values.reduce(f64::min) }
+    }
+}
+
+fn decided(comparison: &Comparison, control: &str) -> Option<Verdict> {
+    let (variant, control) = (comparison.variant.clone(), control.to_owned());
+    let (difference, p_value) = (comparison.difference?, comparison.always_valid?.p_value);
+    Some(match comparison.finding {
+        Finding::Better => Verdict::Better { variant, control, difference, p_value },
+        _ => Verdict::Worse { variant, control, difference, p_value },
+    })
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::SplitBroken { unserved: Some(variant), .. } => write!(
+                f,
+                "No verdict, the split is broken: there is somebody in {}, a variant of 0 %. Find out \
+                 why before anything here is believed.",
+                shown(variant)
+            ),
+            Verdict::SplitBroken { p_value, .. } => {
+                f.write_str("No verdict, the split is broken: the variants were not served in the shares of their percentages")?;
+                if let Some(p_value) = p_value {
+                    write!(f, " (p {})", PValue(*p_value))?;
+                }
+                f.write_str(". Find out why before anything here is believed.")
+            }
+            Verdict::NoRate { variant, unit, converted, exposed } => write!(
+                f,
+                "No verdict, there is no rate: {} has {converted} converted of {exposed} exposed {unit}. \
+                 Count each user once, or see what the conversions alone say.",
+                shown(variant)
+            ),
+            Verdict::NothingToCompare => f.write_str(
+                "Nothing to compare: the control, or every other variant, is served to nobody.",
+            ),
+            Verdict::NotEnoughData { variant, unit, exposed, exposed_needed, converted_needed } => {
+                write!(
+                    f,
+                    "Not enough data: {} has {exposed} exposed {unit}. Every variant needs \
+                     {exposed_needed}, and with the control at least {converted_needed} that converted \
+                     and as many that did not.",
+                    shown(variant)
+                )
+            }
+            Verdict::NoDifferenceYet { p_value } => {
+                f.write_str("No difference shown yet")?;
+                if let Some(p_value) = p_value {
+                    write!(f, " (always-valid p {})", PValue(*p_value))?;
+                }
+                f.write_str(". That is no proof that there is none.")
+            }
+            Verdict::Better { variant, control, difference, p_value } => write!(
+                f,
+                "{} is better than {}, by {} points (always-valid p {}).",
+                shown(variant),
+                shown(control),
+                Percent(*difference),
+                PValue(*p_value)
+            ),
+            Verdict::Worse { variant, control, difference, p_value } => write!(
+                f,
+                "{} is worse than {}, by {} points (always-valid p {}).",
+                shown(variant),
+                shown(control),
+                Percent(difference.abs()),
+                PValue(*p_value)
+            ),
+        }
+    }
+}
