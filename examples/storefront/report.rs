@@ -41,12 +41,14 @@ pub(crate) fn closing(shop: &Shop, tallies: &[Tally], began: Instant) -> Result<
     let elapsed = reported.ended.duration_since(began);
     throughput(&mut out, &reported, elapsed)?;
     let verdict = proof(&mut out, shop, &reported.counted, &counters)?;
+    results(&mut out, shop, &counters)?;
     writeln!(
         out,
         "\nWhat to try next, after `cargo run --release --example storefront --`:\n  \
          --users FILE       your own user keys, one a line; - is standard input: `seq 100000 | ...`\n  \
          --config FILE      your own experiments; start from a copy of examples/storefront.json\n  \
-         --requests 50,000,000"
+         --requests 50,000,000\n\
+         and with `--features results` before the `--`: what the counts mean"
     )?;
     Ok(verdict)
 }
@@ -57,6 +59,23 @@ fn counted(shop: &Shop, place: &Place) -> Count {
     let counts = shop.engine.counts(place.experiment);
     let ever = counts.as_ref().and_then(|counts| counts.variant(&place.variant));
     ever.map(|variant| variant.ever.since(place.carried)).unwrap_or_default()
+}
+
+/// What came of the experiment that was exposed most, as an experimenter reads it.
+#[cfg(feature = "results")]
+fn results(out: &mut impl Write, shop: &Shop, counters: &[Count]) -> Result<(), Failure> {
+    let counted = shop.places.iter().zip(counters);
+    let most = counted.max_by_key(|(_, count)| count.exposures).map(|(place, _)| place.experiment);
+    if let Some(results) = most.and_then(|experiment| shop.engine.results(experiment)) {
+        writeln!(out, "\nThe experiment that was exposed most:\n\n{results}\n{}", results.plot())?;
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "results"))]
+#[expect(clippy::unnecessary_wraps, reason = "it writes, with the feature")]
+fn results(_: &mut impl Write, _: &Shop, _: &[Count]) -> Result<(), Failure> {
+    Ok(())
 }
 
 fn table(out: &mut impl Write, shop: &Shop, counters: &[Count]) -> Result<(), Failure> {
