@@ -118,7 +118,8 @@
 //! None is on by default, and none changes an answer. `http` has the Experiments API over HTTP, as a
 //! router to mount in a service: the module `fairsplit::http`. `server` has it as a program to run.
 //! `openfeature` has a provider for services that ask through OpenFeature: the module
-//! `fairsplit::openfeature`.
+//! `fairsplit::openfeature`. `testing` is for the tests of a service: flags that answer what a test
+//! fixes, and assertions on what was counted, in the module `fairsplit::testing`.
 //!
 //! # Promises
 //!
@@ -213,6 +214,9 @@ pub mod http;
 #[cfg(feature = "openfeature")]
 #[cfg_attr(docsrs, doc(cfg(feature = "openfeature")))]
 pub mod openfeature;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub mod docs;
 
