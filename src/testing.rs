@@ -209,8 +209,8 @@ pub struct TestEngineBuilder {
 }
 
 impl TestEngineBuilder {
-    /// A flag that answers this value to everybody; if there is an experiment on it, to whomever that
-    /// is not for.
+    /// A flag that answers this value to everybody. If it has an experiment too, this is what it
+    /// answers to the empty user key, and to everybody once the experiment is stopped.
     pub fn flag(mut self, key: impl Into<String>, value: impl Into<Value>) -> TestEngineBuilder {
         let (key, value) = (key.into(), value.into());
         self.flags.retain(|(known, _)| *known != key);
@@ -220,7 +220,8 @@ impl TestEngineBuilder {
 
     /// A running experiment on a flag, with these variants and as even a split as whole percentages
     /// can be. Without a default of its own, by [`flag`](TestEngineBuilder::flag), the flag's is the
-    /// value of the first variant.
+    /// value of the first variant. An experiment that was given for the flag before is replaced, and
+    /// who was put into its variants forgotten.
     ///
     /// Who is in which variant is left to assignment, and is the same in every run, but for those whom
     /// [`assign`](TestEngineBuilder::assign) names.
