@@ -125,6 +125,8 @@
 //! * `tracing`: events of changes and reloads, never of an evaluation.
 //! * `http`: the Experiments API over HTTP as a router to mount in a service, `fairsplit::http`.
 //! * `server`: the same as a program to run.
+//! * `testing`: flags that answer what a test fixes, and assertions on what was counted,
+//!   `fairsplit::testing`.
 //!
 //! # Promises
 //!
@@ -235,6 +237,9 @@ pub mod openfeature;
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 pub mod prometheus;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub mod docs;
 

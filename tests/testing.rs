@@ -1,0 +1,311 @@
+//! The test doubles: what they fix, what they find, and what they say.
+
+use std::sync::Mutex;
+use std::{panic, thread};
+
+use fairsplit::testing::{TestEngine, TestEngineBuilder};
+use fairsplit::{Outcome, Reason, Timestamp};
+use serde_json::json;
+
+fn banner() -> TestEngineBuilder {
+    TestEngine::builder("production")
+        .experiment("hero-banner", [("control", "old"), ("treatment", "new")])
+}
+
+/// The variants that these users get.
+fn variants(test: &TestEngine, flag: &str, users: &[&str]) -> Vec<String> {
+    let variant = |user: &&str| {
+        let evaluation = test.engine().peek(test.environment(), flag, user);
+        assert_eq!(evaluation.reason(), Reason::Split);
+        evaluation.variant().unwrap().to_owned()
+    };
+    users.iter().map(variant).collect()
+}
+
+#[test]
+fn a_flag_answers_what_it_is_told() {
+    let test = TestEngine::builder("production")
+        .flag("page-size", 25)
+        .flag("theme", json!({"dark": true}))
+        .build();
+    let (engine, place) = (test.engine(), test.environment());
+    assert_eq!(engine.evaluate(place, "page-size", "anna").i64_or(10), 25);
+    assert_eq!(engine.evaluate(place, "theme", "").value(), Some(&json!({"dark": true})));
+    assert_eq!(engine.evaluate(place, "no such flag", "anna").i64_or(10), 10);
+    engine.set_default("page-size", 50).unwrap();
+    assert_eq!(engine.evaluate(place, "page-size", "anna").i64_or(10), 50);
+}
+
+#[test]
+fn what_is_said_last_holds() {
+    let test = banner()
+        .flag("page-size", 25)
+        .flag("page-size", 50)
+        .assign("hero-banner", "anna", "control")
+        .assign("hero-banner", "anna", "treatment")
+        .build();
+    assert_eq!(test.engine().peek(test.environment(), "page-size", "anna").i64_or(10), 50);
+    assert_eq!(variants(&test, "hero-banner", &["anna"]), ["treatment"]);
+
+    let test = banner().assign_everyone("hero-banner", "control");
+    let test = test.assign_everyone("hero-banner", "treatment").build();
+    assert_eq!(variants(&test, "hero-banner", &["anna", "ben"]), ["treatment", "treatment"]);
+
+    let test = banner().experiment("hero-banner", [("only", 1)]).build();
+    assert_eq!(variants(&test, "hero-banner", &["anna"]), ["only"]);
+}
+
+#[test]
+fn a_dozen_and_a_half_of_users_can_be_put_into_either_variant() {
+    let users: Vec<_> = (0..18).map(|at| format!("customer-{at}@example.com")).collect();
+    let users: Vec<_> = users.iter().map(String::as_str).collect();
+    // The worst for chance to find: as many of one as of the other, and no order in them.
+    let expected: Vec<_> =
+        (0..18).map(|at| if at * 7 % 4 < 2 { "control" } else { "treatment" }).collect();
+    let wishes = users.iter().zip(&expected);
+    let test =
+        wishes.fold(banner(), |test, (user, variant)| test.assign("hero-banner", user, variant));
+    assert_eq!(variants(&test.build(), "hero-banner", &users), expected);
+}
+
+#[test]
+fn users_who_are_assigned_are_counted() {
+    let test = banner()
+        .assign("hero-banner", "anna", "treatment")
+        .assign("hero-banner", "ben", "control")
+        .build();
+    let (engine, place) = (test.engine(), test.environment());
+    for user in ["anna", "ben", "anna"] {
+        assert!(engine.evaluate(place, "hero-banner", user).is_counted());
+    }
+    assert_eq!(engine.convert(place, "hero-banner", "anna").outcome(), Outcome::Counted);
+    test.assert_exposures("hero-banner", "treatment", 2);
+    test.assert_exposures("hero-banner", "control", 1);
+    test.assert_conversions("hero-banner", "treatment", 1);
+    test.assert_conversions("hero-banner", "control", 0);
+    assert_eq!(test.exposures("hero-banner", "treatment"), 2);
+    assert_eq!(test.conversions("hero-banner", "treatment"), 1);
+    // Also after the experiment has been stopped.
+    engine.stop(test.experiment("hero-banner")).unwrap();
+    test.assert_exposures("hero-banner", "treatment", 2);
+}
+
+#[test]
+fn nothing_is_counted_for_peeks_defaults_and_pins() {
+    let test = banner().flag("page-size", 25).build();
+    let (engine, place) = (test.engine(), test.environment());
+    engine.force(test.experiment("hero-banner"), "qa", "treatment").unwrap();
+    let _ = engine.peek(place, "hero-banner", "anna");
+    let _ = engine.evaluate(place, "page-size", "anna");
+    let _ = engine.evaluate(place, "hero-banner", "");
+    let _ = engine.evaluate(place, "hero-banner", "qa");
+    let _ = engine.convert(place, "hero-banner", "qa");
+    test.assert_nothing_counted();
+}
+
+#[test]
+fn users_of_a_variant_are_in_it_and_the_same_in_every_run() {
+    let test = TestEngine::builder("production")
+        .experiment("colour", [("red", 1), ("green", 2), ("blue", 3)])
+        .build();
+    for variant in ["red", "green", "blue"] {
+        let users: Vec<_> = test.users_in("colour", variant).take(50).collect();
+        let users: Vec<_> = users.iter().map(String::as_str).collect();
+        assert_eq!(variants(&test, "colour", &users), vec![variant; 50]);
+        assert_eq!(test.users_in("colour", variant).next().as_deref(), Some(users[0]));
+    }
+    // The split is as even as whole percentages can be.
+    let experiment = test.engine().experiment(test.experiment("colour")).unwrap();
+    let percentages: Vec<_> =
+        experiment.variants().iter().map(fairsplit::Variant::percentage).collect();
+    assert_eq!(percentages, [34, 33, 33]);
+}
+
+#[test]
+fn two_runs_are_the_same() {
+    let export =
+        || banner().flag("page-size", 25).assign("hero-banner", "anna", "treatment").build();
+    let [first, second] = [export(), export()].map(|test| test.engine().to_json());
+    assert_eq!(first, second);
+    assert!(first.contains("2025-01-01T00:00:00Z"), "{first}");
+}
+
+#[test]
+fn experiments_on_two_flags_split_apart() {
+    let test = banner().experiment("checkout", [("control", 1), ("treatment", 2)]).build();
+    let users: Vec<_> = test.users_in("hero-banner", "treatment").take(100).collect();
+    let users: Vec<_> = users.iter().map(String::as_str).collect();
+    let both = variants(&test, "checkout", &users);
+    let both = both.iter().filter(|variant| *variant == "treatment").count();
+    assert!((25..75).contains(&both), "{both}");
+}
+
+#[test]
+fn a_default_is_the_flags_own_or_the_first_variants() {
+    for (test, expected) in [(banner(), "old"), (banner().flag("hero-banner", "none"), "none")] {
+        let test = test.build();
+        let (engine, place) = (test.engine(), test.environment());
+        assert_eq!(engine.evaluate(place, "hero-banner", "").str_or("fallback"), expected);
+    }
+}
+
+#[test]
+fn the_clock_stands_still_until_it_is_moved() {
+    let test = banner().build();
+    let id = test.experiment("hero-banner");
+    let started = test.engine().experiment(id).unwrap().started_at().unwrap();
+    assert_eq!(started.to_string(), "2025-01-01T00:00:00Z");
+    test.clock().advance(90);
+    let stopped = test.engine().stop(id).unwrap().stopped_at().unwrap();
+    assert_eq!(stopped, Timestamp::from_unix_seconds(started.unix_seconds() + 90));
+}
+
+#[test]
+fn a_failure_is_told_at_the_line_of_the_test() {
+    static PLACE: Mutex<Option<(String, u32)>> = Mutex::new(None);
+    let test = banner().build();
+    let others = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().name() == Some("one that fails") {
+            let place = info.location().map(|at| (at.file().to_owned(), at.line()));
+            *PLACE.lock().unwrap() = place;
+        } else {
+            others(info);
+        }
+    }));
+    let failing = thread::Builder::new().name("one that fails".to_owned()).spawn(move || {
+        test.assert_exposures("hero-banner", "control", 1);
+    });
+    let line = line!() - 2;
+    assert!(failing.unwrap().join().is_err());
+    let place = PLACE.lock().unwrap().take();
+    assert_eq!(place, Some((file!().to_owned(), line)));
+}
+
+#[test]
+#[should_panic(expected = "exposures of \"treatment\" on \"hero-banner\": expected 2, found 1\n\
+                counted: \"control\" exposures 0, conversions 0; \"treatment\" exposures 1, conversions 1")]
+fn a_wrong_number_of_exposures_is_told_with_all_counts() {
+    let test = banner().assign_everyone("hero-banner", "treatment").build();
+    let (engine, place) = (test.engine(), test.environment());
+    let _ = engine.evaluate(place, "hero-banner", "anna");
+    let _ = engine.convert(place, "hero-banner", "anna");
+    test.assert_exposures("hero-banner", "treatment", 2);
+}
+
+#[test]
+#[should_panic(expected = "conversions of \"control\" on \"hero-banner\": expected 1, found 0\n\
+                counted: \"control\" exposures 0, conversions 0; \"treatment\" exposures 0, conversions 0")]
+fn a_missing_conversion_is_told() {
+    banner().build().assert_conversions("hero-banner", "control", 1);
+}
+
+#[test]
+#[should_panic(
+    expected = "counts of \"hero-banner\": expected none, found \"control\" exposures 0, conversions \
+                1; \"treatment\" exposures 0, conversions 0"
+)]
+fn a_count_where_there_should_be_none_is_told() {
+    let test = banner().assign("hero-banner", "anna", "control").build();
+    let _ = test.engine().convert(test.environment(), "hero-banner", "anna");
+    test.assert_nothing_counted();
+}
+
+#[test]
+#[should_panic(expected = "there is no experiment on \"hero-baner\", only on \"hero-banner\"")]
+fn a_flag_that_nobody_has_an_experiment_on_is_told_to_an_assertion() {
+    banner().build().assert_exposures("hero-baner", "control", 0);
+}
+
+#[test]
+#[should_panic(
+    expected = "the experiment on \"hero-banner\" has no variant \"contorl\", only \"control\", \"treatment\""
+)]
+fn a_variant_that_is_not_there_is_told_to_an_assertion() {
+    banner().build().assert_exposures("hero-banner", "contorl", 0);
+}
+
+#[test]
+#[should_panic(expected = "there is no experiment on \"hero-banner\", only on nothing")]
+fn a_user_cannot_be_assigned_where_there_is_no_experiment() {
+    let _ = TestEngine::builder("production").flag("hero-banner", "old").assign(
+        "hero-banner",
+        "anna",
+        "control",
+    );
+}
+
+#[test]
+#[should_panic(
+    expected = "the experiment on \"hero-banner\" has no variant \"contorl\", only \"control\", \"treatment\""
+)]
+fn a_user_cannot_be_assigned_a_variant_that_is_not_there() {
+    let _ = banner().assign("hero-banner", "anna", "contorl");
+}
+
+#[test]
+#[should_panic(
+    expected = "the empty user key is nobody, and cannot be in \"control\" of \"hero-banner\""
+)]
+fn nobody_cannot_be_assigned() {
+    let _ = banner().assign("hero-banner", "", "control");
+}
+
+#[test]
+#[should_panic(
+    expected = "\"ben\" cannot be in \"control\" of \"hero-banner\": everyone is in \"treatment\""
+)]
+fn a_user_cannot_be_elsewhere_than_everyone() {
+    let test = banner().assign("hero-banner", "anna", "treatment");
+    let test = test.assign_everyone("hero-banner", "treatment");
+    let _ = test.assign("hero-banner", "ben", "control").build();
+}
+
+#[test]
+#[should_panic(
+    expected = "no id found that puts these 60 users of \"hero-banner\" where they should be: assign \
+                fewer, or take them from users_in"
+)]
+fn more_users_than_an_id_can_be_found_for_are_told() {
+    let test = (0..60).fold(banner(), |test, at| {
+        let variant = if at % 2 == 0 { "control" } else { "treatment" };
+        test.assign("hero-banner", &format!("user-{at}"), variant)
+    });
+    let _ = test.build();
+}
+
+#[test]
+#[should_panic(
+    expected = "nobody can be in \"control\" of \"hero-banner\": it has 0 % of the users"
+)]
+fn there_are_no_users_in_a_variant_that_everyone_else_is_not_in() {
+    let test = banner().assign_everyone("hero-banner", "treatment").build();
+    let _ = test.users_in("hero-banner", "control");
+}
+
+#[test]
+#[should_panic(expected = "the environment \"\" is refused: ")]
+fn a_blank_environment_is_told() {
+    let _ = TestEngine::builder("").build();
+}
+
+#[test]
+#[should_panic(expected = "the flag \"\" is refused: ")]
+fn a_blank_flag_is_told() {
+    let _ = TestEngine::builder("production").flag("", 1).build();
+}
+
+#[test]
+#[should_panic(expected = "the experiment on \"hero-banner\" is refused: ")]
+fn two_variants_of_one_key_are_told() {
+    let test = TestEngine::builder("production");
+    let _ = test.experiment("hero-banner", [("control", 1), ("control", 2)]).build();
+}
+
+#[test]
+#[should_panic(expected = "the experiment on \"hero-banner\" has left the configuration")]
+fn an_experiment_that_has_gone_is_told() {
+    let test = banner().build();
+    test.engine().reload("{\"flags\": []}").unwrap();
+    test.assert_exposures("hero-banner", "control", 0);
+}
