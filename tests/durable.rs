@@ -88,6 +88,38 @@ fn drained(engine: &Engine) -> (u64, u64) {
     sum
 }
 
+/// What has left the definitions before a reopening is known by its counters alone.
+#[test]
+fn an_experiment_that_left_the_definitions_comes_back_as_it_was_or_not_at_all() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    count(&engine, 50);
+    let document = engine.to_json();
+    engine.reload(r#"{"flags": []}"#).unwrap();
+    drop(engine);
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    let other = NewExperiment::new("Another split", "production").id(experiment_id(1));
+    let other = other.variant("control", "old", 40).variant("treatment", "new", 60);
+    let before = engine.to_json();
+    let Err(Error::Storage(error)) = engine.create_experiment("hero-banner", other) else {
+        panic!("its counters are another split's")
+    };
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    let text = format!(": {} has counted for other variants, or elsewhere", experiment_id(1));
+    assert!(error.to_string().ends_with(&text), "{error}");
+    assert_eq!(engine.to_json(), before);
+    engine.reload(&document).unwrap();
+    let exposures = |engine: &Engine| {
+        ever(&engine.counts(experiment_id(1)).unwrap()).iter().map(|count| count.0).sum::<u64>()
+    };
+    assert_eq!(exposures(&engine), 50);
+    count(&engine, 50);
+    drop(engine);
+    assert_eq!(exposures(&directory.open()), 100);
+}
+
 #[test]
 fn what_was_drained_is_known_after_a_reopening_and_a_recovery() {
     let directory = Directory::new();
