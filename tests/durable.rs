@@ -594,6 +594,7 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
     #[expect(clippy::disallowed_methods, reason = "how long to test, not what to answer")]
     let rounds: u64 = std::env::var("FAIRSPLIT_KILLS").map_or(40, |rounds| rounds.parse().unwrap());
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let _ = writeln!(std::io::stderr(), "{rounds} rounds, seed {seed:#x}");
     let directory = Directory::new();
     let engine = directory.open();
     engine.create_flag(NewFlag::new("hero-banner", 0).id(flag_id(1))).unwrap();
@@ -630,6 +631,7 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
             assert!(is_whole, "{told}: {experiment}");
         }
     }
+    let _ = writeln!(std::io::stderr(), "{acknowledged} conversions, {last} changes, none lost");
     assert!(acknowledged > rounds, "{acknowledged} conversions in {rounds} rounds");
     assert!(last > 0, "nothing was changed");
 }
