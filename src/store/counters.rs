@@ -300,7 +300,8 @@ impl Counters {
 
     /// Whether nothing has ever been saved beside this file.
     pub(super) fn has_no_definitions(&self) -> bool {
-        self.live(DEFINITIONS) == 0 && self.live(NEXT_DEFINITIONS) == 0
+        // A first change that failed, or was killed, has only said what was about to be saved.
+        self.live(DEFINITIONS) == 0
     }
 
     /// Whether these definitions are those that were saved last, or were being saved.

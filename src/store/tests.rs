@@ -361,3 +361,19 @@ fn the_background_may_drop_the_engine() {
         std::thread::yield_now();
     }
 }
+
+/// Nothing has been saved yet, so nothing is missing.
+#[test]
+fn a_first_change_that_fails_leaves_a_directory_that_can_be_opened() {
+    for position in 1..=6 {
+        let directory = Directory::new();
+        let engine = open(&directory).unwrap();
+        disk::fail_at(position);
+        stored(engine.create_flag(flag("a", 1))).unwrap_err();
+        let failed = disk::failed();
+        drop(engine);
+        let engine = open(&directory).unwrap_or_else(|error| panic!("{failed:?}: {error}"));
+        let is_saved = failed == Some("sync the directory");
+        assert_eq!(engine.flags().len(), usize::from(is_saved), "{failed:?}");
+    }
+}
