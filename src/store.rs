@@ -15,6 +15,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::cells::KeptCells;
@@ -164,8 +165,12 @@ impl OpenOptions {
         let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
         let background =
             self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
-        let store =
-            Store { _background: background, counters: opened, definitions: definitions.clone() };
+        let store = Store {
+            _background: background,
+            counters: opened,
+            definitions: definitions.clone(),
+            may_not_last: AtomicBool::new(false),
+        };
         let engine = Engine::with_storage(self.clock, Some(Box::new(store)));
         if let Some(text) = text {
             // What somebody has edited is stored anew, with all that an engine adds to it.
@@ -281,6 +286,8 @@ struct Store {
     _background: Option<Background>,
     counters: Arc<Counters>,
     definitions: PathBuf,
+    /// The definitions have their name, and the directory could not be synced.
+    may_not_last: AtomicBool,
 }
 
 impl Storage for Store {
@@ -289,13 +296,25 @@ impl Storage for Store {
     }
 
     fn save(&self, definitions: &str) -> Result<(), StorageError> {
+        let failed = |error| StorageError::new("replace", &self.definitions, &error);
+        // What has its name has to last before there are other texts that may be found.
+        if self.may_not_last.load(Ordering::Relaxed) {
+            disk::sync_directory(&self.definitions).map_err(failed)?;
+            self.may_not_last.store(false, Ordering::Relaxed);
+        }
         if self.counters.has_saved(definitions) {
             self.counters.commit(definitions);
             return Ok(());
         }
         self.counters.announce(definitions)?;
-        definitions::replace(&self.definitions, definitions)
-            .map_err(|error| StorageError::new("replace", &self.definitions, &error))?;
+        definitions::replace(&self.definitions, definitions).map_err(failed)?;
+        // The name is in the directory, which is a file of its own. If this fails, only a power loss can
+        // bring the old text back.
+        if let Err(error) = disk::sync_directory(&self.definitions) {
+            self.may_not_last.store(true, Ordering::Relaxed);
+            self.counters.exchange(definitions);
+            return Err(failed(error));
+        }
         self.counters.commit(definitions);
         Ok(())
     }

@@ -323,6 +323,13 @@ impl Counters {
         flushed.map_err(|error| StorageError::new("write", &self.path, &error))
     }
 
+    /// Takes note that these definitions are in the file, and that those before may come back.
+    pub(super) fn exchange(&self, definitions: &str) {
+        let before = self.live(DEFINITIONS);
+        self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
+        self.set_live(NEXT_DEFINITIONS, before);
+    }
+
     /// Takes note of what has been saved, and makes the cells that were asked for somebody's.
     pub(super) fn commit(&self, definitions: &str) {
         self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));

@@ -377,3 +377,41 @@ fn a_first_change_that_fails_leaves_a_directory_that_can_be_opened() {
         assert_eq!(engine.flags().len(), usize::from(is_saved), "{failed:?}");
     }
 }
+
+/// The text of a change that failed when its name was to be made last is in the file.
+#[test]
+fn a_change_after_one_whose_name_may_not_last_is_stored_or_fails() {
+    let template = template();
+    for position in 0..=7 {
+        let directory = Directory::like(&template.0);
+        let engine = open(&directory).unwrap();
+        disk::fail_at(6);
+        stored(engine.set_default("a", "other")).unwrap_err();
+        assert_eq!(disk::failed(), Some("sync the directory"));
+        disk::fail_at(position);
+        let second = stored(engine.set_default("b", "other"));
+        let failed = disk::failed();
+        disk::fail_at(0);
+        assert_eq!(second.is_err(), failed.is_some());
+        let expected = engine.to_json();
+        drop(engine);
+        let engine = open(&directory).unwrap_or_else(|error| panic!("{failed:?}: {error}"));
+        if second.is_ok() {
+            assert_eq!(engine.to_json(), expected);
+        }
+    }
+}
+
+#[test]
+fn taking_back_a_change_whose_name_may_not_last_is_stored() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    engine.set_default("a", "new").unwrap();
+    let before = engine.to_json();
+    disk::fail_at(6);
+    stored(engine.set_default("a", "other")).unwrap_err();
+    assert_eq!(disk::failed(), Some("sync the directory"));
+    engine.reload(&before).unwrap();
+    drop(engine);
+    assert_eq!(open(&directory).unwrap().to_json(), before);
+}
