@@ -138,6 +138,8 @@ impl OpenOptions {
             move |error: io::Error| StorageError::new(tried, &path, &error)
         };
         fs::create_dir_all(directory).map_err(failed("make", directory))?;
+        // Links on the way may be turned later, and the current directory may be another one.
+        let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
         let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
         let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
         let is_first = !is_there(&definitions)?;

@@ -415,3 +415,20 @@ fn taking_back_a_change_whose_name_may_not_last_is_stored() {
     drop(engine);
     assert_eq!(open(&directory).unwrap().to_json(), before);
 }
+
+/// Deploys turn links while the process before still runs.
+#[test]
+#[cfg(unix)]
+fn a_link_that_is_turned_leads_no_change_elsewhere() {
+    use std::os::unix::fs::symlink;
+    let (root, one, two) = (Directory::new(), Directory::new(), Directory::new());
+    let link = root.0.join("current");
+    symlink(&one.0, &link).unwrap();
+    let engine = OpenOptions::new().open(&link).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(&two.0, &link).unwrap();
+    engine.create_flag(flag("a", 1)).unwrap();
+    drop(engine);
+    assert_eq!(fs::read_dir(&two.0).unwrap().count(), 0);
+    assert!(open(&one).unwrap().flag("a").is_some());
+}
