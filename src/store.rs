@@ -257,15 +257,15 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         let path = path.to_owned();
         move |error: io::Error| StorageError::new(tried, &path, &error)
     };
+    // First: from here on nobody else has the directory open.
+    let (damaged, damage) = Counters::salvage(&path)?;
+    let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
     let mut set_aside = directory.join("counters.damaged");
     let mut number = 1_u64;
     while set_aside.try_exists().map_err(failed("look for", &set_aside))? {
         number = number.saturating_add(1);
         set_aside = directory.join(format!("counters.damaged-{number}"));
     }
-    let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
-    fs::copy(&path, &set_aside).map_err(failed("copy", &path))?;
-    let (damaged, damage) = Counters::salvage(&path)?;
     let new = directory.join("counters.new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -276,7 +276,13 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     let (fresh, _) = Counters::open(&new, true)?;
     let experiments = fresh.take_over(&damaged, text.as_deref())?;
     fresh.sync()?;
-    disk::rename(&new, &path).map_err(failed("replace", &path))?;
+    let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));
+    let replaced = copied.and_then(|_| disk::rename(&new, &path).map_err(failed("replace", &path)));
+    if let Err(error) = replaced {
+        // The file is still where it was.
+        let _ = fs::remove_file(&set_aside);
+        return Err(error.into());
+    }
     disk::sync_directory(&path).map_err(failed("replace", &path))?;
     Ok(Recovered { experiments, damage: damage.0, set_aside })
 }

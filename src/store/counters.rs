@@ -101,10 +101,11 @@ impl Counters {
         Ok((this, is_new))
     }
 
-    /// Reads what can be read of a file that may be damaged, and says what cannot.
+    /// Reads what can be read of a file that may be damaged, and says what cannot. The file stays as it
+    /// is, and nobody else can open it until this is let go of.
     pub(super) fn salvage(path: &Path) -> Result<(Counters, Damage), OpenError> {
         let error = |error: io::Error| OpenError::Storage(StorageError::new("open", path, &error));
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(error)?;
+        let file = File::open(path).map_err(error)?;
         if file.try_lock().is_err() {
             return Err(OpenError::InUse { path: path.to_owned() });
         }
@@ -114,7 +115,6 @@ impl Counters {
         let whole = length.div_ceil(BYTES).saturating_mul(BYTES);
         if whole != length {
             damage.0.push(format!("the file ends within a segment, at byte {length}"));
-            file.set_len(whole).map_err(error)?;
         }
         let mut this =
             Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
@@ -150,7 +150,7 @@ impl Counters {
 
     /// Finds the blocks. What is wrong is an error, or else added to `damage` and passed over.
     fn read(&mut self, length: u64, mut damage: Option<&mut Damage>) -> Result<(), OpenError> {
-        let path = self.path.clone();
+        let (path, is_salvage) = (self.path.clone(), damage.is_some());
         let mut wrong = |at: u64, what: String| match &mut damage {
             Some(damage) => {
                 damage.0.push(format!("at byte {at}: {what}"));
@@ -163,7 +163,8 @@ impl Counters {
         }
         let mut segments = Vec::new();
         for position in 0..length.checked_div(BYTES).unwrap_or_default() {
-            let segment = Segment::map(&self.file, position).map_err(|error| {
+            let get = if is_salvage { Segment::copy } else { Segment::map };
+            let segment = get(&self.file, position).map_err(|error| {
                 OpenError::Storage(StorageError::new("map", &self.path, &error))
             })?;
             segments.push(Arc::new(segment));

@@ -432,3 +432,43 @@ fn a_link_that_is_turned_leads_no_change_elsewhere() {
     assert_eq!(fs::read_dir(&two.0).unwrap().count(), 0);
     assert!(open(&one).unwrap().flag("a").is_some());
 }
+
+/// Neither by a failure, nor by being killed after it.
+#[test]
+fn a_recovery_that_fails_has_not_made_damage_look_sound() {
+    let template = template();
+    let content = fs::read(template.0.join("counters")).unwrap();
+    let at = content.windows(8).position(|word| word == 7_u64.to_ne_bytes()).unwrap();
+    let mut altered = content.clone();
+    altered[at..at + 8].fill(9);
+    for damaged in [&altered, &content[..at]] {
+        for position in 1.. {
+            let directory = Directory::like(&template.0);
+            let counters = directory.0.join("counters");
+            fs::write(&counters, damaged).unwrap();
+            disk::fail_at(position);
+            let recovered = super::recover(&directory.0);
+            let failed = disk::failed();
+            disk::fail_at(0);
+            if failed.is_none() {
+                assert_eq!(fs::read(recovered.unwrap().set_aside).unwrap(), damaged);
+                open(&directory).unwrap();
+                break;
+            }
+            recovered.unwrap_err();
+            if failed != Some("sync the directory") {
+                assert!(fs::read(&counters).unwrap() == damaged, "{failed:?}");
+                assert!(matches!(open(&directory), Err(OpenError::Damaged { .. })), "{failed:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_recovery_of_what_is_in_use_leaves_nothing_behind() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    assert!(matches!(super::recover(&directory.0), Err(OpenError::InUse { .. })));
+    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2);
+    drop(engine);
+}
