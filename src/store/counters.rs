@@ -182,12 +182,13 @@ impl Counters {
         }
         let mut layout = Layout { segments, ..Layout::default() };
         let mut line = 2;
-        // After damage, lines that are no block are what is left of one that was.
+        // After damage, lines that are no block are what is left of one that was. Of its first word even
+        // that may be zero: whoever saves what can be saved looks at every line.
         let mut is_lost = false;
         for position in 0..layout.segments.len() {
             while let Some(segment) = layout.segments.get(position).map(Arc::clone)
                 && line < LINES
-                && (is_lost || word(segment.lines().get(line), 0) != 0)
+                && (is_salvage || word(segment.lines().get(line), 0) != 0)
             {
                 match Block::read(segment.lines(), position, line) {
                     Some((id, block)) if !layout.blocks.contains_key(&id) => {
@@ -196,13 +197,13 @@ impl Counters {
                         is_lost = false;
                     }
                     _ => {
-                        if !is_lost {
+                        if !is_lost && word(segment.lines().get(line), 0) != 0 {
+                            is_lost = true;
                             let line = (line as u64).saturating_mul(size_of::<Line>() as u64);
                             let at = (position as u64).saturating_mul(BYTES).saturating_add(line);
                             wrong(at, "a block is damaged".to_owned())?;
                         }
                         line = line.saturating_add(1);
-                        is_lost = true;
                     }
                 }
             }

@@ -472,3 +472,18 @@ fn a_recovery_of_what_is_in_use_leaves_nothing_behind() {
     assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2);
     drop(engine);
 }
+
+#[test]
+fn a_recovery_finds_what_lies_behind_a_page_that_was_lost() {
+    let directory = template();
+    let counters = directory.0.join("counters");
+    let mut content = fs::read(&counters).unwrap();
+    // The first block: two lines of the file are before it.
+    content[256..256 + 128].fill(0);
+    fs::write(&counters, content).unwrap();
+    assert!(matches!(open(&directory), Err(OpenError::Damaged { at: 128, .. })));
+    let recovered = super::recover(&directory.0).unwrap();
+    assert_eq!(recovered.experiments, 2);
+    assert_eq!(recovered.damage[0], "at byte 128: 2 of 3 blocks are there");
+    open(&directory).unwrap();
+}
