@@ -23,7 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::counts::{Baseline, Count};
 use crate::engine::Engine;
 use crate::error::{LoadError, StorageError};
-use crate::experiment::Definition;
+use crate::experiment::{Definition, Terms};
 use crate::id::ExperimentId;
 use crate::storage::Storage;
 
@@ -301,6 +301,10 @@ struct Store {
 impl Storage for Store {
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<KeptCells, StorageError> {
         self.counters.cells(definition, base)
+    }
+
+    fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        self.counters.counts_for_others(id, terms)
     }
 
     fn save(&self, definitions: &str) -> Result<(), StorageError> {

@@ -18,7 +18,7 @@ use super::segment::{BYTES, LINES, Segment};
 use crate::cells::{KeptCells, Line};
 use crate::counts::{Baseline, Count};
 use crate::error::StorageError;
-use crate::experiment::Definition;
+use crate::experiment::{Definition, Terms};
 use crate::id::ExperimentId;
 use crate::stripe;
 
@@ -232,14 +232,14 @@ impl Counters {
         definition: &Definition,
         base: Baseline,
     ) -> Result<KeptCells, StorageError> {
-        let (id, identity) = (definition.id, identity_of(definition));
+        let (id, identity) = (definition.id, identity_of(&definition.terms));
         let keeper: Arc<Box<dyn Any + Send + Sync>> = Arc::new(Box::new(Arc::clone(self)));
         self.with_layout(|layout| {
             let block = match layout.blocks.get(&id) {
                 Some(block) if block.identity == identity => block.clone(),
                 Some(_) => {
-                    // The engine refuses this of an experiment that it has met; this one has left the
-                    // definitions before the engine was opened.
+                    // The engine refuses this of an experiment that it has met, and of one in a document;
+                    // this one has left the definitions before the engine was opened.
                     let what = format!("{id} has counted for other variants, or elsewhere");
                     let error = io::Error::new(io::ErrorKind::InvalidInput, what);
                     return Err(StorageError::new("count in", &self.path, &error));
@@ -260,6 +260,12 @@ impl Counters {
             })?;
             Ok(KeptCells { lines, stripes: block.stripes, base: block.base })
         })
+    }
+
+    /// Whether there is a block of this id that is not of these variants in this environment.
+    pub(super) fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        let counted = self.with_layout(|layout| layout.blocks.get(&id).map(|block| block.identity));
+        counted.is_some_and(|identity| identity != identity_of(terms))
     }
 
     /// Takes all blocks of another file, with their counts, and these definitions as saved.
@@ -486,8 +492,7 @@ fn is_unfinished(mut file: &File) -> io::Result<bool> {
 }
 
 /// Tells experiments apart that have one id, and count different things.
-fn identity_of(definition: &Definition) -> u64 {
-    let terms = &definition.terms;
+fn identity_of(terms: &Terms) -> u64 {
     let text = serde_json::to_vec(&(terms.environment.as_str(), &*terms.variants));
     xxh3_64(&text.unwrap_or_default())
 }

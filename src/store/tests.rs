@@ -487,3 +487,30 @@ fn a_recovery_finds_what_lies_behind_a_page_that_was_lost() {
     assert_eq!(recovered.damage[0], "at byte 128: 2 of 3 blocks are there");
     open(&directory).unwrap();
 }
+
+/// An experiment that left the definitions before the engine was opened is known by its counters.
+#[test]
+fn other_variants_of_a_counted_experiment_are_a_fault_of_their_flag() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    let other = engine.to_json().replacen(r#""percentage": 50"#, r#""percentage": 40"#, 1);
+    let other = other.replacen(r#""percentage": 50"#, r#""percentage": 60"#, 1);
+    engine.reload(r#"{"flags": []}"#).unwrap();
+    drop(engine);
+    let engine = open(&directory).unwrap();
+    let expected = format!(
+        "flags[0].experiments[0]: must be the variants and the environment for which experiment {} has \
+         counted; a new split is a new experiment",
+        id(1)
+    );
+    assert_eq!(engine.reload(&other).unwrap_err().to_string(), expected);
+    let report = engine.reload_tolerant(&other).unwrap();
+    assert_eq!((report.taken, report.left_out.len()), (1, 1));
+    assert_eq!(report.left_out[0].faults[0].to_string(), expected);
+    drop(engine);
+
+    let definitions = directory.0.join("definitions.json");
+    fs::write(&definitions, other).unwrap();
+    let edited = OpenOptions::new().accept_edited_definitions().open(&directory.0).unwrap_err();
+    assert_eq!(edited.to_string(), format!("{}: {expected}", definitions.display()));
+}
