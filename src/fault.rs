@@ -190,6 +190,16 @@ pub enum Rule {
         /// The environment that it has.
         expected: String,
     },
+    /// An experiment that a durable engine has counters of, from before it was opened, for other
+    /// variants or another environment.
+    #[error(
+        "must be the variants and the environment for which experiment {id} has counted; \
+         a new split is a new experiment"
+    )]
+    CountsForOthers {
+        /// The experiment's id.
+        id: String,
+    },
 }
 
 /// The start of a text, short enough for an error message.

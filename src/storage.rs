@@ -6,7 +6,7 @@ use std::fmt;
 use crate::cells::KeptCells;
 use crate::counts::{Baseline, Count};
 use crate::error::StorageError;
-use crate::experiment::Definition;
+use crate::experiment::{Definition, Terms};
 use crate::id::ExperimentId;
 
 /// Keeps definitions and counters. Asked by one writer at a time.
@@ -14,6 +14,9 @@ pub(crate) trait Storage: fmt::Debug + Send + Sync {
     /// The cells of an experiment's counters: those that are kept under its id, or else new ones that
     /// start at `base` and become its own when the change is saved.
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<KeptCells, StorageError>;
+
+    /// Whether cells are kept under this id that were counted in for other variants, or elsewhere.
+    fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool;
 
     /// Keeps these definitions in the place of those before, and the cells that were asked for since.
     /// When it returns, they outlive the process; or it fails, and nothing has changed.

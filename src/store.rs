@@ -15,6 +15,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::cells::KeptCells;
@@ -22,7 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::counts::{Baseline, Count};
 use crate::engine::Engine;
 use crate::error::{LoadError, StorageError};
-use crate::experiment::Definition;
+use crate::experiment::{Definition, Terms};
 use crate::id::ExperimentId;
 use crate::storage::Storage;
 
@@ -137,6 +138,8 @@ impl OpenOptions {
             move |error: io::Error| StorageError::new(tried, &path, &error)
         };
         fs::create_dir_all(directory).map_err(failed("make", directory))?;
+        // Links on the way may be turned later, and the current directory may be another one.
+        let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
         let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
         let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
         let is_first = !is_there(&definitions)?;
@@ -164,8 +167,12 @@ impl OpenOptions {
         let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
         let background =
             self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
-        let store =
-            Store { _background: background, counters: opened, definitions: definitions.clone() };
+        let store = Store {
+            _background: background,
+            counters: opened,
+            definitions: definitions.clone(),
+            may_not_last: AtomicBool::new(false),
+        };
         let engine = Engine::with_storage(self.clock, Some(Box::new(store)));
         if let Some(text) = text {
             // What somebody has edited is stored anew, with all that an engine adds to it.
@@ -250,15 +257,15 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         let path = path.to_owned();
         move |error: io::Error| StorageError::new(tried, &path, &error)
     };
+    // First: from here on nobody else has the directory open.
+    let (damaged, damage) = Counters::salvage(&path)?;
+    let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
     let mut set_aside = directory.join("counters.damaged");
     let mut number = 1_u64;
     while set_aside.try_exists().map_err(failed("look for", &set_aside))? {
         number = number.saturating_add(1);
         set_aside = directory.join(format!("counters.damaged-{number}"));
     }
-    let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
-    fs::copy(&path, &set_aside).map_err(failed("copy", &path))?;
-    let (damaged, damage) = Counters::salvage(&path)?;
     let new = directory.join("counters.new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -269,7 +276,13 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     let (fresh, _) = Counters::open(&new, true)?;
     let experiments = fresh.take_over(&damaged, text.as_deref())?;
     fresh.sync()?;
-    disk::rename(&new, &path).map_err(failed("replace", &path))?;
+    let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));
+    let replaced = copied.and_then(|_| disk::rename(&new, &path).map_err(failed("replace", &path)));
+    if let Err(error) = replaced {
+        // The file is still where it was.
+        let _ = fs::remove_file(&set_aside);
+        return Err(error.into());
+    }
     disk::sync_directory(&path).map_err(failed("replace", &path))?;
     Ok(Recovered { experiments, damage: damage.0, set_aside })
 }
@@ -281,6 +294,8 @@ struct Store {
     _background: Option<Background>,
     counters: Arc<Counters>,
     definitions: PathBuf,
+    /// The definitions have their name, and the directory could not be synced.
+    may_not_last: AtomicBool,
 }
 
 impl Storage for Store {
@@ -288,14 +303,30 @@ impl Storage for Store {
         self.counters.cells(definition, base)
     }
 
+    fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        self.counters.counts_for_others(id, terms)
+    }
+
     fn save(&self, definitions: &str) -> Result<(), StorageError> {
+        let failed = |error| StorageError::new("replace", &self.definitions, &error);
+        // What has its name has to last before there are other texts that may be found.
+        if self.may_not_last.load(Ordering::Relaxed) {
+            disk::sync_directory(&self.definitions).map_err(failed)?;
+            self.may_not_last.store(false, Ordering::Relaxed);
+        }
         if self.counters.has_saved(definitions) {
             self.counters.commit(definitions);
             return Ok(());
         }
         self.counters.announce(definitions)?;
-        definitions::replace(&self.definitions, definitions)
-            .map_err(|error| StorageError::new("replace", &self.definitions, &error))?;
+        definitions::replace(&self.definitions, definitions).map_err(failed)?;
+        // The name is in the directory, which is a file of its own. If this fails, only a power loss can
+        // bring the old text back.
+        if let Err(error) = disk::sync_directory(&self.definitions) {
+            self.may_not_last.store(true, Ordering::Relaxed);
+            self.counters.exchange(definitions);
+            return Err(failed(error));
+        }
         self.counters.commit(definitions);
         Ok(())
     }

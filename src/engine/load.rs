@@ -14,7 +14,7 @@ use crate::error::{LoadError, StorageError};
 use crate::events;
 use crate::experiment::Definition;
 use crate::export::Export;
-use crate::fault::Path;
+use crate::fault::{Path, Rule};
 use crate::flag::FlagRef;
 use crate::report::{LastReload, LoadReport};
 use crate::snapshot::Snapshot;
@@ -209,7 +209,8 @@ impl Engine {
         Export::of(view.entries()).to_json()
     }
 
-    /// Faults experiments whose variants or environment are not those that the engine has met.
+    /// Faults experiments whose variants or environment are not those that the engine has met, or those
+    /// for which there are counters from before it was opened.
     fn refuse_changed_terms(&self, document: &mut Document) {
         let root = Path::Root;
         let all = root.field("flags");
@@ -218,10 +219,14 @@ impl Engine {
             let path = path.field("experiments");
             for section in &flag.experiments {
                 let (id, terms) = (section.experiment.id, &section.experiment.terms);
-                self.control.registry.look(id, |record| {
-                    let path = path.item(section.at);
+                let path = path.item(section.at);
+                let met = self.control.registry.look(id, |record| {
                     same_experiment(record, id, terms, &path, &mut flag.findings);
                 });
+                let storage = self.control.storage.as_ref().filter(|_| met.is_none());
+                if storage.is_some_and(|storage| storage.counts_for_others(id, terms)) {
+                    flag.findings.fault(&path, Rule::CountsForOthers { id: id.to_string() });
+                }
             }
         }
     }

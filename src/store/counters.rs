@@ -18,7 +18,7 @@ use super::segment::{BYTES, LINES, Segment};
 use crate::cells::{KeptCells, Line};
 use crate::counts::{Baseline, Count};
 use crate::error::StorageError;
-use crate::experiment::Definition;
+use crate::experiment::{Definition, Terms};
 use crate::id::ExperimentId;
 use crate::stripe;
 
@@ -101,10 +101,11 @@ impl Counters {
         Ok((this, is_new))
     }
 
-    /// Reads what can be read of a file that may be damaged, and says what cannot.
+    /// Reads what can be read of a file that may be damaged, and says what cannot. The file stays as it
+    /// is, and nobody else can open it until this is let go of.
     pub(super) fn salvage(path: &Path) -> Result<(Counters, Damage), OpenError> {
         let error = |error: io::Error| OpenError::Storage(StorageError::new("open", path, &error));
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(error)?;
+        let file = File::open(path).map_err(error)?;
         if file.try_lock().is_err() {
             return Err(OpenError::InUse { path: path.to_owned() });
         }
@@ -114,7 +115,6 @@ impl Counters {
         let whole = length.div_ceil(BYTES).saturating_mul(BYTES);
         if whole != length {
             damage.0.push(format!("the file ends within a segment, at byte {length}"));
-            file.set_len(whole).map_err(error)?;
         }
         let mut this =
             Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
@@ -150,7 +150,7 @@ impl Counters {
 
     /// Finds the blocks. What is wrong is an error, or else added to `damage` and passed over.
     fn read(&mut self, length: u64, mut damage: Option<&mut Damage>) -> Result<(), OpenError> {
-        let path = self.path.clone();
+        let (path, is_salvage) = (self.path.clone(), damage.is_some());
         let mut wrong = |at: u64, what: String| match &mut damage {
             Some(damage) => {
                 damage.0.push(format!("at byte {at}: {what}"));
@@ -163,7 +163,8 @@ impl Counters {
         }
         let mut segments = Vec::new();
         for position in 0..length.checked_div(BYTES).unwrap_or_default() {
-            let segment = Segment::map(&self.file, position).map_err(|error| {
+            let get = if is_salvage { Segment::copy } else { Segment::map };
+            let segment = get(&self.file, position).map_err(|error| {
                 OpenError::Storage(StorageError::new("map", &self.path, &error))
             })?;
             segments.push(Arc::new(segment));
@@ -181,12 +182,13 @@ impl Counters {
         }
         let mut layout = Layout { segments, ..Layout::default() };
         let mut line = 2;
-        // After damage, lines that are no block are what is left of one that was.
+        // After damage, lines that are no block are what is left of one that was. Of its first word even
+        // that may be zero: whoever saves what can be saved looks at every line.
         let mut is_lost = false;
         for position in 0..layout.segments.len() {
             while let Some(segment) = layout.segments.get(position).map(Arc::clone)
                 && line < LINES
-                && (is_lost || word(segment.lines().get(line), 0) != 0)
+                && (is_salvage || word(segment.lines().get(line), 0) != 0)
             {
                 match Block::read(segment.lines(), position, line) {
                     Some((id, block)) if !layout.blocks.contains_key(&id) => {
@@ -195,13 +197,13 @@ impl Counters {
                         is_lost = false;
                     }
                     _ => {
-                        if !is_lost {
+                        if !is_lost && word(segment.lines().get(line), 0) != 0 {
+                            is_lost = true;
                             let line = (line as u64).saturating_mul(size_of::<Line>() as u64);
                             let at = (position as u64).saturating_mul(BYTES).saturating_add(line);
                             wrong(at, "a block is damaged".to_owned())?;
                         }
                         line = line.saturating_add(1);
-                        is_lost = true;
                     }
                 }
             }
@@ -230,14 +232,14 @@ impl Counters {
         definition: &Definition,
         base: Baseline,
     ) -> Result<KeptCells, StorageError> {
-        let (id, identity) = (definition.id, identity_of(definition));
+        let (id, identity) = (definition.id, identity_of(&definition.terms));
         let keeper: Arc<Box<dyn Any + Send + Sync>> = Arc::new(Box::new(Arc::clone(self)));
         self.with_layout(|layout| {
             let block = match layout.blocks.get(&id) {
                 Some(block) if block.identity == identity => block.clone(),
                 Some(_) => {
-                    // The engine refuses this of an experiment that it has met; this one has left the
-                    // definitions before the engine was opened.
+                    // The engine refuses this of an experiment that it has met, and of one in a document;
+                    // this one has left the definitions before the engine was opened.
                     let what = format!("{id} has counted for other variants, or elsewhere");
                     let error = io::Error::new(io::ErrorKind::InvalidInput, what);
                     return Err(StorageError::new("count in", &self.path, &error));
@@ -258,6 +260,12 @@ impl Counters {
             })?;
             Ok(KeptCells { lines, stripes: block.stripes, base: block.base })
         })
+    }
+
+    /// Whether there is a block of this id that is not of these variants in this environment.
+    pub(super) fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        let counted = self.with_layout(|layout| layout.blocks.get(&id).map(|block| block.identity));
+        counted.is_some_and(|identity| identity != identity_of(terms))
     }
 
     /// Takes all blocks of another file, with their counts, and these definitions as saved.
@@ -300,7 +308,8 @@ impl Counters {
 
     /// Whether nothing has ever been saved beside this file.
     pub(super) fn has_no_definitions(&self) -> bool {
-        self.live(DEFINITIONS) == 0 && self.live(NEXT_DEFINITIONS) == 0
+        // A first change that failed, or was killed, has only said what was about to be saved.
+        self.live(DEFINITIONS) == 0
     }
 
     /// Whether these definitions are those that were saved last, or were being saved.
@@ -320,6 +329,13 @@ impl Counters {
         let first = self.with_layout(|layout| layout.segments.first().cloned());
         let flushed = first.map_or(Ok(()), |segment| disk::flush_head(&segment));
         flushed.map_err(|error| StorageError::new("write", &self.path, &error))
+    }
+
+    /// Takes note that these definitions are in the file, and that those before may come back.
+    pub(super) fn exchange(&self, definitions: &str) {
+        let before = self.live(DEFINITIONS);
+        self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
+        self.set_live(NEXT_DEFINITIONS, before);
     }
 
     /// Takes note of what has been saved, and makes the cells that were asked for somebody's.
@@ -476,8 +492,7 @@ fn is_unfinished(mut file: &File) -> io::Result<bool> {
 }
 
 /// Tells experiments apart that have one id, and count different things.
-fn identity_of(definition: &Definition) -> u64 {
-    let terms = &definition.terms;
+fn identity_of(terms: &Terms) -> u64 {
     let text = serde_json::to_vec(&(terms.environment.as_str(), &*terms.variants));
     xxh3_64(&text.unwrap_or_default())
 }

@@ -11,7 +11,8 @@ pub(super) fn unfinished(path: &Path) -> PathBuf {
     path.with_extension("json.new")
 }
 
-/// Replaces the text. When it returns, the disk has it; if it fails, the text before is still there.
+/// Replaces the text, which lasts once the directory is synced. If it fails, the text before is still
+/// there.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = unfinished(path);
     let written = disk::write(&new, text).and_then(|()| disk::rename(&new, path));
@@ -20,9 +21,7 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&new);
         return Err(error);
     }
-    // The name is in the directory, which is a file of its own. The new text is there, and if this
-    // fails only a power loss can bring the old one back.
-    disk::sync_directory(path)
+    Ok(())
 }
 
 /// The text, if there is one.

@@ -4,7 +4,7 @@
 
 use std::any::Any;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,6 +36,17 @@ impl Segment {
         let bytes = LINES.saturating_mul(size_of::<Line>());
         let map = MmapOptions::new().offset(start).len(bytes).map_raw(file)?;
         Ok(Segment { map })
+    }
+
+    /// A copy of the segment in this position, in memory alone. What the file lacks of it is zeros.
+    pub(super) fn copy(mut file: &File, position: u64) -> io::Result<Segment> {
+        let bytes = LINES.saturating_mul(size_of::<Line>());
+        let mut map = MmapOptions::new().len(bytes).map_anon()?;
+        file.seek(SeekFrom::Start(position.saturating_mul(BYTES)))?;
+        let mut content = Vec::new();
+        file.take(BYTES).read_to_end(&mut content)?;
+        map.as_mut().write_all(&content)?;
+        Ok(Segment { map: map.into() })
     }
 
     #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]

@@ -361,3 +361,156 @@ fn the_background_may_drop_the_engine() {
         std::thread::yield_now();
     }
 }
+
+/// Nothing has been saved yet, so nothing is missing.
+#[test]
+fn a_first_change_that_fails_leaves_a_directory_that_can_be_opened() {
+    for position in 1..=6 {
+        let directory = Directory::new();
+        let engine = open(&directory).unwrap();
+        disk::fail_at(position);
+        stored(engine.create_flag(flag("a", 1))).unwrap_err();
+        let failed = disk::failed();
+        drop(engine);
+        let engine = open(&directory).unwrap_or_else(|error| panic!("{failed:?}: {error}"));
+        let is_saved = failed == Some("sync the directory");
+        assert_eq!(engine.flags().len(), usize::from(is_saved), "{failed:?}");
+    }
+}
+
+/// The text of a change that failed when its name was to be made last is in the file.
+#[test]
+fn a_change_after_one_whose_name_may_not_last_is_stored_or_fails() {
+    let template = template();
+    for position in 0..=7 {
+        let directory = Directory::like(&template.0);
+        let engine = open(&directory).unwrap();
+        disk::fail_at(6);
+        stored(engine.set_default("a", "other")).unwrap_err();
+        assert_eq!(disk::failed(), Some("sync the directory"));
+        disk::fail_at(position);
+        let second = stored(engine.set_default("b", "other"));
+        let failed = disk::failed();
+        disk::fail_at(0);
+        assert_eq!(second.is_err(), failed.is_some());
+        let expected = engine.to_json();
+        drop(engine);
+        let engine = open(&directory).unwrap_or_else(|error| panic!("{failed:?}: {error}"));
+        if second.is_ok() {
+            assert_eq!(engine.to_json(), expected);
+        }
+    }
+}
+
+#[test]
+fn taking_back_a_change_whose_name_may_not_last_is_stored() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    engine.set_default("a", "new").unwrap();
+    let before = engine.to_json();
+    disk::fail_at(6);
+    stored(engine.set_default("a", "other")).unwrap_err();
+    assert_eq!(disk::failed(), Some("sync the directory"));
+    engine.reload(&before).unwrap();
+    drop(engine);
+    assert_eq!(open(&directory).unwrap().to_json(), before);
+}
+
+/// Deploys turn links while the process before still runs.
+#[test]
+#[cfg(unix)]
+fn a_link_that_is_turned_leads_no_change_elsewhere() {
+    use std::os::unix::fs::symlink;
+    let (root, one, two) = (Directory::new(), Directory::new(), Directory::new());
+    let link = root.0.join("current");
+    symlink(&one.0, &link).unwrap();
+    let engine = OpenOptions::new().open(&link).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(&two.0, &link).unwrap();
+    engine.create_flag(flag("a", 1)).unwrap();
+    drop(engine);
+    assert_eq!(fs::read_dir(&two.0).unwrap().count(), 0);
+    assert!(open(&one).unwrap().flag("a").is_some());
+}
+
+/// Neither by a failure, nor by being killed after it.
+#[test]
+fn a_recovery_that_fails_has_not_made_damage_look_sound() {
+    let template = template();
+    let content = fs::read(template.0.join("counters")).unwrap();
+    let at = content.windows(8).position(|word| word == 7_u64.to_ne_bytes()).unwrap();
+    let mut altered = content.clone();
+    altered[at..at + 8].fill(9);
+    for damaged in [&altered, &content[..at]] {
+        for position in 1.. {
+            let directory = Directory::like(&template.0);
+            let counters = directory.0.join("counters");
+            fs::write(&counters, damaged).unwrap();
+            disk::fail_at(position);
+            let recovered = super::recover(&directory.0);
+            let failed = disk::failed();
+            disk::fail_at(0);
+            if failed.is_none() {
+                assert_eq!(fs::read(recovered.unwrap().set_aside).unwrap(), damaged);
+                open(&directory).unwrap();
+                break;
+            }
+            recovered.unwrap_err();
+            if failed != Some("sync the directory") {
+                assert!(fs::read(&counters).unwrap() == damaged, "{failed:?}");
+                assert!(matches!(open(&directory), Err(OpenError::Damaged { .. })), "{failed:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_recovery_of_what_is_in_use_leaves_nothing_behind() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    assert!(matches!(super::recover(&directory.0), Err(OpenError::InUse { .. })));
+    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2);
+    drop(engine);
+}
+
+#[test]
+fn a_recovery_finds_what_lies_behind_a_page_that_was_lost() {
+    let directory = template();
+    let counters = directory.0.join("counters");
+    let mut content = fs::read(&counters).unwrap();
+    // The first block: two lines of the file are before it.
+    content[256..256 + 128].fill(0);
+    fs::write(&counters, content).unwrap();
+    assert!(matches!(open(&directory), Err(OpenError::Damaged { at: 128, .. })));
+    let recovered = super::recover(&directory.0).unwrap();
+    assert_eq!(recovered.experiments, 2);
+    assert_eq!(recovered.damage[0], "at byte 128: 2 of 3 blocks are there");
+    open(&directory).unwrap();
+}
+
+/// An experiment that left the definitions before the engine was opened is known by its counters.
+#[test]
+fn other_variants_of_a_counted_experiment_are_a_fault_of_their_flag() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    let other = engine.to_json().replacen(r#""percentage": 50"#, r#""percentage": 40"#, 1);
+    let other = other.replacen(r#""percentage": 50"#, r#""percentage": 60"#, 1);
+    engine.reload(r#"{"flags": []}"#).unwrap();
+    drop(engine);
+    let engine = open(&directory).unwrap();
+    let expected = format!(
+        "flags[0].experiments[0]: must be the variants and the environment for which experiment {} has \
+         counted; a new split is a new experiment",
+        id(1)
+    );
+    assert_eq!(engine.reload(&other).unwrap_err().to_string(), expected);
+    let report = engine.reload_tolerant(&other).unwrap();
+    assert_eq!((report.taken, report.left_out.len()), (1, 1));
+    assert_eq!(report.left_out[0].faults[0].to_string(), expected);
+    drop(engine);
+
+    let definitions = directory.0.join("definitions.json");
+    fs::write(&definitions, other).unwrap();
+    let edited = OpenOptions::new().accept_edited_definitions().open(&directory.0).unwrap_err();
+    assert_eq!(edited.to_string(), format!("{}: {expected}", definitions.display()));
+}
