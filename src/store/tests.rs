@@ -438,7 +438,7 @@ fn a_link_that_is_turned_leads_no_change_elsewhere() {
 fn a_recovery_that_fails_has_not_made_damage_look_sound() {
     let template = template();
     let content = fs::read(template.0.join("counters")).unwrap();
-    let at = content.windows(8).position(|word| word == 7_u64.to_ne_bytes()).unwrap();
+    let at = content.windows(8).position(|word| word == 7_u64.to_le_bytes()).unwrap();
     let mut altered = content.clone();
     altered[at..at + 8].fill(9);
     for damaged in [&altered, &content[..at]] {
