@@ -1,5 +1,6 @@
 //! What those who look after a service are told of changes: events of the crate `tracing`, with that
-//! feature, and nothing without it. Never a user key nor a value, and nothing of an evaluation.
+//! feature, and nothing without it. Never a user key nor a value, and nothing of an evaluation. Names are
+//! quoted, so that none can look like a line of its own; and nobody is told while writers are kept out.
 
 use crate::error::{LoadError, StorageError};
 use crate::experiment::Definition;
@@ -20,18 +21,18 @@ use nothing as info;
 use nothing as warn;
 
 pub(crate) fn flag_created(key: &str) {
-    info!(flag = %key, "flag created");
+    info!(flag = ?key, "flag created");
 }
 
 pub(crate) fn default_changed(key: &str) {
-    info!(flag = %key, "default changed");
+    info!(flag = ?key, "default changed");
 }
 
 pub(crate) fn experiment_created(flag: &str, definition: &Definition) {
     info!(
-        flag = %flag,
+        flag = ?flag,
         experiment = %definition.id,
-        environment = %definition.terms.environment.as_str(),
+        environment = ?definition.terms.environment.as_str(),
         status = %definition.status,
         "experiment created"
     );
@@ -39,18 +40,18 @@ pub(crate) fn experiment_created(flag: &str, definition: &Definition) {
 
 pub(crate) fn experiment_started(flag: &str, definition: &Definition) {
     info!(
-        flag = %flag,
+        flag = ?flag,
         experiment = %definition.id,
-        environment = %definition.terms.environment.as_str(),
+        environment = ?definition.terms.environment.as_str(),
         "experiment started"
     );
 }
 
 pub(crate) fn experiment_stopped(flag: &str, definition: &Definition) {
     info!(
-        flag = %flag,
+        flag = ?flag,
         experiment = %definition.id,
-        environment = %definition.terms.environment.as_str(),
+        environment = ?definition.terms.environment.as_str(),
         "experiment stopped"
     );
 }
@@ -86,9 +87,11 @@ pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
         }
         Err(LoadError::Invalid(error)) => {
             // How many, and not which: what is at fault may be a user key.
-            let faults = error.faults().len();
+            let faults = error.faults().len().saturating_add(error.omitted());
             warn!(version = %version, faults = %faults, "configuration refused");
         }
+        // Told already.
+        Err(LoadError::Storage(_)) => {}
         Err(error) => warn!(version = %version, error = %error, "configuration refused"),
     }
 }

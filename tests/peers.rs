@@ -1,7 +1,7 @@
 //! Cases that other systems publish of their own assignment, put through this crate's allocation with
 //! their hashes: the arithmetic from a hash to a variant is the same, the hashes are not.
 //!
-//! The cases are facts from flagd's testbed (github.com/open-feature/flagd-testbed, Apache-2.0, the
+//! The cases are facts from flagd's testbed (github.com/open-feature/flagd-testbed, the
 //! feature "Evaluator fractional operator", tag @fractional-v2, commit 0df2cd0a, with the flags of
 //! `evaluator/flags/testkit-flags.json`), and from `GrowthBook`'s SDKs (github.com/growthbook/growthbook,
 //! MIT, `packages/sdk-js/test/cases.json`, version 0.8.0 of its specification, commit 8f1db445).

@@ -87,13 +87,13 @@ fn changes_and_reloads_are_told_and_nothing_else() {
     let told = notebook.to_string();
     let id = experiment_id(1);
     let expected = format!(
-        "INFO flag created flag=hero-banner
-INFO default changed flag=hero-banner
-INFO experiment created flag=hero-banner experiment={id} environment=production status=draft
-INFO experiment started flag=hero-banner experiment={id} environment=production
+        "INFO flag created flag=\"hero-banner\"
+INFO default changed flag=\"hero-banner\"
+INFO experiment created flag=\"hero-banner\" experiment={id} environment=\"production\" status=draft
+INFO experiment started flag=\"hero-banner\" experiment={id} environment=\"production\"
 INFO user forced experiment={id}
 INFO user no longer forced experiment={id}
-INFO experiment stopped flag=hero-banner experiment={id} environment=production
+INFO experiment stopped flag=\"hero-banner\" experiment={id} environment=\"production\"
 INFO configuration reloaded version=8 taken=1 left_out=0
 WARN configuration refused version=8 error=no JSON at line 1, column 1: EOF while parsing an object
 WARN configuration refused version=8 faults=3
@@ -102,4 +102,21 @@ WARN flag left out path=flags[0] flag=Some(\"hero-banner\") faults=1 kept=true
 "
     );
     assert_eq!(told, expected);
+}
+
+/// A name with a line break does not make a line, and a thousand faults are not where counting ends.
+#[test]
+fn names_are_quoted_and_all_faults_are_counted() {
+    let notebook = Notebook::default();
+    tracing::subscriber::with_default(notebook.clone(), || {
+        let (engine, _) = engine_at_noon();
+        let key = "a\nINFO flag created flag=\"b\"";
+        engine.create_flag(NewFlag::new(key, 0)).unwrap();
+        engine.create_experiment(key, banner("c\nd").id(experiment_id(1))).unwrap();
+        let flags = vec!["{}"; 600].join(",");
+        engine.reload(&format!(r#"{{"flags": [{flags}]}}"#)).unwrap_err();
+    });
+    let told = notebook.to_string();
+    assert_eq!(told.lines().count(), 3, "{told}");
+    assert!(told.ends_with("faults=1800\n"), "{told}");
 }

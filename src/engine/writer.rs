@@ -108,7 +108,11 @@ impl Writer<'_> {
         if let Some(storage) = &self.engine.control.storage {
             let write = || Export::of(next.entries()).to_json();
             let saved = storage.save(&self.stored_as.take().unwrap_or_else(write));
-            saved.inspect_err(events::not_stored)?;
+            if let Err(error) = saved {
+                drop(self);
+                events::not_stored(&error);
+                return Err(error);
+            }
         }
         for record in std::mem::take(&mut self.staged).into_values() {
             self.engine.control.registry.put(record);
