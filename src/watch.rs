@@ -179,6 +179,16 @@ fn unreadable(path: &Path, error: &io::Error) -> WatchError {
     WatchError::Unreadable(StorageError::new("read", path, error))
 }
 
+/// The text of a file. A pipe or a device would be waited for, or have no end.
+fn read(path: &Path) -> io::Result<String> {
+    let data = fs::metadata(path)?;
+    if data.is_file() || data.is_dir() {
+        fs::read_to_string(path)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))
+    }
+}
+
 /// A file, and what was last seen of it.
 struct Followed {
     path: PathBuf,
@@ -196,7 +206,7 @@ enum Seen {
 impl Followed {
     /// Loads the file if it is not as it was; what became of that.
     fn look(&mut self) -> Option<Result<LoadReport, WatchError>> {
-        let text = fs::read_to_string(&self.path);
+        let text = read(&self.path);
         let seen = match &text {
             Ok(text) => Seen::Text(xxh3_64(text.as_bytes())),
             Err(error) => Seen::Nothing(error.kind()),

@@ -210,3 +210,23 @@ fn awatch_ends_when_it_is_dropped_also_by_what_it_tells() {
     told.recv_timeout(LONG).unwrap();
     assert_eq!(told.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
 }
+
+/// Reading a pipe would wait for a writer, and whoever drops the watch for that.
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_is_told_and_waited_for_by_nobody() {
+    on_both("pipe", |directory, signals| {
+        let path = directory.join("flags.json");
+        let pipe = directory.join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        fs::write(&path, document(1)).unwrap();
+        let following = Following::new(&path, signals);
+        fs::rename(&pipe, &path).unwrap();
+        let Err(WatchError::Unreadable(error)) = following.next() else { panic!("it is no file") };
+        assert!(error.to_string().ends_with(": it is no file"), "{error}");
+        fs::write(directory.join("new"), document(2)).unwrap();
+        fs::rename(directory.join("new"), &path).unwrap();
+        following.assert_next(2);
+    });
+}
