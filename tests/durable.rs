@@ -120,6 +120,23 @@ fn an_experiment_that_left_the_definitions_comes_back_as_it_was_or_not_at_all() 
     assert_eq!(exposures(&directory.open()), 100);
 }
 
+/// Its counters are there, and the names of its variants are not.
+#[test]
+fn what_left_the_definitions_before_a_reopening_is_drained_when_it_comes_back() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    count(&engine, 50);
+    let document = engine.to_json();
+    engine.reload(r#"{"flags": []}"#).unwrap();
+    drop(engine);
+    let engine = directory.open();
+    assert_eq!(drained(&engine), (0, 0));
+    engine.reload(&document).unwrap();
+    assert_eq!(drained(&engine).0, 50);
+    assert_eq!(drained(&engine), (0, 0));
+}
+
 #[test]
 fn what_was_drained_is_known_after_a_reopening_and_a_recovery() {
     let directory = Directory::new();

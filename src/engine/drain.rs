@@ -18,7 +18,8 @@ impl Engine {
     /// `take` is given each variant to which something has been added, in the order of the experiments'
     /// ids and of their variants; if it says that it has taken them, the next drain begins behind them. If
     /// it fails, or panics, the next drain has them again. All experiments are in it that this engine has
-    /// met, also those that are stopped, or have left the configuration. Counts that a document carried
+    /// met, also those that are stopped, or have left the configuration; of one that had left it before a
+    /// durable engine was opened, the rest is handed over when it comes back. Counts that a document carried
     /// when the engine was loaded from it were counted elsewhere, and are not.
     ///
     /// What was taken is remembered as the counts are: with the process, or in the directory of a
