@@ -101,8 +101,8 @@ impl OpenOptions {
     /// a second is a fair one.
     ///
     /// A failure is told to `on_failure`, on that thread, and the next interval tries again. Do not let
-    /// it hold the engine, which would then never be dropped. The thread ends with the engine's last
-    /// clone, which waits for a sync that is under way.
+    /// it hold the engine, which would then never be dropped; if it panics, syncing is over. The thread
+    /// ends with the engine's last clone, which waits for a sync that is under way.
     ///
     /// # Examples
     ///

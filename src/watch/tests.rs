@@ -187,7 +187,7 @@ fn a_first_load_that_fails_follows_nothing() {
 }
 
 #[test]
-fn awatch_ends_when_it_is_dropped_also_by_what_it_tells() {
+fn a_watch_ends_when_it_is_dropped_also_by_what_it_tells() {
     let directory = Directory::new("end");
     let path = directory.0.join("flags.json");
     fs::write(&path, document(1)).unwrap();

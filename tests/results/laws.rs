@@ -240,6 +240,16 @@ proptest! {
         }
     }
 
+    /// Sums of two counts have more bits than either.
+    #[test]
+    fn as_many_of_each_are_no_effect(each in count(), others in 2_usize..=100) {
+        prop_assume!(each > 0);
+        let test = conversions_only(&[(each, 50), (each, 50)]).unwrap();
+        prop_assert_eq!((test.p_value, test.sequential_p_value), (Some(1.0), 1.0));
+        let test = conversions_only(&vec![(each, 1); others]).unwrap();
+        prop_assert!(test.p_value.is_none_or(|p_value| p_value > 0.999_999), "{test:?}");
+    }
+
     /// The exact test, of every number: symmetric, and close to chi-square where that is good.
     #[test]
     fn the_exact_test_is_symmetric_and_near_chi_square(

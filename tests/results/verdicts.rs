@@ -151,6 +151,25 @@ fn of_several_the_best_is_named_and_all_are_adjusted_for() {
     assert!(three.p_value > alone.p_value);
 }
 
+/// The p-value that is shown is the one that the interval goes by, of several too.
+#[test]
+fn of_several_a_p_value_is_small_exactly_where_the_interval_leaves_out_0() {
+    let (mut small, mut all) = (0, 0);
+    for converted in (2000..2600).step_by(5) {
+        let observed = Observations::new(Unit::Users)
+            .variant("old", 25, 20_000, 2000)
+            .variant("a", 25, 20_000, converted)
+            .variant("b", 25, 20_000, 2000)
+            .variant("c", 25, 20_000, 2000);
+        let results = Analysis::new().results_of(&observed).unwrap();
+        let found = results.comparisons[0].always_valid.unwrap();
+        assert_eq!(found.p_value < 0.05, !found.interval.contains(0.0), "{converted}: {found:?}");
+        small += u32::from(found.p_value < 0.05);
+        all += 1;
+    }
+    assert!(0 < small && small < all, "{small} of {all}");
+}
+
 #[test]
 fn the_control_can_be_named() {
     let observed = Observations::new(Unit::Users)
