@@ -28,6 +28,7 @@
 //! It is finite, or it is absent: there is no NaN and no infinity, whatever was counted. Counts up to
 //! [`u64::MAX`] take as long as small ones: some ten microseconds for an experiment.
 
+mod adjustment;
 mod analysis;
 mod bayes;
 mod binomial;
@@ -35,34 +36,33 @@ mod comparison;
 mod confidence;
 mod conversions_only;
 mod difference;
-mod findings;
 mod multinomial;
-mod observed;
+mod observations;
 mod planning;
 mod plot;
 mod proportion;
+mod report;
+mod sample_ratio;
 mod sequential;
-mod several;
 mod special;
-mod split;
 mod table;
 mod text;
 mod verdict;
 
+pub use self::adjustment::{bonferroni, holm};
 pub use self::analysis::{Analysis, AnalysisError};
 pub use self::bayes::chance_to_beat;
 pub use self::comparison::{AtPlannedEnd, Comparison, Finding, Total, VariantResult};
 pub use self::confidence::{Confidence, ConfidenceError, Interval};
 pub use self::conversions_only::{ConversionsOnly, ConversionsTest, conversions_only};
 pub use self::difference::{ZTest, difference, lift, lift_interval, newcombe, z_test};
-pub use self::findings::Results;
 pub use self::multinomial::{CONCENTRATION, ChiSquare, chi_square, sequential_multinomial};
-pub use self::observed::{Observations, Observed, Period, Unit};
+pub use self::observations::{Observations, Observed, Period, Unit};
 pub use self::planning::{Plan, PlanError};
 pub use self::plot::Plot;
 pub use self::proportion::{Proportion, ProportionError};
+pub use self::report::Results;
+pub use self::sample_ratio::{SampleRatio, SampleRatioStatus};
 pub use self::sequential::{AlwaysValid, confidence_sequence};
-pub use self::several::{bonferroni, holm};
-pub use self::split::{Split, SplitStatus};
 pub use self::table::Table;
 pub use self::verdict::Verdict;

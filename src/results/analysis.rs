@@ -2,18 +2,18 @@
 
 use thiserror::Error;
 
+use super::adjustment::{bonferroni, holm};
 use super::bayes::chance_to_beat;
 use super::comparison::{AtPlannedEnd, Comparison, Finding, Total, VariantResult};
 use super::confidence::Confidence;
 use super::conversions_only::conversions_only;
 use super::difference::{difference, lift, lift_interval, newcombe, z_test};
-use super::findings::Results;
-use super::observed::{Observations, Observed, Period};
+use super::observations::{Observations, Observed, Period};
 use super::proportion::Proportion;
+use super::report::Results;
+use super::sample_ratio::{SampleRatio, SampleRatioStatus};
 use super::sequential::{AlwaysValid, confidence_sequence};
-use super::several::{bonferroni, holm};
 use super::special::float;
-use super::split::{Split, SplitStatus};
 use super::verdict::Verdict;
 use crate::counts::Counts;
 use crate::engine::Engine;
@@ -123,9 +123,9 @@ impl Analysis {
     pub fn results_of(&self, observed: &Observations) -> Result<Results, AnalysisError> {
         let variants = &observed.variants;
         let control = self.control_of(variants)?;
-        let split = Split::of(variants);
+        let sample_ratio = SampleRatio::of(variants);
         let mut comparisons = self.comparisons(control, variants);
-        if split.status == SplitStatus::Broken {
+        if sample_ratio.status == SampleRatioStatus::Mismatch {
             for comparison in &mut comparisons {
                 comparison.finding = Finding::Withheld;
             }
@@ -139,7 +139,7 @@ impl Analysis {
             .collect();
         let needed = (self.minimum.exposed, self.minimum.converted);
         let unit = observed.unit;
-        let verdict = Verdict::of(&split, unit, control, variants, &comparisons, needed);
+        let verdict = Verdict::of(&sample_ratio, unit, control, variants, &comparisons, needed);
         Ok(Results {
             name: observed.name.clone(),
             unit,
@@ -148,7 +148,7 @@ impl Analysis {
             one_in: observed.one_in,
             confidence: self.confidence,
             control: control.variant.clone(),
-            split,
+            sample_ratio,
             variants: variants.iter().map(|one| self.variant(one, observed.one_in)).collect(),
             comparisons,
             conversions_only: conversions_only(&conversions),

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::confidence::Interval;
-use super::findings::Results;
+use super::report::Results;
+use super::sample_ratio::SampleRatioStatus;
 use super::special::float;
-use super::split::SplitStatus;
 use super::text::{columns, shortened, wrapped};
 
 /// The always-valid intervals of the differences beside each other, drawn with Unicode lines: a dot where
@@ -37,7 +37,7 @@ impl fmt::Display for Plot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let results = self.results;
         let drawn: Vec<(f64, Interval)> = self.intervals().filter_map(|(_, found)| found).collect();
-        if results.split.status == SplitStatus::Broken || drawn.is_empty() {
+        if results.sample_ratio.status == SampleRatioStatus::Mismatch || drawn.is_empty() {
             let why = format!("No intervals to draw. {}", results.verdict);
             return wrapped(&why, self.width, f);
         }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::comparison::{Comparison, Finding};
 use super::confidence::Interval;
-use super::findings::Results;
-use super::split::SplitStatus;
+use super::report::Results;
+use super::sample_ratio::SampleRatioStatus;
 use super::text::{Grouped, PValue, Percent, columns, or_dash, shortened, wrapped};
 
 /// The results as a table of plain text, for a terminal or a log. Rates and differences are in percent,
@@ -39,21 +39,21 @@ impl<'a> Table<'a> {
         let (unit, period, confidence) = (results.unit, results.period, results.confidence);
         let line = format!("Of {unit}, {period}{since}{kept}. Intervals of {confidence}.");
         wrapped(&line, self.width, f)?;
-        wrapped(&self.split(), self.width, f)
+        wrapped(&self.sample_ratio(), self.width, f)
     }
 
-    fn split(self) -> String {
-        let split = &self.results.split;
+    fn sample_ratio(self) -> String {
+        let sample_ratio = &self.results.sample_ratio;
         let percentages: Vec<String> =
             self.results.variants.iter().map(|one| one.percentage.to_string()).collect();
-        let chi_square = split.chi_square.map(|test| ("chi-square", test.p_value));
-        let sequential = split.sequential_p_value.map(|p_value| ("sequential", p_value));
+        let chi_square = sample_ratio.chi_square.map(|test| ("chi-square", test.p_value));
+        let sequential = sample_ratio.sequential_p_value.map(|p_value| ("sequential", p_value));
         let tests: Vec<String> = [chi_square, sequential]
             .into_iter()
             .flatten()
             .map(|(test, p_value)| format!(", {test} p {}", PValue(p_value)))
             .collect();
-        format!("Split {}: {}{}.", percentages.join(" : "), split.status, tests.concat())
+        format!("Split {}: {}{}.", percentages.join(" : "), sample_ratio.status, tests.concat())
     }
 
     fn variants(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,14 +151,14 @@ impl fmt::Display for Table<'_> {
         self.totals(f)?;
         self.unexposed(f)?;
         // Of a broken split no comparison is shown: somebody would believe it.
-        let is_broken = self.results.split.status == SplitStatus::Broken;
-        if !is_broken && !self.results.comparisons.is_empty() {
+        let is_mismatched = self.results.sample_ratio.status == SampleRatioStatus::Mismatch;
+        if !is_mismatched && !self.results.comparisons.is_empty() {
             let control = shortened(&self.results.control, self.width.saturating_sub(20));
             write!(f, "\nAgainst {control}")?;
             self.watched(f)?;
             self.planned(f)?;
         }
-        if !is_broken {
+        if !is_mismatched {
             self.conversions(f)?;
         }
         f.write_str("\n")?;

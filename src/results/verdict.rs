@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::comparison::{Comparison, Finding};
-use super::observed::{Observed, Unit};
-use super::split::{Split, SplitStatus};
+use super::observations::{Observed, Unit};
+use super::sample_ratio::{SampleRatio, SampleRatioStatus};
 use super::text::{PValue, Percent, shown};
 
 /// What an experiment has shown, by what stays valid at every look. Displays as a sentence.
@@ -16,10 +16,10 @@ use super::text::{PValue, Percent, shown};
 pub enum Verdict {
     /// Users did not come in the shares of the percentages: no comparison can be trusted.
     #[non_exhaustive]
-    SplitBroken {
+    SampleRatioMismatch {
         /// A variant of 0 % that somebody was in, if that is why.
         unserved: Option<String>,
-        /// The smaller p-value of the two tests of the split.
+        /// The smaller p-value of the two tests of the sample ratio.
         p_value: Option<f64>,
     },
     /// More converted than were exposed: no share of anything, so no rate.
@@ -89,19 +89,20 @@ impl Verdict {
         matches!(self, Verdict::Better { .. } | Verdict::Worse { .. })
     }
 
-    /// The split first; then whether there are rates, and comparisons; then what these found.
+    /// The sample ratio first; then whether there are rates, and comparisons; then what these found.
     pub(super) fn of(
-        split: &Split,
+        sample_ratio: &SampleRatio,
         unit: Unit,
         control: &Observed,
         variants: &[Observed],
         comparisons: &[Comparison],
         (exposed_needed, converted_needed): (u64, u64),
     ) -> Verdict {
-        if split.status == SplitStatus::Broken {
-            let p_values = [split.chi_square.map(|test| test.p_value), split.sequential_p_value];
-            return Verdict::SplitBroken {
-                unserved: split.unserved.first().cloned(),
+        if sample_ratio.status == SampleRatioStatus::Mismatch {
+            let p_values =
+                [sample_ratio.chi_square.map(|test| test.p_value), sample_ratio.sequential_p_value];
+            return Verdict::SampleRatioMismatch {
+                unserved: sample_ratio.unserved.first().cloned(),
                 p_value: p_values.into_iter().flatten().reduce(f64::min),
             };
         }
@@ -152,13 +153,13 @@ fn decided(comparison: &Comparison, control: &str) -> Option<Verdict> {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::SplitBroken { unserved: Some(variant), .. } => write!(
+            Verdict::SampleRatioMismatch { unserved: Some(variant), .. } => write!(
                 f,
                 "No verdict, the split is broken: there is somebody in {}, a variant of 0 %. Find out \
                  why before anything here is believed.",
                 shown(variant)
             ),
-            Verdict::SplitBroken { p_value, .. } => {
+            Verdict::SampleRatioMismatch { p_value, .. } => {
                 f.write_str("No verdict, the split is broken: the variants were not served in the shares of their percentages")?;
                 if let Some(p_value) = p_value {
                     write!(f, " (p {})", PValue(*p_value))?;

@@ -2,7 +2,7 @@
 //! Each limit is the level itself, or four standard errors beside it where both sides are asked for.
 
 use fairsplit::results::{
-    Analysis, Observations, Plan, Proportion, SplitStatus, Unit, Verdict, conversions_only,
+    Analysis, Observations, Plan, Proportion, SampleRatioStatus, Unit, Verdict, conversions_only,
     sequential_multinomial, z_test,
 };
 
@@ -113,9 +113,10 @@ fn sound_splits_alarm_at_their_level() {
             .variant("a", 34, first, 0)
             .variant("b", 33, second, 0)
             .variant("c", 33, 2000 - first - second, 0);
-        let status = Analysis::new().results_of(&observed).unwrap().split.status;
-        warnings += u32::from(matches!(status, SplitStatus::Warning | SplitStatus::Broken));
-        alarms += u32::from(status == SplitStatus::Broken);
+        let status = Analysis::new().results_of(&observed).unwrap().sample_ratio.status;
+        warnings +=
+            u32::from(matches!(status, SampleRatioStatus::Warning | SampleRatioStatus::Mismatch));
+        alarms += u32::from(status == SampleRatioStatus::Mismatch);
     }
     assert_share_of(warnings, runs, 0.01);
     assert_share_of(alarms, runs, 0.001);
@@ -131,7 +132,7 @@ fn a_split_that_lost_a_twentieth_of_a_variant_is_found() {
             .variant("control", 50, control, control / 10)
             .variant("treatment", 50, treatment, treatment / 5);
         let results = Analysis::new().results_of(&observed).unwrap();
-        matches!(results.verdict, Verdict::SplitBroken { .. })
+        matches!(results.verdict, Verdict::SampleRatioMismatch { .. })
     });
     assert!(found.count() > 190);
 }

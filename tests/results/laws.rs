@@ -1,9 +1,9 @@
 //! For every count that there can be: figures are finite, in their ranges, and agree with each other.
 
 use fairsplit::results::{
-    Analysis, Confidence, Finding, Interval, Observations, Plan, Proportion, Results, SplitStatus,
-    Unit, Verdict, bonferroni, chance_to_beat, chi_square, confidence_sequence, conversions_only,
-    holm, lift_interval, newcombe, sequential_multinomial, z_test,
+    Analysis, Confidence, Finding, Interval, Observations, Plan, Proportion, Results,
+    SampleRatioStatus, Unit, Verdict, bonferroni, chance_to_beat, chi_square, confidence_sequence,
+    conversions_only, holm, lift_interval, newcombe, sequential_multinomial, z_test,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -134,9 +134,11 @@ fn figures(results: &Results) -> Vec<f64> {
         figures.extend(one.at_planned_end.test.into_iter().flat_map(|test| [test.z, test.p_value]));
         figures.extend(one.at_planned_end.adjusted_p_value);
     }
-    let split = &results.split;
-    figures.extend(split.chi_square.into_iter().flat_map(|test| [test.statistic, test.p_value]));
-    figures.extend(split.sequential_p_value);
+    let sample_ratio = &results.sample_ratio;
+    figures.extend(
+        sample_ratio.chi_square.into_iter().flat_map(|test| [test.statistic, test.p_value]),
+    );
+    figures.extend(sample_ratio.sequential_p_value);
     if let Some(test) = results.conversions_only {
         figures.extend(test.p_value);
         figures.push(test.sequential_p_value);
@@ -323,15 +325,15 @@ proptest! {
             prop_assert!(MAY_BE_ABSENT.contains(&name.as_str()) || name == "p_value", "{name}");
         }
 
-        let is_broken = results.split.status == SplitStatus::Broken;
-        prop_assert_eq!(is_broken, matches!(results.verdict, Verdict::SplitBroken { .. }));
+        let is_mismatched = results.sample_ratio.status == SampleRatioStatus::Mismatch;
+        prop_assert_eq!(is_mismatched, matches!(results.verdict, Verdict::SampleRatioMismatch { .. }));
         for one in &results.comparisons {
             let decided = matches!(one.finding, Finding::Better | Finding::Worse);
             if decided {
                 let found = one.always_valid.unwrap();
                 prop_assert!(!found.interval.contains(0.0) && found.p_value < 0.05 + 1e-9);
             }
-            prop_assert!(!(is_broken && decided));
+            prop_assert!(!(is_mismatched && decided));
         }
 
         for line in results.to_string().lines().chain(results.plot().to_string().lines()) {

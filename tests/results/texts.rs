@@ -55,7 +55,7 @@ fn the_json_has_every_figure_by_its_name() {
     assert_eq!(results["verdict"]["verdict"], "better");
     assert_eq!(results["verdict"]["variant"], "treatment");
     assert_eq!(results["comparisons"][0]["finding"], "better");
-    assert_eq!(results["split"]["status"], "holds");
+    assert_eq!(results["sample_ratio"]["status"], "holds");
     assert_eq!(results["confidence"], 0.95);
     assert_eq!(results["variants"][0]["rate"], 0.142);
     assert_eq!(results["variants"][0]["total"], serde_json::Value::Null);

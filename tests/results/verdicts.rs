@@ -2,7 +2,7 @@
 
 use fairsplit::results::{
     Analysis, AnalysisError, Confidence, ConversionsTest, Finding, Observations, Period, Plan,
-    Proportion, ProportionError, Results, SplitStatus, Unit, Verdict,
+    Proportion, ProportionError, Results, SampleRatioStatus, Unit, Verdict,
 };
 use fairsplit::{Engine, ExperimentId, NewExperiment, NewFlag, Status};
 
@@ -56,7 +56,7 @@ fn a_difference_is_named_only_by_what_holds_at_every_look() {
 #[test]
 fn a_broken_split_withholds_the_verdict() {
     let results = two((10_000, 1420), (9_000, 1870));
-    assert_eq!(results.split.status, SplitStatus::Broken);
+    assert_eq!(results.sample_ratio.status, SampleRatioStatus::Mismatch);
     assert_eq!(results.comparisons[0].finding, Finding::Withheld);
     assert_eq!(
         results.verdict.to_string(),
@@ -68,7 +68,7 @@ fn a_broken_split_withholds_the_verdict() {
 
     // Cookie Cats: a warning, and no more.
     let results = two((44_700, 8502), (45_489, 8279));
-    assert_eq!(results.split.status, SplitStatus::Warning);
+    assert_eq!(results.sample_ratio.status, SampleRatioStatus::Warning);
     assert!(matches!(results.verdict, Verdict::NoDifferenceYet { .. }));
 }
 
@@ -80,7 +80,7 @@ fn somebody_in_a_variant_of_0_percent_is_a_broken_split() {
             .variant("treatment", 50, 10_000, 1870)
             .variant("gone", 0, exposed, converted);
         let results = Analysis::new().results_of(&observed).unwrap();
-        assert_eq!(results.split.unserved, ["gone"]);
+        assert_eq!(results.sample_ratio.unserved, ["gone"]);
         assert_eq!(
             results.verdict.to_string(),
             "No verdict, the split is broken: there is somebody in gone, a variant of 0 %. Find out why \
@@ -197,7 +197,7 @@ fn one_variant_has_nothing_to_be_compared_with() {
     let observed = Observations::new(Unit::Users).variant("all", 100, 10_000, 1870);
     let results = Analysis::new().results_of(&observed).unwrap();
     assert_eq!(results.verdict, Verdict::NothingToCompare);
-    assert_eq!(results.split.status, SplitStatus::Unknown);
+    assert_eq!(results.sample_ratio.status, SampleRatioStatus::Unknown);
 }
 
 #[test]

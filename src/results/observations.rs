@@ -74,7 +74,7 @@ pub struct Observed {
 /// Numbers from elsewhere, here 7-day retention of the game Cookie Cats:
 ///
 /// ```
-/// use fairsplit::results::{Analysis, Observations, SplitStatus, Unit};
+/// use fairsplit::results::{Analysis, Observations, SampleRatioStatus, Unit};
 ///
 /// let observed = Observations::new(Unit::Users)
 ///     .variant("gate_30", 50, 44_700, 8_502)
@@ -83,7 +83,7 @@ pub struct Observed {
 ///
 /// let test = results.comparisons[0].at_planned_end.test.expect("both vary");
 /// assert_eq!(format!("{:.4}", test.p_value), "0.0016");
-/// assert_eq!(results.split.status, SplitStatus::Warning);
+/// assert_eq!(results.sample_ratio.status, SampleRatioStatus::Warning);
 /// # Ok::<(), fairsplit::results::AnalysisError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

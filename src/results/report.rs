@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::comparison::{Comparison, VariantResult};
 use super::confidence::Confidence;
 use super::conversions_only::ConversionsOnly;
-use super::observed::{Period, Unit};
-use super::split::Split;
+use super::observations::{Period, Unit};
+use super::sample_ratio::SampleRatio;
 use super::verdict::Verdict;
 use crate::timestamp::Timestamp;
 
@@ -32,7 +32,7 @@ pub struct Results {
     /// The key of the variant that the others are compared with.
     pub control: String,
     /// Whether the split is sound. If it is broken, nothing below can be trusted.
-    pub split: Split,
+    pub sample_ratio: SampleRatio,
     /// Every variant, in the experiment's order.
     pub variants: Vec<VariantResult>,
     /// Every other variant with a percentage beside the control.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::multinomial::{CONCENTRATION, ChiSquare, chi_square, sequential_multinomial};
-use super::observed::Observed;
+use super::observations::Observed;
 
 /// Below this p-value the split is a warning.
 const WARNING: f64 = 0.01;
@@ -15,9 +15,9 @@ const ALARM: f64 = 0.001;
 /// Whether the exposed came in the shares of the percentages (Fabijan et al., KDD 2019).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Split {
+pub struct SampleRatio {
     /// What comes of the figures below.
-    pub status: SplitStatus,
+    pub status: SampleRatioStatus,
     /// The test for one look. Absent while a variant can expect fewer than 5.
     pub chi_square: Option<ChiSquare>,
     /// The p-value of the sequential multinomial test, for those who watch. Absent while nobody is exposed.
@@ -30,7 +30,7 @@ pub struct Split {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum SplitStatus {
+pub enum SampleRatioStatus {
     /// Too few to tell, or nothing to tell apart.
     Unknown,
     /// Nothing speaks against it.
@@ -39,22 +39,22 @@ pub enum SplitStatus {
     Warning,
     /// A p-value below 0.001, or somebody in a variant of 0 %: something is broken, and no comparison can be
     /// trusted.
-    Broken,
+    Mismatch,
 }
 
-impl fmt::Display for SplitStatus {
+impl fmt::Display for SampleRatioStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            SplitStatus::Unknown => "too few to tell",
-            SplitStatus::Holds => "holds",
-            SplitStatus::Warning => "warning",
-            SplitStatus::Broken => "broken",
+            SampleRatioStatus::Unknown => "too few to tell",
+            SampleRatioStatus::Holds => "holds",
+            SampleRatioStatus::Warning => "warning",
+            SampleRatioStatus::Mismatch => "mismatch",
         })
     }
 }
 
-impl Split {
-    pub(super) fn of(variants: &[Observed]) -> Split {
+impl SampleRatio {
+    pub(super) fn of(variants: &[Observed]) -> SampleRatio {
         let exposed: Vec<(u64, u8)> =
             variants.iter().map(|variant| (variant.exposed, variant.percentage)).collect();
         let unserved: Vec<String> = variants
@@ -70,12 +70,12 @@ impl Split {
         let p_values = [chi_square.map(|test| test.p_value), sequential_p_value];
         let least = p_values.into_iter().flatten().reduce(f64::min);
         let status = match least {
-            _ if !unserved.is_empty() => SplitStatus::Broken,
-            Some(p_value) if p_value < ALARM => SplitStatus::Broken,
-            Some(p_value) if p_value < WARNING => SplitStatus::Warning,
-            Some(_) if chi_square.is_some() => SplitStatus::Holds,
-            _ => SplitStatus::Unknown,
+            _ if !unserved.is_empty() => SampleRatioStatus::Mismatch,
+            Some(p_value) if p_value < ALARM => SampleRatioStatus::Mismatch,
+            Some(p_value) if p_value < WARNING => SampleRatioStatus::Warning,
+            Some(_) if chi_square.is_some() => SampleRatioStatus::Holds,
+            _ => SampleRatioStatus::Unknown,
         };
-        Split { status, chi_square, sequential_p_value, unserved }
+        SampleRatio { status, chi_square, sequential_p_value, unserved }
     }
 }
