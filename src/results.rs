@@ -36,6 +36,7 @@ mod comparison;
 mod confidence;
 mod conversions_only;
 mod difference;
+mod minimum;
 mod multinomial;
 mod observations;
 mod planning;

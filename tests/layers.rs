@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 98] = [
+const ORDER: [&str; 99] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -76,6 +76,7 @@ const ORDER: [&str; 98] = [
     "results/conversions_only",
     "results/planning",
     "results/observations",
+    "results/minimum",
     "results/sample_ratio",
     "results/comparison",
     "results/verdict",

@@ -8,6 +8,7 @@ use super::comparison::{AtPlannedEnd, Comparison, Finding, Total, VariantResult}
 use super::confidence::Confidence;
 use super::conversions_only::conversions_only;
 use super::difference::{difference, lift, lift_interval, newcombe, z_test};
+use super::minimum::Minimum;
 use super::observations::{Observations, Observed, Period};
 use super::proportion::Proportion;
 use super::report::Results;
@@ -45,27 +46,20 @@ pub struct Analysis {
     control: Option<String>,
     period: Period,
     tuning: f64,
-    minimum: Needed,
-}
-
-/// Fewer than these, and there is no verdict. They guard what is only asymptotic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Needed {
-    exposed: u64,
-    converted: u64,
+    minimum: Minimum,
 }
 
 impl Analysis {
-    /// With a confidence of 0.95, the first variant as control, since the last start, intervals that are
-    /// narrowest at 5,000 units, and a minimum of 100 exposed in every variant and, in each comparison, 20
-    /// that converted and 20 that did not.
+    /// With a confidence of 0.95, the first variant as control, since the last start, always-valid intervals
+    /// that are narrowest at 5,000 units, and a minimum of 100 exposed, 20 converted and 20 not converted in
+    /// each of the two variants of a comparison.
     pub fn new() -> Analysis {
         Analysis {
             confidence: Confidence::default(),
             control: None,
             period: Period::default(),
             tuning: 5000.0,
-            minimum: Needed { exposed: 100, converted: 20 },
+            minimum: Minimum { exposed: 100, converted: 20 },
         }
     }
 
@@ -90,10 +84,11 @@ impl Analysis {
         Analysis { tuning: float(units.max(1)), ..self }
     }
 
-    /// With a verdict only where every variant has so many exposed, and each comparison so many that
-    /// converted and as many that did not. Below the default, the error rates are no longer held.
+    /// With an always-valid interval, and so a verdict, only where each of the two variants compared has
+    /// this number exposed, and `converted` of these converted and as many not. Below the default, error
+    /// rates are no longer held.
     pub fn minimum(self, exposed: u64, converted: u64) -> Analysis {
-        Analysis { minimum: Needed { exposed, converted }, ..self }
+        Analysis { minimum: Minimum { exposed, converted }, ..self }
     }
 
     /// The results of an experiment as an engine counted it: of users if they are given, else of events.
@@ -137,9 +132,9 @@ impl Analysis {
                 (all, variant.percentage)
             })
             .collect();
-        let needed = (self.minimum.exposed, self.minimum.converted);
         let unit = observed.unit;
-        let verdict = Verdict::of(&sample_ratio, unit, control, variants, &comparisons, needed);
+        let verdict =
+            Verdict::of(&sample_ratio, unit, control, variants, &comparisons, self.minimum);
         Ok(Results {
             name: observed.name.clone(),
             unit,
@@ -235,12 +230,12 @@ impl Analysis {
         };
         comparison.difference = Some(difference(ours, theirs));
         comparison.lift = lift(ours, theirs);
-        comparison.always_valid = self.always_valid(ours, theirs, count);
         comparison.at_planned_end.interval = Some(newcombe(ours, theirs, self.confidence));
         comparison.at_planned_end.lift_interval = lift_interval(ours, theirs, self.confidence);
         comparison.at_planned_end.test = z_test(ours, theirs);
         comparison.chance_to_beat = Some(chance_to_beat(ours, theirs));
-        if self.is_enough(ours, theirs) {
+        if self.minimum.is_met_by(treatment) && self.minimum.is_met_by(control) {
+            comparison.always_valid = self.always_valid(ours, theirs, count);
             comparison.finding = match comparison.always_valid {
                 Some(found) if found.interval.low > 0.0 => Finding::Better,
                 Some(found) if found.interval.high < 0.0 => Finding::Worse,
@@ -261,14 +256,6 @@ impl Analysis {
         let mut found = confidence_sequence(treatment, control, alpha, self.tuning)?;
         found.p_value = bonferroni(found.p_value, count);
         Some(found)
-    }
-
-    fn is_enough(&self, treatment: Proportion, control: Proportion) -> bool {
-        let Needed { exposed, converted } = self.minimum;
-        let both = |of: fn(Proportion) -> u64| of(treatment).saturating_add(of(control));
-        treatment.exposed().min(control.exposed()) >= exposed
-            && both(Proportion::converted) >= converted
-            && both(Proportion::not_converted) >= converted
     }
 }
 

@@ -53,7 +53,7 @@ pub struct Comparison {
     /// The difference as a share of the control's rate.
     pub lift: Option<f64>,
     /// Valid at every look: the headline. For several treatments, all of them hold together, after
-    /// Bonferroni.
+    /// Bonferroni. Absent before both variants have the [minimum](super::Analysis::minimum).
     pub always_valid: Option<AlwaysValid>,
     /// Valid once, at an end that was planned before the start.
     pub at_planned_end: AtPlannedEnd,
@@ -85,7 +85,7 @@ pub struct AtPlannedEnd {
 pub enum Finding {
     /// The split is broken, or one of the two has no rate.
     Withheld,
-    /// Fewer than the minimum.
+    /// One of the two has fewer than the [minimum](super::Analysis::minimum).
     NotEnoughData,
     /// The interval holds 0: yet, or for good.
     NoDifferenceYet,

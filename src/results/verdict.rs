@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::comparison::{Comparison, Finding};
+use super::minimum::Minimum;
 use super::observations::{Observed, Unit};
 use super::sample_ratio::{SampleRatio, SampleRatioStatus};
 use super::text::{PValue, Percent, shown};
@@ -36,7 +37,7 @@ pub enum Verdict {
     },
     /// There is no second variant with a percentage, or the control has none.
     NothingToCompare,
-    /// Too few were exposed, or converted, for the tests to hold.
+    /// Too few were exposed, converted, or did not convert, for the always-valid interval to hold.
     #[non_exhaustive]
     NotEnoughData {
         /// The first variant that lacks data.
@@ -45,9 +46,11 @@ pub enum Verdict {
         unit: Unit,
         /// How many were exposed to it.
         exposed: u64,
-        /// How many have to be, in every variant.
+        /// How many of these converted.
+        converted: u64,
+        /// How many have to be exposed in each of the two variants compared.
         exposed_needed: u64,
-        /// How many have to have converted, and how many not, in it and the control together.
+        /// How many of these have to have converted, and how many not.
         converted_needed: u64,
     },
     /// The intervals hold 0. Not a proof that there is none.
@@ -96,7 +99,7 @@ impl Verdict {
         control: &Observed,
         variants: &[Observed],
         comparisons: &[Comparison],
-        (exposed_needed, converted_needed): (u64, u64),
+        minimum: Minimum,
     ) -> Verdict {
         if sample_ratio.status == SampleRatioStatus::Mismatch {
             let p_values =
@@ -124,16 +127,17 @@ impl Verdict {
             return verdict;
         }
         if let Some(lacking) = found(Finding::NotEnoughData).next() {
-            let of = variants.iter().find(|variant| variant.variant == lacking.variant);
-            // Whichever of the two has fewer is the one to wait for.
-            let of = of.filter(|of| of.exposed <= control.exposed).unwrap_or(control);
-            let (variant, exposed) = (of.variant.clone(), of.exposed);
+            let treatment = variants.iter().find(|one| one.variant == lacking.variant);
+            let two = [Some(control), treatment].into_iter().flatten();
+            // The one to wait for: of two that lack data, the one that lacks more.
+            let of = two.max_by_key(|one| minimum.lacking(one)).unwrap_or(control);
             return Verdict::NotEnoughData {
-                variant,
+                variant: of.variant.clone(),
                 unit,
-                exposed,
-                exposed_needed,
-                converted_needed,
+                exposed: of.exposed,
+                converted: of.converted,
+                exposed_needed: minimum.exposed,
+                converted_needed: minimum.converted,
             };
         }
         let p_values = comparisons.iter().filter_map(|one| Some(one.always_valid?.p_value));
@@ -175,15 +179,20 @@ impl fmt::Display for Verdict {
             Verdict::NothingToCompare => f.write_str(
                 "Nothing to compare: the control, or every other variant, is served to nobody.",
             ),
-            Verdict::NotEnoughData { variant, unit, exposed, exposed_needed, converted_needed } => {
-                write!(
-                    f,
-                    "Not enough data: {} has {exposed} exposed {unit}. Every variant needs \
-                     {exposed_needed}, and with the control at least {converted_needed} that converted \
-                     and as many that did not.",
-                    shown(variant)
-                )
-            }
+            Verdict::NotEnoughData {
+                variant,
+                unit,
+                exposed,
+                converted,
+                exposed_needed,
+                converted_needed,
+            } => write!(
+                f,
+                "Not enough data: {} has {exposed} exposed {unit}, of which {converted} converted. Each \
+                 variant compared needs {exposed_needed}, of which {converted_needed} converted and \
+                 {converted_needed} did not.",
+                shown(variant)
+            ),
             Verdict::NoDifferenceYet { p_value } => {
                 f.write_str("No difference shown yet")?;
                 if let Some(p_value) = p_value {

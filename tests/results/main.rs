@@ -7,3 +7,4 @@ mod numbers;
 mod oracles;
 mod texts;
 mod verdicts;
+mod watched;

@@ -15,18 +15,27 @@ fn two(control: (u64, u64), treatment: (u64, u64)) -> Results {
 
 #[test]
 fn nothing_is_said_of_too_few() {
-    for (control, treatment) in
-        [((0, 0), (0, 0)), ((99, 50), (101, 10)), ((5000, 3), (5000, 16)), ((100, 100), (100, 100))]
-    {
+    for (control, treatment) in [
+        ((0, 0), (0, 0)),
+        ((99, 50), (101, 30)),
+        ((5000, 19), (5000, 200)),
+        ((5000, 200), (5000, 19)),
+        ((5000, 4981), (5000, 4000)),
+        ((100, 100), (100, 100)),
+    ] {
         let results = two(control, treatment);
         assert!(matches!(results.verdict, Verdict::NotEnoughData { .. }), "{}", results.verdict);
         assert_eq!(results.comparisons[0].finding, Finding::NotEnoughData);
+        assert_eq!(results.comparisons[0].always_valid, None);
     }
+    // The variant to wait for is named: the one that lacks more.
     assert_eq!(
         two((99, 50), (101, 10)).verdict.to_string(),
-        "Not enough data: control has 99 exposed users. Every variant needs 100, and with the control at \
-         least 20 that converted and as many that did not."
+        "Not enough data: treatment has 101 exposed users, of which 10 converted. Each variant compared \
+         needs 100, of which 20 converted and 20 did not."
     );
+    assert!(two((5000, 20), (5000, 20)).comparisons[0].always_valid.is_some());
+    assert!(two((5000, 4980), (5000, 4980)).comparisons[0].always_valid.is_some());
 }
 
 #[test]

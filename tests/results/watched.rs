@@ -1,0 +1,227 @@
+//! Does the headline hold its level while it is watched, whatever the split, the rate and the number of
+//! looks? Experiments by the hundred with fixed seeds: red is a fault, not bad luck.
+
+use fairsplit::results::{Analysis, Observations, Unit};
+
+use super::numbers::Numbers;
+
+/// Fewer where nothing is optimised.
+const RUNS: u32 = if cfg!(debug_assertions) { 60 } else { 400 };
+const LOOKS: u64 = 100;
+
+/// When those who convert do so.
+#[derive(Clone, Copy, Debug)]
+enum Converting {
+    AtOnce,
+    /// At any later look, each as likely; this share of all users comes at the first look.
+    Later {
+        at_first_look: f64,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Setting {
+    /// The control's percentage first.
+    percentages: Vec<u8>,
+    /// The control's rate.
+    base: f64,
+    /// The treatments' rate as a multiple of it.
+    lift: f64,
+    /// Of all variants together.
+    users_a_look: u64,
+    converting: Converting,
+}
+
+impl Setting {
+    fn new(percentages: &[u8], base: f64, users_a_look: u64) -> Setting {
+        let (percentages, converting) = (percentages.to_vec(), Converting::AtOnce);
+        Setting { percentages, base, lift: 1.0, users_a_look, converting }
+    }
+
+    fn lift(self, lift: f64) -> Setting {
+        Setting { lift, ..self }
+    }
+
+    fn later(self, at_first_look: f64) -> Setting {
+        Setting { converting: Converting::Later { at_first_look }, ..self }
+    }
+
+    /// In how many runs each analysis comes to a verdict at any look.
+    fn decided<const N: usize>(&self, seed: u64, analyses: [&Analysis; N]) -> [u32; N] {
+        let mut numbers = Numbers(seed);
+        let mut found = [0; N];
+        for _ in 0..RUNS {
+            let mut run = Run::new(self);
+            let mut decided = [false; N];
+            for look in 0..LOOKS {
+                run.look(look, &mut numbers);
+                let observed = run.observed();
+                for (decided, analysis) in decided.iter_mut().zip(analyses) {
+                    *decided |= analysis.results_of(&observed).unwrap().verdict.is_decided();
+                }
+                if decided.iter().all(|decided| *decided) {
+                    break;
+                }
+            }
+            for (found, decided) in found.iter_mut().zip(decided) {
+                *found += u32::from(decided);
+            }
+        }
+        found
+    }
+
+    #[track_caller]
+    fn assert_level_held(&self, seed: u64) {
+        let [found] = self.decided(seed, [&Analysis::new()]);
+        assert!(
+            found <= RUNS / 20,
+            "{self:?}: a verdict in {found} of {RUNS} without a difference"
+        );
+    }
+
+    /// The same, and that the setting is one in which a minimum of exposed users alone would err: so the
+    /// check can fail.
+    #[track_caller]
+    fn assert_level_held_by_the_minimum(&self, seed: u64) {
+        let without = Analysis::new().minimum(100, 0);
+        let [found, without] = self.decided(seed, [&Analysis::new(), &without]);
+        assert!(
+            found <= RUNS / 20,
+            "{self:?}: a verdict in {found} of {RUNS} without a difference"
+        );
+        assert!(
+            without > RUNS / 10,
+            "{self:?}: {without} of {RUNS} without a minimum of converted"
+        );
+    }
+}
+
+/// One experiment on its way.
+struct Run<'a> {
+    setting: &'a Setting,
+    exposed: Vec<u64>,
+    converted: Vec<u64>,
+    /// Users who will convert and have not yet.
+    waiting: Vec<u64>,
+}
+
+impl Run<'_> {
+    fn new(setting: &Setting) -> Run<'_> {
+        let none = vec![0; setting.percentages.len()];
+        Run { setting, exposed: none.clone(), converted: none.clone(), waiting: none }
+    }
+
+    fn look(&mut self, look: u64, numbers: &mut Numbers) {
+        let Setting { percentages, base, lift, users_a_look, converting } = self.setting;
+        let mut arriving = *users_a_look;
+        if let Converting::Later { at_first_look } = converting {
+            let all = numbers.binomial(arriving * LOOKS, *at_first_look);
+            let later = (arriving * LOOKS - all) / LOOKS;
+            arriving = if look == 0 { all + later } else { later };
+        }
+        let mut left = 100_u8;
+        for at in 0..percentages.len() {
+            // What the variants before have left of the users falls to this one and those after it.
+            let share = f64::from(percentages[at]) / f64::from(left);
+            let exposed = numbers.binomial(arriving, share);
+            (arriving, left) = (arriving - exposed, left - percentages[at]);
+            self.exposed[at] += exposed;
+            let rate = if at == 0 { *base } else { base * lift };
+            self.waiting[at] += numbers.binomial(exposed, rate);
+            // A moment that is uniform over the looks to come is this one with the same chance,
+            // whenever the user came.
+            #[expect(clippy::cast_precision_loss, reason = "at most the number of looks")]
+            let share = match converting {
+                Converting::AtOnce => 1.0,
+                Converting::Later { .. } => 1.0 / (LOOKS - look) as f64,
+            };
+            let now = numbers.binomial(self.waiting[at], share);
+            self.waiting[at] -= now;
+            self.converted[at] += now;
+        }
+    }
+
+    fn observed(&self) -> Observations {
+        let mut observed = Observations::new(Unit::Users);
+        for (at, percentage) in self.setting.percentages.iter().enumerate() {
+            let (exposed, converted) = (self.exposed[at], self.converted[at]);
+            observed = observed.variant(format!("variant-{at}"), *percentage, exposed, converted);
+        }
+        observed
+    }
+}
+
+#[test]
+fn who_watches_an_even_split_is_rarely_wrong_at_any_rate() {
+    for (seed, base, users) in
+        [(20, 0.001, 1000), (21, 0.05, 300), (22, 0.3, 100), (23, 0.999, 1000)]
+    {
+        Setting::new(&[50, 50], base, users).assert_level_held(seed);
+    }
+}
+
+#[test]
+fn who_watches_an_uneven_split_is_rarely_wrong() {
+    for (seed, percentages, base, users) in [
+        (30, [80, 20], 0.01, 500),
+        (31, [90, 10], 0.3, 200),
+        (32, [10, 90], 0.05, 500),
+        (33, [95, 5], 0.05, 500),
+    ] {
+        Setting::new(&percentages, base, users).assert_level_held(seed);
+    }
+}
+
+/// Where the small variant has no conversion yet, its own variance is 0: the interval knew too much, and
+/// without a difference most such experiments had a verdict.
+#[test]
+fn who_watches_a_small_variant_that_rarely_converts_is_rarely_wrong() {
+    for (seed, percentages, base, users) in [
+        (40, [99, 1], 0.003, 6000),
+        (41, [99, 1], 0.01, 4000),
+        (42, [1, 99], 0.01, 4000),
+        (43, [95, 5], 0.01, 1000),
+        (44, [90, 10], 0.01, 500),
+    ] {
+        Setting::new(&percentages, base, users).assert_level_held_by_the_minimum(seed);
+    }
+}
+
+#[test]
+fn who_watches_a_small_variant_that_nearly_always_converts_is_rarely_wrong() {
+    for (seed, percentages, base, users) in
+        [(50, [99, 1], 0.99, 4000), (51, [95, 5], 0.99, 1000), (52, [99, 1], 0.999, 20_000)]
+    {
+        Setting::new(&percentages, base, users).assert_level_held_by_the_minimum(seed);
+    }
+    Setting::new(&[90, 10], 0.97, 1000).assert_level_held(53);
+}
+
+#[test]
+fn who_watches_nine_small_variants_is_rarely_wrong() {
+    let percentages = [91, 1, 1, 1, 1, 1, 1, 1, 1, 1];
+    Setting::new(&percentages, 0.01, 4000).assert_level_held_by_the_minimum(60);
+}
+
+#[test]
+fn who_watches_conversions_that_come_later_is_rarely_wrong() {
+    for (seed, at_first_look) in [(70, 0.0), (71, 0.5), (72, 1.0)] {
+        for (more, percentages, base, users) in
+            [(0, [50, 50], 0.01, 400), (10, [90, 10], 0.3, 100), (20, [95, 5], 0.05, 600)]
+        {
+            let setting = Setting::new(&percentages, base, users).later(at_first_look);
+            setting.assert_level_held(seed + more);
+        }
+    }
+}
+
+#[test]
+fn who_watches_finds_a_lift_at_even_and_uneven_splits() {
+    for (seed, percentages, base, lift, users, share) in
+        [(100, [50, 50], 0.05, 1.2, 300, 70), (101, [90, 10], 0.97, 1.01, 600, 60)]
+    {
+        let setting = Setting::new(&percentages, base, users).lift(lift);
+        let [found] = setting.decided(seed, [&Analysis::new()]);
+        assert!(found > RUNS * share / 100, "{setting:?}: found {found} times of {RUNS}");
+    }
+}
