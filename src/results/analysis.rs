@@ -9,7 +9,7 @@ use super::confidence::Confidence;
 use super::conversions_only::conversions_only;
 use super::difference::{difference, lift, lift_interval, newcombe, z_test};
 use super::minimum::Minimum;
-use super::observations::{Observations, Observed, Period};
+use super::observations::{Observations, Observed, Period, Unit};
 use super::proportion::Proportion;
 use super::report::Results;
 use super::sample_ratio::{SampleRatio, SampleRatioStatus};
@@ -47,6 +47,7 @@ pub struct Analysis {
     period: Period,
     tuning: f64,
     minimum: Minimum,
+    has_single_events: bool,
 }
 
 impl Analysis {
@@ -60,6 +61,7 @@ impl Analysis {
             period: Period::default(),
             tuning: 5000.0,
             minimum: Minimum { exposed: 100, converted: 20 },
+            has_single_events: false,
         }
     }
 
@@ -91,7 +93,17 @@ impl Analysis {
         Analysis { minimum: Minimum { exposed, converted }, ..self }
     }
 
-    /// The results of an experiment as an engine counted it: of users if they are given, else of events.
+    /// States that each event is of another unit: that nobody is exposed twice or converts twice. Then
+    /// events are analysed as users are, with p-values and a verdict, and the unit of the results is
+    /// [`Unit::SingleEvents`].
+    ///
+    /// The engine cannot check it. Where users do come back, verdicts err far more often than they say.
+    pub fn one_event_per_unit(self) -> Analysis {
+        Analysis { has_single_events: true, ..self }
+    }
+
+    /// The results of an experiment as an engine counted it: of users if they are given, else of events,
+    /// which have rates and no verdict unless each is of [another unit](Analysis::one_event_per_unit).
     ///
     /// # Errors
     ///
@@ -118,8 +130,12 @@ impl Analysis {
     pub fn results_of(&self, observed: &Observations) -> Result<Results, AnalysisError> {
         let variants = &observed.variants;
         let control = self.control_of(variants)?;
-        let sample_ratio = SampleRatio::of(variants);
-        let mut comparisons = self.comparisons(control, variants);
+        let unit = match observed.unit {
+            Unit::Events if self.has_single_events => Unit::SingleEvents,
+            unit => unit,
+        };
+        let sample_ratio = SampleRatio::of(variants, unit);
+        let mut comparisons = self.comparisons(control, variants, unit);
         if sample_ratio.status == SampleRatioStatus::Mismatch {
             for comparison in &mut comparisons {
                 comparison.finding = Finding::Withheld;
@@ -132,7 +148,8 @@ impl Analysis {
                 (all, variant.percentage)
             })
             .collect();
-        let unit = observed.unit;
+        let conversions_only =
+            if unit.is_independent() { conversions_only(&conversions) } else { None };
         let verdict =
             Verdict::of(&sample_ratio, unit, control, variants, &comparisons, self.minimum);
         Ok(Results {
@@ -146,7 +163,7 @@ impl Analysis {
             sample_ratio,
             variants: variants.iter().map(|one| self.variant(one, observed.one_in)).collect(),
             comparisons,
-            conversions_only: conversions_only(&conversions),
+            conversions_only,
             verdict,
         })
     }
@@ -185,15 +202,22 @@ impl Analysis {
     }
 
     /// Every variant with a percentage beside the control, if that has one.
-    fn comparisons(&self, control: &Observed, variants: &[Observed]) -> Vec<Comparison> {
+    fn comparisons(
+        &self,
+        control: &Observed,
+        variants: &[Observed],
+        unit: Unit,
+    ) -> Vec<Comparison> {
         let treatments: Vec<&Observed> = variants
             .iter()
             .filter(|one| one.variant != control.variant)
             .filter(|one| one.percentage > 0 && control.percentage > 0)
             .collect();
         let count = u64::try_from(treatments.len()).unwrap_or(u64::MAX);
-        let mut comparisons: Vec<Comparison> =
-            treatments.iter().map(|treatment| self.comparison(treatment, control, count)).collect();
+        let mut comparisons: Vec<Comparison> = treatments
+            .iter()
+            .map(|treatment| self.comparison(treatment, control, count, unit))
+            .collect();
         let tested = comparisons.iter_mut().filter_map(|one| {
             let p_value = one.at_planned_end.test?.p_value;
             Some((p_value, &mut one.at_planned_end.adjusted_p_value))
@@ -205,7 +229,13 @@ impl Analysis {
         comparisons
     }
 
-    fn comparison(&self, treatment: &Observed, control: &Observed, count: u64) -> Comparison {
+    fn comparison(
+        &self,
+        treatment: &Observed,
+        control: &Observed,
+        count: u64,
+        unit: Unit,
+    ) -> Comparison {
         let mut comparison = Comparison {
             variant: treatment.variant.clone(),
             difference: None,
@@ -221,7 +251,7 @@ impl Analysis {
             finding: Finding::NotEnoughData,
         };
         let odd = |of: &Observed| of.converted > of.exposed;
-        if odd(treatment) || odd(control) {
+        if odd(treatment) || odd(control) || !unit.is_independent() {
             comparison.finding = Finding::Withheld;
         }
         let proportion = |of: &Observed| Proportion::new(of.converted, of.exposed);
@@ -230,6 +260,9 @@ impl Analysis {
         };
         comparison.difference = Some(difference(ours, theirs));
         comparison.lift = lift(ours, theirs);
+        if !unit.is_independent() {
+            return comparison;
+        }
         comparison.at_planned_end.interval = Some(newcombe(ours, theirs, self.confidence));
         comparison.at_planned_end.lift_interval = lift_interval(ours, theirs, self.confidence);
         comparison.at_planned_end.test = z_test(ours, theirs);

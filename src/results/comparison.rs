@@ -22,7 +22,8 @@ pub struct VariantResult {
     pub converted_unexposed: u64,
     /// The converted as a share of the exposed. Absent if nobody was exposed, or more converted.
     pub rate: Option<f64>,
-    /// The Wilson interval of the rate: for this variant by itself, and for no comparison.
+    /// The Wilson interval of the rate: for this variant by itself, and for no comparison. Of events it is
+    /// narrower than the truth of users, who come back.
     pub interval: Option<Interval>,
     /// How many there are in all, where only a sample was kept.
     pub total: Option<Total>,
@@ -42,7 +43,8 @@ pub struct Total {
     pub converted_error: f64,
 }
 
-/// A variant beside the control.
+/// A variant beside the control. Of events there are `difference` and `lift`, and nothing that would have
+/// to hold for users.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Comparison {
@@ -83,7 +85,7 @@ pub struct AtPlannedEnd {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Finding {
-    /// The split is broken, or one of the two has no rate.
+    /// The sample ratio is a mismatch, one of the two has no rate, or events were counted and not users.
     Withheld,
     /// One of the two has fewer than the [minimum](super::Analysis::minimum).
     NotEnoughData,

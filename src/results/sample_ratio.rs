@@ -5,14 +5,15 @@ use std::fmt;
 use serde::Serialize;
 
 use super::multinomial::{CONCENTRATION, ChiSquare, chi_square, sequential_multinomial};
-use super::observations::Observed;
+use super::observations::{Observed, Unit};
 
 /// Below this p-value the split is a warning.
 const WARNING: f64 = 0.01;
 /// Below this p-value it is an alarm, and there is no verdict.
 const ALARM: f64 = 0.001;
 
-/// Whether the exposed came in the shares of the percentages (Fabijan et al., KDD 2019).
+/// Whether the exposed came in the shares of the percentages (Fabijan et al., KDD 2019). Of events only
+/// `unserved` is known: a user who reloads a page a thousand times looks like a mismatch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SampleRatio {
@@ -31,7 +32,7 @@ pub struct SampleRatio {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SampleRatioStatus {
-    /// Too few to tell, or nothing to tell apart.
+    /// Too few to tell, nothing to tell apart, or events, of which no ratio can be expected.
     Unknown,
     /// Nothing speaks against it.
     Holds,
@@ -54,7 +55,7 @@ impl fmt::Display for SampleRatioStatus {
 }
 
 impl SampleRatio {
-    pub(super) fn of(variants: &[Observed]) -> SampleRatio {
+    pub(super) fn of(variants: &[Observed], unit: Unit) -> SampleRatio {
         let exposed: Vec<(u64, u8)> =
             variants.iter().map(|variant| (variant.exposed, variant.percentage)).collect();
         let unserved: Vec<String> = variants
@@ -65,8 +66,10 @@ impl SampleRatio {
             })
             .map(|variant| variant.variant.clone())
             .collect();
-        let chi_square = chi_square(&exposed);
-        let sequential_p_value = sequential_multinomial(&exposed, CONCENTRATION);
+        let independent = unit.is_independent().then_some(exposed.as_slice());
+        let chi_square = independent.and_then(chi_square);
+        let sequential_p_value =
+            independent.and_then(|exposed| sequential_multinomial(exposed, CONCENTRATION));
         let p_values = [chi_square.map(|test| test.p_value), sequential_p_value];
         let least = p_values.into_iter().flatten().reduce(f64::min);
         let status = match least {

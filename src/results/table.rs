@@ -53,7 +53,13 @@ impl<'a> Table<'a> {
             .flatten()
             .map(|(test, p_value)| format!(", {test} p {}", PValue(p_value)))
             .collect();
-        format!("Split {}: {}{}.", percentages.join(" : "), sample_ratio.status, tests.concat())
+        let status = match sample_ratio.status {
+            SampleRatioStatus::Unknown if !self.results.unit.is_independent() => {
+                "not tested, since events are not users".to_owned()
+            }
+            status => status.to_string(),
+        };
+        format!("Split {}: {status}{}.", percentages.join(" : "), tests.concat())
     }
 
     fn variants(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,6 +116,16 @@ impl<'a> Table<'a> {
         grid.write(self.width, f)
     }
 
+    /// Of events: what was counted, and nothing that would have to hold for users.
+    fn of_events(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut grid = Grid::new(&["of events", "points", "lift, %"]);
+        for one in &self.results.comparisons {
+            let figures = [one.difference.map(Signed), one.lift.map(Signed)];
+            grid.row(&one.variant, figures.map(or_dash).to_vec());
+        }
+        grid.write(self.width, f)
+    }
+
     fn planned(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let adjusted = if self.results.comparisons.len() > 1 { "p, Holm" } else { "p" };
         let mut grid =
@@ -155,8 +171,12 @@ impl fmt::Display for Table<'_> {
         if !is_mismatched && !self.results.comparisons.is_empty() {
             let control = shortened(&self.results.control, self.width.saturating_sub(20));
             write!(f, "\nAgainst {control}")?;
-            self.watched(f)?;
-            self.planned(f)?;
+            if self.results.unit.is_independent() {
+                self.watched(f)?;
+                self.planned(f)?;
+            } else {
+                self.of_events(f)?;
+            }
         }
         if !is_mismatched {
             self.conversions(f)?;

@@ -23,6 +23,9 @@ pub enum Verdict {
         /// The smaller p-value of the two tests of the sample ratio.
         p_value: Option<f64>,
     },
+    /// Events were counted, and not users: a user who comes back is in them several times, and no test of
+    /// them holds. [`Engine::count_users`](crate::Engine::count_users) counts each user once.
+    UsersNotCounted,
     /// More converted than were exposed: no share of anything, so no rate.
     #[non_exhaustive]
     NoRate {
@@ -109,6 +112,9 @@ impl Verdict {
                 p_value: p_values.into_iter().flatten().reduce(f64::min),
             };
         }
+        if !unit.is_independent() && !comparisons.is_empty() {
+            return Verdict::UsersNotCounted;
+        }
         if let Some(odd) = variants.iter().find(|variant| variant.converted > variant.exposed) {
             let (converted, exposed) = (odd.converted, odd.exposed);
             return Verdict::NoRate { variant: odd.variant.clone(), unit, converted, exposed };
@@ -170,6 +176,11 @@ impl fmt::Display for Verdict {
                 }
                 f.write_str(". Find out why before anything here is believed.")
             }
+            Verdict::UsersNotCounted => f.write_str(
+                "No verdict from events: a user who comes back is counted each time. Engine::count_users \
+                 counts each user once; Analysis::one_event_per_unit states that each event is of another \
+                 user.",
+            ),
             Verdict::NoRate { variant, unit, converted, exposed } => write!(
                 f,
                 "No verdict, there is no rate: {} has {converted} converted of {exposed} exposed {unit}. \

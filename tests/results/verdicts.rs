@@ -264,6 +264,68 @@ fn an_engine_has_results_of_events_since_the_last_start_and_ever() {
     assert!(engine.results(ExperimentId::from_bytes([7; 16])).is_none());
 }
 
+/// Of a live engine: who does not count users gets rates, and is told how to get a verdict.
+#[test]
+fn events_have_rates_and_no_verdict_until_users_are_counted() {
+    let (engine, id) = engine();
+    let production = fairsplit::Environment::new("production").unwrap();
+    let visit_all = || {
+        for user in 0..4000 {
+            let user = format!("user-{user}");
+            let variant = engine.evaluate(&production, "hero-banner", &user);
+            // Nine of ten in the treatment, and one of ten in the control.
+            if (variant.variant() == Some("treatment")) != user.ends_with('0') {
+                let _ = engine.convert(&production, "hero-banner", &user);
+            }
+        }
+    };
+    visit_all();
+    let results = engine.results(id).unwrap();
+    assert_eq!((results.unit, &results.verdict), (Unit::Events, &Verdict::UsersNotCounted));
+    assert_eq!(
+        results.verdict.to_string(),
+        "No verdict from events: a user who comes back is counted each time. Engine::count_users counts \
+         each user once; Analysis::one_event_per_unit states that each event is of another user."
+    );
+    let one = &results.comparisons[0];
+    assert_eq!(one.finding, Finding::Withheld);
+    assert!(one.difference.unwrap() > 0.7 && one.lift.is_some());
+    assert!(results.variants[1].interval.is_some());
+    assert_eq!(
+        (one.always_valid, one.chance_to_beat, results.conversions_only),
+        (None, None, None)
+    );
+    assert_eq!((one.at_planned_end.test, one.at_planned_end.interval), (None, None));
+    assert_eq!(
+        (results.sample_ratio.chi_square, results.sample_ratio.sequential_p_value),
+        (None, None)
+    );
+    let text = results.to_string();
+    assert!(
+        !text.contains(" p ") && text.contains("not tested, since events are not users"),
+        "{text}"
+    );
+
+    let single = engine.analyse(id, &Analysis::new().one_event_per_unit()).unwrap().unwrap();
+    assert_eq!(single.unit, Unit::SingleEvents);
+    assert!(matches!(single.verdict, Verdict::Better { .. }), "{single}");
+
+    engine.count_users(id, 10_000).unwrap();
+    visit_all();
+    let results = engine.results(id).unwrap();
+    assert_eq!(results.unit, Unit::Users);
+    assert!(matches!(results.verdict, Verdict::Better { .. }), "{results}");
+}
+
+#[test]
+fn somebody_in_a_variant_of_0_percent_is_a_mismatch_of_events_too() {
+    let observed = Observations::new(Unit::Events)
+        .variant("control", 100, 10_000, 1420)
+        .variant("gone", 0, 1, 0);
+    let results = Analysis::new().results_of(&observed).unwrap();
+    assert!(matches!(results.verdict, Verdict::SampleRatioMismatch { .. }));
+}
+
 #[test]
 fn counts_of_another_experiment_are_refused() {
     let ((one, id), (other, other_id)) = (engine(), engine());

@@ -6,7 +6,7 @@ use fairsplit::results::{Analysis, Observations, Unit};
 use super::numbers::Numbers;
 
 /// Fewer where nothing is optimised.
-const RUNS: u32 = if cfg!(debug_assertions) { 60 } else { 400 };
+const RUNS: u32 = if cfg!(debug_assertions) { 60 } else { 300 };
 const LOOKS: u64 = 100;
 
 /// When those who convert do so.
@@ -224,4 +224,38 @@ fn who_watches_finds_a_lift_at_even_and_uneven_splits() {
         let [found] = setting.decided(seed, [&Analysis::new()]);
         assert!(found > RUNS * share / 100, "{setting:?}: found {found} times of {RUNS}");
     }
+}
+
+/// A fifth of the users convert, at half of their ten visits.
+#[test]
+fn who_watches_events_gets_no_verdict_where_every_second_one_would_be_wrong() {
+    let mut numbers = Numbers(110);
+    let (mut by_events, mut by_users, mut if_taken_for_users) = (0, 0, 0);
+    for _ in 0..RUNS {
+        let (mut events, mut users) = ([(0, 0); 2], [(0, 0); 2]);
+        let mut decided = [false; 3];
+        for _ in 0..20 {
+            for at in 0..2 {
+                let converting = numbers.binomial(100, 0.2);
+                users[at] = (users[at].0 + 100, users[at].1 + converting);
+                let conversions = numbers.binomial(10 * converting, 0.5);
+                events[at] = (events[at].0 + 1000, events[at].1 + conversions);
+            }
+            let is_decided = |unit, counts: [(u64, u64); 2]| {
+                let observed = Observations::new(unit)
+                    .variant("control", 50, counts[0].0, counts[0].1)
+                    .variant("treatment", 50, counts[1].0, counts[1].1);
+                Analysis::new().results_of(&observed).unwrap().verdict.is_decided()
+            };
+            decided[0] |= is_decided(Unit::Events, events);
+            decided[1] |= is_decided(Unit::Users, users);
+            decided[2] |= is_decided(Unit::Users, events);
+        }
+        by_events += u32::from(decided[0]);
+        by_users += u32::from(decided[1]);
+        if_taken_for_users += u32::from(decided[2]);
+    }
+    assert_eq!(by_events, 0);
+    assert!(by_users <= RUNS / 20, "{by_users} of {RUNS}");
+    assert!(if_taken_for_users > RUNS / 4, "{if_taken_for_users} of {RUNS}");
 }
