@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::binomial::Binomial;
-use super::multinomial::{CONCENTRATION, chi_square, sequential_multinomial};
+use super::multinomial::{chi_square, sequential_sample_ratio};
 
 /// Do the variants' conversions come in the shares of their percentages?
 ///
@@ -19,7 +19,7 @@ pub struct ConversionsOnly {
     /// Valid once, at a planned end. Absent where chi-square would not be good: a variant can expect less
     /// than 5.
     pub p_value: Option<f64>,
-    /// Valid at every look.
+    /// Valid at every look: [`sequential_sample_ratio`] of the conversions.
     pub sequential_p_value: f64,
 }
 
@@ -47,7 +47,7 @@ pub enum ConversionsTest {
 /// ```
 #[must_use]
 pub fn conversions_only(conversions: &[(u64, u8)]) -> Option<ConversionsOnly> {
-    let sequential_p_value = sequential_multinomial(conversions, CONCENTRATION)?;
+    let sequential_p_value = sequential_sample_ratio(conversions)?;
     let served: Vec<(u64, u8)> = conversions.iter().copied().filter(|(_, p)| *p > 0).collect();
     let (test, p_value) = match served.as_slice() {
         // Percentages of two variants sum to 100, or the test is not of an experiment.

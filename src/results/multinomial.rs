@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use crate::allocation::MAX_VARIANTS;
 
-use super::special::{chi_square_tail, entropy, stirling_rest, wide_float};
+use super::special::{chi_square_tail, entropy, log_mean_exp, stirling_rest, wide_float};
 
-/// How tightly the sequential test's alternative is drawn around the percentages: what its authors'
-/// implementation takes, and so the evidence that is enough at tens of thousands of users.
-pub const CONCENTRATION: f64 = 10_000.0;
+/// The concentrations that [`sequential_sample_ratio`] takes the mean over: how tightly each alternative is
+/// drawn around the percentages. A loose one sees what is far off in tens of users, a tight one what is
+/// slightly off in hundreds of thousands.
+pub const CONCENTRATIONS: [f64; 5] = [1e1, 1e2, 1e3, 1e4, 1e5];
 
 /// The least that the percentages have to expect of a variant for chi-square to be good (Cochran, 1954).
 const LEAST_EXPECTED: i128 = 5;
@@ -64,9 +65,9 @@ pub fn chi_square(counts: &[(u64, u8)]) -> Option<ChiSquare> {
 /// # Examples
 ///
 /// ```
-/// use fairsplit::results::{CONCENTRATION, sequential_multinomial};
+/// use fairsplit::results::sequential_multinomial;
 ///
-/// let p_value = sequential_multinomial(&[(44_000, 50), (45_000, 50)], CONCENTRATION);
+/// let p_value = sequential_multinomial(&[(44_000, 50), (45_000, 50)], 10_000.0);
 /// assert_eq!(format!("{:.4}", p_value.expect("both are served")), "0.0202");
 /// ```
 #[must_use]
@@ -74,24 +75,31 @@ pub fn sequential_multinomial(counts: &[(u64, u8)], concentration: f64) -> Optio
     if !(1.0..=1e15).contains(&concentration) {
         return None;
     }
-    let cells = Cells::new(counts)?;
-    if cells.total == 0 {
-        return None;
-    }
-    // The Bayes factor is a ratio of gamma functions. Written out by Stirling's formula, its large
-    // terms become the relative entropy of the shares, which is a sum of terms of at least 0.
-    let total = wide_float(cells.total);
-    let all = concentration + total;
-    let mut log =
-        (all / concentration).ln() / 2.0 + stirling_rest(concentration) - stirling_rest(all);
-    for (expected, off, share) in cells.each() {
-        let before = concentration * share;
-        let after = before + expected + off;
-        let mean = all * share;
-        log += mean * entropy(off / mean) - (after / before).ln() / 2.0 + stirling_rest(after)
-            - stirling_rest(before);
-    }
-    Some((-log).exp().min(1.0))
+    let cells = Cells::counted(counts)?;
+    Some((-cells.log_bayes_factor(concentration)).exp().min(1.0))
+}
+
+/// The p-value of the sequential multinomial test over all [`CONCENTRATIONS`]: 1 by the mean of the Bayes
+/// factors, at most 1.
+///
+/// A mean of Bayes factors is one itself, so it may be looked at as often as
+/// [`sequential_multinomial`]. With one concentration of 10,000, 600 against 400 users at 50 : 50 would give
+/// 0.17; the mean gives 7e-8. Variants of 0 % are left out. Absent with fewer than two variants, and without
+/// any count.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::results::sequential_sample_ratio;
+///
+/// let p_value = sequential_sample_ratio(&[(600, 50), (400, 50)]).expect("both are served");
+/// assert_eq!(format!("{p_value:.1e}"), "7.0e-8");
+/// ```
+#[must_use]
+pub fn sequential_sample_ratio(counts: &[(u64, u8)]) -> Option<f64> {
+    let cells = Cells::counted(counts)?;
+    let logs = CONCENTRATIONS.map(|concentration| cells.log_bayes_factor(concentration));
+    Some((-log_mean_exp(&logs)).exp().min(1.0))
 }
 
 /// Counts of the variants with a percentage. Sums of at most 100 counts, so products with a hundred stay
@@ -121,6 +129,30 @@ impl Cells {
         let total = of.iter().map(|cell| cell.count).sum();
         let percents = of.iter().map(|cell| cell.percent).sum();
         (2..=MAX_VARIANTS).contains(&of.len()).then_some(Cells { of, total, percents })
+    }
+
+    /// The same, and `None` where nothing is counted.
+    fn counted(counts: &[(u64, u8)]) -> Option<Cells> {
+        Cells::new(counts).filter(|cells| cells.total > 0)
+    }
+
+    /// The logarithm of the Bayes factor of shares from a Dirichlet distribution around the percentages
+    /// against the percentages.
+    ///
+    /// It is a ratio of gamma functions. Written out by Stirling's formula, its large terms become the
+    /// relative entropy of the shares, which is a sum of terms of at least 0.
+    fn log_bayes_factor(&self, concentration: f64) -> f64 {
+        let all = concentration + wide_float(self.total);
+        let mut log =
+            (all / concentration).ln() / 2.0 + stirling_rest(concentration) - stirling_rest(all);
+        for (expected, off, share) in self.each() {
+            let before = concentration * share;
+            let after = before + expected + off;
+            let mean = all * share;
+            log += mean * entropy(off / mean) - (after / before).ln() / 2.0 + stirling_rest(after)
+                - stirling_rest(before);
+        }
+        log
     }
 
     /// What is expected, how far off the count is, and the share. The distance is taken in whole numbers,

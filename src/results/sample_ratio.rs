@@ -4,24 +4,25 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::multinomial::{CONCENTRATION, ChiSquare, chi_square, sequential_multinomial};
+use super::multinomial::{ChiSquare, chi_square, sequential_sample_ratio};
 use super::observations::{Observed, Unit};
 
-/// Below this p-value the split is a warning.
+/// Below this p-value the sample ratio is a warning.
 const WARNING: f64 = 0.01;
-/// Below this p-value it is an alarm, and there is no verdict.
-const ALARM: f64 = 0.001;
+/// Below this p-value it is a mismatch, and there is no verdict.
+const MISMATCH: f64 = 0.001;
 
 /// Whether the exposed came in the shares of the percentages (Fabijan et al., KDD 2019). Of events only
 /// `unserved` is known: a user who reloads a page a thousand times looks like a mismatch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SampleRatio {
-    /// What comes of the figures below.
+    /// By the sequential p-value and `unserved` alone, so that it holds at every look.
     pub status: SampleRatioStatus,
-    /// The test for one look. Absent while a variant can expect fewer than 5.
+    /// The test for one look at a planned end, shown and never an alarm: watched, it fires sooner or later
+    /// in every experiment. Absent while a variant can expect fewer than 5.
     pub chi_square: Option<ChiSquare>,
-    /// The p-value of the sequential multinomial test, for those who watch. Absent while nobody is exposed.
+    /// Valid at every look: the p-value of [`sequential_sample_ratio`]. Absent while no user is exposed.
     pub sequential_p_value: Option<f64>,
     /// The variants of 0 % that somebody was exposed to or converted in: a mismatch by itself.
     pub unserved: Vec<String>,
@@ -36,10 +37,11 @@ pub enum SampleRatioStatus {
     Unknown,
     /// Nothing speaks against it.
     Holds,
-    /// A p-value below 0.01: one of a hundred sound splits looks like this. Look into it.
+    /// A sequential p-value below 0.01: at most one of a hundred sound splits ever comes to this, however often
+    /// it is looked at. Look into it.
     Warning,
-    /// A p-value below 0.001, or somebody in a variant of 0 %: something is broken, and no comparison can be
-    /// trusted.
+    /// A sequential p-value below 0.001, or users in a variant of 0 %: something is broken, and no comparison
+    /// can be trusted.
     Mismatch,
 }
 
@@ -68,13 +70,10 @@ impl SampleRatio {
             .collect();
         let independent = unit.is_independent().then_some(exposed.as_slice());
         let chi_square = independent.and_then(chi_square);
-        let sequential_p_value =
-            independent.and_then(|exposed| sequential_multinomial(exposed, CONCENTRATION));
-        let p_values = [chi_square.map(|test| test.p_value), sequential_p_value];
-        let least = p_values.into_iter().flatten().reduce(f64::min);
-        let status = match least {
+        let sequential_p_value = independent.and_then(sequential_sample_ratio);
+        let status = match sequential_p_value {
             _ if !unserved.is_empty() => SampleRatioStatus::Mismatch,
-            Some(p_value) if p_value < ALARM => SampleRatioStatus::Mismatch,
+            Some(p_value) if p_value < MISMATCH => SampleRatioStatus::Mismatch,
             Some(p_value) if p_value < WARNING => SampleRatioStatus::Warning,
             Some(_) if chi_square.is_some() => SampleRatioStatus::Holds,
             _ => SampleRatioStatus::Unknown,

@@ -20,6 +20,14 @@ pub(super) fn wide_float(number: i128) -> f64 {
     number as f64
 }
 
+/// The logarithm of the mean of the exponentials, of at least one; none of them is computed where it would
+/// not fit into a float.
+pub(super) fn log_mean_exp(logs: &[f64]) -> f64 {
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logs.iter().map(|log| (log - most).exp()).sum();
+    most + sum.ln() - float(u64::try_from(logs.len()).unwrap_or(u64::MAX)).ln()
+}
+
 /// The chance that a standard normal variable is above `z`.
 pub(super) fn normal_tail(z: f64) -> f64 {
     0.5 * libm::erfc(z / SQRT_2)

@@ -20,7 +20,7 @@ pub enum Verdict {
     SampleRatioMismatch {
         /// A variant of 0 % that somebody was in, if that is why.
         unserved: Option<String>,
-        /// The smaller p-value of the two tests of the sample ratio.
+        /// The sequential p-value of the sample ratio.
         p_value: Option<f64>,
     },
     /// Events were counted, and not users: a user who comes back is in them several times, and no test of
@@ -105,11 +105,9 @@ impl Verdict {
         minimum: Minimum,
     ) -> Verdict {
         if sample_ratio.status == SampleRatioStatus::Mismatch {
-            let p_values =
-                [sample_ratio.chi_square.map(|test| test.p_value), sample_ratio.sequential_p_value];
             return Verdict::SampleRatioMismatch {
                 unserved: sample_ratio.unserved.first().cloned(),
-                p_value: p_values.into_iter().flatten().reduce(f64::min),
+                p_value: sample_ratio.sequential_p_value,
             };
         }
         if !unit.is_independent() && !comparisons.is_empty() {

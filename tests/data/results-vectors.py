@@ -72,6 +72,26 @@ SPLITS = [
     ([101 + i % 7 for i in range(100)], [1] * 100),
 ]
 CONCENTRATIONS = [1.0, 100.0, 10000.0]
+# The concentrations whose Bayes factors are averaged.
+AVERAGED = [10, 100, 1000, 10_000, 100_000]
+
+# Control and treatment, each exposed and converted, and their percentages.
+MIXTURES = [
+    ((1000, 142), (1000, 187), (50, 50)),
+    ((10_000, 1420), (10_000, 1870), (50, 50)),
+    ((44700, 8502), (45489, 8279), (50, 50)),
+    ((12_366, 28), (134, 0), (99, 1)),
+    ((9000, 90), (1000, 30), (90, 10)),
+    ((1000, 970), (9000, 8800), (10, 90)),
+    ((100, 0), (100, 0), (50, 50)),
+    ((100, 100), (100, 100), (50, 50)),
+    ((0, 0), (1, 1), (50, 50)),
+    ((1000, 100), (0, 0), (50, 50)),
+    ((10**6, 30011), (10**6, 30500), (50, 50)),
+    ((10**8, 10**7), (10**8, 10**7 + 20000), (50, 50)),
+    ((51_000, 5100), (49_000, 4900), (50, 50)),
+    ((91_000, 910), (1000, 20), (91, 1)),
+]
 
 # Of two variants: counts, and the first one's percentage.
 BINOMIALS = [
@@ -196,7 +216,46 @@ def split(counts, percentages):
         "statistic": chi.statistic if min(expected) >= 5 else None,
         "p_value": chi.pvalue if min(expected) >= 5 else None,
         "sequential": sequential,
+        "sequential_mean": mean_of_bayes_factors(counts, percentages),
     }
+
+
+def mean_of_bayes_factors(counts, percentages):
+    """1 by the mean over the concentrations, at most 1; with 40 digits, and so at any count."""
+    total = sum(counts)
+    factors = []
+    for concentration in AVERAGED:
+        log = mpmath.loggamma(concentration) - mpmath.loggamma(concentration + total)
+        for count, percentage in zip(counts, percentages):
+            share = mpmath.mpf(percentage) / 100
+            prior = concentration * share
+            log += mpmath.loggamma(prior + count) - mpmath.loggamma(prior) - count * mpmath.log(share)
+        factors.append(mpmath.exp(log))
+    return float(min(1, len(factors) / mpmath.fsum(factors)))
+
+
+def mixture(control, treatment, percentages):
+    """The exact p-value at every look, term by term with 40 digits, as its definition has it."""
+    w = mpmath.mpf(percentages[1]) / sum(percentages)
+    (n_0, x_0), (n_1, x_1) = control, treatment
+
+    def expit(x):
+        return 1 / (1 + mpmath.exp(-x))
+
+    odds_ratios = [mpmath.mpf(at - 40) / 20 for at in range(81)]
+    weights = [mpmath.exp(-((d / mpmath.mpf("0.2")) ** 2) / 2) for d in odds_ratios]
+    bases = [mpmath.mpf(at - 32) / 4 for at in range(65)]
+    terms = []
+    for d, weight in zip(odds_ratios, weights):
+        for base in bases:
+            p_1, p_0 = expit(base + (1 - w) * d), expit(base - w * d)
+            mean = w * p_1 + (1 - w) * p_0
+            terms.append(
+                weight * (p_1 / mean) ** x_1 * ((1 - p_1) / (1 - mean)) ** (n_1 - x_1)
+                * (p_0 / mean) ** x_0 * ((1 - p_0) / (1 - mean)) ** (n_0 - x_0)
+            )
+    evidence = mpmath.fsum(terms) / (mpmath.fsum(weights) * len(bases))
+    return float(min(1, 1 / evidence))
 
 
 def main():
@@ -221,6 +280,15 @@ def main():
             {"counts": [k, rest], "percentage": percent, "p_value": scipy.stats.binomtest(k, k + rest, percent / 100).pvalue}
             for k, rest, percent in BINOMIALS
             if k + rest > 0
+        ],
+        "mixtures": [
+            {
+                "control": list(control),
+                "treatment": list(treatment),
+                "percentages": list(percentages),
+                "p_value": mixture(control, treatment, percentages),
+            }
+            for control, treatment, percentages in MIXTURES
         ],
         "holm": [
             {"p_values": p_values, "adjusted": list(multipletests(p_values, method="holm")[1])} for p_values in HOLM

@@ -4,7 +4,7 @@
 use fairsplit::results::{
     Confidence, Plan, Proportion, chance_to_beat, chi_square, confidence_sequence,
     conversions_only, difference, holm, lift, lift_interval, newcombe, sequential_multinomial,
-    z_test,
+    sequential_sample_ratio, z_test,
 };
 use serde::Deserialize;
 
@@ -58,6 +58,7 @@ struct Counted {
     statistic: Option<f64>,
     p_value: Option<f64>,
     sequential: Vec<Sequential>,
+    sequential_mean: f64,
 }
 
 #[derive(Deserialize)]
@@ -183,6 +184,8 @@ fn the_tests_of_the_split_are_those_of_scipy_and_ssrm_test() {
             assert_near(ours.statistic, statistic, 1e-12);
             assert_near(ours.p_value, p_value, 1e-14);
         }
+        let mean = sequential_sample_ratio(&counts).unwrap();
+        assert_near(mean, case.sequential_mean, 1e-9 * case.sequential_mean);
         for sequential in case.sequential {
             let ours = sequential_multinomial(&counts, sequential.concentration).unwrap();
             // Their gamma functions are of the size of the counts, and lose as many digits.
@@ -257,4 +260,20 @@ fn check_values_are_hit() {
     assert!((watched.p_value - 0.083).abs() < 0.001, "{}", watched.p_value);
 
     near(sequential_multinomial(&[(44_000, 50), (45_000, 50)], 10_000.0).unwrap(), 0.020_154_008);
+}
+
+/// Of 600 : 400 chi-square at one look says 2.5e-10, and the one concentration of 10,000 only 0.17.
+#[test]
+fn the_sample_ratio_of_few_users_is_seen() {
+    let p_value = |counts: &[(u64, u8)]| sequential_sample_ratio(counts).unwrap();
+    for (counts, expected) in [
+        ([(600, 50), (400, 50)], 7e-8),
+        ([(1200, 50), (800, 50)], 2e-16),
+        ([(450, 80), (50, 20)], 4e-7),
+    ] {
+        let found = p_value(&counts);
+        assert!((0.5..2.0).contains(&(found / expected)), "{found:e} is not {expected:e}");
+    }
+    let alone = sequential_multinomial(&[(600, 50), (400, 50)], 10_000.0).unwrap();
+    assert!((alone - 0.17).abs() < 0.01, "{alone}");
 }

@@ -30,7 +30,7 @@ at a planned end        interval       p  lift, %         interval  chance
 treatment         +0.91 to +2.89  0.0002   +13.38  +5.93 to +20.83  0.9999
 
 Conversions alone, held against the percentages: p 0.0006 at a planned end, p
-0.2856 at every look.
+0.0393 at every look.
 
 treatment is better than control, by 1.90 points (always-valid p 0.0063).
 ";
