@@ -17,7 +17,7 @@
 //! Of a live engine, [`Engine::results`](crate::Engine::results) gives them with one call, and
 //! [`Analysis`] says what else can be asked. The functions below it can be called on any numbers:
 //! [`Proportion::wilson`], [`newcombe`], [`lift_interval`], [`z_test`], [`chance_to_beat`],
-//! [`confidence_sequence`], [`chi_square`], [`sequential_sample_ratio`], [`sequential_multinomial`], [`conversions_only`], [`holm`],
+//! [`confidence_sequence`], [`ExactTest`], [`chi_square`], [`sequential_sample_ratio`], [`sequential_multinomial`], [`conversions_only`], [`holm`],
 //! and [`Plan`] for the time before.
 //!
 //! Which figure answers which question, where each formula comes from, and what is left to a warehouse
@@ -36,6 +36,7 @@ mod comparison;
 mod confidence;
 mod conversions_only;
 mod difference;
+mod exact;
 mod minimum;
 mod multinomial;
 mod observations;
@@ -46,6 +47,7 @@ mod report;
 mod sample_ratio;
 mod sequential;
 mod special;
+mod spending;
 mod table;
 mod text;
 mod verdict;
@@ -57,6 +59,7 @@ pub use self::comparison::{AtPlannedEnd, Comparison, Finding, Total, VariantResu
 pub use self::confidence::{Confidence, ConfidenceError, Interval};
 pub use self::conversions_only::{ConversionsOnly, ConversionsTest, conversions_only};
 pub use self::difference::{ZTest, difference, lift, lift_interval, newcombe, z_test};
+pub use self::exact::ExactTest;
 pub use self::multinomial::{
     CONCENTRATIONS, ChiSquare, chi_square, sequential_multinomial, sequential_sample_ratio,
 };

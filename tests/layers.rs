@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The modules from the ground up.
-const ORDER: [&str; 99] = [
+const ORDER: [&str; 101] = [
     "bucket",
     "allocation",
     "assignment", // numbers
@@ -76,6 +76,8 @@ const ORDER: [&str; 99] = [
     "results/conversions_only",
     "results/planning",
     "results/observations",
+    "results/spending",
+    "results/exact",
     "results/minimum",
     "results/sample_ratio",
     "results/comparison",

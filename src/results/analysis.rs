@@ -2,12 +2,13 @@
 
 use thiserror::Error;
 
-use super::adjustment::{bonferroni, holm};
+use super::adjustment::holm;
 use super::bayes::chance_to_beat;
 use super::comparison::{AtPlannedEnd, Comparison, Finding, Total, VariantResult};
 use super::confidence::Confidence;
-use super::conversions_only::conversions_only;
+use super::conversions_only::{ConversionsOnly, conversions_only};
 use super::difference::{difference, lift, lift_interval, newcombe, z_test};
+use super::exact::ExactTest;
 use super::minimum::Minimum;
 use super::observations::{Observations, Observed, Period, Unit};
 use super::proportion::Proportion;
@@ -15,6 +16,7 @@ use super::report::Results;
 use super::sample_ratio::{SampleRatio, SampleRatioStatus};
 use super::sequential::{AlwaysValid, confidence_sequence};
 use super::special::float;
+use super::spending::{at_share, share_of_level};
 use super::verdict::Verdict;
 use crate::counts::Counts;
 use crate::engine::Engine;
@@ -134,8 +136,9 @@ impl Analysis {
             Unit::Events if self.has_single_events => Unit::SingleEvents,
             unit => unit,
         };
-        let sample_ratio = SampleRatio::of(variants, unit);
-        let mut comparisons = self.comparisons(control, variants, unit);
+        let share = share_of_level(observed.one_in);
+        let sample_ratio = SampleRatio::of(variants, unit, share);
+        let mut comparisons = self.comparisons(control, variants, unit, share);
         if sample_ratio.status == SampleRatioStatus::Mismatch {
             for comparison in &mut comparisons {
                 comparison.finding = Finding::Withheld;
@@ -150,6 +153,10 @@ impl Analysis {
             .collect();
         let conversions_only =
             if unit.is_independent() { conversions_only(&conversions) } else { None };
+        let conversions_only = conversions_only.map(|test| ConversionsOnly {
+            sequential_p_value: at_share(test.sequential_p_value, share),
+            ..test
+        });
         let verdict =
             Verdict::of(&sample_ratio, unit, control, variants, &comparisons, self.minimum);
         Ok(Results {
@@ -157,11 +164,14 @@ impl Analysis {
             unit,
             period: observed.period,
             since: observed.since,
-            one_in: observed.one_in,
+            one_in: observed.one_in.unwrap_or(1),
             confidence: self.confidence,
             control: control.variant.clone(),
             sample_ratio,
-            variants: variants.iter().map(|one| self.variant(one, observed.one_in)).collect(),
+            variants: variants
+                .iter()
+                .map(|one| self.variant(one, observed.one_in.unwrap_or(1)))
+                .collect(),
             comparisons,
             conversions_only,
             verdict,
@@ -207,6 +217,7 @@ impl Analysis {
         control: &Observed,
         variants: &[Observed],
         unit: Unit,
+        share: f64,
     ) -> Vec<Comparison> {
         let treatments: Vec<&Observed> = variants
             .iter()
@@ -214,9 +225,11 @@ impl Analysis {
             .filter(|one| one.percentage > 0 && control.percentage > 0)
             .collect();
         let count = u64::try_from(treatments.len()).unwrap_or(u64::MAX);
+        // After Bonferroni: what holds for each at its part holds for all together at the share.
+        let part = share / float(count.max(1));
         let mut comparisons: Vec<Comparison> = treatments
             .iter()
-            .map(|treatment| self.comparison(treatment, control, count, unit))
+            .map(|treatment| self.comparison(treatment, control, unit, part))
             .collect();
         let tested = comparisons.iter_mut().filter_map(|one| {
             let p_value = one.at_planned_end.test?.p_value;
@@ -233,14 +246,15 @@ impl Analysis {
         &self,
         treatment: &Observed,
         control: &Observed,
-        count: u64,
         unit: Unit,
+        part: f64,
     ) -> Comparison {
         let mut comparison = Comparison {
             variant: treatment.variant.clone(),
             difference: None,
             lift: None,
             always_valid: None,
+            exact_p_value: None,
             at_planned_end: AtPlannedEnd {
                 interval: None,
                 lift_interval: None,
@@ -263,12 +277,14 @@ impl Analysis {
         if !unit.is_independent() {
             return comparison;
         }
+        comparison.exact_p_value = ExactTest::shared(treatment.percentage, control.percentage)
+            .map(|test| at_share(test.p_value(ours, theirs), part));
         comparison.at_planned_end.interval = Some(newcombe(ours, theirs, self.confidence));
         comparison.at_planned_end.lift_interval = lift_interval(ours, theirs, self.confidence);
         comparison.at_planned_end.test = z_test(ours, theirs);
         comparison.chance_to_beat = Some(chance_to_beat(ours, theirs));
         if self.minimum.is_met_by(treatment) && self.minimum.is_met_by(control) {
-            comparison.always_valid = self.always_valid(ours, theirs, count);
+            comparison.always_valid = self.always_valid(ours, theirs, part);
             comparison.finding = match comparison.always_valid {
                 Some(found) if found.interval.low > 0.0 => Finding::Better,
                 Some(found) if found.interval.high < 0.0 => Finding::Worse,
@@ -278,16 +294,16 @@ impl Analysis {
         comparison
     }
 
-    /// One of so many intervals that hold together.
+    /// An interval and a p-value at this part of the level.
     fn always_valid(
         &self,
         treatment: Proportion,
         control: Proportion,
-        count: u64,
+        part: f64,
     ) -> Option<AlwaysValid> {
-        let alpha = self.confidence.each_of(count);
+        let alpha = self.confidence.alpha() * part;
         let mut found = confidence_sequence(treatment, control, alpha, self.tuning)?;
-        found.p_value = bonferroni(found.p_value, count);
+        found.p_value = at_share(found.p_value, part);
         Some(found)
     }
 }

@@ -57,6 +57,10 @@ pub struct Comparison {
     /// Valid at every look: the headline. For several treatments, all of them hold together, after
     /// Bonferroni. Absent before both variants have the [minimum](super::Analysis::minimum).
     pub always_valid: Option<AlwaysValid>,
+    /// The p-value of the [`ExactTest`](super::ExactTest): valid at every look, and exact from the first user on if
+    /// users are split exactly as configured. **A broken split makes it small too**, so no finding rests on
+    /// it. Adjusted as `always_valid` is.
+    pub exact_p_value: Option<f64>,
     /// Valid once, at an end that was planned before the start.
     pub at_planned_end: AtPlannedEnd,
     /// The chance that its rate is above the control's, if nothing was known before. No test.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::special::{float, normal_quantile};
+use super::special::normal_quantile;
 
 /// The share of intervals, over many experiments, that hold the truth: 0.95 unless told otherwise.
 ///
@@ -52,12 +52,6 @@ impl Confidence {
     /// The normal quantile of an interval with two sides: 1.96 for 0.95.
     pub(super) fn z(self) -> f64 {
         normal_quantile(self.alpha() / 2.0)
-    }
-
-    /// The confidence that each of so many intervals has to have, for all of them together to have this
-    /// one, after Bonferroni.
-    pub(super) fn each_of(self, comparisons: u64) -> f64 {
-        self.alpha() / float(comparisons.max(1))
     }
 }
 

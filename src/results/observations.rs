@@ -49,18 +49,18 @@ impl fmt::Display for Unit {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Period {
-    /// Since the last start.
+    /// The last run: since the last start.
     #[default]
     SinceStart,
-    /// Since counting began, over all restarts.
+    /// Since counting began, over all runs.
     Ever,
 }
 
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Period::SinceStart => "since the last start",
-            Period::Ever => "ever, restarts included",
+            Period::SinceStart => "in the last run",
+            Period::Ever => "ever, over all runs",
         })
     }
 }
@@ -108,7 +108,8 @@ pub struct Observations {
     pub(super) unit: Unit,
     pub(super) period: Period,
     pub(super) since: Option<Timestamp>,
-    pub(super) one_in: u64,
+    /// `None` where the users are no sample and never will be.
+    pub(super) one_in: Option<u64>,
     pub(super) variants: Vec<Observed>,
 }
 
@@ -116,7 +117,7 @@ impl Observations {
     /// Of this unit, ever, with no variants yet.
     pub fn new(unit: Unit) -> Observations {
         let (period, variants) = (Period::Ever, Vec::new());
-        Observations { name: None, unit, period, since: None, one_in: 1, variants }
+        Observations { name: None, unit, period, since: None, one_in: None, variants }
     }
 
     /// Adds a variant: its key, its percentage, how many were exposed, and how many converted.
@@ -139,10 +140,11 @@ impl Observations {
         self
     }
 
-    /// Says that the users are a sample, drawn by a hash: one in so many of all.
-    pub fn one_in(mut self, one_in: u64) -> Observations {
-        self.one_in = one_in.max(1);
-        self
+    /// Says that the users are a sample, drawn by a hash: one in this number of all, which doubles whenever
+    /// the sample is full. 1 is for a sample that is still whole. Each halving begins another sequence of
+    /// looks, so each has a part of the level: say it from the first look on, or not at all.
+    pub fn one_in(self, one_in: u64) -> Observations {
+        Observations { one_in: Some(one_in.max(1)), ..self }
     }
 
     /// What an engine counted for an experiment; users if they are given, else events. A variant that the
@@ -174,7 +176,7 @@ impl Observations {
                 Period::SinceStart => experiment.started_at().map(|start| start.max(began)),
                 Period::Ever => Some(began),
             },
-            one_in: users.map_or(1, UserCounts::one_in),
+            one_in: users.map(UserCounts::one_in),
             variants: variants.collect(),
         }
     }
@@ -226,7 +228,7 @@ mod tests {
 
         let of = |period| Observations::of(&experiment, &counts, Some(&users), period);
         let ever = of(Period::Ever);
-        assert_eq!((ever.unit, ever.one_in, ever.since), (Unit::Users, 8, Some(later)));
+        assert_eq!((ever.unit, ever.one_in, ever.since), (Unit::Users, Some(8), Some(later)));
         assert_eq!((ever.variants[0].exposed, ever.variants[1].exposed), (0, 9));
         assert_eq!(ever.variants[1].converted_unexposed, 3);
         let since_start = of(Period::SinceStart);
@@ -241,6 +243,6 @@ mod tests {
         assert!(results.to_string().contains("converted unexposed, in no rate"), "{results}");
 
         let events = Observations::of(&experiment, &counts, None, Period::Ever);
-        assert_eq!((events.unit, events.one_in), (Unit::Events, 1));
+        assert_eq!((events.unit, events.one_in), (Unit::Events, None));
     }
 }

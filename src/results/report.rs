@@ -21,13 +21,16 @@ pub struct Results {
     pub name: Option<String>,
     /// What was counted. Every number below is of these.
     pub unit: Unit,
-    /// From when on.
+    /// Which runs. A level holds for one run: a restart begins another, of the same users in the same
+    /// variants, with a level of its own.
     pub period: Period,
-    /// The moment that `period` begins with, if it is known.
+    /// The moment that `period` begins with, if it is known: it names the run.
     pub since: Option<Timestamp>,
     /// One user in so many was kept; 1 where all are. Rates and tests are of those that were kept.
     pub one_in: u64,
-    /// Of every interval.
+    /// Of every interval. Over all looks at one run, that is; where the users may become a
+    /// [sample](crate::UserCounts::one_in), each halving of it has a part of what is left of 1, and always-valid
+    /// intervals are wider for it.
     pub confidence: Confidence,
     /// The key of the variant that the others are compared with.
     pub control: String,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::multinomial::{ChiSquare, chi_square, sequential_sample_ratio};
 use super::observations::{Observed, Unit};
+use super::spending::at_share;
 
 /// Below this p-value the sample ratio is a warning.
 const WARNING: f64 = 0.01;
@@ -57,7 +58,7 @@ impl fmt::Display for SampleRatioStatus {
 }
 
 impl SampleRatio {
-    pub(super) fn of(variants: &[Observed], unit: Unit) -> SampleRatio {
+    pub(super) fn of(variants: &[Observed], unit: Unit, share: f64) -> SampleRatio {
         let exposed: Vec<(u64, u8)> =
             variants.iter().map(|variant| (variant.exposed, variant.percentage)).collect();
         let unserved: Vec<String> = variants
@@ -70,7 +71,8 @@ impl SampleRatio {
             .collect();
         let independent = unit.is_independent().then_some(exposed.as_slice());
         let chi_square = independent.and_then(chi_square);
-        let sequential_p_value = independent.and_then(sequential_sample_ratio);
+        let sequential_p_value =
+            independent.and_then(sequential_sample_ratio).map(|p_value| at_share(p_value, share));
         let status = match sequential_p_value {
             _ if !unserved.is_empty() => SampleRatioStatus::Mismatch,
             Some(p_value) if p_value < MISMATCH => SampleRatioStatus::Mismatch,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::comparison::{Comparison, Finding};
 use super::confidence::Interval;
+use super::observations::Period;
 use super::report::Results;
 use super::sample_ratio::SampleRatioStatus;
 use super::text::{Grouped, PValue, Percent, columns, or_dash, shortened, wrapped};
@@ -39,6 +40,11 @@ impl<'a> Table<'a> {
         let (unit, period, confidence) = (results.unit, results.period, results.confidence);
         let line = format!("Of {unit}, {period}{since}{kept}. Intervals of {confidence}.");
         wrapped(&line, self.width, f)?;
+        if unit.is_independent() && period == Period::SinceStart {
+            let line = "A level holds for one run: a restart begins another, with the same users in the \
+                        same variants.";
+            wrapped(line, self.width, f)?;
+        }
         wrapped(&self.sample_ratio(), self.width, f)
     }
 
@@ -101,7 +107,8 @@ impl<'a> Table<'a> {
     }
 
     fn watched(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut grid = Grid::new(&["valid at every look", "points", "interval", "p", "finding"]);
+        let mut grid =
+            Grid::new(&["valid at every look", "points", "interval", "p", "exact p", "finding"]);
         for one in &self.results.comparisons {
             grid.row(
                 &one.variant,
@@ -109,6 +116,7 @@ impl<'a> Table<'a> {
                     or_dash(one.difference.map(Signed)),
                     or_dash(one.always_valid.map(|found| Range(found.interval))),
                     or_dash(one.always_valid.map(|found| PValue(found.p_value))),
+                    or_dash(one.exact_p_value.map(PValue)),
                     word(one.finding).to_owned(),
                 ],
             );

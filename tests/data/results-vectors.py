@@ -85,8 +85,8 @@ MIXTURES = [
     ((1000, 970), (9000, 8800), (10, 90)),
     ((100, 0), (100, 0), (50, 50)),
     ((100, 100), (100, 100), (50, 50)),
-    ((0, 0), (1, 1), (50, 50)),
-    ((1000, 100), (0, 0), (50, 50)),
+    ((1, 0), (1, 1), (50, 50)),
+    ((1000, 100), (1, 0), (50, 50)),
     ((10**6, 30011), (10**6, 30500), (50, 50)),
     ((10**8, 10**7), (10**8, 10**7 + 20000), (50, 50)),
     ((51_000, 5100), (49_000, 4900), (50, 50)),
@@ -242,8 +242,9 @@ def mixture(control, treatment, percentages):
     def expit(x):
         return 1 / (1 + mpmath.exp(-x))
 
-    odds_ratios = [mpmath.mpf(at - 40) / 20 for at in range(81)]
-    weights = [mpmath.exp(-((d / mpmath.mpf("0.2")) ** 2) / 2) for d in odds_ratios]
+    steps = [mpmath.mpf(at - 40) / 8 for at in range(81)]
+    odds_ratios = [2 * mpmath.sinh(at) / mpmath.sinh(5) for at in steps]
+    weights = [mpmath.exp(-((d / mpmath.mpf("0.2")) ** 2) / 2) * mpmath.cosh(at) for d, at in zip(odds_ratios, steps)]
     bases = [mpmath.mpf(at - 32) / 4 for at in range(65)]
     terms = []
     for d, weight in zip(odds_ratios, weights):

@@ -1,7 +1,7 @@
 //! For every count that there can be: figures are finite, in their ranges, and agree with each other.
 
 use fairsplit::results::{
-    Analysis, Confidence, Finding, Interval, Observations, Plan, Proportion, Results,
+    Analysis, Confidence, ExactTest, Finding, Interval, Observations, Plan, Proportion, Results,
     SampleRatioStatus, Unit, Verdict, bonferroni, chance_to_beat, chi_square, confidence_sequence,
     conversions_only, holm, lift_interval, newcombe, sequential_multinomial, z_test,
 };
@@ -90,7 +90,7 @@ fn nulls(value: &Value, found: &mut Vec<String>) {
 }
 
 /// Figures that may be absent. None of them is a number that is always there.
-const MAY_BE_ABSENT: [&str; 16] = [
+const MAY_BE_ABSENT: [&str; 17] = [
     "name",
     "since",
     "chi_square",
@@ -101,6 +101,7 @@ const MAY_BE_ABSENT: [&str; 16] = [
     "difference",
     "lift",
     "always_valid",
+    "exact_p_value",
     "lift_interval",
     "test",
     "adjusted_p_value",
@@ -131,6 +132,7 @@ fn figures(results: &Results) -> Vec<f64> {
     for one in &results.comparisons {
         figures.extend(one.difference.into_iter().chain(one.lift).chain(one.chance_to_beat));
         figures.extend(one.always_valid.map(|found| found.p_value));
+        figures.extend(one.exact_p_value);
         figures.extend(one.at_planned_end.test.into_iter().flat_map(|test| [test.z, test.p_value]));
         figures.extend(one.at_planned_end.adjusted_p_value);
     }
@@ -179,6 +181,8 @@ proptest! {
             let other_way = z_test(control, treatment).unwrap();
             prop_assert!((test.z + other_way.z).abs() <= 1e-9 * test.z.abs());
         }
+        let exact = ExactTest::new(30, 70).unwrap().p_value(treatment, control);
+        prop_assert!(unit(exact), "{exact}");
         let (ours, theirs) = (chance_to_beat(treatment, control), chance_to_beat(control, treatment));
         prop_assert!(unit(ours) && (ours + theirs - 1.0).abs() < 1e-9, "{ours} {theirs}");
     }

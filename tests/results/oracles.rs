@@ -2,7 +2,7 @@
 //! them, and says with which versions.
 
 use fairsplit::results::{
-    Confidence, Plan, Proportion, chance_to_beat, chi_square, confidence_sequence,
+    Confidence, ExactTest, Plan, Proportion, chance_to_beat, chi_square, confidence_sequence,
     conversions_only, difference, holm, lift, lift_interval, newcombe, sequential_multinomial,
     sequential_sample_ratio, z_test,
 };
@@ -17,6 +17,7 @@ struct Vectors {
     chances: Vec<Bet>,
     splits: Vec<Counted>,
     binomials: Vec<Binomial>,
+    mixtures: Vec<Mixture>,
     holm: Vec<Holm>,
     plans: Vec<Planned>,
 }
@@ -71,6 +72,14 @@ struct Sequential {
 struct Binomial {
     counts: [u64; 2],
     percentage: u8,
+    p_value: f64,
+}
+
+#[derive(Deserialize)]
+struct Mixture {
+    control: [u64; 2],
+    treatment: [u64; 2],
+    percentages: [u8; 2],
     p_value: f64,
 }
 
@@ -204,6 +213,20 @@ fn the_exact_binomial_test_is_that_of_scipy() {
             conversions_only(&[(case.counts[0], case.percentage), (case.counts[1], rest)]).unwrap();
         assert_near(ours.p_value.unwrap(), case.p_value, 1e-14);
     }
+}
+
+#[test]
+fn the_exact_test_is_that_of_mpmath() {
+    for case in vectors().mixtures {
+        let [control, treatment] = case.percentages;
+        let test = ExactTest::new(treatment, control).unwrap();
+        let ours = test.p_value(proportion(case.treatment), proportion(case.control));
+        // Of 10^8 users each term is a difference of numbers as large as that.
+        let users = case.control[0].max(case.treatment[0]);
+        let rounding = if users > 1_000_000 { 1e-7 } else { 1e-9 };
+        assert_near(ours, case.p_value, rounding * case.p_value);
+    }
+    assert!(ExactTest::new(0, 50).is_none() && ExactTest::new(50, 101).is_none());
 }
 
 #[test]

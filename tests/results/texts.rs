@@ -15,7 +15,7 @@ fn hero_banner() -> Results {
 fn the_table_is_as_the_documentation_has_it() {
     let table = "\
 Hero Banner A/B Test
-Of users, ever, restarts included. Intervals of 95 %.
+Of users, ever, over all runs. Intervals of 95 %.
 Split 50 : 50: holds, chi-square p 1.0000, sequential p 1.0000.
 
 variant     %  exposed  converted  rate, %        interval
@@ -23,8 +23,8 @@ control    50   10,000      1,420    14.20  13.53 to 14.90
 treatment  50   10,000      1,610    16.10  15.39 to 16.83
 
 Against control
-valid at every look  points        interval       p  finding
-treatment             +1.90  +0.31 to +3.49  0.0063   better
+valid at every look  points        interval       p  exact p  finding
+treatment             +1.90  +0.31 to +3.49  0.0063   0.0256   better
 
 at a planned end        interval       p  lift, %         interval  chance
 treatment         +0.91 to +2.89  0.0002   +13.38  +5.93 to +20.83  0.9999
