@@ -6,7 +6,7 @@ mod common;
 use std::hint::black_box;
 
 use common::{engine, experiment_id, setup};
-use fairsplit::results::{Analysis, Observations, Proportion, Unit, chance_to_beat};
+use fairsplit::results::{Analysis, ExactTest, Observations, Proportion, Unit, chance_to_beat};
 
 fn main() {
     let (mut criterion, report) = setup();
@@ -44,6 +44,13 @@ fn main() {
     let [few, many] = [12, 14].map(|converted| Proportion::new(converted, 1000).unwrap());
     group.bench_function("chance to beat: a thousand users", |bencher| {
         bencher.iter(|| chance_to_beat(black_box(many), black_box(few)));
+    });
+    let test = ExactTest::new(50, 50).unwrap();
+    group.bench_function("exact test: made", |bencher| {
+        bencher.iter(|| ExactTest::new(black_box(50), black_box(50)));
+    });
+    group.bench_function("exact test: asked", |bencher| {
+        bencher.iter(|| test.p_value(black_box(many), black_box(few)));
     });
     let results = analysis.results_of(&observed(1_000_000, 100_000)).unwrap();
     group.bench_function("table and plot", |bencher| {

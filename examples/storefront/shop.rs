@@ -79,6 +79,9 @@ impl Shop {
 fn add_places(engine: &Engine, flag: &str, places: &mut Vec<Place>) -> Result<(), Error> {
     for experiment in engine.experiments(flag)? {
         let id = experiment.id();
+        // A verdict is of users, each counted once; events alone have rates.
+        #[cfg(feature = "results")]
+        engine.count_users(id, 1_000_000)?;
         let counts = engine.counts(id).ok_or(Error::ExperimentNotFound { id })?;
         let rates = (0..).map(|position| (BASE_RATE + UPLIFT * position).min(10_000));
         for ((variant, counts), true_rate) in

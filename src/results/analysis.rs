@@ -378,6 +378,7 @@ impl Engine {
     ///     .variant("treatment", "new", 50)
     ///     .status(Status::Running);
     /// let id = engine.create_experiment("hero-banner", experiment)?.id();
+    /// engine.count_users(id, 1_000_000)?; // of events there is no verdict
     /// let production = Environment::new("production")?;
     /// let _banner = engine.evaluate(&production, "hero-banner", "anna");
     ///

@@ -17,9 +17,9 @@ pub enum Unit {
     /// Users, each once: what every test here is meant for.
     Users,
     /// Events: exposures and conversions. A user who comes back is in several times, so events depend on
-    /// each other and no test of independent units holds: with no difference, a verdict by events would be
-    /// wrong in half of all experiments at 10 visits a user, and more at 50. There are rates, and no
-    /// p-values, no chances and no verdict.
+    /// each other and no test of independent units holds: with no difference and ten visits a user, a verdict
+    /// by events would be wrong in more than a quarter of experiments. There are rates, and no p-values, no
+    /// chances and no verdict.
     Events,
     /// Events of which the caller [states](super::Analysis::one_event_per_unit) that each is of another
     /// unit: a sign-up, the one visit of a campaign. Analysed as users are.

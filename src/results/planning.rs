@@ -2,6 +2,7 @@
 
 use super::confidence::Confidence;
 use super::special::normal_quantile;
+use super::spending::share_of_level;
 use thiserror::Error;
 
 /// What an experiment is meant to find out: from which rate, how small an effect, how surely.
@@ -79,13 +80,14 @@ impl Plan {
     }
 
     /// How many users each of two equal variants needs, for the always-valid interval to leave out 0 at
-    /// that size with the plan's power, if `tuning` is chosen as this number of both. More than
+    /// that size with the plan's power, if `tuning` is chosen as this number of both, and an engine with room for
+    /// all of them counts the users (so at 0.8 of the level, see [`docs::results`](crate::docs::results)). More than
     /// [`per_variant`](Plan::per_variant): the price of looking at any time. Most experiments with an
     /// effect that is larger than planned end sooner.
     #[must_use]
     pub fn per_variant_watched(self) -> u64 {
         let deviation = self.deviation(self.base + self.effect);
-        let log_alpha = self.confidence.alpha().ln();
+        let log_alpha = (self.confidence.alpha() * share_of_level(Some(1))).ln();
         // At the size it is tuned for, the half-width is this many standard errors, whatever the size.
         let grown = -2.0 * log_alpha + (1.0 - 2.0 * log_alpha).ln();
         let half = ((1.0 + 1.0 / grown) * (grown.ln_1p() - 2.0 * log_alpha)).sqrt();
