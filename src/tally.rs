@@ -241,6 +241,7 @@ mod tests {
     use super::*;
     use crate::cells::Line;
     use crate::stripe::tests::{CROWD, one_at_a_time};
+    use crate::timestamp::Timestamp;
 
     fn open(variants: u32, stripes: u32) -> Tally {
         let tally = Tally::new(variants, Baseline::default(), stripes);
@@ -379,6 +380,28 @@ mod tests {
         tally.set_open(false);
         assert!(!tally.add(0, Event::Conversion));
         assert_eq!(tally.counts()[0], Count { exposures: 1, conversions: 0 });
+    }
+
+    #[test]
+    fn counting_users_leaves_open_counters_open_and_their_counts_as_they_were() {
+        let base = Count { exposures: 5, conversions: 3 };
+        for is_open in [false, true] {
+            let tally = Tally::new(1, Baseline::new(&[base]), 2);
+            tally.set_open(is_open);
+            let ledger = || Ledger::new(10, Timestamp::from_unix_seconds(0));
+            tally.count_users(ledger);
+            let first = tally.ledger().unwrap();
+            tally.count_users(ledger);
+            assert!(Arc::ptr_eq(&first, &tally.ledger().unwrap()), "one ledger for good");
+            assert_eq!((tally.is_open(), &*tally.counts()), (is_open, &[base][..]));
+            let mut is_user_asked_for = false;
+            let is_counted = tally.add_for(0, Event::Exposure, || {
+                is_user_asked_for = true;
+                1
+            });
+            assert_eq!((is_counted, is_user_asked_for), (is_open, is_open));
+            assert_eq!(tally.counts()[0].exposures, 5 + u64::from(is_open));
+        }
     }
 
     #[test]
