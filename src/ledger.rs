@@ -205,6 +205,33 @@ mod tests {
 
     use super::*;
 
+    /// One zero bit more is asked for only when a user comes for whom there is no room, and no more of them
+    /// than it takes.
+    #[test]
+    fn users_for_whom_there_is_no_room_thin_the_ledger_no_more_than_it_takes() {
+        for room in [0, 1, 2, 7, 100] {
+            let ledger = Ledger::new(room, Timestamp::from_unix_seconds(0));
+            let mut bits = 0;
+            let mut kept = Vec::new();
+            for user in 0..2000_u64 {
+                // Each comes twice, and then converts.
+                ledger.expose(user);
+                ledger.expose(user);
+                ledger.convert(user);
+                kept.extend((ledger.rank(user) >= bits).then_some(user));
+                while kept.len() > room.max(1) {
+                    bits += 1;
+                    kept.retain(|user| ledger.rank(*user) >= bits);
+                }
+                assert_eq!(ledger.bits.load(Ordering::Relaxed), bits, "user {user}, room {room}");
+                assert_eq!(ledger.len.load(Ordering::Relaxed), kept.len());
+                assert_eq!(ledger.users.len(), kept.len());
+                assert!(kept.iter().all(|user| ledger.users.contains_key(user)));
+            }
+            assert!(bits > 3 && ledger.users.iter().all(|deeds| *deeds == 0b1111));
+        }
+    }
+
     /// A user was counted after it had been added, so that who removed it in between took it from a count
     /// of 0: the ledger then seemed to be full for good, and was thinned to nothing.
     #[test]

@@ -234,8 +234,14 @@ impl Tally {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::cell::OnceCell;
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
     use crate::cells::Line;
+    use crate::stripe::tests::{CROWD, one_at_a_time};
+    use crate::timestamp::Timestamp;
 
     fn open(variants: u32, stripes: u32) -> Tally {
         let tally = Tally::new(variants, Baseline::default(), stripes);
@@ -277,6 +283,95 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_share_a_stripe_add_to_the_cell_that_is_added_to_atomically() {
+        for stripes in [1, 2, 64] {
+            let tally = open(1, stripes);
+            for thread in 0..200 {
+                assert!(tally.add_as(thread, 0, Event::Conversion));
+            }
+            for stripe in 0..stripes {
+                let count = |owner| {
+                    let cell = tally.cell(stripe, 0, Event::Conversion, owner).unwrap();
+                    cell.load(Ordering::Relaxed)
+                };
+                let threads = (stripe..200).step_by(stripes as usize).count() as u64;
+                assert_eq!((count(Owner::Thread), count(Owner::All)), (1, threads - 1));
+            }
+        }
+    }
+
+    /// Adds exposures, and returns how many were counted.
+    fn add_many(tally: &Tally, times: u32) -> u64 {
+        (0..times).map(|_| u64::from(tally.add(0, Event::Exposure))).sum()
+    }
+
+    #[test]
+    fn threads_beyond_the_64_numbers_lose_no_count() {
+        let _alone = one_at_a_time();
+        // A machine of 64 hardware threads, and one of a single one.
+        for stripes in [64, 1] {
+            let tally = &open(1, stripes);
+            let all_have_numbers = &Barrier::new(CROWD);
+            let reported: u64 = thread::scope(|scope| {
+                let work = || {
+                    stripe::number();
+                    all_have_numbers.wait();
+                    add_many(tally, 10_000)
+                };
+                let threads: Vec<_> = (0..CROWD).map(|_| scope.spawn(work)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+            });
+            assert_eq!(tally.counts()[0].exposures, reported);
+        }
+    }
+
+    /// A thread that ends counts in a destructor, while the next thread counts with its number.
+    #[test]
+    fn threads_that_take_over_numbers_lose_no_count() {
+        /// Enough for a thread to be interrupted in the middle.
+        const TIMES: u32 = 100_000;
+        struct Ending {
+            tally: Arc<Tally>,
+            reported: Arc<AtomicU64>,
+            number_is_free: Arc<Barrier>,
+        }
+        impl Drop for Ending {
+            fn drop(&mut self) {
+                self.number_is_free.wait();
+                self.reported.fetch_add(add_many(&self.tally, TIMES), Ordering::Relaxed);
+            }
+        }
+        thread_local!(static ENDING: OnceCell<Ending> = const { OnceCell::new() });
+
+        let _alone = one_at_a_time();
+        let tally = Arc::new(open(1, 64));
+        let reported = Arc::new(AtomicU64::new(0));
+        for _ in 0..20 {
+            let number_is_free = Arc::new(Barrier::new(2));
+            let ending = Ending {
+                tally: Arc::clone(&tally),
+                reported: Arc::clone(&reported),
+                number_is_free: Arc::clone(&number_is_free),
+            };
+            let first = thread::spawn(move || {
+                // Used before the number is taken, so destroyed after it has gone back.
+                ENDING.with(|cell| assert!(cell.set(ending).is_ok()));
+                ENDING.with(|cell| cell.get().map_or(0, |ending| add_many(&ending.tally, 1)))
+            });
+            let next = {
+                let tally = Arc::clone(&tally);
+                thread::spawn(move || {
+                    number_is_free.wait();
+                    add_many(&tally, TIMES)
+                })
+            };
+            let counted = first.join().unwrap() + next.join().unwrap();
+            reported.fetch_add(counted, Ordering::Relaxed);
+        }
+        assert_eq!(tally.counts()[0].exposures, reported.load(Ordering::Relaxed));
+    }
+
+    #[test]
     fn closed_counters_count_nothing() {
         let tally = Tally::new(2, Baseline::default(), 2);
         assert!(!tally.add(0, Event::Exposure));
@@ -285,6 +380,28 @@ mod tests {
         tally.set_open(false);
         assert!(!tally.add(0, Event::Conversion));
         assert_eq!(tally.counts()[0], Count { exposures: 1, conversions: 0 });
+    }
+
+    #[test]
+    fn counting_users_leaves_open_counters_open_and_their_counts_as_they_were() {
+        let base = Count { exposures: 5, conversions: 3 };
+        for is_open in [false, true] {
+            let tally = Tally::new(1, Baseline::new(&[base]), 2);
+            tally.set_open(is_open);
+            let ledger = || Ledger::new(10, Timestamp::from_unix_seconds(0));
+            tally.count_users(ledger);
+            let first = tally.ledger().unwrap();
+            tally.count_users(ledger);
+            assert!(Arc::ptr_eq(&first, &tally.ledger().unwrap()), "one ledger for good");
+            assert_eq!((tally.is_open(), &*tally.counts()), (is_open, &[base][..]));
+            let mut is_user_asked_for = false;
+            let is_counted = tally.add_for(0, Event::Exposure, || {
+                is_user_asked_for = true;
+                1
+            });
+            assert_eq!((is_counted, is_user_asked_for), (is_open, is_open));
+            assert_eq!(tally.counts()[0].exposures, 5 + u64::from(is_open));
+        }
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! The text of every refusal of the control plane, word for word, and the values that it carries.
+//! The text of every refusal of the control plane, word for word, and the values that it carries;
+//! and the words for the reason of an answer and the outcome of a conversion.
 //! Those of the rules that a configuration can break are in `wire.rs` and `load.rs`.
 
 mod common;
 
-use common::{banner, experiment_id, flag_id, production, running};
+use std::fmt::Display;
+
+use common::{banner, experiment_id, flag_id, production, running, staging};
 use fairsplit::{
     Allocation, Environment, Error, ExperimentId, NewExperiment, NewFlag, Status, Transition,
 };
+use serde::Serialize;
 
 #[track_caller]
 fn assert_refused<T>(result: Result<T, Error>, message: &str) -> Error {
@@ -144,4 +148,40 @@ fn names_and_ids_say_what_they_must_be() {
     assert!(std::error::Error::source(&error).is_some());
     let nothing = engine.evaluate(&production(), "hero", "anna");
     assert_eq!(text(&nothing.deserialize::<u8>().unwrap_err()), "there is no such flag");
+}
+
+#[test]
+fn each_reason_and_each_outcome_has_one_word_displayed_and_in_json() {
+    #[track_caller]
+    fn assert_word(value: impl Serialize + Display, as_str: &str, word: &str) {
+        assert_eq!(as_str, word);
+        assert_eq!(value.to_string(), word);
+        assert_eq!(serde_json::to_value(value).unwrap(), word);
+    }
+    let (engine, id) = running();
+    engine.force(id, "qa", "treatment").unwrap();
+    let draft = experiment_id(2);
+    engine.create_experiment("hero-banner", banner("staging").id(draft)).unwrap();
+
+    for (environment, flag, user, reason, outcome) in [
+        (production(), "hero-banner", "anna", "split", "counted"),
+        (production(), "hero-banner", "qa", "forced", "forced"),
+        (staging(), "hero-banner", "anna", "not_running", "not_running"),
+        (production(), "hero-banner", "", "no_user_key", "no_user_key"),
+        (production(), "hero", "anna", "flag_not_found", "flag_not_found"),
+    ] {
+        let found = engine.evaluate(&environment, flag, user).reason();
+        assert_word(found, found.as_str(), reason);
+        let found = engine.convert(&environment, flag, user).outcome();
+        assert_word(found, found.as_str(), outcome);
+    }
+    for (id, variant, outcome) in [
+        (id, "control", "counted"),
+        (draft, "control", "not_running"),
+        (experiment_id(9), "control", "experiment_not_found"),
+        (id, "contorl", "variant_not_found"),
+    ] {
+        let found = engine.convert_variant(id, variant).outcome();
+        assert_word(found, found.as_str(), outcome);
+    }
 }

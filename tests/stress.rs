@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use common::{banner, engine_at_noon, ever, experiment_id, flag_id, production, since_start};
-use fairsplit::{Engine, NewFlag, Outcome, Status};
+use fairsplit::{Engine, NewFlag, Outcome, Snapshot, Status};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -113,12 +114,9 @@ fn with_workers(engine: &Engine, mut control: impl FnMut(usize)) -> Reported {
         let workers: Vec<_> =
             (0..WORKERS).map(|worker| scope.spawn(move || work(engine, worker, rounds))).collect();
         let waiter = scope.spawn(|| {
-            let reported = workers.into_iter().map(|worker| worker.join().unwrap());
-            let sum = reported.fold(Reported::default(), |sum, reported| {
-                [0, 1].map(|at| (sum[at].0 + reported[at].0, sum[at].1 + reported[at].1))
-            });
+            let reported = sum_of(workers.into_iter().map(|worker| worker.join().unwrap()));
             done.store(true, Ordering::Release);
-            sum
+            reported
         });
         while !done.load(Ordering::Acquire) {
             control(counter.add());
@@ -138,6 +136,68 @@ fn every_reported_count_is_there_under_contention() {
     let total = |count: fn(&(u64, u64)) -> u64| reported.iter().map(count).sum::<u64>();
     assert_eq!(total(|count| count.0), (WORKERS * ROUNDS) as u64);
     assert_eq!(total(|count| count.1), (WORKERS * ROUNDS) as u64);
+    assert_eq!(ever(&engine.counts(experiment_id(1)).unwrap()), reported);
+}
+
+/// Counts exposures and conversions of users of its own, and returns how many were counted.
+fn count_many(view: &Snapshot, worker: usize, rounds: usize) -> Reported {
+    let mut reported = Reported::default();
+    for round in 0..rounds {
+        let user = format!("user-{worker}-{round}");
+        let evaluation = view.evaluate(&production(), "hero-banner", &user);
+        reported[variant(evaluation.variant())].0 += u64::from(evaluation.is_counted());
+        let conversion = view.convert_variant(experiment_id(1), "control");
+        reported[variant(conversion.variant())].1 += u64::from(conversion.is_counted());
+    }
+    reported
+}
+
+fn sum_of(reported: impl Iterator<Item = Reported>) -> Reported {
+    reported.fold(Reported::default(), |sum, reported| {
+        [0, 1].map(|at| (sum[at].0 + reported[at].0, sum[at].1 + reported[at].1))
+    })
+}
+
+/// The first 64 threads that count have numbers of their own. Here three times as many count at once.
+#[test]
+fn threads_beyond_the_64_numbers_lose_no_count() {
+    const THREADS: usize = 3 * 64;
+    let engine = running();
+    let all_have_counted = &Barrier::new(THREADS);
+    let view = &engine.view();
+    let reported = thread::scope(|scope| {
+        let work = |worker| {
+            let first = count_many(view, worker, 1);
+            all_have_counted.wait();
+            sum_of([first, count_many(view, worker, 2_000)].into_iter())
+        };
+        let threads: Vec<_> =
+            (0..THREADS).map(|worker| scope.spawn(move || work(worker))).collect();
+        sum_of(threads.into_iter().map(|thread| thread.join().unwrap()))
+    });
+    assert_eq!(reported.iter().map(|count| count.0).sum::<u64>(), THREADS as u64 * 2_001);
+    assert_eq!(reported[0].1, THREADS as u64 * 2_001);
+    assert_eq!(ever(&engine.counts(experiment_id(1)).unwrap()), reported);
+}
+
+/// A thread that ends gives its number back while others count, and the next thread gets it.
+#[test]
+fn threads_that_begin_while_others_end_lose_no_count() {
+    const THREADS: usize = 80;
+    const GENERATIONS: usize = 20;
+    let engine = running();
+    let view = &engine.view();
+    let reported = thread::scope(|scope| {
+        let work = move |worker| {
+            let generations = (0..GENERATIONS)
+                .map(move |_| scope.spawn(move || count_many(view, worker, 100)).join().unwrap());
+            sum_of(generations)
+        };
+        let threads: Vec<_> =
+            (0..THREADS).map(|worker| scope.spawn(move || work(worker))).collect();
+        sum_of(threads.into_iter().map(|thread| thread.join().unwrap()))
+    });
+    assert_eq!(reported[0].1, (THREADS * GENERATIONS * 100) as u64);
     assert_eq!(ever(&engine.counts(experiment_id(1)).unwrap()), reported);
 }
 
@@ -387,10 +447,7 @@ proptest! {
             let stops = sum(|answers| &answers.stopped);
             prop_assert_eq!(starts - stops, u32::from(experiment.is_running()));
             running[at % 2] += u32::from(experiment.is_running());
-            let reported = all.iter().fold(Reported::default(), |sum, answers| {
-                let counted = answers.counted[at];
-                [0, 1].map(|at| (sum[at].0 + counted[at].0, sum[at].1 + counted[at].1))
-            });
+            let reported = sum_of(all.iter().map(|answers| answers.counted[at]));
             prop_assert_eq!(ever(&engine.counts(experiment.id()).unwrap()), reported);
         }
         prop_assert!(running.iter().all(|running| *running <= 1), "one split at a time");

@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use common::{banner, engine_at_noon, experiment_id, flag_id, production, running, staging};
 use fairsplit::{Assignment, Engine, Error, ExperimentId, NewFlag, Status, Timestamp, UserCount};
@@ -62,6 +62,81 @@ fn threads_count_each_user_once() {
         assert_eq!((ever, since_start.converted_unexposed), (since_start, 0));
     }
     assert_eq!(engine.users(id).unwrap().one_in(), 1);
+}
+
+/// A view from before a stop still splits users, and counts none of them.
+#[test]
+fn a_view_from_before_a_stop_counts_no_users_until_the_next_start() {
+    let (engine, id) = running();
+    engine.count_users(id, 1000).unwrap();
+    let view = engine.view();
+    let evaluate = |user| view.evaluate(&production(), "hero-banner", &key(user)).is_counted();
+    let convert = |user| view.convert(&production(), "hero-banner", &key(user)).is_counted();
+    let sum = |of: fn(&UserCount) -> u64| -> [u64; 2] {
+        let counts = counts(&engine, id);
+        let (since_start, ever): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
+        [since_start, ever].map(|period| period.iter().map(of).sum())
+    };
+    let users = || {
+        [
+            sum(|users| users.exposed),
+            sum(|users| users.converted),
+            sum(|users| users.converted_unexposed),
+        ]
+    };
+    assert!((0..10).all(evaluate) && (0..5).all(convert));
+    assert_eq!(users(), [[10, 10], [5, 5], [0, 0]]);
+    engine.stop(id).unwrap();
+    assert!(!(0..20).any(evaluate));
+    assert!(!(0..30).any(convert));
+    assert_eq!(users(), [[10, 10], [5, 5], [0, 0]]);
+    engine.start(id).unwrap();
+    assert_eq!(users(), [[0, 10], [0, 5], [0, 0]]);
+    assert!((10..20).all(evaluate) && (15..30).all(convert));
+    assert_eq!(users(), [[10, 20], [5, 10], [10, 10]]);
+}
+
+/// Each user comes once. A view serves 20 users, so that some views are older than the last stop.
+#[test]
+fn users_of_counted_events_and_no_others_are_there_across_stops_and_starts() {
+    const USERS: u32 = 6000;
+    let (engine, id) = running();
+    engine.count_users(id, 1_000_000).unwrap();
+    let work = |thread: u32| {
+        let mut reported = [UserCount::default(); 2];
+        for users in (thread * USERS..(thread + 1) * USERS).collect::<Vec<_>>().chunks(20) {
+            let view = engine.view();
+            for user in users {
+                let place = production();
+                let evaluation = view.evaluate(&place, "hero-banner", &key(*user));
+                let conversion = view.convert(&place, "hero-banner", &key(*user));
+                let count = &mut reported[variant_of(*user)];
+                count.exposed += u64::from(evaluation.is_counted());
+                if evaluation.is_counted() {
+                    count.converted += u64::from(conversion.is_counted());
+                } else {
+                    count.converted_unexposed += u64::from(conversion.is_counted());
+                }
+            }
+        }
+        reported
+    };
+    let reported = thread::scope(|scope| {
+        let work = &work;
+        let threads = [0, 1].map(|thread| scope.spawn(move || work(thread)));
+        while !threads.iter().all(ScopedJoinHandle::is_finished) {
+            engine.stop(id).unwrap();
+            engine.start(id).unwrap();
+        }
+        threads.map(|thread| thread.join().unwrap())
+    });
+    for (variant, (_, ever)) in counts(&engine, id).into_iter().enumerate() {
+        let sum =
+            |of: fn(&UserCount) -> u64| reported.iter().map(|by| of(&by[variant])).sum::<u64>();
+        assert_eq!(ever.exposed, sum(|count| count.exposed));
+        assert_eq!(ever.converted, sum(|count| count.converted));
+        assert_eq!(ever.converted_unexposed, sum(|count| count.converted_unexposed));
+    }
 }
 
 #[derive(Clone, Debug)]
