@@ -12,13 +12,13 @@ use open_feature::{
 use serde_json::Value;
 
 use self::value::Misfit;
-use crate::conversion::Conversion;
 use crate::engine::Engine;
-use crate::environment::Environment;
-use crate::evaluation::Evaluation;
-use crate::fault::quote;
-use crate::reason::Reason;
-use crate::snapshot::Snapshot;
+use crate::model::environment::Environment;
+use crate::model::fault::quote;
+use crate::read::conversion::Conversion;
+use crate::read::evaluation::Evaluation;
+use crate::read::reason::Reason;
+use crate::read::snapshot::Snapshot;
 
 /// An OpenFeature provider: the flags of an engine, as one environment answers them.
 ///

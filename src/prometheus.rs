@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEnc
 use prometheus_client::metrics::MetricType;
 
 use crate::engine::Engine;
-use crate::entry::ExperimentEntry;
+use crate::read::state::ExperimentEntry;
 
 /// The counts of an engine, and what became of its configuration.
 ///

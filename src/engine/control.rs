@@ -5,20 +5,20 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Engine;
-use crate::counts::Baseline;
-use crate::entry::{ExperimentEntry, FlagEntry};
-use crate::error::Error;
-use crate::events;
-use crate::experiment::{Definition, Experiment, NewExperiment, Terms, Unchecked};
-use crate::fault::{Findings, Path, Rule};
-use crate::flag::{Flag, FlagRef, NewFlag};
-use crate::id::{ExperimentId, FlagId};
-use crate::registry::Record;
-use crate::rules::{check_flag, check_value};
-use crate::snapshot::Snapshot;
-use crate::status::Transition;
-use crate::view::View;
-use crate::wire::strictly;
+use crate::count::counts::Baseline;
+use crate::count::registry::Record;
+use crate::engine::events;
+use crate::format::fields::strictly;
+use crate::model::error::Error;
+use crate::model::experiment::{Definition, Experiment, NewExperiment, Terms, Unchecked};
+use crate::model::fault::{Findings, Path, Rule};
+use crate::model::flag::{Flag, FlagRef, NewFlag};
+use crate::model::id::{ExperimentId, FlagId};
+use crate::model::status::Transition;
+use crate::model::validation::{check_flag, check_value};
+use crate::read::snapshot::Snapshot;
+use crate::read::state::{ExperimentEntry, FlagEntry};
+use crate::read::view::View;
 
 impl Engine {
     /// Creates a flag.
@@ -212,7 +212,7 @@ impl Engine {
             let keys = definition.terms.variants.iter().map(|known| known.key().to_owned());
             return Err(Error::VariantNotFound {
                 experiment: id,
-                variant: crate::fault::quote(variant),
+                variant: crate::model::fault::quote(variant),
                 known: keys.collect(),
             });
         };
@@ -295,7 +295,7 @@ fn find<'v>(view: &'v View, flag: FlagRef<'_>) -> Result<&'v FlagEntry, Error> {
         Some(entry) => Ok(entry),
         None => Err(Error::FlagNotFound {
             flag: match flag {
-                FlagRef::Key(key) => format!("{:?}", crate::fault::quote(key)),
+                FlagRef::Key(key) => format!("{:?}", crate::model::fault::quote(key)),
                 FlagRef::Id(id) => id.to_string(),
             },
         }),

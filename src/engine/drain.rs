@@ -3,10 +3,10 @@
 use std::sync::{Arc, TryLockError};
 
 use super::Engine;
-use crate::counts::Count;
-use crate::drain::{DrainError, Drained};
-use crate::experiment::Definition;
-use crate::id::ExperimentId;
+use crate::count::counts::Count;
+use crate::count::deltas::{DrainError, Drained};
+use crate::model::experiment::Definition;
+use crate::model::id::ExperimentId;
 
 /// How far the counts of an experiment have been drained, beyond where they start.
 pub(super) type Marks = std::collections::HashMap<ExperimentId, Box<[Count]>>;

@@ -7,20 +7,20 @@ use super::Engine;
 use super::control::same_experiment;
 use super::select::{Selection, select};
 use super::writer::Writer;
-use crate::document::{Document, ExperimentSection, FlagDocument};
-use crate::entry::{ExperimentEntry, FlagEntry};
-use crate::environment::Environment;
-use crate::error::{LoadError, StorageError};
-use crate::events;
-use crate::experiment::Definition;
-use crate::export::Export;
-use crate::fault::{Path, Rule};
-use crate::flag::FlagRef;
-use crate::report::{LastReload, LoadReport};
-use crate::snapshot::Snapshot;
-use crate::status::Status;
-use crate::timestamp::Timestamp;
-use crate::wire::ExperimentDocument;
+use crate::engine::events;
+use crate::engine::report::{LastReload, LoadReport};
+use crate::format::document::{Document, ExperimentSection, FlagDocument};
+use crate::format::export::Export;
+use crate::format::fields::ExperimentDocument;
+use crate::model::environment::Environment;
+use crate::model::error::{LoadError, StorageError};
+use crate::model::experiment::Definition;
+use crate::model::fault::{Path, Rule};
+use crate::model::flag::FlagRef;
+use crate::model::status::Status;
+use crate::model::timestamp::Timestamp;
+use crate::read::snapshot::Snapshot;
+use crate::read::state::{ExperimentEntry, FlagEntry};
 
 impl Engine {
     /// An engine on the system's clock with the configuration of a document, loaded strictly.

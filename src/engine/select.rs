@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::document::FlagDocument;
-use crate::entry::FlagEntry;
-use crate::fault::Rule;
-use crate::flag::FlagRef;
-use crate::id::{ExperimentId, FlagId};
-use crate::report::LeftOut;
-use crate::snapshot::Snapshot;
+use crate::engine::report::LeftOut;
+use crate::format::document::FlagDocument;
+use crate::model::fault::Rule;
+use crate::model::flag::FlagRef;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::read::snapshot::Snapshot;
+use crate::read::state::FlagEntry;
 
 /// What a tolerant load does with each flag.
 pub(super) struct Selection {

@@ -1,10 +1,10 @@
 //! Counting users, for experiments that are asked to.
 
 use super::Engine;
-use crate::error::Error;
-use crate::id::ExperimentId;
-use crate::ledger::Ledger;
-use crate::users::{UserCounts, VariantUsers};
+use crate::count::distinct_users::Ledger;
+use crate::count::users::{UserCounts, VariantUsers};
+use crate::model::error::Error;
+use crate::model::id::ExperimentId;
 
 impl Engine {
     /// Counts the users of an experiment from now on, each once, beside the events: who is exposed, and who
@@ -66,8 +66,9 @@ impl Engine {
     /// never met it. Goes through all users that are kept.
     #[must_use]
     pub fn users(&self, id: ExperimentId) -> Option<UserCounts> {
-        let found =
-            |record: &crate::registry::Record| (record.definition.clone(), record.tally.clone());
+        let found = |record: &crate::count::registry::Record| {
+            (record.definition.clone(), record.tally.clone())
+        };
         let (definition, tally) = self.control.registry.look(id, found)?;
         let ledger = tally.ledger()?;
         let assignment = definition.assignment();

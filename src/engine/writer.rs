@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Engine;
-use crate::counts::Baseline;
-use crate::error::StorageError;
-use crate::events;
-use crate::experiment::Definition;
-use crate::export::Export;
-use crate::id::ExperimentId;
-use crate::registry::Record;
-use crate::snapshot::Snapshot;
-use crate::stripe;
-use crate::tally::Tally;
-use crate::view::Retired;
+use crate::count::counters::Tally;
+use crate::count::counts::Baseline;
+use crate::count::registry::Record;
+use crate::count::stripe;
+use crate::engine::events;
+use crate::format::export::Export;
+use crate::model::error::StorageError;
+use crate::model::experiment::Definition;
+use crate::model::id::ExperimentId;
+use crate::read::snapshot::Snapshot;
+use crate::read::view::Retired;
 
 /// The one who may change an engine. Until it publishes, nothing of what it does is to be seen; if it
 /// is dropped before, nothing has happened.

@@ -7,12 +7,12 @@ use axum::body::{Body, HttpBody};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 
-use crate::environment::Environment;
-use crate::error::LoadError;
-use crate::fault::{Findings, Path, Rule};
-use crate::json::Node;
-use crate::rules::broken_by_name;
-use crate::wire::{Fields, strictly, string};
+use crate::format::fields::{Fields, strictly, string};
+use crate::format::node::Node;
+use crate::model::environment::Environment;
+use crate::model::error::LoadError;
+use crate::model::fault::{Findings, Path, Rule};
+use crate::model::validation::broken_by_name;
 
 use super::answer::JSON;
 use super::failure::Failure;

@@ -9,8 +9,8 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::engine::Engine;
-use crate::flag::{Flag, FlagRef};
-use crate::id::{ExperimentId, FlagId};
+use crate::model::flag::{Flag, FlagRef};
+use crate::model::id::{ExperimentId, FlagId};
 
 use super::answer::{Data, JSON, json, response};
 use super::auth::{Auth, Scope, Verdict};

@@ -7,15 +7,15 @@ use axum::http::Response;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::conversion::Outcome;
-use crate::environment::Environment;
-use crate::evaluation::Evaluation;
-use crate::fault::{Findings, Path, Rule, quote};
-use crate::id::ExperimentId;
-use crate::json::Node;
-use crate::reason::Reason;
-use crate::snapshot::Snapshot;
-use crate::wire::{Fields, array, string};
+use crate::format::fields::{Fields, array, string};
+use crate::format::node::Node;
+use crate::model::environment::Environment;
+use crate::model::fault::{Findings, Path, Rule, quote};
+use crate::model::id::ExperimentId;
+use crate::read::conversion::Outcome;
+use crate::read::evaluation::Evaluation;
+use crate::read::reason::Reason;
+use crate::read::snapshot::Snapshot;
 
 use super::auth::Scope;
 use super::body::{boolean, environment, fields};

@@ -6,8 +6,8 @@ use axum::http::{Response, StatusCode};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::error::{Error, LoadError};
-use crate::fault::{Fault, Rule, ValidationError};
+use crate::model::error::{Error, LoadError};
+use crate::model::fault::{Fault, Rule, ValidationError};
 
 use super::answer::json;
 

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::http::Response;
 
-use crate::flag::NewFlag;
-use crate::wire::any;
+use crate::format::fields::any;
+use crate::model::flag::NewFlag;
 
 use super::auth::Scope;
 use super::body::fields;

@@ -15,12 +15,12 @@ use super::several::{bonferroni, holm};
 use super::special::float;
 use super::split::{Split, SplitStatus};
 use super::verdict::Verdict;
-use crate::counts::Counts;
+use crate::count::counts::Counts;
+use crate::count::users::UserCounts;
 use crate::engine::Engine;
-use crate::experiment::Experiment;
-use crate::fault::quote;
-use crate::id::ExperimentId;
-use crate::users::UserCounts;
+use crate::model::experiment::Experiment;
+use crate::model::fault::quote;
+use crate::model::id::ExperimentId;
 
 /// What is asked of the counts: how sure, against which control, from when on.
 ///

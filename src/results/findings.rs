@@ -8,7 +8,7 @@ use super::conversions_only::ConversionsOnly;
 use super::observed::{Period, Unit};
 use super::split::Split;
 use super::verdict::Verdict;
-use crate::timestamp::Timestamp;
+use crate::model::timestamp::Timestamp;
 
 /// What an experiment has shown so far.
 ///

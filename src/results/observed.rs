@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::counts::{Count, Counts};
-use crate::experiment::Experiment;
-use crate::timestamp::Timestamp;
-use crate::users::{UserCount, UserCounts};
+use crate::count::counts::{Count, Counts};
+use crate::count::users::{UserCount, UserCounts};
+use crate::model::experiment::Experiment;
+use crate::model::timestamp::Timestamp;
 
 /// What was counted: each user once, or every event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -184,7 +184,7 @@ fn events(counts: &Counts, key: &str, period: Period) -> UserCount {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::users::VariantUsers;
+    use crate::count::users::VariantUsers;
     use crate::{Engine, NewExperiment, NewFlag, Status};
 
     #[test]

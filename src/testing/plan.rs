@@ -3,11 +3,11 @@
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::allocation::Allocation;
-use crate::bucket::{Bucket, Seed};
-use crate::experiment::NewExperiment;
-use crate::id::{ExperimentId, FlagId};
-use crate::status::Status;
+use crate::assign::allocation::Allocation;
+use crate::assign::bucket::{Bucket, Seed};
+use crate::model::experiment::NewExperiment;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::model::status::Status;
 
 /// How many ids are tried: enough for a dozen and a half of users between two variants, and given up
 /// after seconds in a build that is not optimised.

@@ -1,0 +1,349 @@
+//! Engines that outlive their process: a directory with their definitions and their counters.
+
+mod background;
+mod block;
+mod counters;
+mod definitions;
+mod disk;
+mod error;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::count::cells::KeptCells;
+use crate::count::counts::{Baseline, Count};
+use crate::engine::Engine;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::engine::storage::Storage;
+use crate::model::error::{LoadError, StorageError};
+use crate::model::experiment::{Definition, Terms};
+use crate::model::id::ExperimentId;
+
+use self::background::{Background, OnFailure};
+use self::counters::Counters;
+
+pub use self::error::OpenError;
+
+/// The configuration document, counts of its last change included.
+const DEFINITIONS: &str = "definitions.json";
+const COUNTERS: &str = "counters";
+
+/// How to open a directory; [`Engine::open`] does it with the defaults.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use fairsplit::{ManualClock, OpenOptions, Timestamp};
+///
+/// # let directory = std::env::temp_dir().join(format!("fairsplit-doc-{}", std::process::id()));
+/// let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(0)));
+/// let engine = OpenOptions::new().clock(clock).open(&directory)?;
+/// assert!(engine.flags().is_empty());
+/// # drop(engine);
+/// # std::fs::remove_dir_all(&directory).unwrap();
+/// # Ok::<(), fairsplit::OpenError>(())
+/// ```
+#[must_use = "nothing is opened yet"]
+pub struct OpenOptions {
+    clock: Box<dyn Clock>,
+    accepts_edits: bool,
+    sync: Option<(Duration, OnFailure)>,
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OpenOptions { clock, accepts_edits, sync } = self;
+        let sync = sync.as_ref().map(|(interval, _)| interval);
+        f.debug_struct("OpenOptions")
+            .field("clock", clock)
+            .field("accepts_edits", accepts_edits)
+            .field("sync", &sync)
+            .finish()
+    }
+}
+
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions { clock: Box::new(SystemClock), accepts_edits: false, sync: None }
+    }
+}
+
+impl OpenOptions {
+    /// The system's clock, and definitions as they were saved.
+    pub fn new() -> OpenOptions {
+        OpenOptions::default()
+    }
+
+    /// Another clock.
+    pub fn clock(self, clock: impl Clock + 'static) -> OpenOptions {
+        OpenOptions { clock: Box::new(clock), ..self }
+    }
+
+    /// Takes definitions that somebody has edited by hand while no engine had the directory open, if
+    /// they have no fault. Without this, a file that is not as it was saved is an
+    /// [error](OpenError::Edited): it may as well be damaged, in a place where it still is JSON.
+    pub fn accept_edited_definitions(self) -> OpenOptions {
+        OpenOptions { accepts_edits: true, ..self }
+    }
+
+    /// Syncs on a thread of its own, as [`Engine::sync`] does, whenever so much time has passed since the
+    /// last time: after a loss of power, no count is missing that is older than this and the time that
+    /// the disk takes. Without this, that is up to the kernel. The interval is at least a millisecond;
+    /// a second is a fair one.
+    ///
+    /// A failure is told to `on_failure`, on that thread, and the next interval tries again. Do not let
+    /// it hold the engine, which would then never be dropped; if it panics, syncing is over. The thread
+    /// ends with the engine's last clone, which waits for a sync that is under way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fairsplit::OpenOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("fairsplit-sync-{}", std::process::id()));
+    /// let engine = OpenOptions::new()
+    ///     .sync_every(Duration::from_secs(1), |error| eprintln!("{error}"))
+    ///     .open(&directory)?;
+    /// # drop(engine);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), fairsplit::OpenError>(())
+    /// ```
+    pub fn sync_every(
+        self,
+        interval: Duration,
+        on_failure: impl FnMut(&StorageError) + Send + 'static,
+    ) -> OpenOptions {
+        OpenOptions { sync: Some((interval, Box::new(on_failure))), ..self }
+    }
+
+    /// Opens a directory, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::open`].
+    pub fn open(self, directory: impl AsRef<Path>) -> Result<Engine, OpenError> {
+        let directory = directory.as_ref();
+        let failed = |tried: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |error: io::Error| StorageError::new(tried, &path, &error)
+        };
+        fs::create_dir_all(directory).map_err(failed("make", directory))?;
+        // Links on the way may be turned later, and the current directory may be another one.
+        let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
+        let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
+        let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
+        let is_first = !is_there(&definitions)?;
+        if !is_first && !is_there(&counters)? {
+            return Err(OpenError::Missing { path: counters });
+        }
+        let (opened, is_new) = Counters::open(&counters, is_first)?;
+        // Only now: whoever else has the directory open is not disturbed.
+        let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
+        let unfinished = definitions::unfinished(&definitions);
+        if is_there(&unfinished)? {
+            fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
+        }
+        match &text {
+            None if !is_new && !opened.has_no_definitions() => {
+                return Err(OpenError::Missing { path: definitions });
+            }
+            Some(text) if !self.accepts_edits && !opened.knows(text) => {
+                return Err(OpenError::Edited { path: definitions });
+            }
+            _ => {}
+        }
+        let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));
+        let opened = Arc::new(opened);
+        let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
+        let background =
+            self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
+        let store = Store {
+            _background: background,
+            counters: opened,
+            definitions: definitions.clone(),
+            may_not_last: AtomicBool::new(false),
+        };
+        let engine = Engine::with_storage(self.clock, Some(Box::new(store)));
+        if let Some(text) = text {
+            // What somebody has edited is stored anew, with all that an engine adds to it.
+            let loaded =
+                if is_as_saved { engine.reload_stored(&text) } else { engine.reload(&text) };
+            loaded.map_err(|source| match source {
+                LoadError::Storage(error) => OpenError::Storage(error),
+                source => OpenError::Definitions { path: definitions, source },
+            })?;
+        }
+        Ok(engine)
+    }
+}
+
+impl Engine {
+    /// An engine that outlives its process: opens a directory, which is made if it is not there, and
+    /// goes on from where the last engine in it was.
+    ///
+    /// Every change is on disk before anybody can see it, and one that cannot be stored is an error of
+    /// that call and changes nothing. Counting costs what it costs in memory, since it is done in memory
+    /// that the kernel keeps: what was counted is there after a crash or a kill of the process. After a
+    /// loss of power it is there as of the last [`sync`](Engine::sync), or of whatever the kernel has
+    /// written by itself. [`docs::store`](crate::docs::store) has the table of what survives what, and
+    /// the formats.
+    ///
+    /// The directory is this engine's until it is dropped, with all its clones, handles, readers and
+    /// views.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: in use, unreadable, damaged, or edited by hand. Nothing in the directory has been
+    /// changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("fairsplit-open-{}", std::process::id()));
+    /// let engine = Engine::open(&directory)?;
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let experiment = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
+    /// let id = engine.create_experiment("hero-banner", experiment.status(Status::Running))?.id();
+    /// assert!(engine.convert_variant(id, "control").is_counted());
+    /// drop(engine);
+    ///
+    /// let engine = Engine::open(&directory)?;
+    /// assert_eq!(engine.experiment(id).unwrap().conversions().next(), Some(("control", 1)));
+    /// # drop(engine);
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(directory: impl AsRef<Path>) -> Result<Engine, OpenError> {
+        OpenOptions::new().open(directory)
+    }
+}
+
+/// What became of a damaged directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// How many experiments' counters could be read, and are kept.
+    pub experiments: usize,
+    /// What could not be read, each with its place in the file. Counts of cells are not among it: a
+    /// number that was changed is still a number.
+    pub damage: Vec<String>,
+    /// Where the damaged file is now.
+    pub set_aside: PathBuf,
+}
+
+/// Saves what can be read of a damaged counters' file, and sets that file aside. To be called by whoever
+/// has seen [`OpenError::Damaged`] and wants to go on with what is left; the directory can be opened
+/// then. An experiment whose counters are lost starts at what its definition had at its last change.
+///
+/// # Errors
+///
+/// [`OpenError`]: in use, or unreadable. The damaged file is still there then.
+pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
+    let directory = directory.as_ref();
+    let (path, definitions) = (directory.join(COUNTERS), directory.join(DEFINITIONS));
+    let failed = |tried: &'static str, path: &Path| {
+        let path = path.to_owned();
+        move |error: io::Error| StorageError::new(tried, &path, &error)
+    };
+    // First: from here on nobody else has the directory open.
+    let (damaged, damage) = Counters::salvage(&path)?;
+    let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
+    let mut set_aside = directory.join("counters.damaged");
+    let mut number = 1_u64;
+    while set_aside.try_exists().map_err(failed("look for", &set_aside))? {
+        number = number.saturating_add(1);
+        set_aside = directory.join(format!("counters.damaged-{number}"));
+    }
+    let new = directory.join("counters.new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("remove", &new)(error).into());
+        }
+        _ => {}
+    }
+    let (fresh, _) = Counters::open(&new, true)?;
+    let experiments = fresh.take_over(&damaged, text.as_deref())?;
+    fresh.sync()?;
+    let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));
+    let replaced = copied.and_then(|_| disk::rename(&new, &path).map_err(failed("replace", &path)));
+    if let Err(error) = replaced {
+        // The file is still where it was.
+        let _ = fs::remove_file(&set_aside);
+        return Err(error.into());
+    }
+    disk::sync_directory(&path).map_err(failed("replace", &path))?;
+    Ok(Recovered { experiments, damage: damage.0, set_aside })
+}
+
+/// A directory, as an engine uses it.
+#[derive(Debug)]
+struct Store {
+    /// First: the thread has ended when the counters are let go of.
+    _background: Option<Background>,
+    counters: Arc<Counters>,
+    definitions: PathBuf,
+    /// The definitions have their name, and the directory could not be synced.
+    may_not_last: AtomicBool,
+}
+
+impl Storage for Store {
+    fn cells(&self, definition: &Definition, base: Baseline) -> Result<KeptCells, StorageError> {
+        self.counters.cells(definition, base)
+    }
+
+    fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        self.counters.counts_for_others(id, terms)
+    }
+
+    fn save(&self, definitions: &str) -> Result<(), StorageError> {
+        let failed = |error| StorageError::new("replace", &self.definitions, &error);
+        // What has its name has to last before there are other texts that may be found.
+        if self.may_not_last.load(Ordering::Relaxed) {
+            disk::sync_directory(&self.definitions).map_err(failed)?;
+            self.may_not_last.store(false, Ordering::Relaxed);
+        }
+        if self.counters.has_saved(definitions) {
+            self.counters.commit(definitions);
+            return Ok(());
+        }
+        self.counters.announce(definitions)?;
+        definitions::replace(&self.definitions, definitions).map_err(failed)?;
+        // The name is in the directory, which is a file of its own. If this fails, only a power loss can
+        // bring the old text back.
+        if let Err(error) = disk::sync_directory(&self.definitions) {
+            self.may_not_last.store(true, Ordering::Relaxed);
+            self.counters.exchange(definitions);
+            return Err(failed(error));
+        }
+        self.counters.commit(definitions);
+        Ok(())
+    }
+
+    fn give_up(&self) {
+        self.counters.give_up();
+    }
+
+    fn drained(&self, id: ExperimentId) -> Box<[Count]> {
+        self.counters.drained(id)
+    }
+
+    fn set_drained(&self, id: ExperimentId, mark: &[Count]) {
+        self.counters.set_drained(id, mark);
+    }
+
+    fn sync(&self) -> Result<(), StorageError> {
+        self.counters.sync()
+    }
+}

@@ -1,0 +1,85 @@
+//! A part of the counters' file in memory. The one place of this crate with `unsafe`: what it hands out
+//! are atomics, and it keeps the promises that make those valid.
+#![allow(unsafe_code, reason = "a mapping is memory that the compiler knows nothing of")]
+
+use std::any::Any;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::sync::Arc;
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use crate::count::cells::{Line, Lines};
+
+/// How many lines a segment has; a block of the largest experiment fits in.
+pub(super) const LINES: usize = 8192;
+pub(super) const BYTES: u64 = (LINES * size_of::<Line>()) as u64;
+
+// What the format says of a line, and what makes the casts below right.
+const _: () = assert!(size_of::<Line>() == 128 && align_of::<Line>() <= 4096);
+
+/// Lines of the file, shared with it: what is stored here, the kernel has, whatever becomes of the
+/// process.
+#[derive(Debug)]
+pub(super) struct Segment {
+    map: MmapRaw,
+}
+
+impl Segment {
+    /// The segment in this position, all of which has to be in the file.
+    pub(super) fn map(file: &File, position: u64) -> io::Result<Segment> {
+        let start = position.saturating_mul(BYTES);
+        if file.metadata()?.len() < start.saturating_add(BYTES) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let bytes = LINES.saturating_mul(size_of::<Line>());
+        let map = MmapOptions::new().offset(start).len(bytes).map_raw(file)?;
+        Ok(Segment { map })
+    }
+
+    /// A copy of the segment in this position, in memory alone. What the file lacks of it is zeros.
+    pub(super) fn copy(mut file: &File, position: u64) -> io::Result<Segment> {
+        let bytes = LINES.saturating_mul(size_of::<Line>());
+        let mut map = MmapOptions::new().len(bytes).map_anon()?;
+        file.seek(SeekFrom::Start(position.saturating_mul(BYTES)))?;
+        let mut content = Vec::new();
+        file.take(BYTES).read_to_end(&mut content)?;
+        map.as_mut().write_all(&content)?;
+        Ok(Segment { map: map.into() })
+    }
+
+    #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
+    pub(super) fn lines(&self) -> &[Line] {
+        let start = self.map.as_ptr().cast::<Line>();
+        // SAFETY: the mapping is as long as this many lines, and is so until `self` is dropped; it
+        // begins at a page, and so is aligned for a line. Every pattern of bits is an atomic integer.
+        // Whoever else writes to it does so through shared references to these atomics: another
+        // process is kept out by the lock on the file, which also keeps its length, for all who
+        // respect it.
+        unsafe { std::slice::from_raw_parts(start, LINES) }
+    }
+
+    /// Some of the lines, with what keeps the mapping: `keeper` has to own this segment.
+    pub(super) fn kept(
+        &self,
+        range: Range<usize>,
+        keeper: Arc<Box<dyn Any + Send + Sync>>,
+    ) -> Option<Lines> {
+        let lines = self.lines().get(range)?;
+        // SAFETY: the lines are valid for as long as the segment is, the segment is owned by what the
+        // keeper points to, and `Lines` lends them out for no longer than it holds the keeper.
+        let lines = unsafe { std::slice::from_raw_parts(lines.as_ptr(), lines.len()) };
+        Some(Lines::kept(lines, keeper))
+    }
+
+    /// Waits until the disk has all that is stored here now.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.map.flush()
+    }
+
+    /// The same for the first page.
+    pub(super) fn flush_head(&self) -> io::Result<()> {
+        self.map.flush_range(0, 4096)
+    }
+}

@@ -1,0 +1,101 @@
+//! What those who look after a service are told of changes: events of the crate `tracing`, with that
+//! feature, and nothing without it. Never a user key nor a value, and nothing of an evaluation. Names are
+//! quoted, so that none can look like a line of its own; and nobody is told while writers are kept out.
+
+use crate::engine::report::LoadReport;
+use crate::model::error::{LoadError, StorageError};
+use crate::model::experiment::Definition;
+use crate::model::id::ExperimentId;
+
+#[cfg(feature = "tracing")]
+use tracing::{info, warn};
+
+/// Takes what there is to tell, where nobody is told.
+#[cfg(not(feature = "tracing"))]
+macro_rules! nothing {
+    ($($field:ident = $mark:tt $value:expr,)* $text:literal) => {{ $(let _ = &$value;)* }};
+}
+#[cfg(not(feature = "tracing"))]
+use nothing as info;
+#[cfg(not(feature = "tracing"))]
+use nothing as warn;
+
+pub(crate) fn flag_created(key: &str) {
+    info!(flag = ?key, "flag created");
+}
+
+pub(crate) fn default_changed(key: &str) {
+    info!(flag = ?key, "default changed");
+}
+
+pub(crate) fn experiment_created(flag: &str, definition: &Definition) {
+    info!(
+        flag = ?flag,
+        experiment = %definition.id,
+        environment = ?definition.terms.environment.as_str(),
+        status = %definition.status,
+        "experiment created"
+    );
+}
+
+pub(crate) fn experiment_started(flag: &str, definition: &Definition) {
+    info!(
+        flag = ?flag,
+        experiment = %definition.id,
+        environment = ?definition.terms.environment.as_str(),
+        "experiment started"
+    );
+}
+
+pub(crate) fn experiment_stopped(flag: &str, definition: &Definition) {
+    info!(
+        flag = ?flag,
+        experiment = %definition.id,
+        environment = ?definition.terms.environment.as_str(),
+        "experiment stopped"
+    );
+}
+
+pub(crate) fn user_forced(experiment: ExperimentId) {
+    info!(experiment = %experiment, "user forced");
+}
+
+pub(crate) fn user_unforced(experiment: ExperimentId) {
+    info!(experiment = %experiment, "user no longer forced");
+}
+
+pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
+    match outcome {
+        Ok(report) => {
+            let (taken, left_out) = (report.taken, &report.left_out);
+            info!(
+                version = %version,
+                taken = %taken,
+                left_out = %left_out.len(),
+                "configuration reloaded"
+            );
+            for left_out in left_out {
+                let faults = left_out.faults.len();
+                warn!(
+                    path = %left_out.path,
+                    flag = ?left_out.key,
+                    faults = %faults,
+                    kept = %left_out.kept,
+                    "flag left out"
+                );
+            }
+        }
+        Err(LoadError::Invalid(error)) => {
+            // How many, and not which: what is at fault may be a user key.
+            let faults = error.faults().len().saturating_add(error.omitted());
+            warn!(version = %version, faults = %faults, "configuration refused");
+        }
+        // Told already.
+        Err(LoadError::Storage(_)) => {}
+        Err(error) => warn!(version = %version, error = %error, "configuration refused"),
+    }
+}
+
+pub(crate) fn not_stored(error: &StorageError) {
+    warn!(error = %error, "change not stored");
+}

@@ -1,0 +1,171 @@
+//! A user did what the experiment hopes for: which variant that counts for, if any.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::Serialize;
+
+use crate::count::counters::Event;
+use crate::model::environment::Environment;
+use crate::model::id::ExperimentId;
+use crate::model::variant::Variant;
+use crate::read::compiled_flag::NO_VARIANT;
+use crate::read::evaluation::{Answer, NO_SLOT};
+use crate::read::reason::Reason;
+use crate::read::snapshot::Snapshot;
+use crate::read::view::View;
+
+/// What became of a conversion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Counted, for the variant that assignment gives the user, or that the caller named.
+    Counted,
+    /// Not counted: the user key is pinned to a variant.
+    Forced,
+    /// Not counted: no experiment is running, or the one that was named is not.
+    NotRunning,
+    /// Not counted: the user key is empty.
+    NoUserKey,
+    /// Not counted: the configuration has no such flag.
+    FlagNotFound,
+    /// Not counted: the configuration has no such experiment.
+    ExperimentNotFound,
+    /// Not counted: the experiment has no such variant.
+    VariantNotFound,
+}
+
+impl Outcome {
+    /// The outcome in JSON: `counted`, `forced`, `not_running`, and so on.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Counted => "counted",
+            Outcome::Forced => "forced",
+            Outcome::NotRunning => "not_running",
+            Outcome::NoUserKey => "no_user_key",
+            Outcome::FlagNotFound => "flag_not_found",
+            Outcome::ExperimentNotFound => "experiment_not_found",
+            Outcome::VariantNotFound => "variant_not_found",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What became of a conversion, and the variant that it was for.
+///
+/// Every conversion is counted: three by one user are three. Only a running experiment counts; what
+/// arrives for any other is refused, and this says so.
+///
+/// `S` keeps the snapshot that the variant's key is borrowed from, as in
+/// [`Evaluation`](crate::Evaluation).
+#[derive(Clone, Debug)]
+#[must_use = "a conversion that was not counted is told here and nowhere else"]
+pub struct Conversion<S = View> {
+    snapshot: S,
+    answer: Answer,
+    outcome: Outcome,
+}
+
+impl<S: Deref<Target = Snapshot>> Conversion<S> {
+    /// What became of it.
+    #[inline]
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Whether it was counted.
+    #[inline]
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.outcome == Outcome::Counted
+    }
+
+    /// The key of the variant that it was counted for, or that the user is pinned to.
+    #[inline]
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        self.answer.variant(&self.snapshot).map(Variant::key)
+    }
+
+    /// The experiment of that variant.
+    #[must_use]
+    pub fn experiment(&self) -> Option<ExperimentId> {
+        self.answer.experiment(&self.snapshot)
+    }
+
+    /// Counts for the variant that assignment gives the user.
+    #[inline]
+    pub(crate) fn assigned(snapshot: S, slot: usize, user_key: &str) -> Conversion<S> {
+        let (answer, decision) = snapshot.decide(slot, user_key);
+        let outcome = match answer.reason {
+            Reason::Split => match decision.split {
+                Some(split) if split.count(decision.position, Event::Conversion, user_key) => {
+                    Outcome::Counted
+                }
+                _ => Outcome::NotRunning,
+            },
+            Reason::Forced => Outcome::Forced,
+            Reason::NotRunning => Outcome::NotRunning,
+            Reason::NoUserKey => Outcome::NoUserKey,
+            Reason::FlagNotFound => Outcome::FlagNotFound,
+        };
+        Conversion { snapshot, answer, outcome }
+    }
+
+    /// Counts for the variant that the caller names.
+    #[inline]
+    pub(crate) fn named(snapshot: S, id: ExperimentId, variant: &str) -> Conversion<S> {
+        let (answer, outcome) = snapshot.convert_named(id, variant);
+        Conversion { snapshot, answer, outcome }
+    }
+}
+
+impl Snapshot {
+    /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
+    /// is running in this environment. Costs what [`evaluate`](Snapshot::evaluate) costs.
+    #[inline]
+    pub fn convert(
+        &self,
+        environment: &Environment,
+        flag: &str,
+        user_key: &str,
+    ) -> Conversion<&Snapshot> {
+        Conversion::assigned(self, self.slot_of(environment, flag), user_key)
+    }
+
+    /// As [`Engine::convert_variant`](crate::Engine::convert_variant).
+    #[inline]
+    pub fn convert_variant(
+        &self,
+        experiment: ExperimentId,
+        variant: &str,
+    ) -> Conversion<&Snapshot> {
+        Conversion::named(self, experiment, variant)
+    }
+
+    fn convert_named(&self, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
+        let none = Answer { slot: NO_SLOT, position: NO_VARIANT, reason: Reason::NotRunning };
+        let Some((slot, _, experiment)) = self.find_experiment(id) else {
+            return (none, Outcome::ExperimentNotFound);
+        };
+        let variant = experiment.definition.position(variant);
+        let Some(variant) = variant.and_then(|variant| u32::try_from(variant).ok()) else {
+            return (none, Outcome::VariantNotFound);
+        };
+        if !experiment.definition.is_running() {
+            return (none, Outcome::NotRunning);
+        }
+        // Where an experiment runs, its variants are the first that can be answered.
+        let answer = Answer { slot, position: variant, reason: Reason::Split };
+        let is_counted = experiment.tally.add(variant, Event::Conversion);
+        (answer, if is_counted { Outcome::Counted } else { Outcome::NotRunning })
+    }
+}
