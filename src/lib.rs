@@ -145,7 +145,7 @@
 //!    snapshots, stop and restart, reload, and threads.
 //! 8. **No surprises.** No panic on input, no output, no logging. A bad configuration is refused with
 //!    every fault named, and the last good one keeps serving.
-// One module of the feature `durable` maps a file: src/durable/segment.rs.
+// One module of the feature `durable` maps a file: src/durable/counters/segment.rs.
 #![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
 #![cfg_attr(
     not(test),
@@ -218,26 +218,30 @@ pub use crate::engine::Engine;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use crate::engine::clock::SystemClock;
 pub use crate::engine::clock::{Clock, ManualClock};
-pub use crate::engine::report::{LastReload, LeftOut, LoadReport};
+pub use crate::engine::load_report::{LastReload, LeftOut, LoadReport};
 pub use crate::model::environment::Environment;
+pub use crate::model::error::SyntaxError;
 pub use crate::model::error::{Error, LoadError, StorageError};
-pub use crate::model::experiment::{Experiment, NewExperiment};
-pub use crate::model::fault::{
-    Fault, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule, SyntaxError, ValidationError,
-};
-pub use crate::model::flag::{Flag, FlagRef, NewFlag};
+pub use crate::model::experiment::Experiment;
+pub use crate::model::fault::{Fault, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule};
+pub use crate::model::faults::ValidationError;
+pub use crate::model::flag::{Flag, FlagRef};
 pub use crate::model::id::{ExperimentId, FlagId};
+pub use crate::model::new_experiment::NewExperiment;
+pub use crate::model::new_flag::NewFlag;
 pub use crate::model::status::{Status, Transition, TransitionError};
 pub use crate::model::timestamp::Timestamp;
 pub use crate::model::variant::Variant;
 pub use crate::read::conversion::{Conversion, Outcome};
-pub use crate::read::evaluation::{DeserializeError, Evaluation};
+pub use crate::read::evaluation::Evaluation;
 pub use crate::read::explanation::{ExplainedAssignment, ExplainedExperiment, Explanation};
 pub use crate::read::handle::FlagHandle;
+pub use crate::read::reader::Reader;
 pub use crate::read::reason::Reason;
 pub use crate::read::snapshot::Snapshot;
 pub use crate::read::typed::{Typed, TypedReader};
-pub use crate::read::view::{Reader, View};
+pub use crate::read::value::DeserializeError;
+pub use crate::read::view::View;
 #[cfg(feature = "watch")]
 #[cfg_attr(docsrs, doc(cfg(feature = "watch")))]
 pub use crate::watch::{Watch, WatchError};

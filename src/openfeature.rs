@@ -14,7 +14,7 @@ use serde_json::Value;
 use self::value::Misfit;
 use crate::engine::Engine;
 use crate::model::environment::Environment;
-use crate::model::fault::quote;
+use crate::model::path::quote;
 use crate::read::conversion::Conversion;
 use crate::read::evaluation::Evaluation;
 use crate::read::reason::Reason;

@@ -47,7 +47,7 @@ impl Assignment {
     ///
     /// One XXH3 of the key, one multiplication, one table look-up; no allocation.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "see `Snapshot::decide`")]
+    #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
     #[must_use]
     pub fn variant(&self, user_key: &str) -> Option<usize> {
         if user_key.is_empty() {
@@ -58,7 +58,7 @@ impl Assignment {
 
     /// The bucket of a user key; also of the empty one, which is never assigned by it.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "see `Snapshot::decide`")]
+    #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
     #[must_use]
     pub fn bucket(&self, user_key: &str) -> Bucket {
         Bucket::from_hash(self.seed.hash(user_key))

@@ -7,8 +7,9 @@ use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
 use crate::count::counters::Tally;
-use crate::count::counts::{Baseline, Count};
-use crate::model::experiment::Definition;
+use crate::count::counts::Baseline;
+use crate::count::counts::Count;
+use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::segment::{BYTES, LINES, Segment};
+use super::counters::segment::{BYTES, LINES, Segment};
 use crate::count::cells::Line;
 
 /// A text in a file of its own, on the disk when this returns.

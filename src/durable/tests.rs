@@ -223,7 +223,7 @@ fn full() -> Directory {
     let source = Engine::new();
     source.reload(&open(&template()).unwrap().to_json()).unwrap();
     let lines = 13 + 13 + 25 * crate::count::stripe::count() as usize;
-    for number in 0..super::segment::LINES / lines - 2 {
+    for number in 0..super::counters::segment::LINES / lines - 2 {
         source.create_experiment("b", wide(10 + u8::try_from(number).unwrap())).unwrap();
     }
     let directory = template();

@@ -2,9 +2,9 @@
 //! feature, and nothing without it. Never a user key nor a value, and nothing of an evaluation. Names are
 //! quoted, so that none can look like a line of its own; and nobody is told while writers are kept out.
 
-use crate::engine::report::LoadReport;
+use crate::engine::load_report::LoadReport;
+use crate::model::definition::Definition;
 use crate::model::error::{LoadError, StorageError};
-use crate::model::experiment::Definition;
 use crate::model::id::ExperimentId;
 
 #[cfg(feature = "tracing")]

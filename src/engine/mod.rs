@@ -1,36 +1,44 @@
-//! The engine: what a service links, shares between its threads and asks.
+//! The engine: what a service links, shares between its threads and asks. Everything that changes
+//! something goes through here, one change at a time, published whole.
+//!
+//! The methods of `Engine`, each file of which is named after what they do:
+//! * `requests`: what a request asks, and the ways to hold a snapshot;
+//! * `flags`: flags made, changed and listed;
+//! * `lifecycle`: experiments made, started, stopped and listed; `forcing`: users forced into a variant;
+//! * `loading`: a document in and out; `apply`: what its parts become; `select`: its sound parts;
+//!   `load_report`: what a caller gets to know of that;
+//! * `counting`: events and users, counted; `deltas`: the same, handed over once.
+//!
+//! What they stand on:
+//! * `writer`: one change, staged and published;
+//! * `storage`: the seam to what outlives the process;
+//! * `clock`: where time enters; `events`: what is traced.
 
+mod apply;
 pub(crate) mod clock;
-mod control;
-mod drain;
+mod counting;
+mod deltas;
 pub(crate) mod events;
-mod load;
-pub(crate) mod report;
+mod flags;
+mod forcing;
+mod lifecycle;
+pub(crate) mod load_report;
+mod loading;
+mod requests;
 mod select;
 pub(crate) mod storage;
-mod users;
 mod writer;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::count::counts::Counts;
 use crate::count::registry::Registry;
 use crate::engine::clock::Clock;
-use crate::engine::report::LastReload;
+use crate::engine::load_report::LastReload;
 use crate::engine::storage::Storage;
-use crate::model::environment::Environment;
-use crate::model::error::StorageError;
-use crate::model::experiment::Experiment;
-use crate::model::flag::{Flag, FlagRef};
-use crate::model::id::ExperimentId;
-use crate::read::conversion::Conversion;
-use crate::read::evaluation::Evaluation;
-use crate::read::explanation::Explanation;
-use crate::read::handle::FlagHandle;
+use crate::read::current::{Current, Retired};
 use crate::read::snapshot::Snapshot;
-use crate::read::view::{Current, Reader, Retired, View};
 
 /// The flags and experiments of a service, answered from memory.
 ///
@@ -39,11 +47,30 @@ use crate::read::view::{Current, Reader, Retired, View};
 ///
 /// **Reading** never blocks. [`evaluate`](Engine::evaluate) and its kin read the current
 /// [`Snapshot`], and count in cells that threads do not share. There are three ways in, with one
-/// meaning: by names on the engine; by a [`FlagHandle`] that was resolved once; on a pinned
-/// [`View`] for many flags on one version.
+/// meaning: by names on the engine; by a [`FlagHandle`](crate::FlagHandle) that was resolved once; on a pinned
+/// [`View`](crate::View) for many flags on one version.
 ///
 /// **Writing** makes a new snapshot and swaps it in: all of a change, or none of it. Writers wait
 /// for each other, and readers for nobody. A refused call changes nothing.
+///
+/// # Methods
+///
+/// * Of a request: [`evaluate`](Engine::evaluate), [`peek`](Engine::peek),
+///   [`explain`](Engine::explain), [`convert`](Engine::convert),
+///   [`convert_variant`](Engine::convert_variant); [`handle`](Engine::handle),
+///   [`view`](Engine::view), [`reader`](Engine::reader).
+/// * Flags: [`create_flag`](Engine::create_flag), [`set_default`](Engine::set_default),
+///   [`flag`](Engine::flag), [`flags`](Engine::flags).
+/// * Experiments: [`create_experiment`](Engine::create_experiment), [`start`](Engine::start),
+///   [`stop`](Engine::stop), [`experiment`](Engine::experiment),
+///   [`experiments`](Engine::experiments); [`force`](Engine::force), [`unforce`](Engine::unforce),
+///   [`forced`](Engine::forced).
+/// * Documents: [`from_json`](Engine::from_json), [`reload`](Engine::reload),
+///   [`reload_tolerant`](Engine::reload_tolerant), [`last_reload`](Engine::last_reload),
+///   [`to_json`](Engine::to_json).
+/// * What was counted: [`counts`](Engine::counts), [`count_users`](Engine::count_users),
+///   [`users`](Engine::users), [`drain`](Engine::drain), [`sync`](Engine::sync).
+/// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///
 /// # Examples
 ///
@@ -81,7 +108,7 @@ struct Control {
     registry: Registry,
     last_reload: Mutex<Option<LastReload>>,
     /// Held while counts are handed over.
-    marks: Mutex<drain::Marks>,
+    marks: Mutex<deltas::Marks>,
     clock: Box<dyn Clock>,
     /// None for an engine in memory.
     storage: Option<Box<dyn Storage>>,
@@ -129,156 +156,6 @@ impl Engine {
                 storage,
             }),
         }
-    }
-
-    // Reading.
-
-    /// The answer for a flag in an environment and a user; counts an exposure if it is the running
-    /// experiment's variant.
-    ///
-    /// One arc-swap load and one hash look-up more than the same by a handle on a reader's snapshot;
-    /// no lock, no allocation.
-    #[inline]
-    #[must_use = "this is the value that the user gets"]
-    pub fn evaluate(&self, environment: &Environment, flag: &str, user_key: &str) -> Evaluation {
-        let view = self.current.view();
-        let slot = view.slot_of(environment, flag);
-        Evaluation::counting(view, slot, user_key)
-    }
-
-    /// The same answer as [`evaluate`](Engine::evaluate), and nothing is counted.
-    #[inline]
-    #[must_use]
-    pub fn peek(&self, environment: &Environment, flag: &str, user_key: &str) -> Evaluation {
-        let view = self.current.view();
-        let slot = view.slot_of(environment, flag);
-        Evaluation::peeking(view, slot, user_key)
-    }
-
-    /// How the answer for a flag in an environment and a user comes about; nothing is counted.
-    /// For support questions, not for every request: it allocates what it tells.
-    #[must_use]
-    pub fn explain(&self, environment: &Environment, flag: &str, user_key: &str) -> Explanation {
-        self.current.view().explain(environment, flag, user_key)
-    }
-
-    /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
-    /// is running in this environment. Costs what [`evaluate`](Engine::evaluate) costs.
-    #[inline]
-    pub fn convert(&self, environment: &Environment, flag: &str, user_key: &str) -> Conversion {
-        let view = self.current.view();
-        let slot = view.slot_of(environment, flag);
-        Conversion::assigned(view, slot, user_key)
-    }
-
-    /// Counts a conversion for a variant that the caller names, having carried it along from
-    /// [`Evaluation::assignment`]. The same rule holds: only a running experiment counts. Nobody's
-    /// user key is asked for here, so whoever is pinned to a variant has to be kept out by the caller;
-    /// `assignment` does.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Status};
-    ///
-    /// let engine = Engine::new();
-    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
-    /// let experiment = NewExperiment::new("Hero Banner", "production")
-    ///     .variant("control", "old", 100)
-    ///     .status(Status::Running);
-    /// let id = engine.create_experiment("hero-banner", experiment)?.id();
-    ///
-    /// assert_eq!(engine.convert_variant(id, "control").outcome(), Outcome::Counted);
-    /// assert_eq!(engine.convert_variant(id, "contorl").outcome(), Outcome::VariantNotFound);
-    /// engine.stop(id)?;
-    /// assert_eq!(engine.convert_variant(id, "control").outcome(), Outcome::NotRunning);
-    /// # Ok::<(), fairsplit::Error>(())
-    /// ```
-    #[inline]
-    pub fn convert_variant(&self, experiment: ExperimentId, variant: &str) -> Conversion {
-        Conversion::named(self.current.view(), experiment, variant)
-    }
-
-    /// Pins the current snapshot, for many flags on one version.
-    #[inline]
-    #[must_use]
-    pub fn view(&self) -> View {
-        self.current.view()
-    }
-
-    /// A cached way to the current snapshot, for one thread to keep.
-    #[must_use]
-    pub fn reader(&self) -> Reader {
-        Reader::new(self.current.clone())
-    }
-
-    /// Resolves a flag in an environment once, for every later call. The flag need not be there yet.
-    ///
-    /// For start-up, not for every request: a key that the engine has never met is given a place of
-    /// its own for as long as the engine lives, in a new snapshot.
-    #[must_use]
-    pub fn handle(&self, environment: &Environment, flag: &str) -> FlagHandle {
-        let slot = self.current.view().index().own(environment, flag).unwrap_or_else(|| {
-            let mut writer = self.lock();
-            let view = self.current.view();
-            view.index().own(environment, flag).unwrap_or_else(|| {
-                let next = view.with_slot(environment, flag);
-                let slot = next.slot_of(environment, flag);
-                writer.publish_unstored(next);
-                slot
-            })
-        });
-        let engine = self.current.view().engine();
-        FlagHandle::new(self.current.clone(), engine, slot, environment.clone(), flag)
-    }
-
-    /// Waits until everything that has been counted so far would outlive a loss of power. Of an engine
-    /// in memory there is nothing to wait for.
-    ///
-    /// Changes need no such thing: they are on disk when their call returns. Nor does a crash of the
-    /// process, which loses no count.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError`] if the disk fails. The counts go on in memory.
-    pub fn sync(&self) -> Result<(), StorageError> {
-        self.control.storage.as_ref().map_or(Ok(()), |storage| storage.sync())
-    }
-
-    /// All flags, in the order in which the engine first met their keys.
-    #[must_use]
-    pub fn flags(&self) -> Vec<Flag> {
-        self.current.view().flags().cloned().collect()
-    }
-
-    /// The flag of this key or id.
-    #[must_use]
-    pub fn flag<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Option<Flag> {
-        self.current.view().find(flag.into()).map(|entry| entry.flag.clone())
-    }
-
-    /// The experiment of this id, as it stands now.
-    #[must_use]
-    pub fn experiment(&self, id: ExperimentId) -> Option<Experiment> {
-        let view = self.current.view();
-        view.find_experiment(id).map(|(_, _, entry)| entry.read())
-    }
-
-    /// What has been counted for an experiment: ever, and since its last start. Also for one that has
-    /// left the configuration since; `None` for one that the engine has never met.
-    ///
-    /// [`Counts`] says what a reader may assume. Sums the stripes of every cell.
-    #[must_use]
-    pub fn counts(&self, id: ExperimentId) -> Option<Counts> {
-        let view = self.current.view();
-        if let Some((_, _, entry)) = view.find_experiment(id) {
-            let variants = &entry.definition.terms.variants;
-            return Some(Counts::new(id, variants, &entry.at_start, &entry.tally.counts()));
-        }
-        self.control.registry.look(id, |record| {
-            let variants = &record.definition.terms.variants;
-            Counts::new(id, variants, &record.at_start, &record.tally.counts())
-        })
     }
 }
 

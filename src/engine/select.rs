@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::engine::report::LeftOut;
-use crate::format::document::FlagDocument;
+use crate::engine::load_report::LeftOut;
+use crate::format::flag_document::FlagDocument;
 use crate::model::fault::Rule;
 use crate::model::flag::FlagRef;
 use crate::model::id::{ExperimentId, FlagId};

@@ -4,10 +4,12 @@
 use std::fmt;
 
 use crate::count::cells::KeptCells;
-use crate::count::counts::{Baseline, Count};
+use crate::count::counts::Baseline;
+use crate::count::counts::Count;
+use crate::model::definition::Definition;
 use crate::model::error::StorageError;
-use crate::model::experiment::{Definition, Terms};
 use crate::model::id::ExperimentId;
+use crate::model::terms::Terms;
 
 /// Keeps definitions and counters. Asked by one writer at a time.
 pub(crate) trait Storage: fmt::Debug + Send + Sync {

@@ -10,11 +10,11 @@ use crate::count::registry::Record;
 use crate::count::stripe;
 use crate::engine::events;
 use crate::format::export::Export;
+use crate::model::definition::Definition;
 use crate::model::error::StorageError;
-use crate::model::experiment::Definition;
 use crate::model::id::ExperimentId;
+use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
-use crate::read::view::Retired;
 
 /// The one who may change an engine. Until it publishes, nothing of what it does is to be seen; if it
 /// is dropped before, nothing has happened.

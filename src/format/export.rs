@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::count::counts::{Baseline, Count};
+use crate::count::counts::Baseline;
+use crate::count::counts::Count;
 use crate::format::document::FORMAT_VERSION;
 use crate::model::experiment::{ByVariant, Experiment};
 use crate::model::id::ExperimentId;

@@ -1,25 +1,16 @@
-//! The JSON of the model as others write it. Every reader here takes a whole node, reports all that
-//! is wrong with it, and gives what could be read.
+//! The fields of JSON objects. Every reader here takes a whole node, reports all that is wrong with
+//! it, and gives what could be read.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
 use crate::format::node::Node;
-use crate::model::error::LoadError;
-use crate::model::experiment::{
-    Definition, Experiment, NewExperiment, NewVariant, Terms, Unchecked, UncheckedVariant,
-};
-use crate::model::fault::{Fault, Findings, Path, Rule, ValidationError, quote};
-use crate::model::flag::NewFlag;
-use crate::model::id::ExperimentId;
-use crate::model::status::Status;
-use crate::model::timestamp::Timestamp;
-use crate::model::validation::check_flag;
+use crate::model::fault::{Fault, Rule};
+use crate::model::faults::{Findings, ValidationError};
+use crate::model::path::{Path, quote};
 use crate::model::variant::Variant;
 
 /// The fields of a JSON object that have not been asked for yet.
@@ -112,7 +103,12 @@ fn has_repeated(fields: &[(Cow<'_, str>, Node<'_>)]) -> bool {
     false
 }
 
-fn mistyped(node: &Node<'_>, expected: &'static str, path: &Path<'_>, findings: &mut Findings) {
+pub(super) fn mistyped(
+    node: &Node<'_>,
+    expected: &'static str,
+    path: &Path<'_>,
+    findings: &mut Findings,
+) {
     findings.fault(path, Rule::Type { expected, found: node.describe() });
 }
 
@@ -217,126 +213,6 @@ pub(crate) fn entries<'t>(
     Fields::open(node, path, findings).map_or_else(Vec::new, |fields| fields.rest)
 }
 
-/// Name, environment and variants, as far as they can be read.
-fn unchecked(fields: &mut Fields<'_, '_>, findings: &mut Findings) -> Unchecked {
-    Unchecked {
-        name: fields.required("name", findings, string),
-        environment: fields.required("environment", findings, string),
-        variants: fields.required("variants", findings, |node, path, findings| {
-            let nodes = array(node, path, findings)?.into_iter().enumerate();
-            Some(nodes.map(|(at, node)| variant(node, &path.item(at), findings)).collect())
-        }),
-    }
-}
-
-fn variant(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> UncheckedVariant {
-    let Some(mut fields) = Fields::open(node, path, findings) else {
-        return UncheckedVariant { key: None, value: None, percentage: None };
-    };
-    let variant = UncheckedVariant {
-        key: fields.required("key", findings, string),
-        value: fields.required("value", findings, any),
-        percentage: fields.required("percentage", findings, |node, path, findings| {
-            let integer = match &node {
-                Node::Number(number) => number.as_i64(),
-                _ => None,
-            };
-            if integer.is_none() {
-                mistyped(&node, "an integer from 0 to 100", path, findings);
-            }
-            integer
-        }),
-    };
-    fields.close(findings);
-    variant
-}
-
-/// An experiment as a document has it: the fields of the API, of which those that a create request
-/// lacks may be absent.
-#[derive(Debug)]
-pub(crate) struct ExperimentDocument {
-    pub(crate) id: ExperimentId,
-    pub(crate) terms: Terms,
-    pub(crate) status: Status,
-    pub(crate) conversions: Option<Vec<u64>>,
-    pub(crate) started_at: Option<Timestamp>,
-    pub(crate) stopped_at: Option<Timestamp>,
-    pub(crate) created_at: Option<Timestamp>,
-    pub(crate) updated_at: Option<Timestamp>,
-}
-
-/// An experiment, and its id even if the rest cannot be read.
-pub(crate) fn experiment(
-    node: Node<'_>,
-    path: &Path<'_>,
-    findings: &mut Findings,
-) -> (Option<ExperimentId>, Option<ExperimentDocument>) {
-    let Some(mut fields) = Fields::open(node, path, findings) else {
-        return (None, None);
-    };
-    let id = fields.required("id", findings, parsed);
-    let unchecked = unchecked(&mut fields, findings);
-    let status = fields.optional("status", findings, parsed);
-    let conversions = fields.optional("conversions", findings, |node, _, _| Some(node));
-    let started_at = fields.optional("started_at", findings, parsed);
-    let stopped_at = fields.optional("stopped_at", findings, parsed);
-    let created_at = fields.optional("created_at", findings, parsed);
-    let updated_at = fields.optional("updated_at", findings, parsed);
-    fields.close(findings);
-    // Without its variants, nothing can be told of what was counted for them.
-    let Some(terms) = unchecked.check(path, findings) else {
-        return (id, None);
-    };
-    let conversions = conversions.and_then(|node| {
-        by_variant(node, &path.field("conversions"), findings, &terms.variants, count)
-    });
-    let document = id.map(|id| ExperimentDocument {
-        id,
-        terms,
-        status: status.unwrap_or_default(),
-        conversions,
-        started_at,
-        stopped_at,
-        created_at,
-        updated_at,
-    });
-    (id, document)
-}
-
-fn new_experiment(node: Node<'_>, findings: &mut Findings) -> Option<NewExperiment> {
-    let path = &Path::Root;
-    let mut fields = Fields::open(node, path, findings)?;
-    let id = fields.optional("id", findings, parsed);
-    let unchecked = unchecked(&mut fields, findings);
-    let status = fields.optional("status", findings, parsed);
-    fields.close(findings);
-    let terms = unchecked.check(path, findings)?;
-    let variants = terms.variants.iter().map(|variant| NewVariant {
-        key: variant.key().to_owned(),
-        value: variant.value().clone(),
-        percentage: variant.percentage().into(),
-    });
-    Some(NewExperiment {
-        id,
-        variants: variants.collect(),
-        name: terms.name.into(),
-        environment: (&terms.environment).into(),
-        status: status.unwrap_or_default(),
-    })
-}
-
-fn new_flag(node: Node<'_>, findings: &mut Findings) -> Option<NewFlag> {
-    let path = &Path::Root;
-    let mut fields = Fields::open(node, path, findings)?;
-    let id = fields.optional("id", findings, parsed);
-    let key = fields.required("key", findings, string);
-    let name = fields.optional("name", findings, string);
-    let default_value = fields.required("default_value", findings, any);
-    fields.close(findings);
-    check_flag(path, key.as_deref(), name.as_deref(), default_value.as_ref(), findings);
-    Some(NewFlag { id, key: key?, name, default_value: default_value? })
-}
-
 /// What `read` made of something, unless it found anything wrong.
 pub(crate) fn strictly<T>(
     read: impl FnOnce(&mut Findings) -> Option<T>,
@@ -346,100 +222,4 @@ pub(crate) fn strictly<T>(
     findings.into_result()?;
     // A reader that gives nothing has said why; this keeps the promise if one ever forgets.
     value.ok_or_else(|| Fault::new(&Path::Root, Rule::Required).into())
-}
-
-impl NewExperiment {
-    /// Reads the body of a create request, and names every fault in it.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::Syntax`] if the text is no JSON, else [`LoadError::Invalid`] with all that is
-    /// wrong: missing, unknown and repeated fields, wrong types, and every rule that the experiment
-    /// breaks.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fairsplit::NewExperiment;
-    ///
-    /// let body = r#"{"name": "Banner", "environment": "production",
-    ///     "variants": [{"key": "control", "value": "old", "percentge": 100}]}"#;
-    /// assert_eq!(
-    ///     NewExperiment::from_json(body).unwrap_err().to_string(),
-    ///     "variants[0].percentage: is required; variants[0].percentge: is not a known field"
-    /// );
-    /// ```
-    pub fn from_json(text: &str) -> Result<NewExperiment, LoadError> {
-        let node = Node::parse(text)?;
-        Ok(strictly(|findings| new_experiment(node, findings))?)
-    }
-}
-
-impl NewFlag {
-    /// Reads a flag to create, and names every fault in it.
-    ///
-    /// # Errors
-    ///
-    /// As [`NewExperiment::from_json`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fairsplit::{Engine, NewFlag};
-    ///
-    /// let new = NewFlag::from_json(r#"{"key": "hero-banner", "default_value": "old"}"#)?;
-    /// let flag = Engine::new().create_flag(new.name("Hero banner"))?;
-    /// assert_eq!((flag.key(), flag.name()), ("hero-banner", "Hero banner"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn from_json(text: &str) -> Result<NewFlag, LoadError> {
-        let node = Node::parse(text)?;
-        Ok(strictly(|findings| new_flag(node, findings))?)
-    }
-}
-
-impl<'de> Deserialize<'de> for NewFlag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NewFlag, D::Error> {
-        let node = Node::deserialize(deserializer)?;
-        strictly(|findings| new_flag(node, findings)).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for NewExperiment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NewExperiment, D::Error> {
-        let node = Node::deserialize(deserializer)?;
-        strictly(|findings| new_experiment(node, findings)).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Experiment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Experiment, D::Error> {
-        let node = Node::deserialize(deserializer)?;
-        strictly(|findings| whole_experiment(node, findings)).map_err(D::Error::custom)
-    }
-}
-
-/// An experiment with every field that the API writes, and so without a clock to fill a gap.
-fn whole_experiment(node: Node<'_>, findings: &mut Findings) -> Option<Experiment> {
-    let document = experiment(node, &Path::Root, findings).1?;
-    let mut present = |name, timestamp: Option<Timestamp>| {
-        if timestamp.is_none() {
-            findings.fault(&Path::Root.field(name), Rule::Required);
-        }
-        timestamp
-    };
-    let created_at = present("created_at", document.created_at);
-    let updated_at = present("updated_at", document.updated_at);
-    let conversions =
-        document.conversions.unwrap_or_else(|| vec![0; document.terms.variants.len()]);
-    let definition = Definition {
-        id: document.id,
-        terms: document.terms,
-        status: document.status,
-        started_at: document.started_at,
-        stopped_at: document.stopped_at,
-        created_at: created_at?,
-        updated_at: updated_at?,
-    };
-    Some(Experiment::new(Arc::new(definition), conversions))
 }

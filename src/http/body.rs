@@ -11,7 +11,9 @@ use crate::format::fields::{Fields, strictly, string};
 use crate::format::node::Node;
 use crate::model::environment::Environment;
 use crate::model::error::LoadError;
-use crate::model::fault::{Findings, Path, Rule};
+use crate::model::fault::Rule;
+use crate::model::faults::Findings;
+use crate::model::path::Path;
 use crate::model::validation::broken_by_name;
 
 use super::answer::JSON;

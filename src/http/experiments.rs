@@ -5,8 +5,8 @@ use axum::http::Response;
 use serde::Serialize;
 
 use crate::count::counts::Count;
-use crate::model::experiment::NewExperiment;
 use crate::model::id::ExperimentId;
+use crate::model::new_experiment::NewExperiment;
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::model::error::{Error, LoadError};
-use crate::model::fault::{Fault, Rule, ValidationError};
+use crate::model::fault::{Fault, Rule};
+use crate::model::faults::ValidationError;
 
 use super::answer::json;
 

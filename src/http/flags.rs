@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::Response;
 
 use crate::format::fields::any;
-use crate::model::flag::NewFlag;
+use crate::model::new_flag::NewFlag;
 
 use super::auth::Scope;
 use super::body::fields;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::model::fault::{Fault, Path, ValidationError};
+use crate::model::fault::Fault;
+use crate::model::faults::ValidationError;
+use crate::model::path::Path;
 use crate::model::validation::broken_by_name;
 
 /// Where a flag is evaluated: "production", "staging"; a name of the user's choosing.

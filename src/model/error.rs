@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::model::fault::{SyntaxError, ValidationError};
+use crate::model::faults::ValidationError;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::status::TransitionError;
 
@@ -97,6 +97,37 @@ pub enum LoadError {
     /// It is sound, but could not be stored.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// Text that is no JSON: where reading stopped, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no JSON at line {line}, column {column}: {message}")]
+pub struct SyntaxError {
+    line: usize,
+    column: usize,
+    message: String,
+}
+
+impl SyntaxError {
+    pub(crate) fn new(error: &serde_json::Error) -> SyntaxError {
+        let (line, column) = (error.line(), error.column());
+        let message = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
+        SyntaxError { line, column, message }
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The column, from 1, in bytes; 0 if the line is empty.
+    #[must_use]
+    pub fn column(&self) -> usize {
+        self.column
+    }
 }
 
 /// A file could not be read or written. A change that had to be stored has not been made then: neither in

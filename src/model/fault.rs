@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::assign::allocation::MAX_VARIANTS;
+use crate::model::path::Path;
 
 /// The most characters that a name, an environment, a flag key or a variant key can have.
 pub const MAX_NAME_LENGTH: usize = 255;
@@ -11,17 +12,13 @@ pub const MAX_NAME_LENGTH: usize = 255;
 /// with the document around it, it stays below the 127 levels that `serde_json` reads.
 pub const MAX_VALUE_DEPTH: usize = 100;
 
-/// The most faults that are kept of what was given; of more, the number is told. A text of a few
-/// megabytes can have a fault in every byte.
-const MAX_FAULTS: usize = 1000;
-
 /// One thing that is wrong with a configuration: a path and the rule that is broken there.
 ///
 /// Displays as `variants[1].percentage: must be an integer from 0 to 100, found 101`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    path: String,
-    rule: Rule,
+    pub(super) path: String,
+    pub(super) rule: Rule,
 }
 
 impl Fault {
@@ -200,213 +197,4 @@ pub enum Rule {
         /// The experiment's id.
         id: String,
     },
-}
-
-/// The start of a text, short enough for an error message.
-pub(crate) fn quote(text: &str) -> String {
-    const LENGTH: usize = 64;
-    match text.char_indices().nth(LENGTH) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-    }
-}
-
-/// A place in a configuration, built on the way down and written out only when a fault is found.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Path<'a> {
-    Root,
-    Field(&'a Path<'a>, &'a str),
-    Item(&'a Path<'a>, usize),
-}
-
-impl<'a> Path<'a> {
-    pub(crate) fn field(&'a self, name: &'a str) -> Path<'a> {
-        Path::Field(self, name)
-    }
-
-    pub(crate) fn item(&'a self, position: usize) -> Path<'a> {
-        Path::Item(self, position)
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Path::Root => Ok(()),
-            Path::Field(Path::Root, name) => f.write_str(&quote(name)),
-            Path::Field(parent, name) => write!(f, "{parent}.{}", quote(name)),
-            Path::Item(parent, position) => write!(f, "{parent}[{position}]"),
-        }
-    }
-}
-
-/// What a reading has found wrong so far.
-///
-/// Unknown fields are kept apart: they refuse what is read strictly, but are only reported where a
-/// newer server may send more than this release knows.
-#[derive(Debug, Default)]
-pub(crate) struct Findings {
-    faults: Vec<Fault>,
-    unknown_fields: Vec<Fault>,
-    omitted: usize,
-}
-
-impl Findings {
-    pub(crate) fn fault(&mut self, path: &Path<'_>, rule: Rule) {
-        self.push(|| Fault::new(path, rule), |this| &mut this.faults);
-    }
-
-    pub(crate) fn fault_at(&mut self, path: String, rule: Rule) {
-        self.push(|| Fault { path, rule }, |this| &mut this.faults);
-    }
-
-    pub(crate) fn unknown_field(&mut self, path: &Path<'_>) {
-        let fault = || Fault::new(path, Rule::UnknownField);
-        self.push(fault, |this| &mut this.unknown_fields);
-    }
-
-    fn push(&mut self, fault: impl FnOnce() -> Fault, list: fn(&mut Self) -> &mut Vec<Fault>) {
-        let list = list(self);
-        if list.len() < MAX_FAULTS {
-            list.push(fault());
-        } else {
-            self.omitted = self.omitted.saturating_add(1);
-        }
-    }
-
-    pub(crate) fn append(&mut self, other: Findings) {
-        for fault in other.faults {
-            self.push(|| fault, |this| &mut this.faults);
-        }
-        for fault in other.unknown_fields {
-            self.push(|| fault, |this| &mut this.unknown_fields);
-        }
-        self.omitted = self.omitted.saturating_add(other.omitted);
-    }
-
-    pub(crate) fn has_faults(&self) -> bool {
-        !self.faults.is_empty()
-    }
-
-    pub(crate) fn into_faults(self) -> Vec<Fault> {
-        self.faults
-    }
-
-    pub(crate) fn take_unknown_fields(&mut self) -> Vec<Fault> {
-        std::mem::take(&mut self.unknown_fields)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.faults.is_empty() && self.unknown_fields.is_empty()
-    }
-
-    /// `Ok` if nothing is wrong, unknown fields included.
-    pub(crate) fn into_result(self) -> Result<(), ValidationError> {
-        if self.is_empty() { Ok(()) } else { Err(self.into_error()) }
-    }
-
-    /// All that is wrong, unknown fields included.
-    pub(crate) fn into_error(mut self) -> ValidationError {
-        self.faults.append(&mut self.unknown_fields);
-        ValidationError { faults: self.faults, omitted: self.omitted }
-    }
-}
-
-/// Every fault of what was given: at least one. Displays on one line; the alternate form, `{:#}`, has
-/// a line for each. Beyond the first thousand, the number is told.
-///
-/// # Examples
-///
-/// ```
-/// use fairsplit::{Engine, Error, NewExperiment, NewFlag};
-///
-/// let engine = Engine::new();
-/// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
-/// let lopsided = NewExperiment::new("", "production")
-///     .variant("control", "old", 50)
-///     .variant("treatment", "new", 101);
-/// let Err(Error::Invalid(invalid)) = engine.create_experiment("hero-banner", lopsided) else {
-///     panic!("a blank name and 151 per cent");
-/// };
-/// let faults: Vec<String> = invalid.faults().iter().map(ToString::to_string).collect();
-/// assert_eq!(faults, [
-///     "name: must not be blank",
-///     "variants[1].percentage: must be an integer from 0 to 100, found 101",
-///     "variants: percentages must sum to 100, found 151",
-/// ]);
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValidationError {
-    faults: Vec<Fault>,
-    omitted: usize,
-}
-
-impl ValidationError {
-    /// The faults, in the order in which they were found.
-    #[must_use]
-    pub fn faults(&self) -> &[Fault] {
-        &self.faults
-    }
-
-    /// How many more there are.
-    #[must_use]
-    pub fn omitted(&self) -> usize {
-        self.omitted
-    }
-}
-
-impl From<Fault> for ValidationError {
-    fn from(fault: Fault) -> ValidationError {
-        ValidationError { faults: vec![fault], omitted: 0 }
-    }
-}
-
-impl fmt::Display for ValidationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separator = if f.alternate() { "\n" } else { "; " };
-        for (position, fault) in self.faults.iter().enumerate() {
-            if position > 0 {
-                f.write_str(separator)?;
-            }
-            fault.fmt(f)?;
-        }
-        match self.omitted {
-            0 => Ok(()),
-            more => write!(f, "{separator}and {more} more"),
-        }
-    }
-}
-
-impl std::error::Error for ValidationError {}
-
-/// Text that is no JSON: where reading stopped, and why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no JSON at line {line}, column {column}: {message}")]
-pub struct SyntaxError {
-    line: usize,
-    column: usize,
-    message: String,
-}
-
-impl SyntaxError {
-    pub(crate) fn new(error: &serde_json::Error) -> SyntaxError {
-        let (line, column) = (error.line(), error.column());
-        let message = error.to_string();
-        let place = format!(" at line {line} column {column}");
-        let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
-        SyntaxError { line, column, message }
-    }
-
-    /// The line, from 1.
-    #[must_use]
-    pub fn line(&self) -> usize {
-        self.line
-    }
-
-    /// The column, from 1, in bytes; 0 if the line is empty.
-    #[must_use]
-    pub fn column(&self) -> usize {
-        self.column
-    }
 }

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::fault::{Fault, Path, Rule, ValidationError, quote};
+use crate::model::fault::{Fault, Rule};
+use crate::model::faults::ValidationError;
+use crate::model::path::{Path, quote};
 
 macro_rules! id {
     ($(#[$docs:meta])* $name:ident) => {

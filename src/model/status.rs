@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::model::fault::{Fault, Path, Rule, ValidationError, quote};
+use crate::model::fault::{Fault, Rule};
+use crate::model::faults::ValidationError;
+use crate::model::path::{Path, quote};
 
 /// Where an experiment is in its life.
 ///

@@ -8,7 +8,9 @@ use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 use serde::{Deserialize, Serialize};
 
-use crate::model::fault::{Fault, Path, Rule, ValidationError, quote};
+use crate::model::fault::{Fault, Rule};
+use crate::model::faults::ValidationError;
+use crate::model::path::{Path, quote};
 
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::model::fault::{Findings, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Path, Rule};
+use crate::model::fault::{MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule};
+use crate::model::faults::Findings;
+use crate::model::path::Path;
 
 /// The rule of names that `text` breaks, if it breaks one.
 pub(crate) fn broken_by_name(text: &str) -> Option<Rule> {

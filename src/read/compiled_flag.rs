@@ -1,18 +1,16 @@
 //! A flag in one environment, as evaluations read it: everything that can be decided when it is
 //! published has been.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use serde_json::Value;
 
-use crate::assign::assignment::Assignment;
-use crate::count::counters::{Event, Tally};
 use crate::model::environment::Environment;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
+use crate::read::forced::Pinned;
 use crate::read::reason::Reason;
+use crate::read::running_split::Split;
 use crate::read::state::{ExperimentEntry, FlagEntry};
 
 /// What a place of a snapshot holds: how a flag is answered in an environment.
@@ -28,30 +26,6 @@ pub(crate) enum Slot {
     Split(Arc<Split>),
     /// Some users are pinned to variants.
     Pinned(Arc<Pinned>),
-}
-
-/// The running experiment of a flag. All that an evaluation reads before it borrows the value lies
-/// together.
-#[derive(Debug)]
-pub(crate) struct Split {
-    assignment: Assignment,
-    variants: Arc<[Variant]>,
-    tally: Arc<Tally>,
-    /// Its position in the flag.
-    experiment: usize,
-    entry: Arc<FlagEntry>,
-}
-
-/// A flag on which somebody is pinned.
-#[derive(Debug)]
-pub(crate) struct Pinned {
-    /// User keys, each with its position among the options.
-    pins: HashMap<Arc<str>, u32, RandomState>,
-    /// The variants that can be answered: those of the running experiment in their order, then those
-    /// that somebody is pinned to. Told by the positions of the experiment and of the variant in it.
-    options: Vec<(usize, usize)>,
-    /// For everybody else: the default, or a split.
-    others: Slot,
 }
 
 /// What a flag answers, and what counts that.
@@ -110,7 +84,7 @@ impl Slot {
     ///
     /// In this order: no such flag; no user key; forced; running experiment; default.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "see `Snapshot::decide`")]
+    #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
     pub(crate) fn decide(&self, user_key: &str) -> Decision<'_> {
         let split = match self {
             Slot::Split(split) if !user_key.is_empty() => Some(&**split),
@@ -195,60 +169,6 @@ impl Slot {
             }
             Slot::Pinned(pinned) => pinned.options.get(position).copied(),
             Slot::Vacant | Slot::Default(_) => None,
-        }
-    }
-}
-
-impl Split {
-    /// Counts an event for the variant in this position, and the user if users are counted; whether
-    /// it did.
-    #[inline]
-    pub(crate) fn count(&self, position: u32, event: Event, user_key: &str) -> bool {
-        self.tally.add_for(position, event, || self.assignment.seed().hash(user_key))
-    }
-
-    fn new(entry: &Arc<FlagEntry>, at: usize, experiment: &ExperimentEntry) -> Split {
-        Split {
-            assignment: experiment.definition.assignment(),
-            variants: Arc::clone(&experiment.definition.terms.variants),
-            tally: Arc::clone(&experiment.tally),
-            experiment: at,
-            entry: Arc::clone(entry),
-        }
-    }
-}
-
-impl Pinned {
-    /// A slot on which somebody is pinned; without a pin, `others` again.
-    fn new(active: &[(usize, &ExperimentEntry)], others: Slot) -> Result<Pinned, Slot> {
-        let mut options = Vec::new();
-        if let Slot::Split(split) = &others {
-            options.extend((0..split.variants.len()).map(|variant| (split.experiment, variant)));
-        }
-        let mut pins = HashMap::default();
-        for (experiment, entry) in active {
-            for (user_key, variant) in entry.pins() {
-                let option = (*experiment, variant);
-                let known = options.iter().position(|other| *other == option);
-                let position = known.unwrap_or_else(|| {
-                    options.push(option);
-                    options.len().saturating_sub(1)
-                });
-                let position = u32::try_from(position).unwrap_or(NO_VARIANT);
-                pins.entry(Arc::clone(user_key)).or_insert(position);
-            }
-        }
-        if pins.is_empty() { Err(others) } else { Ok(Pinned { pins, options, others }) }
-    }
-
-    /// The experiment that splits this user, if nobody has pinned it.
-    #[inline(never)]
-    fn split_for(&self, user_key: &str) -> Option<&Split> {
-        match &self.others {
-            Slot::Split(split) if !user_key.is_empty() && !self.pins.contains_key(user_key) => {
-                Some(split)
-            }
-            _ => None,
         }
     }
 }

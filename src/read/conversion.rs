@@ -6,12 +6,12 @@ use std::ops::Deref;
 use serde::Serialize;
 
 use crate::count::counters::Event;
-use crate::model::environment::Environment;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
+use crate::read::answer::Answer;
 use crate::read::compiled_flag::NO_VARIANT;
-use crate::read::evaluation::{Answer, NO_SLOT};
 use crate::read::reason::Reason;
+use crate::read::snapshot::NO_SLOT;
 use crate::read::snapshot::Snapshot;
 use crate::read::view::View;
 
@@ -104,7 +104,7 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
     /// Counts for the variant that assignment gives the user.
     #[inline]
     pub(crate) fn assigned(snapshot: S, slot: usize, user_key: &str) -> Conversion<S> {
-        let (answer, decision) = snapshot.decide(slot, user_key);
+        let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
         let outcome = match answer.reason {
             Reason::Split => match decision.split {
                 Some(split) if split.count(decision.position, Event::Conversion, user_key) => {
@@ -123,49 +123,25 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
     /// Counts for the variant that the caller names.
     #[inline]
     pub(crate) fn named(snapshot: S, id: ExperimentId, variant: &str) -> Conversion<S> {
-        let (answer, outcome) = snapshot.convert_named(id, variant);
+        let (answer, outcome) = convert_named(&snapshot, id, variant);
         Conversion { snapshot, answer, outcome }
     }
 }
 
-impl Snapshot {
-    /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
-    /// is running in this environment. Costs what [`evaluate`](Snapshot::evaluate) costs.
-    #[inline]
-    pub fn convert(
-        &self,
-        environment: &Environment,
-        flag: &str,
-        user_key: &str,
-    ) -> Conversion<&Snapshot> {
-        Conversion::assigned(self, self.slot_of(environment, flag), user_key)
+fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
+    let none = Answer { slot: NO_SLOT, position: NO_VARIANT, reason: Reason::NotRunning };
+    let Some((slot, _, experiment)) = snapshot.find_experiment(id) else {
+        return (none, Outcome::ExperimentNotFound);
+    };
+    let variant = experiment.definition.position(variant);
+    let Some(variant) = variant.and_then(|variant| u32::try_from(variant).ok()) else {
+        return (none, Outcome::VariantNotFound);
+    };
+    if !experiment.definition.is_running() {
+        return (none, Outcome::NotRunning);
     }
-
-    /// As [`Engine::convert_variant`](crate::Engine::convert_variant).
-    #[inline]
-    pub fn convert_variant(
-        &self,
-        experiment: ExperimentId,
-        variant: &str,
-    ) -> Conversion<&Snapshot> {
-        Conversion::named(self, experiment, variant)
-    }
-
-    fn convert_named(&self, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
-        let none = Answer { slot: NO_SLOT, position: NO_VARIANT, reason: Reason::NotRunning };
-        let Some((slot, _, experiment)) = self.find_experiment(id) else {
-            return (none, Outcome::ExperimentNotFound);
-        };
-        let variant = experiment.definition.position(variant);
-        let Some(variant) = variant.and_then(|variant| u32::try_from(variant).ok()) else {
-            return (none, Outcome::VariantNotFound);
-        };
-        if !experiment.definition.is_running() {
-            return (none, Outcome::NotRunning);
-        }
-        // Where an experiment runs, its variants are the first that can be answered.
-        let answer = Answer { slot, position: variant, reason: Reason::Split };
-        let is_counted = experiment.tally.add(variant, Event::Conversion);
-        (answer, if is_counted { Outcome::Counted } else { Outcome::NotRunning })
-    }
+    // Where an experiment runs, its variants are the first that can be answered.
+    let answer = Answer { slot, position: variant, reason: Reason::Split };
+    let is_counted = experiment.tally.add(variant, Event::Conversion);
+    (answer, if is_counted { Outcome::Counted } else { Outcome::NotRunning })
 }

@@ -6,37 +6,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::count::counters::Event;
-use crate::model::environment::Environment;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
-use crate::read::compiled_flag::{Decision, Split};
+use crate::read::answer::Answer;
 use crate::read::reason::Reason;
+use crate::read::running_split::Split;
 use crate::read::snapshot::Snapshot;
+use crate::read::value::{DeserializeError, exact_f64};
 use crate::read::view::View;
-
-/// Where on a snapshot an answer is to be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) slot: usize,
-    /// The variant's position among those that the slot can answer.
-    pub(crate) position: u32,
-    pub(crate) reason: Reason,
-}
-
-impl Answer {
-    #[inline]
-    pub(crate) fn value(self, snapshot: &Snapshot) -> Option<&Value> {
-        snapshot.slot(self.slot).value(self.position)
-    }
-
-    pub(crate) fn variant(self, snapshot: &Snapshot) -> Option<&Variant> {
-        snapshot.slot(self.slot).variant(self.position)
-    }
-
-    pub(crate) fn experiment(self, snapshot: &Snapshot) -> Option<ExperimentId> {
-        Some(snapshot.slot(self.slot).experiment(self.position)?.definition.id)
-    }
-}
 
 /// The answer for a flag, an environment and a user key: a value, and why.
 ///
@@ -190,106 +167,20 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     }
 }
 
-/// The number, if an `f64` holds it without losing a digit.
-pub(crate) fn exact_f64(value: &Value) -> Option<f64> {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "the cast back shows whether anything was lost"
-    )]
-    fn exactly(integer: i128) -> Option<f64> {
-        let float = integer as f64;
-        (float as i128 == integer).then_some(float)
-    }
-    match (value.as_i64(), value.as_u64()) {
-        (Some(integer), _) => exactly(integer.into()),
-        (None, Some(integer)) => exactly(integer.into()),
-        (None, None) => value.as_f64(),
-    }
-}
-
-/// Why a value could not be had as a type of the caller's.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", if source.is_some() { "the value does not fit the type" } else { "there is no such flag" })]
-pub struct DeserializeError {
-    source: Option<serde_json::Error>,
-}
-
-impl DeserializeError {
-    pub(crate) fn no_such_flag() -> DeserializeError {
-        DeserializeError { source: None }
-    }
-
-    pub(crate) fn misfit(error: serde_json::Error) -> DeserializeError {
-        DeserializeError { source: Some(error) }
-    }
-}
-
-impl Snapshot {
-    /// The answer for a flag in an environment and a user; counts an exposure if it is the running
-    /// experiment's variant.
-    ///
-    /// Two hash look-ups at most, one XXH3, one table look-up, one uncontended atomic add; no lock, no
-    /// allocation.
-    #[inline]
-    #[must_use = "this is the value that the user gets"]
-    pub fn evaluate(
-        &self,
-        environment: &Environment,
-        flag: &str,
-        user_key: &str,
-    ) -> Evaluation<&Snapshot> {
-        Evaluation::counting(self, self.slot_of(environment, flag), user_key)
-    }
-
-    /// The same answer as [`evaluate`](Snapshot::evaluate), and nothing is counted.
-    #[inline]
-    #[must_use]
-    pub fn peek(
-        &self,
-        environment: &Environment,
-        flag: &str,
-        user_key: &str,
-    ) -> Evaluation<&Snapshot> {
-        Evaluation::peeking(self, self.slot_of(environment, flag), user_key)
-    }
-
-    /// The one way to an answer: evaluate, peek, explain and convert all take it.
-    ///
-    /// Left to itself, the compiler makes a function of its own of it; then the answer goes through
-    /// memory and is taken apart again for the value: a fifth more instructions for a peek by a handle
-    /// (`cargo bench --bench instructions`). What is rare, or not of this crate's doing, is apart.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "measured, as said above")]
-    pub(crate) fn decide(&self, slot: usize, user_key: &str) -> (Answer, Decision<'_>) {
-        let decision = self.slot(slot).decide(user_key);
-        (Answer { slot, position: decision.position, reason: decision.reason }, decision)
-    }
-
-    /// The slot of a flag in an environment.
-    #[inline]
-    pub(crate) fn slot_of(&self, environment: &Environment, flag: &str) -> usize {
-        self.index().find(environment, flag).unwrap_or(NO_SLOT)
-    }
-}
-
-/// A slot that no snapshot has.
-pub(crate) const NO_SLOT: usize = usize::MAX;
-
 impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as `Snapshot::decide`")]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     pub(crate) fn counting(snapshot: S, slot: usize, user_key: &str) -> Evaluation<S> {
-        let (answer, decision) = snapshot.decide(slot, user_key);
+        let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
         let count = |split: &Split| split.count(decision.position, Event::Exposure, user_key);
         let is_counted = decision.split.is_some_and(count);
         Evaluation { snapshot, answer, is_counted }
     }
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as `Snapshot::decide`")]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     pub(crate) fn peeking(snapshot: S, slot: usize, user_key: &str) -> Evaluation<S> {
-        let (answer, _) = snapshot.decide(slot, user_key);
+        let (answer, _) = Answer::decide(&snapshot, slot, user_key);
         Evaluation { snapshot, answer, is_counted: false }
     }
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::assign::bucket::Bucket;
+use crate::model::definition::Definition;
 use crate::model::environment::Environment;
-use crate::model::experiment::Definition;
 use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
+use crate::read::answer::Answer;
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagEntry;
@@ -95,34 +96,28 @@ pub struct ExplainedExperiment {
     pub status: Status,
 }
 
-impl Snapshot {
-    /// How the answer for a flag in an environment and a user comes about; nothing is counted.
-    /// For support questions, not for every request: it allocates what it tells.
-    #[must_use]
-    pub fn explain(&self, environment: &Environment, flag: &str, user_key: &str) -> Explanation {
-        self.explain_slot(self.slot_of(environment, flag), environment, flag, user_key)
-    }
-
-    pub(crate) fn explain_slot(
-        &self,
+impl Explanation {
+    /// How the answer of a compiled flag comes about.
+    pub(crate) fn of(
+        snapshot: &Snapshot,
         slot: usize,
         environment: &Environment,
         flag: &str,
         user_key: &str,
     ) -> Explanation {
-        let (answer, _) = self.decide(slot, user_key);
-        let slot = self.slot(slot);
+        let (answer, _) = Answer::decide(snapshot, slot, user_key);
+        let slot = snapshot.slot(slot);
         let entry = slot.entry();
         let experiment = slot.experiment(answer.position);
         Explanation {
             flag: flag.to_owned(),
             environment: environment.into(),
             user_key: user_key.to_owned(),
-            version: self.version(),
+            version: snapshot.version(),
             reason: answer.reason,
-            value: answer.value(self).cloned(),
-            variant: answer.variant(self).map(|variant| variant.key().to_owned()),
-            experiment: answer.experiment(self),
+            value: answer.value(snapshot).cloned(),
+            variant: answer.variant(snapshot).map(|variant| variant.key().to_owned()),
+            experiment: answer.experiment(snapshot),
             assignment: experiment.and_then(|entry| assignment(&entry.definition, user_key)),
             experiments: entry.map_or_else(Vec::new, |entry| experiments(entry, environment)),
         }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::model::environment::Environment;
 use crate::read::conversion::Conversion;
+use crate::read::current::Current;
 use crate::read::evaluation::Evaluation;
 use crate::read::explanation::Explanation;
+use crate::read::reader::Reader;
 use crate::read::snapshot::Snapshot;
-use crate::read::view::{Current, Reader};
 
 /// A flag in an environment, resolved once: it answers without looking a name up, and follows every
 /// later change of the configuration by itself.
@@ -126,7 +127,7 @@ impl FlagHandle {
     #[must_use]
     pub fn explain_on(&self, snapshot: &Snapshot, user_key: &str) -> Explanation {
         let slot = self.slot_on(snapshot);
-        snapshot.explain_slot(slot, &self.environment, &self.key, user_key)
+        Explanation::of(snapshot, slot, &self.environment, &self.key, user_key)
     }
 
     /// A cached way to the current snapshot of this handle's engine.

@@ -16,6 +16,10 @@ use crate::read::state::{ExperimentEntry, FlagEntry};
 /// published meanwhile. Counting is another matter: it goes to the experiments as they are now, so
 /// a snapshot from before a stop still answers the variant, but counts nothing.
 ///
+/// [`evaluate`](Snapshot::evaluate), [`peek`](Snapshot::peek), [`explain`](Snapshot::explain),
+/// [`convert`](Snapshot::convert) and [`convert_variant`](Snapshot::convert_variant) ask it by names;
+/// [`flags`](Snapshot::flags) and [`version`](Snapshot::version) say what it holds.
+///
 /// Reached through a [`View`](crate::View) or a [`Reader`](crate::Reader). Both are for the length
 /// of a request: a snapshot that is held on to is configuration that grows old.
 ///
@@ -38,18 +42,14 @@ use crate::read::state::{ExperimentEntry, FlagEntry};
 /// ```
 pub struct Snapshot {
     /// Which engine it is of, so that a handle of another engine cannot read a wrong slot.
-    engine: u64,
-    version: u64,
-    slots: Vec<Slot>,
+    pub(super) engine: u64,
+    pub(super) version: u64,
+    pub(super) slots: Vec<Slot>,
     /// Shared by snapshots that have the same flags and experiments.
-    index: Arc<Index>,
+    pub(super) index: Arc<Index>,
 }
 
 impl Snapshot {
-    pub(crate) fn empty(engine: u64) -> Snapshot {
-        Snapshot { engine, version: 0, slots: Vec::new(), index: Arc::default() }
-    }
-
     /// The version of the configuration: 0 for a new engine, and one more with every change or
     /// reload that was published.
     #[must_use]
@@ -60,6 +60,16 @@ impl Snapshot {
     /// All flags of this version, in the order in which the engine first met their keys.
     pub fn flags(&self) -> impl Iterator<Item = &Flag> {
         self.entries().map(|entry| &entry.flag)
+    }
+
+    /// The slot of a flag in an environment.
+    #[inline]
+    pub(crate) fn slot_of(&self, environment: &Environment, flag: &str) -> usize {
+        self.index().find(environment, flag).unwrap_or(NO_SLOT)
+    }
+
+    pub(crate) fn empty(engine: u64) -> Snapshot {
+        Snapshot { engine, version: 0, slots: Vec::new(), index: Arc::default() }
     }
 
     #[inline]
@@ -107,77 +117,6 @@ impl Snapshot {
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<FlagEntry>> {
         self.index.order().filter_map(|slot| self.slot(slot).entry())
     }
-
-    /// The next version, with one flag put in its place: a new flag, or a changed one.
-    pub(crate) fn with(&self, entry: FlagEntry) -> Snapshot {
-        let mut next = self.next(self.slots.clone());
-        if !next.index.knows(&entry) {
-            next.change_index(|index| index.add([&entry].into_iter()));
-        }
-        let key = entry.flag.key().to_owned();
-        let entry = Arc::new(entry);
-        let index = Arc::clone(&next.index);
-        if let Some(slot) = index.flag(&key) {
-            next.put(slot, Slot::Default(Arc::clone(&entry)));
-        }
-        for (environment, slot) in index.own_of(&key) {
-            next.put(slot, Slot::new(&entry, environment));
-        }
-        next
-    }
-
-    /// The next version, of just these flags.
-    pub(crate) fn with_all(&self, entries: &[Arc<FlagEntry>]) -> Snapshot {
-        let mut next = self.next(vec![Slot::Vacant; self.slots.len()]);
-        if !next.index.has_just(entries) {
-            next.change_index(|index| {
-                index.forget_ids();
-                index.add(entries.iter().map(|entry| &**entry));
-            });
-        }
-        let index = Arc::clone(&next.index);
-        for entry in entries {
-            if let Some(slot) = index.flag(entry.flag.key()) {
-                next.put(slot, Slot::Default(Arc::clone(entry)));
-            }
-        }
-        for (environment, slot, flag) in index.all_own() {
-            let Some(entry) = next.slot(flag).entry() else { continue };
-            let before = self.slot(slot);
-            let is_as_before = before.entry().is_some_and(|before| Arc::ptr_eq(before, entry));
-            let content = if is_as_before { before.clone() } else { Slot::new(entry, environment) };
-            next.put(slot, content);
-        }
-        next
-    }
-
-    /// The same version, with a slot for a flag in an environment.
-    pub(crate) fn with_slot(&self, environment: &Environment, key: &str) -> Snapshot {
-        let mut next = Snapshot { version: self.version, ..self.next(self.slots.clone()) };
-        let slot = next.change_index(|index| index.reserve_own(environment, key));
-        if let Some(entry) = self.find(FlagRef::Key(key)) {
-            next.put(slot, Slot::new(entry, environment));
-        }
-        next
-    }
-
-    /// The next version, with the same names and ids.
-    fn next(&self, slots: Vec<Slot>) -> Snapshot {
-        let (version, index) = (self.version.saturating_add(1), Arc::clone(&self.index));
-        Snapshot { engine: self.engine, version, slots, index }
-    }
-
-    fn change_index<R>(&mut self, change: impl FnOnce(&mut Index) -> R) -> R {
-        let result = change(Arc::make_mut(&mut self.index));
-        self.slots.resize(self.index.slots(), Slot::Vacant);
-        result
-    }
-
-    fn put(&mut self, slot: usize, content: Slot) {
-        if let Some(place) = self.slots.get_mut(slot) {
-            *place = content;
-        }
-    }
 }
 
 impl fmt::Debug for Snapshot {
@@ -189,3 +128,6 @@ impl fmt::Debug for Snapshot {
             .finish_non_exhaustive()
     }
 }
+
+/// A slot that no snapshot has.
+pub(crate) const NO_SLOT: usize = usize::MAX;

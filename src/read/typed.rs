@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::read::compiled_flag::{NO_VARIANT, Slot};
-use crate::read::evaluation::{DeserializeError, Evaluation};
+use crate::read::evaluation::Evaluation;
 use crate::read::handle::FlagHandle;
+use crate::read::reader::Reader;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagEntry;
-use crate::read::view::Reader;
+use crate::read::value::DeserializeError;
 
 /// One thread's way to a flag whose values are of one type.
 ///

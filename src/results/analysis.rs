@@ -19,8 +19,8 @@ use crate::count::counts::Counts;
 use crate::count::users::UserCounts;
 use crate::engine::Engine;
 use crate::model::experiment::Experiment;
-use crate::model::fault::quote;
 use crate::model::id::ExperimentId;
+use crate::model::path::quote;
 
 /// What is asked of the counts: how sure, against which control, from when on.
 ///

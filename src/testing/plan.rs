@@ -5,8 +5,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::{Bucket, Seed};
-use crate::model::experiment::NewExperiment;
 use crate::model::id::{ExperimentId, FlagId};
+use crate::model::new_experiment::NewExperiment;
 use crate::model::status::Status;
 
 /// How many ids are tried: enough for a dozen and a half of users between two variants, and given up

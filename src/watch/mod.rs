@@ -1,8 +1,13 @@
 //! Following a configuration file: whoever replaces it, replaces the configuration.
+//!
+//! * `followed`: the file, and what was last seen of it;
+//! * `places`: the directories in which something changes when the file does.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+mod followed;
+mod places;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,16 +15,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use xxhash_rust::xxh3::xxh3_64;
-
+use self::followed::{Followed, unreadable};
+use self::places::Places;
 use crate::engine::Engine;
-use crate::engine::report::LoadReport;
+use crate::engine::load_report::LoadReport;
 use crate::model::error::{LoadError, StorageError};
-
-#[cfg(test)]
-mod tests;
 
 /// How often the file is looked at if nobody tells of a change.
 const POLL: Duration = Duration::from_secs(2);
@@ -173,111 +173,4 @@ fn wait(woken: &Receiver<()>, signals: Signals, is_over: &AtomicBool) -> bool {
         {}
     }
     !is_over.load(Ordering::Acquire)
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> WatchError {
-    WatchError::Unreadable(StorageError::new("read", path, error))
-}
-
-/// The text of a file. A pipe or a device would be waited for, or have no end.
-fn read(path: &Path) -> io::Result<String> {
-    let data = fs::metadata(path)?;
-    if data.is_file() || data.is_dir() {
-        fs::read_to_string(path)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))
-    }
-}
-
-/// A file, and what was last seen of it.
-struct Followed {
-    path: PathBuf,
-    engine: Engine,
-    last: Option<Seen>,
-}
-
-#[derive(PartialEq)]
-enum Seen {
-    /// A hash of the text.
-    Text(u64),
-    Nothing(io::ErrorKind),
-}
-
-impl Followed {
-    /// Loads the file if it is not as it was; what became of that.
-    fn look(&mut self) -> Option<Result<LoadReport, WatchError>> {
-        let text = read(&self.path);
-        let seen = match &text {
-            Ok(text) => Seen::Text(xxh3_64(text.as_bytes())),
-            Err(error) => Seen::Nothing(error.kind()),
-        };
-        if self.last.as_ref() == Some(&seen) {
-            return None;
-        }
-        self.last = Some(seen);
-        let text = match text {
-            Ok(text) => text,
-            Err(error) => return Some(Err(unreadable(&self.path, &error))),
-        };
-        let loaded = self.engine.reload_tolerant(&text);
-        if let Err(LoadError::Storage(_)) = &loaded {
-            // That is not the file's fault: it is taken when the engine's disk is well again.
-            self.last = None;
-        }
-        let refused = |source| WatchError::Refused { path: self.path.clone(), source };
-        Some(loaded.map_err(refused))
-    }
-}
-
-/// The directories in which something changes when the file does.
-struct Places {
-    /// None if the operating system tells nobody anything.
-    watcher: Option<RecommendedWatcher>,
-    watched: BTreeSet<PathBuf>,
-}
-
-impl Places {
-    fn new(signals: Signals, wake: &Sender<()>) -> Places {
-        let wake = wake.clone();
-        let tell = move |event: notify::Result<notify::Event>| {
-            // Whoever reads the file changes nothing, and we do.
-            let is_change = match event.map(|event| event.kind) {
-                Ok(EventKind::Access(AccessKind::Close(AccessMode::Write))) | Err(_) => true,
-                Ok(EventKind::Access(_)) => false,
-                Ok(_) => true,
-            };
-            if is_change {
-                let _ = wake.send(());
-            }
-        };
-        let watcher = match signals {
-            #[cfg(test)]
-            Signals::Time(_) => None,
-            _ => notify::recommended_watcher(tell).ok(),
-        };
-        Places { watcher, watched: BTreeSet::new() }
-    }
-
-    /// Watches what is now on the way to the file. A directory that has been replaced is watched anew:
-    /// the watch was on what had the name before.
-    fn update(&mut self, path: &Path) {
-        let Some(watcher) = &mut self.watcher else { return };
-        for place in std::mem::take(&mut self.watched) {
-            let _ = watcher.unwatch(&place);
-        }
-        for place in on_the_way(path) {
-            if watcher.watch(&place, RecursiveMode::NonRecursive).is_ok() {
-                self.watched.insert(place);
-            }
-        }
-    }
-}
-
-/// The directory of the file, of what it is a link to, and of each link on the way.
-fn on_the_way(path: &Path) -> BTreeSet<PathBuf> {
-    let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|data| data.is_symlink());
-    let links = path.ancestors().skip(1).filter(|ancestor| is_link(ancestor));
-    let resolved = fs::canonicalize(path).ok();
-    let named = links.chain([path]).chain(resolved.as_deref());
-    named.filter_map(Path::parent).map(Path::to_owned).collect()
 }

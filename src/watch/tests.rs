@@ -1,5 +1,7 @@
 //! Each way in which a file changes, told by the operating system alone, and found by looking alone.
 
+use std::fs;
+use std::io;
 use std::sync::mpsc::RecvTimeoutError;
 
 use super::*;

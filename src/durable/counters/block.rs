@@ -7,7 +7,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::count::cells::{CELLS, Line};
 use crate::count::counters::lines_for;
-use crate::count::counts::{Baseline, Count};
+use crate::count::counts::Baseline;
+use crate::count::counts::Count;
 use crate::model::id::ExperimentId;
 
 const MAGIC: u64 = u64::from_be_bytes(*b"fs-block");

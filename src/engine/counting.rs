@@ -1,12 +1,31 @@
-//! Counting users, for experiments that are asked to.
+//! What has been counted: events, and users.
 
 use super::Engine;
+use crate::count::counts::Counts;
 use crate::count::distinct_users::Ledger;
+use crate::count::registry::Record;
 use crate::count::users::{UserCounts, VariantUsers};
-use crate::model::error::Error;
+use crate::model::error::{Error, StorageError};
 use crate::model::id::ExperimentId;
 
 impl Engine {
+    /// What has been counted for an experiment: ever, and since its last start. Also for one that has
+    /// left the configuration since; `None` for one that the engine has never met.
+    ///
+    /// [`Counts`] says what a reader may assume. Sums the stripes of every cell.
+    #[must_use]
+    pub fn counts(&self, id: ExperimentId) -> Option<Counts> {
+        let view = self.current.view();
+        if let Some((_, _, entry)) = view.find_experiment(id) {
+            let variants = &entry.definition.terms.variants;
+            return Some(Counts::new(id, variants, &entry.at_start, &entry.tally.counts()));
+        }
+        self.control.registry.look(id, |record| {
+            let variants = &record.definition.terms.variants;
+            Counts::new(id, variants, &record.at_start, &record.tally.counts())
+        })
+    }
+
     /// Counts the users of an experiment from now on, each once, beside the events: who is exposed, and who
     /// of them converts. An experiment whose users are counted already goes on as it does.
     ///
@@ -66,9 +85,7 @@ impl Engine {
     /// never met it. Goes through all users that are kept.
     #[must_use]
     pub fn users(&self, id: ExperimentId) -> Option<UserCounts> {
-        let found = |record: &crate::count::registry::Record| {
-            (record.definition.clone(), record.tally.clone())
-        };
+        let found = |record: &Record| (record.definition.clone(), record.tally.clone());
         let (definition, tally) = self.control.registry.look(id, found)?;
         let ledger = tally.ledger()?;
         let assignment = definition.assignment();
@@ -81,5 +98,18 @@ impl Engine {
             since_start,
         });
         Some(UserCounts { variants: variants.collect(), sampled_bits, since: ledger.began })
+    }
+
+    /// Waits until everything that has been counted so far would outlive a loss of power. Of an engine
+    /// in memory there is nothing to wait for.
+    ///
+    /// Changes need no such thing: they are on disk when their call returns. Nor does a crash of the
+    /// process, which loses no count.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] if the disk fails. The counts go on in memory.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        self.control.storage.as_ref().map_or(Ok(()), |storage| storage.sync())
     }
 }

@@ -1,12 +1,18 @@
 //! What has been counted for one experiment: exposures and conversions of each variant, in cells
 //! that threads do not share.
 
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
 use crate::count::cells::{CELLS, KeptCells, Lines};
-use crate::count::counts::{Baseline, Count};
+use crate::count::counts::Baseline;
+use crate::count::counts::Count;
 use crate::count::distinct_users::Ledger;
 use crate::count::stripe;
 use crate::count::sync::{AtomicU8, AtomicU64, Ordering};
@@ -229,149 +235,5 @@ impl Tally {
         let cell = variant * CELLS_PER_VARIANT + event * CELLS_PER_EVENT + owner;
         let line = stripe * u32::from(self.lines_per_stripe) + cell / CELLS;
         self.lines.all().get(line as usize)?.get((cell % CELLS) as usize)
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::count::cells::Line;
-
-    fn open(variants: u32, stripes: u32) -> Tally {
-        let tally = Tally::new(variants, Baseline::default(), stripes);
-        tally.set_open(true);
-        tally
-    }
-
-    #[test]
-    fn every_variant_and_event_has_a_cell_of_its_own() {
-        for stripes in [1, 2, 8] {
-            for variants in [1, 2, 4, 5, 100] {
-                let tally = open(variants, stripes);
-                for variant in 0..variants {
-                    for thread in 0..=variant {
-                        assert!(tally.add_as(thread, variant, Event::Exposure));
-                    }
-                    for thread in 0..variant * 2 {
-                        assert!(tally.add_as(thread, variant, Event::Conversion));
-                    }
-                }
-                for (variant, count) in (0u64..).zip(tally.counts()) {
-                    assert_eq!(count, Count { exposures: variant + 1, conversions: variant * 2 });
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn stripes_lie_on_lines_of_their_own() {
-        let tally = open(2, 4);
-        let address = |stripe| {
-            std::ptr::from_ref(tally.cell(stripe, 0, Event::Exposure, Owner::Thread).unwrap())
-                .addr()
-        };
-        for stripe in 0..4 {
-            assert_eq!(address(stripe) % align_of::<Line>(), 0);
-            assert_eq!(address(stripe), address(0) + stripe as usize * size_of::<Line>());
-        }
-    }
-
-    #[test]
-    fn closed_counters_count_nothing() {
-        let tally = Tally::new(2, Baseline::default(), 2);
-        assert!(!tally.add(0, Event::Exposure));
-        tally.set_open(true);
-        assert!(tally.add(0, Event::Exposure));
-        tally.set_open(false);
-        assert!(!tally.add(0, Event::Conversion));
-        assert_eq!(tally.counts()[0], Count { exposures: 1, conversions: 0 });
-    }
-
-    #[test]
-    fn a_count_near_the_end_of_its_range_stays_there() {
-        let base = Count { exposures: u64::MAX, conversions: u64::MAX - 1 };
-        let tally = Tally::new(1, Baseline::new(&[base]), 2);
-        tally.set_open(true);
-        for _ in 0..3 {
-            tally.add(0, Event::Exposure);
-            tally.add(0, Event::Conversion);
-        }
-        assert_eq!(tally.counts()[0], Count { exposures: u64::MAX, conversions: u64::MAX });
-    }
-}
-
-/// Run with `RUSTFLAGS="--cfg loom" cargo test --release --lib loom`.
-#[cfg(all(test, loom))]
-mod loom_tests {
-    use loom::sync::atomic::AtomicBool;
-
-    use super::*;
-    use loom::sync::Arc;
-
-    fn open() -> Arc<Tally> {
-        let tally = Arc::new(Tally::new(1, Baseline::default(), 1));
-        tally.set_open(true);
-        tally
-    }
-
-    fn add(tally: &Tally, thread: u32) -> u64 {
-        u64::from(tally.is_open() && tally.add_as(thread, 0, Event::Exposure))
-    }
-
-    fn sum(tally: &Tally) -> u64 {
-        tally.counts()[0].exposures
-    }
-
-    /// The owner of the only stripe, and two others.
-    #[test]
-    fn loom_no_count_is_lost_and_none_is_invented() {
-        loom::model(|| {
-            let tally = open();
-            let adders = [1, 2].map(|thread| {
-                let tally = Arc::clone(&tally);
-                loom::thread::spawn(move || add(&tally, thread))
-            });
-            let own = add(&tally, 0) + add(&tally, 0);
-            assert!((own..=own + 2).contains(&sum(&tally)));
-            let others: u64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
-            assert_eq!(sum(&tally), own + others);
-        });
-    }
-
-    /// A thread gives its number back, and another one takes it: as `stripe` does it.
-    #[test]
-    fn loom_no_count_is_lost_when_a_number_changes_hands() {
-        loom::model(|| {
-            let tally = open();
-            let is_taken = Arc::new(AtomicBool::new(true));
-            let first = {
-                let (tally, is_taken) = (Arc::clone(&tally), Arc::clone(&is_taken));
-                loom::thread::spawn(move || {
-                    let added = add(&tally, 0);
-                    is_taken.store(false, Ordering::Release);
-                    added
-                })
-            };
-            let taken =
-                is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-            let thread = if taken.is_ok() { 0 } else { 1 };
-            let second = add(&tally, thread);
-            assert_eq!(first.join().unwrap() + second, sum(&tally));
-        });
-    }
-
-    #[test]
-    fn loom_what_is_reported_while_it_closes_is_counted() {
-        loom::model(|| {
-            let tally = open();
-            let adders = [0, 1].map(|thread| {
-                let tally = Arc::clone(&tally);
-                loom::thread::spawn(move || add(&tally, thread))
-            });
-            tally.set_open(false);
-            let reported: u64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
-            assert_eq!(sum(&tally), reported);
-            assert_eq!(add(&tally, 0), 0);
-        });
     }
 }

@@ -13,8 +13,8 @@ use memmap2::{MmapOptions, MmapRaw};
 use crate::count::cells::{Line, Lines};
 
 /// How many lines a segment has; a block of the largest experiment fits in.
-pub(super) const LINES: usize = 8192;
-pub(super) const BYTES: u64 = (LINES * size_of::<Line>()) as u64;
+pub(in crate::durable) const LINES: usize = 8192;
+pub(in crate::durable) const BYTES: u64 = (LINES * size_of::<Line>()) as u64;
 
 // What the format says of a line, and what makes the casts below right.
 const _: () = assert!(size_of::<Line>() == 128 && align_of::<Line>() <= 4096);
@@ -22,13 +22,13 @@ const _: () = assert!(size_of::<Line>() == 128 && align_of::<Line>() <= 4096);
 /// Lines of the file, shared with it: what is stored here, the kernel has, whatever becomes of the
 /// process.
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(in crate::durable) struct Segment {
     map: MmapRaw,
 }
 
 impl Segment {
     /// The segment in this position, all of which has to be in the file.
-    pub(super) fn map(file: &File, position: u64) -> io::Result<Segment> {
+    pub(in crate::durable) fn map(file: &File, position: u64) -> io::Result<Segment> {
         let start = position.saturating_mul(BYTES);
         if file.metadata()?.len() < start.saturating_add(BYTES) {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -39,7 +39,7 @@ impl Segment {
     }
 
     /// A copy of the segment in this position, in memory alone. What the file lacks of it is zeros.
-    pub(super) fn copy(mut file: &File, position: u64) -> io::Result<Segment> {
+    pub(in crate::durable) fn copy(mut file: &File, position: u64) -> io::Result<Segment> {
         let bytes = LINES.saturating_mul(size_of::<Line>());
         let mut map = MmapOptions::new().len(bytes).map_anon()?;
         file.seek(SeekFrom::Start(position.saturating_mul(BYTES)))?;
@@ -50,7 +50,7 @@ impl Segment {
     }
 
     #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
-    pub(super) fn lines(&self) -> &[Line] {
+    pub(in crate::durable) fn lines(&self) -> &[Line] {
         let start = self.map.as_ptr().cast::<Line>();
         // SAFETY: the mapping is as long as this many lines, and is so until `self` is dropped; it
         // begins at a page, and so is aligned for a line. Every pattern of bits is an atomic integer.
@@ -61,7 +61,7 @@ impl Segment {
     }
 
     /// Some of the lines, with what keeps the mapping: `keeper` has to own this segment.
-    pub(super) fn kept(
+    pub(in crate::durable) fn kept(
         &self,
         range: Range<usize>,
         keeper: Arc<Box<dyn Any + Send + Sync>>,
@@ -74,12 +74,12 @@ impl Segment {
     }
 
     /// Waits until the disk has all that is stored here now.
-    pub(super) fn flush(&self) -> io::Result<()> {
+    pub(in crate::durable) fn flush(&self) -> io::Result<()> {
         self.map.flush()
     }
 
     /// The same for the first page.
-    pub(super) fn flush_head(&self) -> io::Result<()> {
+    pub(in crate::durable) fn flush_head(&self) -> io::Result<()> {
         self.map.flush_range(0, 4096)
     }
 }

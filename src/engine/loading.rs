@@ -1,26 +1,17 @@
 //! Configuration from a document, whole or in its sound parts, and back into one.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use super::Engine;
-use super::control::same_experiment;
+use super::lifecycle::same_experiment;
 use super::select::{Selection, select};
-use super::writer::Writer;
 use crate::engine::events;
-use crate::engine::report::{LastReload, LoadReport};
-use crate::format::document::{Document, ExperimentSection, FlagDocument};
+use crate::engine::load_report::{LastReload, LoadReport};
+use crate::format::document::Document;
 use crate::format::export::Export;
-use crate::format::fields::ExperimentDocument;
-use crate::model::environment::Environment;
-use crate::model::error::{LoadError, StorageError};
-use crate::model::experiment::Definition;
-use crate::model::fault::{Path, Rule};
-use crate::model::flag::FlagRef;
-use crate::model::status::Status;
-use crate::model::timestamp::Timestamp;
-use crate::read::snapshot::Snapshot;
-use crate::read::state::{ExperimentEntry, FlagEntry};
+use crate::model::error::LoadError;
+use crate::model::fault::Rule;
+use crate::model::path::Path;
 
 impl Engine {
     /// An engine on the system's clock with the configuration of a document, loaded strictly.
@@ -228,138 +219,6 @@ impl Engine {
                     flag.findings.fault(&path, Rule::CountsForOthers { id: id.to_string() });
                 }
             }
-        }
-    }
-
-    /// Publishes flags of a document, which are sound, beside flags that stay as they are.
-    fn take(
-        &self,
-        mut writer: Writer<'_>,
-        old: &Snapshot,
-        flags: Vec<FlagDocument>,
-        kept: Vec<Arc<FlagEntry>>,
-    ) -> Result<(), StorageError> {
-        let now = self.control.clock.now();
-        let mut environments = BTreeSet::new();
-        let mut entries = Vec::with_capacity(flags.len());
-        for mut document in flags {
-            let known = document.id.and_then(|id| old.find(FlagRef::Id(id)));
-            let Some(flag) = document.flag(known.map(|entry| &entry.flag), now) else { continue };
-            let sections = document.experiments.into_iter().map(|mut section| {
-                let environment = &mut section.experiment.terms.environment;
-                share(environment, old, &mut environments);
-                experiment_of(&mut writer, self, old, section, now)
-            });
-            let experiments = sections.collect::<Result<_, _>>()?;
-            let entry = FlagEntry { flag, experiments };
-            // What has not changed stays where it is in memory, and in the caches of those who read.
-            entries.push(match known {
-                Some(known) if entry.is_same(known) => Arc::clone(known),
-                _ => Arc::new(entry),
-            });
-        }
-        entries.extend(kept);
-        let next = old.with_all(&entries);
-        for experiment in running(&next) {
-            writer.open(&experiment.tally);
-        }
-        for experiment in running(old) {
-            let now = next.find_experiment(experiment.definition.id);
-            if !now.is_some_and(|(_, _, entry)| entry.definition.is_running()) {
-                writer.close(&experiment.tally);
-            }
-        }
-        writer.publish(next)
-    }
-}
-
-/// An experiment of a document, with its counters and pins.
-fn experiment_of(
-    writer: &mut Writer<'_>,
-    engine: &Engine,
-    old: &Snapshot,
-    mut section: ExperimentSection,
-    now: Timestamp,
-) -> Result<ExperimentEntry, StorageError> {
-    let known = old.find_experiment(section.experiment.id).map(|(_, _, entry)| entry);
-    let forced = match section.forced.take() {
-        Some(forced) => (!forced.is_empty()).then(|| Arc::new(forced)),
-        None => known.and_then(|entry| entry.forced.clone()),
-    };
-    let known = known.map(|entry| &entry.definition);
-    let carried = section.carried();
-    let is_dated = section.experiment.started_at.is_some();
-    let registry = &engine.control.registry;
-    let last = registry.look(section.experiment.id, |record| record.started_at);
-    let last_start = last.flatten();
-    let definition = definition_of(section.experiment, known, last_start, now);
-    // A document that says nothing of an earlier start says that there was none.
-    let at_start = || section.at_start.unwrap_or_default();
-    let mut record = writer.meet(&definition, || carried, at_start)?;
-    // "Since start" moves with `started_at`, or with a start that has no other date than now.
-    let was_running = known.is_some_and(|known| known.is_running());
-    let is_undated_start = definition.is_running() && !is_dated && !was_running;
-    let is_started = definition.started_at > last_start || is_undated_start;
-    if last.is_some() && is_started {
-        record = writer.mark_start(record);
-    }
-    Ok(ExperimentEntry::new(record, forced))
-}
-
-fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentEntry> {
-    let experiments = snapshot.entries().flat_map(|entry| &*entry.experiments);
-    experiments.filter(|experiment| experiment.definition.is_running())
-}
-
-/// Puts the same text in the place of an equal one, if it has been met. There are few environments.
-fn share(environment: &mut Environment, old: &Snapshot, new: &mut BTreeSet<Environment>) {
-    match old.index().environment(environment).or_else(|| new.get(environment)) {
-        Some(known) => *environment = known.clone(),
-        None => drop(new.insert(environment.clone())),
-    }
-}
-
-/// The definition that a document gives, with what it leaves out taken from the one that is known,
-/// or else from the clock.
-fn definition_of(
-    document: ExperimentDocument,
-    known: Option<&Arc<Definition>>,
-    last_start: Option<Timestamp>,
-    now: Timestamp,
-) -> Arc<Definition> {
-    let was_running = known.is_some_and(|known| known.is_running());
-    let is_running = document.status == Status::Running;
-    // What is undated and was not running starts, or stops, now.
-    let started_at = document.started_at.or((is_running && !was_running).then_some(now));
-    let (started_at, stopped_at) = match document.status {
-        Status::Draft => (document.started_at, document.stopped_at),
-        // A start that the engine has seen is not taken back by a document from before it: the
-        // counts since then are those of this start.
-        Status::Running => (started_at.max(last_start), None),
-        Status::Stopped | Status::Completed => {
-            let known_stop = known.and_then(|known| known.stopped_at);
-            let last_stop = if was_running { Some(now) } else { known_stop };
-            (started_at.max(last_start), document.stopped_at.or(last_stop))
-        }
-    };
-    let created_at = document.created_at.or(known.map(|known| known.created_at)).unwrap_or(now);
-    let mut definition = Definition {
-        id: document.id,
-        terms: document.terms,
-        status: document.status,
-        started_at,
-        stopped_at,
-        created_at,
-        updated_at: known.map_or(now, |known| known.updated_at),
-    };
-    // An unchanged experiment was not updated.
-    let as_before = known.filter(|known| definition == ***known);
-    let updated_at = document.updated_at.or(as_before.map(|known| known.updated_at)).unwrap_or(now);
-    match as_before {
-        Some(known) if updated_at == known.updated_at => Arc::clone(known),
-        _ => {
-            definition.updated_at = updated_at;
-            Arc::new(definition)
         }
     }
 }

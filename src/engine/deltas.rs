@@ -5,7 +5,7 @@ use std::sync::{Arc, TryLockError};
 use super::Engine;
 use crate::count::counts::Count;
 use crate::count::deltas::{DrainError, Drained};
-use crate::model::experiment::Definition;
+use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 
 /// How far the counts of an experiment have been drained, beyond where they start.

@@ -1,0 +1,82 @@
+//! The directory of an engine: its definitions and its counters.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::background::Background;
+use super::counters::Counters;
+use super::{definitions, disk};
+use crate::count::cells::KeptCells;
+use crate::count::counts::Baseline;
+use crate::count::counts::Count;
+use crate::engine::storage::Storage;
+use crate::model::definition::Definition;
+use crate::model::error::StorageError;
+use crate::model::id::ExperimentId;
+use crate::model::terms::Terms;
+
+/// The configuration document, counts of its last change included.
+pub(super) const DEFINITIONS: &str = "definitions.json";
+pub(super) const COUNTERS: &str = "counters";
+
+/// A directory, as an engine uses it.
+#[derive(Debug)]
+pub(super) struct Store {
+    /// First: the thread has ended when the counters are let go of.
+    pub(super) _background: Option<Background>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) definitions: PathBuf,
+    /// The definitions have their name, and the directory could not be synced.
+    pub(super) may_not_last: AtomicBool,
+}
+
+impl Storage for Store {
+    fn cells(&self, definition: &Definition, base: Baseline) -> Result<KeptCells, StorageError> {
+        self.counters.cells(definition, base)
+    }
+
+    fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        self.counters.counts_for_others(id, terms)
+    }
+
+    fn save(&self, definitions: &str) -> Result<(), StorageError> {
+        let failed = |error| StorageError::new("replace", &self.definitions, &error);
+        // What has its name has to last before there are other texts that may be found.
+        if self.may_not_last.load(Ordering::Relaxed) {
+            disk::sync_directory(&self.definitions).map_err(failed)?;
+            self.may_not_last.store(false, Ordering::Relaxed);
+        }
+        if self.counters.has_saved(definitions) {
+            self.counters.commit(definitions);
+            return Ok(());
+        }
+        self.counters.announce(definitions)?;
+        definitions::replace(&self.definitions, definitions).map_err(failed)?;
+        // The name is in the directory, which is a file of its own. If this fails, only a power loss can
+        // bring the old text back.
+        if let Err(error) = disk::sync_directory(&self.definitions) {
+            self.may_not_last.store(true, Ordering::Relaxed);
+            self.counters.exchange(definitions);
+            return Err(failed(error));
+        }
+        self.counters.commit(definitions);
+        Ok(())
+    }
+
+    fn give_up(&self) {
+        self.counters.give_up();
+    }
+
+    fn drained(&self, id: ExperimentId) -> Box<[Count]> {
+        self.counters.drained(id)
+    }
+
+    fn set_drained(&self, id: ExperimentId, mark: &[Count]) {
+        self.counters.set_drained(id, mark);
+    }
+
+    fn sync(&self) -> Result<(), StorageError> {
+        self.counters.sync()
+    }
+}

@@ -1,0 +1,84 @@
+//! Users that are forced into a variant, for testing by hand.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::lifecycle::place;
+use crate::engine::events;
+use crate::model::error::Error;
+use crate::model::id::ExperimentId;
+use crate::model::path::quote;
+
+impl Engine {
+    /// Pins a user key to a variant of an experiment, for testing it by hand. Whatever it was pinned
+    /// to in that experiment before is forgotten.
+    ///
+    /// The flag answers the variant with the reason [`Forced`](crate::Reason::Forced), and neither
+    /// the exposure nor a conversion of that user is counted. A pin holds while the experiment is a
+    /// draft, so that a variant can be looked at before the start, and while it runs. Where a user is
+    /// pinned in several experiments on one flag and environment, the running one has the say, then
+    /// the oldest draft.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`]; [`Error::VariantNotFound`], which names the variants that there
+    /// are; [`Error::NoUserKey`] for the empty key.
+    pub fn force(&self, id: ExperimentId, user_key: &str, variant: &str) -> Result<(), Error> {
+        if user_key.is_empty() {
+            return Err(Error::NoUserKey);
+        }
+        let writer = self.lock();
+        let view = self.current.view();
+        let (entry, at, experiment) = place(&view, id)?;
+        let definition = &experiment.definition;
+        let Some(position) = definition.position(variant) else {
+            let keys = definition.terms.variants.iter().map(|known| known.key().to_owned());
+            return Err(Error::VariantNotFound {
+                experiment: id,
+                variant: quote(variant),
+                known: keys.collect(),
+            });
+        };
+        let mut next = experiment.clone();
+        Arc::make_mut(next.forced.get_or_insert_default()).insert(user_key.into(), position);
+        writer.publish(view.with(entry.with_experiment(at, next)))?;
+        events::user_forced(id);
+        Ok(())
+    }
+
+    /// Lets a pinned user key be assigned again; says whether it was pinned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`].
+    pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, Error> {
+        let writer = self.lock();
+        let view = self.current.view();
+        let (entry, at, experiment) = place(&view, id)?;
+        let mut next = experiment.clone();
+        let forced = next.forced.as_mut().filter(|forced| forced.contains_key(user_key));
+        let Some(forced) = forced else {
+            return Ok(false);
+        };
+        Arc::make_mut(forced).remove(user_key);
+        writer.publish(view.with(entry.with_experiment(at, next)))?;
+        events::user_unforced(id);
+        Ok(true)
+    }
+
+    /// The user keys that are pinned in an experiment, each with its variant's key, in the order of
+    /// the user keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`].
+    pub fn forced(&self, id: ExperimentId) -> Result<Vec<(String, String)>, Error> {
+        let view = self.current.view();
+        let (_, _, experiment) = place(&view, id)?;
+        let variants = &experiment.definition.terms.variants;
+        let pins = experiment.pins().filter_map(|(user_key, variant)| {
+            Some((user_key.to_string(), variants.get(variant)?.key().to_owned()))
+        });
+        Ok(pins.collect())
+    }
+}

@@ -1,0 +1,244 @@
+//! One flag of a document, with its experiments and what is said of them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::count::counts::{Baseline, Count};
+use crate::format::experiment::{ExperimentDocument, experiment};
+use crate::format::fields::{Fields, any, array, by_variant, count, entries, parsed, string, text};
+use crate::format::node::Node;
+use crate::model::fault::Rule;
+use crate::model::faults::Findings;
+use crate::model::flag::Flag;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::model::path::{Path, quote};
+use crate::model::status::Status;
+use crate::model::timestamp::Timestamp;
+use crate::model::validation::check_flag;
+use crate::read::state::Forced;
+
+/// One flag of a document, with what is wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct FlagDocument {
+    /// The key, if it is a text; it tells which flag is meant even where the rest is faulty.
+    pub(crate) key: Option<String>,
+    pub(crate) id: Option<FlagId>,
+    pub(crate) name: Option<String>,
+    /// `None` if it could not be read.
+    pub(crate) default_value: Option<Value>,
+    pub(crate) created_at: Option<Timestamp>,
+    pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) experiments: Vec<ExperimentSection>,
+    /// The ids of all experiments, those that could not be read included, with their positions.
+    pub(crate) experiment_ids: Vec<(usize, ExperimentId)>,
+    pub(crate) findings: Findings,
+}
+
+/// An experiment of a document, with what is ours to say about it.
+#[derive(Debug)]
+pub(crate) struct ExperimentSection {
+    /// Its position among the flag's experiments in the text.
+    pub(crate) at: usize,
+    pub(crate) experiment: ExperimentDocument,
+    pub(crate) exposures: Option<Vec<u64>>,
+    pub(crate) at_start: Option<Baseline>,
+    /// `None` if the document says nothing of pins.
+    pub(crate) forced: Option<Forced>,
+}
+
+impl FlagDocument {
+    /// Whether the flag could be read, and nothing is wrong with it.
+    pub(crate) fn is_sound(&self) -> bool {
+        let is_read = self.id.is_some() && self.key.is_some() && self.default_value.is_some();
+        is_read && !self.findings.has_faults()
+    }
+
+    /// The flag, whose default value is taken out of here; `None` if it could not be read. `known` is
+    /// the flag as it was.
+    pub(crate) fn flag(&mut self, known: Option<&Flag>, now: Timestamp) -> Option<Flag> {
+        let (id, key, name) = (self.id?, self.key.as_deref()?, self.name.as_deref());
+        let flag = Flag::create(id, key, name, self.default_value.take()?, now);
+        Some(flag.dated(self.created_at, self.updated_at, known))
+    }
+
+    pub(super) fn read(node: Node<'_>, path: &Path<'_>) -> FlagDocument {
+        let mut findings = Findings::default();
+        let mut this = FlagDocument::default();
+        if let Some(mut fields) = Fields::open(node, path, &mut findings) {
+            this.id = fields.required("id", &mut findings, parsed);
+            this.key = fields.required("key", &mut findings, string);
+            this.name = fields.optional("name", &mut findings, string);
+            this.default_value = fields.required("default_value", &mut findings, any);
+            this.created_at = fields.optional("created_at", &mut findings, parsed);
+            this.updated_at = fields.optional("updated_at", &mut findings, parsed);
+            let experiments = fields.optional("experiments", &mut findings, array);
+            let counters = fields.optional("counters", &mut findings, keep);
+            let forced = fields.optional("forced", &mut findings, keep);
+            fields.close(&mut findings);
+
+            let (key, name) = (this.key.as_deref(), this.name.as_deref());
+            check_flag(path, key, name, this.default_value.as_ref(), &mut findings);
+            let all = path.field("experiments");
+            for (at, node) in experiments.into_iter().flatten().enumerate() {
+                let (id, experiment) = experiment(node, &all.item(at), &mut findings);
+                this.experiment_ids.extend(id.map(|id| (at, id)));
+                this.experiments.extend(experiment.map(|experiment| ExperimentSection {
+                    at,
+                    experiment,
+                    exposures: None,
+                    at_start: None,
+                    forced: None,
+                }));
+            }
+            if let Some(node) = counters {
+                this.read_counters(node, &path.field("counters"), &mut findings);
+            }
+            if let Some(node) = forced {
+                this.read_forced(node, &path.field("forced"), &mut findings);
+            }
+            this.refuse_second_running(&all, &mut findings);
+        }
+        this.findings = findings;
+        this
+    }
+
+    fn read_counters(&mut self, node: Node<'_>, path: &Path<'_>, findings: &mut Findings) {
+        self.read_sections(node, path, findings, |section, node, path, findings| {
+            let Some(mut fields) = Fields::open(node, path, findings) else { return };
+            let variants = &section.experiment.terms.variants;
+            let exposures = fields.optional("exposures", findings, |node, path, findings| {
+                by_variant(node, path, findings, variants, count)
+            });
+            let at_start = fields.optional("at_start", findings, |node, path, findings| {
+                by_variant(node, path, findings, variants, both_counts)
+            });
+            fields.close(findings);
+            section.exposures = exposures;
+            section.at_start = at_start.map(|counts| Baseline::new(&counts));
+            section.refuse_more_at_start_than_ever(&path.field("at_start"), findings);
+        });
+    }
+
+    fn read_forced(&mut self, node: Node<'_>, path: &Path<'_>, findings: &mut Findings) {
+        // A section that is there says everything: who is not in it is not pinned.
+        for section in &mut self.experiments {
+            section.forced = Some(Forced::new());
+        }
+        self.read_sections(node, path, findings, |section, node, path, findings| {
+            let mut forced = Forced::new();
+            for (user_key, node) in entries(node, path, findings) {
+                let path = path.field(&user_key);
+                if user_key.is_empty() {
+                    findings.fault(&path, Rule::Blank);
+                }
+                let Some(variant) = text(node, &path, findings) else { continue };
+                let mut variants = section.experiment.terms.variants.iter();
+                match variants.position(|known| known.key() == variant) {
+                    Some(position) => drop(forced.insert(user_key.into(), position)),
+                    None => {
+                        findings.fault(&path, Rule::NoSuchVariant { found: quote(&variant) });
+                    }
+                }
+            }
+            section.forced = Some(forced);
+        });
+    }
+
+    /// Reads an object with a field for each of some experiments, by id.
+    fn read_sections(
+        &mut self,
+        node: Node<'_>,
+        path: &Path<'_>,
+        findings: &mut Findings,
+        read: impl Fn(&mut ExperimentSection, Node<'_>, &Path<'_>, &mut Findings),
+    ) {
+        let mut seen = HashSet::new();
+        let positions = self.experiments.iter().enumerate();
+        let positions: HashMap<ExperimentId, usize> =
+            positions.map(|(at, section)| (section.experiment.id, at)).collect();
+        for (name, node) in entries(node, path, findings) {
+            let path = path.field(&name);
+            let id = name.parse().ok();
+            let found = id.and_then(|id| self.experiments.get_mut(*positions.get(&id)?));
+            // One id can be written in several ways.
+            if id.is_some_and(|id| !seen.insert(id)) {
+                findings.fault(&path, Rule::RepeatedField);
+            } else if let Some(section) = found {
+                read(section, node, &path, findings);
+            } else if !self.experiment_ids.iter().any(|(_, known)| Some(*known) == id) {
+                // One that is there but could not be read has been reported as that.
+                findings.fault(&path, Rule::NoSuchExperiment { found: quote(&name) });
+            }
+        }
+    }
+
+    fn refuse_second_running(&self, path: &Path<'_>, findings: &mut Findings) {
+        let mut running = BTreeMap::new();
+        for section in &self.experiments {
+            if section.experiment.status != Status::Running {
+                continue;
+            }
+            let environment = &section.experiment.terms.environment;
+            if let Some(first) = running.get(environment) {
+                let rule = Rule::SecondRunning {
+                    environment: environment.into(),
+                    other: path.item(*first).to_string(),
+                };
+                findings.fault(&path.item(section.at).field("status"), rule);
+            } else {
+                running.insert(environment, section.at);
+            }
+        }
+    }
+}
+
+impl ExperimentSection {
+    fn refuse_more_at_start_than_ever(&self, path: &Path<'_>, findings: &mut Findings) {
+        let Some(at_start) = &self.at_start else { return };
+        let carried = self.carried();
+        for (at, variant) in self.experiment.terms.variants.iter().enumerate() {
+            let path = path.field(variant.key());
+            let (at_start, ever) = (at_start.of(at), carried.of(at));
+            for (event, found, ever) in [
+                ("exposures", at_start.exposures, ever.exposures),
+                ("conversions", at_start.conversions, ever.conversions),
+            ] {
+                if found > ever {
+                    findings.fault(&path.field(event), Rule::AtStart { found, ever });
+                }
+            }
+        }
+    }
+
+    /// The counts that the document carries.
+    pub(crate) fn carried(&self) -> Baseline {
+        if self.exposures.is_none() && self.experiment.conversions.is_none() {
+            return Baseline::default();
+        }
+        let nth = |counts: Option<&Vec<u64>>, at: usize| {
+            counts.and_then(|counts| counts.get(at)).copied().unwrap_or_default()
+        };
+        let counts = (0..self.experiment.terms.variants.len()).map(|at| Count {
+            exposures: nth(self.exposures.as_ref(), at),
+            conversions: nth(self.experiment.conversions.as_ref(), at),
+        });
+        Baseline::new(&counts.collect::<Vec<_>>())
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
+fn keep<'t>(node: Node<'t>, _: &Path<'_>, _: &mut Findings) -> Option<Node<'t>> {
+    Some(node)
+}
+
+fn both_counts(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<Count> {
+    let mut fields = Fields::open(node, path, findings)?;
+    let exposures = fields.optional("exposures", findings, count);
+    let conversions = fields.optional("conversions", findings, count);
+    fields.close(findings);
+    Some(Count {
+        exposures: exposures.unwrap_or_default(),
+        conversions: conversions.unwrap_or_default(),
+    })
+}
