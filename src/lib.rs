@@ -223,7 +223,7 @@ pub use crate::model::environment::Environment;
 pub use crate::model::error::SyntaxError;
 pub use crate::model::error::{Error, LoadError, StorageError};
 pub use crate::model::experiment::Experiment;
-pub use crate::model::fault::{Fault, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule};
+pub use crate::model::fault::{Fault, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, FaultKind};
 pub use crate::model::faults::ValidationError;
 pub use crate::model::flag::{Flag, FlagRef};
 pub use crate::model::id::{ExperimentId, FlagId};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Engine;
 use crate::engine::events;
 use crate::model::error::Error;
-use crate::model::faults::Findings;
+use crate::model::faults::Faults;
 use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::FlagId;
 use crate::model::new_flag::NewFlag;
@@ -22,15 +22,15 @@ impl Engine {
     /// [`Error::Invalid`] if the key or the name is blank or overlong, or the value nested too deep;
     /// [`Error::FlagKeyTaken`] or [`Error::FlagIdTaken`] if another flag has it.
     pub fn create_flag(&self, new: NewFlag) -> Result<Flag, Error> {
-        let mut findings = Findings::default();
+        let mut faults = Faults::default();
         check_flag(
             &Path::Root,
             Some(&new.key),
             new.name.as_deref(),
             Some(&new.default_value),
-            &mut findings,
+            &mut faults,
         );
-        findings.into_result()?;
+        faults.into_result()?;
         let writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
@@ -58,9 +58,9 @@ impl Engine {
         default_value: impl Into<Value>,
     ) -> Result<Flag, Error> {
         let default_value = default_value.into();
-        let mut findings = Findings::default();
-        check_value(&default_value, &Path::Root.field("default_value"), &mut findings);
-        findings.into_result()?;
+        let mut faults = Faults::default();
+        check_value(&default_value, &Path::Root.field("default_value"), &mut faults);
+        faults.into_result()?;
         let writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();

@@ -11,8 +11,8 @@ use crate::format::fields::strictly;
 use crate::model::definition::Definition;
 use crate::model::error::Error;
 use crate::model::experiment::Experiment;
-use crate::model::fault::Rule;
-use crate::model::faults::Findings;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
 use crate::model::flag::FlagRef;
 use crate::model::id::ExperimentId;
 use crate::model::new_experiment::NewExperiment;
@@ -39,7 +39,7 @@ impl Engine {
         new: NewExperiment,
     ) -> Result<Experiment, Error> {
         let (id, status) = (new.id, new.status);
-        let terms = strictly(|findings| Unchecked::from(new).check(&Path::Root, findings))?;
+        let terms = strictly(|faults| Unchecked::from(new).check(&Path::Root, faults))?;
 
         let mut writer = self.lock();
         let now = self.control.clock.now();
@@ -49,11 +49,11 @@ impl Engine {
         if view.find_experiment(id).is_some() {
             return Err(Error::ExperimentIdTaken { id });
         }
-        let mut findings = Findings::default();
+        let mut faults = Faults::default();
         self.control.registry.look(id, |record| {
-            same_experiment(record, id, &terms, &Path::Root, &mut findings);
+            same_experiment(record, id, &terms, &Path::Root, &mut faults);
         });
-        findings.into_result()?;
+        faults.into_result()?;
         let definition = Arc::new(Definition::create(id, terms, status, now));
         if definition.is_running() {
             refuse_second_running(entry, &definition)?;
@@ -145,16 +145,16 @@ pub(super) fn same_experiment(
     id: ExperimentId,
     terms: &Terms,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) {
     let met = &record.definition.terms;
     if met.environment != terms.environment {
         let expected = (&met.environment).into();
-        let rule = Rule::EnvironmentChanged { id: id.to_string(), expected };
-        findings.fault(&path.field("environment"), rule);
+        let kind = FaultKind::EnvironmentChanged { id: id.to_string(), expected };
+        faults.add(&path.field("environment"), kind);
     }
     if met.variants != terms.variants {
-        findings.fault(&path.field("variants"), Rule::VariantsChanged { id: id.to_string() });
+        faults.add(&path.field("variants"), FaultKind::VariantsChanged { id: id.to_string() });
     }
 }
 

@@ -10,7 +10,7 @@ use crate::engine::load_report::{LastReload, LoadReport};
 use crate::format::document::Document;
 use crate::format::export::Export;
 use crate::model::error::LoadError;
-use crate::model::fault::Rule;
+use crate::model::fault::FaultKind;
 use crate::model::path::Path;
 
 impl Engine {
@@ -107,7 +107,7 @@ impl Engine {
         }
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
-        document.take_findings().into_result()?;
+        document.take_faults().into_result()?;
         let report = LoadReport { taken: document.flags.len(), ..LoadReport::default() };
         self.take(writer, &view, document.flags, Vec::new())?;
         Ok(report)
@@ -178,12 +178,12 @@ impl Engine {
         let writer = self.lock();
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
-        if document.frame.has_faults() {
-            return Err(document.take_findings().into_error().into());
+        if document.frame.has_any() {
+            return Err(document.take_faults().into_error().into());
         }
         let mut unknown_fields = document.frame.take_unknown_fields();
         for flag in &mut document.flags {
-            unknown_fields.append(&mut flag.findings.take_unknown_fields());
+            unknown_fields.append(&mut flag.faults.take_unknown_fields());
         }
         let Selection { taken, kept, left_out } = select(&view, document.flags);
         let report = LoadReport { taken: taken.len(), left_out, unknown_fields };
@@ -212,11 +212,11 @@ impl Engine {
                 let (id, terms) = (section.experiment.id, &section.experiment.terms);
                 let path = path.item(section.at);
                 let met = self.control.registry.look(id, |record| {
-                    same_experiment(record, id, terms, &path, &mut flag.findings);
+                    same_experiment(record, id, terms, &path, &mut flag.faults);
                 });
                 let storage = self.control.storage.as_ref().filter(|_| met.is_none());
                 if storage.is_some_and(|storage| storage.counts_for_others(id, terms)) {
-                    flag.findings.fault(&path, Rule::CountsForOthers { id: id.to_string() });
+                    flag.faults.add(&path, FaultKind::CountsForOthers { id: id.to_string() });
                 }
             }
         }

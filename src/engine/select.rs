@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::load_report::LeftOut;
 use crate::format::flag_document::FlagDocument;
-use crate::model::fault::Rule;
+use crate::model::fault::FaultKind;
 use crate::model::flag::FlagRef;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::read::snapshot::Snapshot;
@@ -110,7 +110,7 @@ impl<'s> Selector<'s> {
                     continue;
                 };
                 let other = format!("the last good definition of {key:?}, which is kept");
-                flag.findings.fault_at(format!("flags[{at}]"), Rule::Duplicate { found, other });
+                flag.faults.add_at(format!("flags[{at}]"), FaultKind::Duplicate { found, other });
                 self.leave_out(at, flag);
             }
         }
@@ -127,7 +127,7 @@ impl<'s> Selector<'s> {
         let left_out = LeftOut {
             path: format!("flags[{at}]"),
             key: flag.key,
-            faults: flag.findings.into_faults(),
+            faults: flag.faults.into_vec(),
             kept: last_good.iter().any(Option::is_some),
         };
         self.left_out.push((at, left_out));

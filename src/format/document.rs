@@ -6,8 +6,8 @@ use crate::format::fields::{Fields, array};
 use crate::format::flag_document::FlagDocument;
 use crate::format::node::Node;
 use crate::model::error::SyntaxError;
-use crate::model::fault::Rule;
-use crate::model::faults::Findings;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
 use crate::model::path::Path;
 
 /// The version of the format, which a document may state and an export does.
@@ -19,14 +19,14 @@ pub(crate) struct Document {
     pub(crate) flags: Vec<FlagDocument>,
     /// What is wrong outside of any flag. With a fault there, nobody can say which flags the document
     /// means to have.
-    pub(crate) frame: Findings,
+    pub(crate) frame: Faults,
 }
 
 impl Document {
     /// Reads a document; only text that is no JSON fails here.
     pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
         let node = Node::parse(text)?;
-        let mut frame = Findings::default();
+        let mut frame = Faults::default();
         let mut flags = Vec::new();
         let root = Path::Root;
         if let Some(mut fields) = Fields::open(node, &root, &mut frame) {
@@ -43,21 +43,21 @@ impl Document {
     }
 
     /// All that is wrong, the frame's faults first.
-    pub(crate) fn take_findings(&mut self) -> Findings {
-        let mut findings = std::mem::take(&mut self.frame);
+    pub(crate) fn take_faults(&mut self) -> Faults {
+        let mut faults = std::mem::take(&mut self.frame);
         for flag in &mut self.flags {
-            findings.append(std::mem::take(&mut flag.findings));
+            faults.append(std::mem::take(&mut flag.faults));
         }
-        findings
+        faults
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
-fn format_version(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<()> {
+fn format_version(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<()> {
     match &node {
         Node::Number(number) if number.as_u64() == Some(FORMAT_VERSION) => Some(()),
         _ => {
-            findings.fault(path, Rule::FormatVersion { found: node.describe() });
+            faults.add(path, FaultKind::FormatVersion { found: node.describe() });
             None
         }
     }

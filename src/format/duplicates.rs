@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::format::flag_document::FlagDocument;
-use crate::model::fault::Rule;
+use crate::model::fault::FaultKind;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::path::{Path, quote};
 
@@ -28,9 +28,9 @@ pub(super) fn refuse_duplicates(flags: &mut [FlagDocument]) {
     let keys = keys.duplicates(|key| quote(key)).into_iter();
     let ids = ids.duplicates(FlagId::to_string);
     let experiments = experiments.duplicates(ExperimentId::to_string);
-    for (at, path, rule) in keys.chain(ids).chain(experiments) {
+    for (at, path, kind) in keys.chain(ids).chain(experiments) {
         if let Some(flag) = flags.get_mut(at) {
-            flag.findings.fault_at(path, rule);
+            flag.faults.add_at(path, kind);
         }
     }
 }
@@ -65,15 +65,15 @@ impl<T: Clone + Eq + Hash> Occurrences<T> {
     }
 
     /// A fault for each place of a value that has several, with the position of its flag.
-    fn duplicates(&self, write: impl Fn(&T) -> String) -> Vec<(usize, String, Rule)> {
+    fn duplicates(&self, write: impl Fn(&T) -> String) -> Vec<(usize, String, FaultKind)> {
         let mut faults = Vec::new();
         for (value, places) in &self.values {
             let [first, second, ..] = places[..] else { continue };
             for (at, place) in places.iter().enumerate() {
                 // The first place points to the second, and every later one to the first.
                 let other = self.path(if at == 0 { second } else { first });
-                let rule = Rule::Duplicate { found: write(value), other };
-                faults.push((place.flag, self.path(*place), rule));
+                let kind = FaultKind::Duplicate { found: write(value), other };
+                faults.push((place.flag, self.path(*place), kind));
             }
         }
         faults

@@ -11,8 +11,8 @@ use crate::format::node::Node;
 use crate::model::definition::Definition;
 use crate::model::error::LoadError;
 use crate::model::experiment::Experiment;
-use crate::model::fault::Rule;
-use crate::model::faults::Findings;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
 use crate::model::id::ExperimentId;
 use crate::model::new_experiment::{NewExperiment, NewVariant};
 use crate::model::path::Path;
@@ -43,30 +43,30 @@ impl NewExperiment {
     /// ```
     pub fn from_json(text: &str) -> Result<NewExperiment, LoadError> {
         let node = Node::parse(text)?;
-        Ok(strictly(|findings| new_experiment(node, findings))?)
+        Ok(strictly(|faults| new_experiment(node, faults))?)
     }
 }
 
 impl<'de> Deserialize<'de> for NewExperiment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NewExperiment, D::Error> {
         let node = Node::deserialize(deserializer)?;
-        strictly(|findings| new_experiment(node, findings)).map_err(D::Error::custom)
+        strictly(|faults| new_experiment(node, faults)).map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Experiment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Experiment, D::Error> {
         let node = Node::deserialize(deserializer)?;
-        strictly(|findings| whole_experiment(node, findings)).map_err(D::Error::custom)
+        strictly(|faults| whole_experiment(node, faults)).map_err(D::Error::custom)
     }
 }
 
 /// An experiment with every field that the API writes, and so without a clock to fill a gap.
-fn whole_experiment(node: Node<'_>, findings: &mut Findings) -> Option<Experiment> {
-    let document = experiment(node, &Path::Root, findings).1?;
+fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
+    let document = experiment(node, &Path::Root, faults).1?;
     let mut present = |name, timestamp: Option<Timestamp>| {
         if timestamp.is_none() {
-            findings.fault(&Path::Root.field(name), Rule::Required);
+            faults.add(&Path::Root.field(name), FaultKind::Required);
         }
         timestamp
     };
@@ -87,36 +87,36 @@ fn whole_experiment(node: Node<'_>, findings: &mut Findings) -> Option<Experimen
 }
 
 /// Name, environment and variants, as far as they can be read.
-fn unchecked(fields: &mut Fields<'_, '_>, findings: &mut Findings) -> Unchecked {
+fn unchecked(fields: &mut Fields<'_, '_>, faults: &mut Faults) -> Unchecked {
     Unchecked {
-        name: fields.required("name", findings, string),
-        environment: fields.required("environment", findings, string),
-        variants: fields.required("variants", findings, |node, path, findings| {
-            let nodes = array(node, path, findings)?.into_iter().enumerate();
-            Some(nodes.map(|(at, node)| variant(node, &path.item(at), findings)).collect())
+        name: fields.required("name", faults, string),
+        environment: fields.required("environment", faults, string),
+        variants: fields.required("variants", faults, |node, path, faults| {
+            let nodes = array(node, path, faults)?.into_iter().enumerate();
+            Some(nodes.map(|(at, node)| variant(node, &path.item(at), faults)).collect())
         }),
     }
 }
 
-fn variant(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> UncheckedVariant {
-    let Some(mut fields) = Fields::open(node, path, findings) else {
+fn variant(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> UncheckedVariant {
+    let Some(mut fields) = Fields::open(node, path, faults) else {
         return UncheckedVariant { key: None, value: None, percentage: None };
     };
     let variant = UncheckedVariant {
-        key: fields.required("key", findings, string),
-        value: fields.required("value", findings, any),
-        percentage: fields.required("percentage", findings, |node, path, findings| {
+        key: fields.required("key", faults, string),
+        value: fields.required("value", faults, any),
+        percentage: fields.required("percentage", faults, |node, path, faults| {
             let integer = match &node {
                 Node::Number(number) => number.as_i64(),
                 _ => None,
             };
             if integer.is_none() {
-                mistyped(&node, "an integer from 0 to 100", path, findings);
+                mistyped(&node, "an integer from 0 to 100", path, faults);
             }
             integer
         }),
     };
-    fields.close(findings);
+    fields.close(faults);
     variant
 }
 
@@ -138,26 +138,26 @@ pub(crate) struct ExperimentDocument {
 pub(crate) fn experiment(
     node: Node<'_>,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) -> (Option<ExperimentId>, Option<ExperimentDocument>) {
-    let Some(mut fields) = Fields::open(node, path, findings) else {
+    let Some(mut fields) = Fields::open(node, path, faults) else {
         return (None, None);
     };
-    let id = fields.required("id", findings, parsed);
-    let unchecked = unchecked(&mut fields, findings);
-    let status = fields.optional("status", findings, parsed);
-    let conversions = fields.optional("conversions", findings, |node, _, _| Some(node));
-    let started_at = fields.optional("started_at", findings, parsed);
-    let stopped_at = fields.optional("stopped_at", findings, parsed);
-    let created_at = fields.optional("created_at", findings, parsed);
-    let updated_at = fields.optional("updated_at", findings, parsed);
-    fields.close(findings);
+    let id = fields.required("id", faults, parsed);
+    let unchecked = unchecked(&mut fields, faults);
+    let status = fields.optional("status", faults, parsed);
+    let conversions = fields.optional("conversions", faults, |node, _, _| Some(node));
+    let started_at = fields.optional("started_at", faults, parsed);
+    let stopped_at = fields.optional("stopped_at", faults, parsed);
+    let created_at = fields.optional("created_at", faults, parsed);
+    let updated_at = fields.optional("updated_at", faults, parsed);
+    fields.close(faults);
     // Without its variants, nothing can be told of what was counted for them.
-    let Some(terms) = unchecked.check(path, findings) else {
+    let Some(terms) = unchecked.check(path, faults) else {
         return (id, None);
     };
     let conversions = conversions.and_then(|node| {
-        by_variant(node, &path.field("conversions"), findings, &terms.variants, count)
+        by_variant(node, &path.field("conversions"), faults, &terms.variants, count)
     });
     let document = id.map(|id| ExperimentDocument {
         id,
@@ -172,14 +172,14 @@ pub(crate) fn experiment(
     (id, document)
 }
 
-fn new_experiment(node: Node<'_>, findings: &mut Findings) -> Option<NewExperiment> {
+fn new_experiment(node: Node<'_>, faults: &mut Faults) -> Option<NewExperiment> {
     let path = &Path::Root;
-    let mut fields = Fields::open(node, path, findings)?;
-    let id = fields.optional("id", findings, parsed);
-    let unchecked = unchecked(&mut fields, findings);
-    let status = fields.optional("status", findings, parsed);
-    fields.close(findings);
-    let terms = unchecked.check(path, findings)?;
+    let mut fields = Fields::open(node, path, faults)?;
+    let id = fields.optional("id", faults, parsed);
+    let unchecked = unchecked(&mut fields, faults);
+    let status = fields.optional("status", faults, parsed);
+    fields.close(faults);
+    let terms = unchecked.check(path, faults)?;
     let variants = terms.variants.iter().map(|variant| NewVariant {
         key: variant.key().to_owned(),
         value: variant.value().clone(),

@@ -8,8 +8,8 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use crate::format::node::Node;
-use crate::model::fault::{Fault, Rule};
-use crate::model::faults::{Findings, ValidationError};
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::faults::{Faults, ValidationError};
 use crate::model::path::{Path, quote};
 use crate::model::variant::Variant;
 
@@ -25,10 +25,10 @@ impl<'p, 't> Fields<'p, 't> {
     pub(crate) fn open(
         node: Node<'t>,
         path: &'p Path<'p>,
-        findings: &mut Findings,
+        faults: &mut Faults,
     ) -> Option<Self> {
         let Node::Object(mut rest) = node else {
-            mistyped(&node, "an object", path, findings);
+            mistyped(&node, "an object", path, faults);
             return None;
         };
         if has_repeated(&rest) {
@@ -36,7 +36,7 @@ impl<'p, 't> Fields<'p, 't> {
             rest.retain(|(name, _)| {
                 let is_first = seen.insert(name.clone());
                 if !is_first {
-                    findings.fault(&path.field(name), Rule::RepeatedField);
+                    faults.add(&path.field(name), FaultKind::RepeatedField);
                 }
                 is_first
             });
@@ -48,12 +48,12 @@ impl<'p, 't> Fields<'p, 't> {
     pub(crate) fn optional<T>(
         &mut self,
         name: &str,
-        findings: &mut Findings,
-        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Findings) -> Option<T>,
+        faults: &mut Faults,
+        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
     ) -> Option<T> {
         match self.take(name)? {
             Node::Null => None,
-            node => read(node, &self.path.field(name), findings),
+            node => read(node, &self.path.field(name), faults),
         }
     }
 
@@ -61,20 +61,20 @@ impl<'p, 't> Fields<'p, 't> {
     pub(crate) fn required<T>(
         &mut self,
         name: &str,
-        findings: &mut Findings,
-        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Findings) -> Option<T>,
+        faults: &mut Faults,
+        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
     ) -> Option<T> {
         let Some(node) = self.take(name) else {
-            findings.fault(&self.path.field(name), Rule::Required);
+            faults.add(&self.path.field(name), FaultKind::Required);
             return None;
         };
-        read(node, &self.path.field(name), findings)
+        read(node, &self.path.field(name), faults)
     }
 
     /// Ends the reading: fields that nobody asked for are unknown.
-    pub(crate) fn close(self, findings: &mut Findings) {
+    pub(crate) fn close(self, faults: &mut Faults) {
         for (name, _) in &self.rest {
-            findings.unknown_field(&self.path.field(name));
+            faults.add_unknown_field(&self.path.field(name));
         }
     }
 
@@ -107,25 +107,25 @@ pub(super) fn mistyped(
     node: &Node<'_>,
     expected: &'static str,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) {
-    findings.fault(path, Rule::Type { expected, found: node.describe() });
+    faults.add(path, FaultKind::Type { expected, found: node.describe() });
 }
 
-pub(crate) fn string(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<String> {
-    text(node, path, findings).map(Cow::into_owned)
+pub(crate) fn string(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
+    text(node, path, faults).map(Cow::into_owned)
 }
 
 /// A string that need not be kept.
 pub(crate) fn text<'t>(
     node: Node<'t>,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) -> Option<Cow<'t, str>> {
     match node {
         Node::String(text) => Some(text),
         node => {
-            mistyped(&node, "a string", path, findings);
+            mistyped(&node, "a string", path, faults);
             None
         }
     }
@@ -134,45 +134,45 @@ pub(crate) fn text<'t>(
 pub(crate) fn array<'t>(
     node: Node<'t>,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) -> Option<Vec<Node<'t>>> {
     match node {
         Node::Array(items) => Some(items),
         node => {
-            mistyped(&node, "an array", path, findings);
+            mistyped(&node, "an array", path, faults);
             None
         }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
-pub(crate) fn count(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<u64> {
+pub(crate) fn count(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<u64> {
     let integer = match &node {
         Node::Number(number) => number.as_u64(),
         _ => None,
     };
     if integer.is_none() {
-        mistyped(&node, "an integer from 0 to 18446744073709551615", path, findings);
+        mistyped(&node, "an integer from 0 to 18446744073709551615", path, faults);
     }
     integer
 }
 
 /// A value of any type.
 #[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
-pub(crate) fn any(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<Value> {
-    Some(node.into_value(path, findings))
+pub(crate) fn any(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Value> {
+    Some(node.into_value(path, faults))
 }
 
 /// What is written as a string and parsed from it: ids, timestamps, statuses.
-pub(crate) fn parsed<T>(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<T>
+pub(crate) fn parsed<T>(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<T>
 where
     T: std::str::FromStr<Err = ValidationError>,
 {
-    match text(node, path, findings)?.parse() {
+    match text(node, path, faults)?.parse() {
         Ok(value) => Some(value),
         Err(error) => {
             for fault in error.faults() {
-                findings.fault(path, fault.rule().clone());
+                faults.add(path, fault.kind().clone());
             }
             None
         }
@@ -184,21 +184,21 @@ where
 pub(crate) fn by_variant<'t, T: Clone + Default>(
     node: Node<'t>,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
     variants: &[Variant],
-    read: impl Fn(Node<'t>, &Path<'_>, &mut Findings) -> Option<T>,
+    read: impl Fn(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
 ) -> Option<Vec<T>> {
     let mut items = vec![T::default(); variants.len()];
-    for (name, node) in Fields::open(node, path, findings)?.rest {
+    for (name, node) in Fields::open(node, path, faults)?.rest {
         let path = path.field(&name);
         let at = variants.iter().position(|variant| variant.key() == name);
         match at.and_then(|at| items.get_mut(at)) {
             Some(item) => {
-                if let Some(read) = read(node, &path, findings) {
+                if let Some(read) = read(node, &path, faults) {
                     *item = read;
                 }
             }
-            None => findings.fault(&path, Rule::NoSuchVariant { found: quote(&name) }),
+            None => faults.add(&path, FaultKind::NoSuchVariant { found: quote(&name) }),
         }
     }
     Some(items)
@@ -208,18 +208,18 @@ pub(crate) fn by_variant<'t, T: Clone + Default>(
 pub(crate) fn entries<'t>(
     node: Node<'t>,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) -> Vec<(Cow<'t, str>, Node<'t>)> {
-    Fields::open(node, path, findings).map_or_else(Vec::new, |fields| fields.rest)
+    Fields::open(node, path, faults).map_or_else(Vec::new, |fields| fields.rest)
 }
 
 /// What `read` made of something, unless it found anything wrong.
 pub(crate) fn strictly<T>(
-    read: impl FnOnce(&mut Findings) -> Option<T>,
+    read: impl FnOnce(&mut Faults) -> Option<T>,
 ) -> Result<T, ValidationError> {
-    let mut findings = Findings::default();
-    let value = read(&mut findings);
-    findings.into_result()?;
+    let mut faults = Faults::default();
+    let value = read(&mut faults);
+    faults.into_result()?;
     // A reader that gives nothing has said why; this keeps the promise if one ever forgets.
-    value.ok_or_else(|| Fault::new(&Path::Root, Rule::Required).into())
+    value.ok_or_else(|| Fault::new(&Path::Root, FaultKind::Required).into())
 }

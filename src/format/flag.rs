@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use crate::format::fields::{Fields, any, parsed, strictly, string};
 use crate::format::node::Node;
 use crate::model::error::LoadError;
-use crate::model::faults::Findings;
+use crate::model::faults::Faults;
 use crate::model::new_flag::NewFlag;
 use crate::model::path::Path;
 use crate::model::validation::check_flag;
@@ -29,25 +29,25 @@ impl NewFlag {
     /// ```
     pub fn from_json(text: &str) -> Result<NewFlag, LoadError> {
         let node = Node::parse(text)?;
-        Ok(strictly(|findings| new_flag(node, findings))?)
+        Ok(strictly(|faults| new_flag(node, faults))?)
     }
 }
 
 impl<'de> Deserialize<'de> for NewFlag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NewFlag, D::Error> {
         let node = Node::deserialize(deserializer)?;
-        strictly(|findings| new_flag(node, findings)).map_err(D::Error::custom)
+        strictly(|faults| new_flag(node, faults)).map_err(D::Error::custom)
     }
 }
 
-fn new_flag(node: Node<'_>, findings: &mut Findings) -> Option<NewFlag> {
+fn new_flag(node: Node<'_>, faults: &mut Faults) -> Option<NewFlag> {
     let path = &Path::Root;
-    let mut fields = Fields::open(node, path, findings)?;
-    let id = fields.optional("id", findings, parsed);
-    let key = fields.required("key", findings, string);
-    let name = fields.optional("name", findings, string);
-    let default_value = fields.required("default_value", findings, any);
-    fields.close(findings);
-    check_flag(path, key.as_deref(), name.as_deref(), default_value.as_ref(), findings);
+    let mut fields = Fields::open(node, path, faults)?;
+    let id = fields.optional("id", faults, parsed);
+    let key = fields.required("key", faults, string);
+    let name = fields.optional("name", faults, string);
+    let default_value = fields.required("default_value", faults, any);
+    fields.close(faults);
+    check_flag(path, key.as_deref(), name.as_deref(), default_value.as_ref(), faults);
     Some(NewFlag { id, key: key?, name, default_value: default_value? })
 }

@@ -8,8 +8,8 @@ use crate::count::counts::{Baseline, Count};
 use crate::format::experiment::{ExperimentDocument, experiment};
 use crate::format::fields::{Fields, any, array, by_variant, count, entries, parsed, string, text};
 use crate::format::node::Node;
-use crate::model::fault::Rule;
-use crate::model::faults::Findings;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
 use crate::model::flag::Flag;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::path::{Path, quote};
@@ -32,7 +32,7 @@ pub(crate) struct FlagDocument {
     pub(crate) experiments: Vec<ExperimentSection>,
     /// The ids of all experiments, those that could not be read included, with their positions.
     pub(crate) experiment_ids: Vec<(usize, ExperimentId)>,
-    pub(crate) findings: Findings,
+    pub(crate) faults: Faults,
 }
 
 /// An experiment of a document, with what is ours to say about it.
@@ -51,7 +51,7 @@ impl FlagDocument {
     /// Whether the flag could be read, and nothing is wrong with it.
     pub(crate) fn is_sound(&self) -> bool {
         let is_read = self.id.is_some() && self.key.is_some() && self.default_value.is_some();
-        is_read && !self.findings.has_faults()
+        is_read && !self.faults.has_any()
     }
 
     /// The flag, whose default value is taken out of here; `None` if it could not be read. `known` is
@@ -63,25 +63,25 @@ impl FlagDocument {
     }
 
     pub(super) fn read(node: Node<'_>, path: &Path<'_>) -> FlagDocument {
-        let mut findings = Findings::default();
+        let mut faults = Faults::default();
         let mut this = FlagDocument::default();
-        if let Some(mut fields) = Fields::open(node, path, &mut findings) {
-            this.id = fields.required("id", &mut findings, parsed);
-            this.key = fields.required("key", &mut findings, string);
-            this.name = fields.optional("name", &mut findings, string);
-            this.default_value = fields.required("default_value", &mut findings, any);
-            this.created_at = fields.optional("created_at", &mut findings, parsed);
-            this.updated_at = fields.optional("updated_at", &mut findings, parsed);
-            let experiments = fields.optional("experiments", &mut findings, array);
-            let counters = fields.optional("counters", &mut findings, keep);
-            let forced = fields.optional("forced", &mut findings, keep);
-            fields.close(&mut findings);
+        if let Some(mut fields) = Fields::open(node, path, &mut faults) {
+            this.id = fields.required("id", &mut faults, parsed);
+            this.key = fields.required("key", &mut faults, string);
+            this.name = fields.optional("name", &mut faults, string);
+            this.default_value = fields.required("default_value", &mut faults, any);
+            this.created_at = fields.optional("created_at", &mut faults, parsed);
+            this.updated_at = fields.optional("updated_at", &mut faults, parsed);
+            let experiments = fields.optional("experiments", &mut faults, array);
+            let counters = fields.optional("counters", &mut faults, keep);
+            let forced = fields.optional("forced", &mut faults, keep);
+            fields.close(&mut faults);
 
             let (key, name) = (this.key.as_deref(), this.name.as_deref());
-            check_flag(path, key, name, this.default_value.as_ref(), &mut findings);
+            check_flag(path, key, name, this.default_value.as_ref(), &mut faults);
             let all = path.field("experiments");
             for (at, node) in experiments.into_iter().flatten().enumerate() {
-                let (id, experiment) = experiment(node, &all.item(at), &mut findings);
+                let (id, experiment) = experiment(node, &all.item(at), &mut faults);
                 this.experiment_ids.extend(id.map(|id| (at, id)));
                 this.experiments.extend(experiment.map(|experiment| ExperimentSection {
                     at,
@@ -92,52 +92,52 @@ impl FlagDocument {
                 }));
             }
             if let Some(node) = counters {
-                this.read_counters(node, &path.field("counters"), &mut findings);
+                this.read_counters(node, &path.field("counters"), &mut faults);
             }
             if let Some(node) = forced {
-                this.read_forced(node, &path.field("forced"), &mut findings);
+                this.read_forced(node, &path.field("forced"), &mut faults);
             }
-            this.refuse_second_running(&all, &mut findings);
+            this.refuse_second_running(&all, &mut faults);
         }
-        this.findings = findings;
+        this.faults = faults;
         this
     }
 
-    fn read_counters(&mut self, node: Node<'_>, path: &Path<'_>, findings: &mut Findings) {
-        self.read_sections(node, path, findings, |section, node, path, findings| {
-            let Some(mut fields) = Fields::open(node, path, findings) else { return };
+    fn read_counters(&mut self, node: Node<'_>, path: &Path<'_>, faults: &mut Faults) {
+        self.read_sections(node, path, faults, |section, node, path, faults| {
+            let Some(mut fields) = Fields::open(node, path, faults) else { return };
             let variants = &section.experiment.terms.variants;
-            let exposures = fields.optional("exposures", findings, |node, path, findings| {
-                by_variant(node, path, findings, variants, count)
+            let exposures = fields.optional("exposures", faults, |node, path, faults| {
+                by_variant(node, path, faults, variants, count)
             });
-            let at_start = fields.optional("at_start", findings, |node, path, findings| {
-                by_variant(node, path, findings, variants, both_counts)
+            let at_start = fields.optional("at_start", faults, |node, path, faults| {
+                by_variant(node, path, faults, variants, both_counts)
             });
-            fields.close(findings);
+            fields.close(faults);
             section.exposures = exposures;
             section.at_start = at_start.map(|counts| Baseline::new(&counts));
-            section.refuse_more_at_start_than_ever(&path.field("at_start"), findings);
+            section.refuse_more_at_start_than_ever(&path.field("at_start"), faults);
         });
     }
 
-    fn read_forced(&mut self, node: Node<'_>, path: &Path<'_>, findings: &mut Findings) {
+    fn read_forced(&mut self, node: Node<'_>, path: &Path<'_>, faults: &mut Faults) {
         // A section that is there says everything: who is not in it is not pinned.
         for section in &mut self.experiments {
             section.forced = Some(Forced::new());
         }
-        self.read_sections(node, path, findings, |section, node, path, findings| {
+        self.read_sections(node, path, faults, |section, node, path, faults| {
             let mut forced = Forced::new();
-            for (user_key, node) in entries(node, path, findings) {
+            for (user_key, node) in entries(node, path, faults) {
                 let path = path.field(&user_key);
                 if user_key.is_empty() {
-                    findings.fault(&path, Rule::Blank);
+                    faults.add(&path, FaultKind::Blank);
                 }
-                let Some(variant) = text(node, &path, findings) else { continue };
+                let Some(variant) = text(node, &path, faults) else { continue };
                 let mut variants = section.experiment.terms.variants.iter();
                 match variants.position(|known| known.key() == variant) {
                     Some(position) => drop(forced.insert(user_key.into(), position)),
                     None => {
-                        findings.fault(&path, Rule::NoSuchVariant { found: quote(&variant) });
+                        faults.add(&path, FaultKind::NoSuchVariant { found: quote(&variant) });
                     }
                 }
             }
@@ -150,30 +150,30 @@ impl FlagDocument {
         &mut self,
         node: Node<'_>,
         path: &Path<'_>,
-        findings: &mut Findings,
-        read: impl Fn(&mut ExperimentSection, Node<'_>, &Path<'_>, &mut Findings),
+        faults: &mut Faults,
+        read: impl Fn(&mut ExperimentSection, Node<'_>, &Path<'_>, &mut Faults),
     ) {
         let mut seen = HashSet::new();
         let positions = self.experiments.iter().enumerate();
         let positions: HashMap<ExperimentId, usize> =
             positions.map(|(at, section)| (section.experiment.id, at)).collect();
-        for (name, node) in entries(node, path, findings) {
+        for (name, node) in entries(node, path, faults) {
             let path = path.field(&name);
             let id = name.parse().ok();
             let found = id.and_then(|id| self.experiments.get_mut(*positions.get(&id)?));
             // One id can be written in several ways.
             if id.is_some_and(|id| !seen.insert(id)) {
-                findings.fault(&path, Rule::RepeatedField);
+                faults.add(&path, FaultKind::RepeatedField);
             } else if let Some(section) = found {
-                read(section, node, &path, findings);
+                read(section, node, &path, faults);
             } else if !self.experiment_ids.iter().any(|(_, known)| Some(*known) == id) {
                 // One that is there but could not be read has been reported as that.
-                findings.fault(&path, Rule::NoSuchExperiment { found: quote(&name) });
+                faults.add(&path, FaultKind::NoSuchExperiment { found: quote(&name) });
             }
         }
     }
 
-    fn refuse_second_running(&self, path: &Path<'_>, findings: &mut Findings) {
+    fn refuse_second_running(&self, path: &Path<'_>, faults: &mut Faults) {
         let mut running = BTreeMap::new();
         for section in &self.experiments {
             if section.experiment.status != Status::Running {
@@ -181,11 +181,11 @@ impl FlagDocument {
             }
             let environment = &section.experiment.terms.environment;
             if let Some(first) = running.get(environment) {
-                let rule = Rule::SecondRunning {
+                let kind = FaultKind::SecondRunning {
                     environment: environment.into(),
                     other: path.item(*first).to_string(),
                 };
-                findings.fault(&path.item(section.at).field("status"), rule);
+                faults.add(&path.item(section.at).field("status"), kind);
             } else {
                 running.insert(environment, section.at);
             }
@@ -194,7 +194,7 @@ impl FlagDocument {
 }
 
 impl ExperimentSection {
-    fn refuse_more_at_start_than_ever(&self, path: &Path<'_>, findings: &mut Findings) {
+    fn refuse_more_at_start_than_ever(&self, path: &Path<'_>, faults: &mut Faults) {
         let Some(at_start) = &self.at_start else { return };
         let carried = self.carried();
         for (at, variant) in self.experiment.terms.variants.iter().enumerate() {
@@ -205,7 +205,7 @@ impl ExperimentSection {
                 ("conversions", at_start.conversions, ever.conversions),
             ] {
                 if found > ever {
-                    findings.fault(&path.field(event), Rule::AtStart { found, ever });
+                    faults.add(&path.field(event), FaultKind::AtStart { found, ever });
                 }
             }
         }
@@ -228,15 +228,15 @@ impl ExperimentSection {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
-fn keep<'t>(node: Node<'t>, _: &Path<'_>, _: &mut Findings) -> Option<Node<'t>> {
+fn keep<'t>(node: Node<'t>, _: &Path<'_>, _: &mut Faults) -> Option<Node<'t>> {
     Some(node)
 }
 
-fn both_counts(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<Count> {
-    let mut fields = Fields::open(node, path, findings)?;
-    let exposures = fields.optional("exposures", findings, count);
-    let conversions = fields.optional("conversions", findings, count);
-    fields.close(findings);
+fn both_counts(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Count> {
+    let mut fields = Fields::open(node, path, faults)?;
+    let exposures = fields.optional("exposures", faults, count);
+    let conversions = fields.optional("conversions", faults, count);
+    fields.close(faults);
     Some(Count {
         exposures: exposures.unwrap_or_default(),
         conversions: conversions.unwrap_or_default(),

@@ -67,6 +67,6 @@ fn get(call: &Call<'_>) -> Result<Response<Body>, Failure> {
 }
 
 fn set_default(call: &Call<'_>, body: &str) -> Result<Response<Body>, Failure> {
-    let value = fields(body, |fields, findings| fields.required("default_value", findings, any))?;
+    let value = fields(body, |fields, faults| fields.required("default_value", faults, any))?;
     data(call.engine().set_default(flag_ref(call.flag()?), value)?)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::fault::Fault;
 use crate::model::faults::ValidationError;
 use crate::model::path::Path;
-use crate::model::validation::broken_by_name;
+use crate::model::validation::fault_in_name;
 
 /// Where a flag is evaluated: "production", "staging"; a name of the user's choosing.
 ///
@@ -36,8 +36,8 @@ impl Environment {
     /// [`ValidationError`] if the name is blank or longer than
     /// [`MAX_NAME_LENGTH`](crate::MAX_NAME_LENGTH).
     pub fn new(name: &str) -> Result<Environment, ValidationError> {
-        match broken_by_name(name) {
-            Some(rule) => Err(Fault::new(&Path::Root, rule).into()),
+        match fault_in_name(name) {
+            Some(kind) => Err(Fault::new(&Path::Root, kind).into()),
             None => Ok(Environment(name.into())),
         }
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration: where, what was found, and what is allowed.
+//! One thing that is wrong with a configuration: where, what was found, and what is allowed.
 
 use std::fmt;
 
@@ -12,18 +12,18 @@ pub const MAX_NAME_LENGTH: usize = 255;
 /// with the document around it, it stays below the 127 levels that `serde_json` reads.
 pub const MAX_VALUE_DEPTH: usize = 100;
 
-/// One thing that is wrong with a configuration: a path and the rule that is broken there.
+/// One thing that is wrong with a configuration: a path, and the kind of fault that is there.
 ///
 /// Displays as `variants[1].percentage: must be an integer from 0 to 100, found 101`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub(super) path: String,
-    pub(super) rule: Rule,
+    pub(super) kind: FaultKind,
 }
 
 impl Fault {
-    pub(crate) fn new(path: &Path<'_>, rule: Rule) -> Fault {
-        Fault { path: path.to_string(), rule }
+    pub(crate) fn new(path: &Path<'_>, kind: FaultKind) -> Fault {
+        Fault { path: path.to_string(), kind }
     }
 
     /// Where: fields joined by dots, positions in brackets, as in `variants[1].percentage`. Empty
@@ -33,10 +33,10 @@ impl Fault {
         &self.path
     }
 
-    /// The rule that is broken; it displays as the message without the path.
+    /// What is wrong there; it displays as the message without the path.
     #[must_use]
-    pub fn rule(&self) -> &Rule {
-        &self.rule
+    pub fn kind(&self) -> &FaultKind {
+        &self.kind
     }
 }
 
@@ -45,20 +45,20 @@ impl fmt::Display for Fault {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
-        self.rule.fmt(f)
+        self.kind.fmt(f)
     }
 }
 
-/// A rule that a configuration can break, with what was found.
+/// What can be wrong in one place of a configuration, with what was found there.
 ///
-/// What was found is quoted up to its first 64 characters.
+/// A text that was found is quoted up to its first 64 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Rule {
+pub enum FaultKind {
     /// A required field is absent.
     #[error("is required")]
     Required,
-    /// A field that nothing here reads; most often a misspelt one.
+    /// A field that the format does not have; most often a misspelt one.
     #[error("is not a known field")]
     UnknownField,
     /// A JSON object gives one field twice.
@@ -119,19 +119,19 @@ pub enum Rule {
         /// The integer as it is written.
         found: String,
     },
-    /// No UUID.
+    /// A text that is not a UUID.
     #[error("must be a UUID, found {found:?}")]
     Id {
         /// What was found.
         found: String,
     },
-    /// No RFC 3339 timestamp, or one outside the years 0 to 9999.
+    /// A text that is not an RFC 3339 timestamp, or one outside the years 0 to 9999.
     #[error("must be an RFC 3339 timestamp, found {found:?}")]
     Timestamp {
         /// What was found.
         found: String,
     },
-    /// None of the four statuses.
+    /// A text that is not one of the four statuses.
     #[error("must be draft, running, stopped or completed, found {found:?}")]
     Status {
         /// What was found.
@@ -151,13 +151,13 @@ pub enum Rule {
         /// The count ever.
         ever: u64,
     },
-    /// The key of no variant of the experiment.
+    /// A key that no variant of the experiment has.
     #[error("must be the key of a variant of this experiment, found {found:?}")]
     NoSuchVariant {
         /// The key found.
         found: String,
     },
-    /// The id of no experiment of the flag.
+    /// An id that no experiment of the flag has.
     #[error("must be the id of an experiment of this flag, found {found:?}")]
     NoSuchExperiment {
         /// The id found.
@@ -171,7 +171,7 @@ pub enum Rule {
         /// The path of the other one.
         other: String,
     },
-    /// An experiment that the engine has already met with other variants.
+    /// An experiment that the engine already knows with other variants.
     #[error(
         "must be the variants that experiment {id} already has; a new split is a new experiment"
     )]
@@ -179,7 +179,7 @@ pub enum Rule {
         /// The experiment's id.
         id: String,
     },
-    /// An experiment that the engine has already met in another environment.
+    /// An experiment that the engine already knows in another environment.
     #[error("must be {expected:?}, the environment that experiment {id} already has")]
     EnvironmentChanged {
         /// The experiment's id.

@@ -1,36 +1,36 @@
-//! All that is wrong with what was given: as it is collected, and as it is returned.
+//! All faults of what was given: as they are collected, and as they are returned.
 
 use std::fmt;
 
-use crate::model::fault::{Fault, Rule};
+use crate::model::fault::{Fault, FaultKind};
 use crate::model::path::Path;
 
-/// The most faults that are kept of what was given; of more, the number is told. A text of a few
-/// megabytes can have a fault in every byte.
+/// The most faults that are kept of one input; further ones are only counted. A text of a few megabytes
+/// can have a fault in every byte.
 const MAX_FAULTS: usize = 1000;
 
-/// What a reading has found wrong so far.
+/// The faults that a reader has found so far.
 ///
-/// Unknown fields are kept apart: they refuse what is read strictly, but are only reported where a
-/// newer server may send more than this release knows.
+/// Unknown fields are kept apart: a strict reader refuses them, a tolerant one only reports them, since
+/// a newer server may send more than this release knows.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
+pub(crate) struct Faults {
     faults: Vec<Fault>,
     unknown_fields: Vec<Fault>,
     omitted: usize,
 }
 
-impl Findings {
-    pub(crate) fn fault(&mut self, path: &Path<'_>, rule: Rule) {
-        self.push(|| Fault::new(path, rule), |this| &mut this.faults);
+impl Faults {
+    pub(crate) fn add(&mut self, path: &Path<'_>, kind: FaultKind) {
+        self.push(|| Fault::new(path, kind), |this| &mut this.faults);
     }
 
-    pub(crate) fn fault_at(&mut self, path: String, rule: Rule) {
-        self.push(|| Fault { path, rule }, |this| &mut this.faults);
+    pub(crate) fn add_at(&mut self, path: String, kind: FaultKind) {
+        self.push(|| Fault { path, kind }, |this| &mut this.faults);
     }
 
-    pub(crate) fn unknown_field(&mut self, path: &Path<'_>) {
-        let fault = || Fault::new(path, Rule::UnknownField);
+    pub(crate) fn add_unknown_field(&mut self, path: &Path<'_>) {
+        let fault = || Fault::new(path, FaultKind::UnknownField);
         self.push(fault, |this| &mut this.unknown_fields);
     }
 
@@ -43,7 +43,7 @@ impl Findings {
         }
     }
 
-    pub(crate) fn append(&mut self, other: Findings) {
+    pub(crate) fn append(&mut self, other: Faults) {
         for fault in other.faults {
             self.push(|| fault, |this| &mut this.faults);
         }
@@ -53,11 +53,12 @@ impl Findings {
         self.omitted = self.omitted.saturating_add(other.omitted);
     }
 
-    pub(crate) fn has_faults(&self) -> bool {
+    /// Whether there is a fault, unknown fields apart.
+    pub(crate) fn has_any(&self) -> bool {
         !self.faults.is_empty()
     }
 
-    pub(crate) fn into_faults(self) -> Vec<Fault> {
+    pub(crate) fn into_vec(self) -> Vec<Fault> {
         self.faults
     }
 
@@ -69,12 +70,12 @@ impl Findings {
         self.faults.is_empty() && self.unknown_fields.is_empty()
     }
 
-    /// `Ok` if nothing is wrong, unknown fields included.
+    /// `Ok` if there is no fault and no unknown field.
     pub(crate) fn into_result(self) -> Result<(), ValidationError> {
         if self.is_empty() { Ok(()) } else { Err(self.into_error()) }
     }
 
-    /// All that is wrong, unknown fields included.
+    /// All faults, then the unknown fields.
     pub(crate) fn into_error(mut self) -> ValidationError {
         self.faults.append(&mut self.unknown_fields);
         ValidationError { faults: self.faults, omitted: self.omitted }
@@ -82,7 +83,7 @@ impl Findings {
 }
 
 /// Every fault of what was given: at least one. Displays on one line; the alternate form, `{:#}`, has
-/// a line for each. Beyond the first thousand, the number is told.
+/// a line for each. It keeps the first thousand, and counts the rest.
 ///
 /// # Examples
 ///
@@ -118,7 +119,7 @@ impl ValidationError {
         &self.faults
     }
 
-    /// How many more there are.
+    /// How many faults there are beyond those of [`faults`](ValidationError::faults).
     #[must_use]
     pub fn omitted(&self) -> usize {
         self.omitted

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::fault::{Fault, Rule};
+use crate::model::fault::{Fault, FaultKind};
 use crate::model::faults::ValidationError;
 use crate::model::path::{Path, quote};
 
@@ -59,7 +59,7 @@ macro_rules! id {
             fn from_str(text: &str) -> Result<Self, ValidationError> {
                 match text.parse() {
                     Ok(uuid) => Ok(Self(uuid)),
-                    Err(_) => Err(Fault::new(&Path::Root, Rule::Id { found: quote(text) }).into()),
+                    Err(_) => Err(Fault::new(&Path::Root, FaultKind::Id { found: quote(text) }).into()),
                 }
             }
         }

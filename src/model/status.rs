@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::model::fault::{Fault, Rule};
+use crate::model::fault::{Fault, FaultKind};
 use crate::model::faults::ValidationError;
 use crate::model::path::{Path, quote};
 
@@ -65,7 +65,7 @@ impl FromStr for Status {
     fn from_str(text: &str) -> Result<Status, ValidationError> {
         let all = [Status::Draft, Status::Running, Status::Stopped, Status::Completed];
         let found = all.into_iter().find(|status| status.as_str() == text);
-        found.ok_or_else(|| Fault::new(&Path::Root, Rule::Status { found: quote(text) }).into())
+        found.ok_or_else(|| Fault::new(&Path::Root, FaultKind::Status { found: quote(text) }).into())
     }
 }
 
@@ -81,7 +81,7 @@ pub enum Transition {
 
 /// A transition that the status does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot {} the experiment: it is {status}, and {}", .transition.verb(), .transition.rule())]
+#[error("cannot {} the experiment: it is {status}, and {}", .transition.verb(), .transition.condition())]
 pub struct TransitionError {
     status: Status,
     transition: Transition,
@@ -109,7 +109,7 @@ impl Transition {
         }
     }
 
-    fn rule(self) -> &'static str {
+    fn condition(self) -> &'static str {
         match self {
             Transition::Start => "only a draft or a stopped one can be started",
             Transition::Stop => "only a running one can be stopped",

@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use crate::assign::allocation::MAX_VARIANTS;
 use crate::model::environment::Environment;
-use crate::model::fault::Rule;
-use crate::model::faults::Findings;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
 use crate::model::new_experiment::NewExperiment;
 use crate::model::path::{Path, quote};
 use crate::model::validation::{check_name, check_value};
 use crate::model::variant::Variant;
 
-/// An experiment whose parts have been read but not held to the rules. What could not be read at
-/// all is `None`, and has been reported.
+/// An experiment whose parts have been read but not validated. A part that could not be read is `None`,
+/// and its fault has been added.
 #[derive(Debug, Default)]
 pub(crate) struct Unchecked {
     pub(crate) name: Option<String>,
@@ -60,17 +60,16 @@ impl Terms {
 }
 
 impl Unchecked {
-    /// The terms. Every fault goes to `findings`, and they hold only if there is none; `None` if they
-    /// cannot even be put together.
-    pub(crate) fn check(self, path: &Path<'_>, findings: &mut Findings) -> Option<Terms> {
+    /// The terms, which are valid if no fault was added; `None` if they cannot even be put together.
+    pub(crate) fn check(self, path: &Path<'_>, faults: &mut Faults) -> Option<Terms> {
         if let Some(name) = &self.name {
-            check_name(name, &path.field("name"), findings);
+            check_name(name, &path.field("name"), faults);
         }
         if let Some(environment) = &self.environment {
-            check_name(environment, &path.field("environment"), findings);
+            check_name(environment, &path.field("environment"), faults);
         }
         let variants = self.variants?;
-        let variants = checked_variants(variants, &path.field("variants"), findings)?;
+        let variants = checked_variants(variants, &path.field("variants"), faults)?;
         let environment = Environment::new(&self.environment?).ok()?;
         Some(Terms { name: self.name?.into(), environment, variants })
     }
@@ -79,16 +78,16 @@ impl Unchecked {
 fn checked_variants(
     unchecked: Vec<UncheckedVariant>,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) -> Option<Arc<[Variant]>> {
     let count = unchecked.len();
     if count == 0 {
-        findings.fault(path, Rule::NoVariants);
+        faults.add(path, FaultKind::NoVariants);
         return None;
     }
     if count > MAX_VARIANTS {
         // One fault for all of them: what the rest breaks is not worth a thousand lines.
-        findings.fault(path, Rule::TooManyVariants { found: count });
+        faults.add(path, FaultKind::TooManyVariants { found: count });
         return None;
     }
     // A percentage that could not be read has its own fault; no sum is claimed then.
@@ -97,24 +96,24 @@ fn checked_variants(
         let this = path.item(at);
         if let Some(key) = &new.key {
             let path_of_key = this.field("key");
-            check_name(key, &path_of_key, findings);
+            check_name(key, &path_of_key, faults);
             let mut earlier = unchecked.iter().take(at);
             if let Some(first) = earlier.position(|other| other.key.as_ref() == Some(key)) {
                 let other = path.item(first).field("key").to_string();
-                findings.fault(&path_of_key, Rule::Duplicate { found: quote(key), other });
+                faults.add(&path_of_key, FaultKind::Duplicate { found: quote(key), other });
             }
         }
         if let Some(value) = &new.value {
-            check_value(value, &this.field("value"), findings);
+            check_value(value, &this.field("value"), faults);
         }
         if let Some(found) = new.percentage
             && !(0..=100).contains(&found)
         {
-            findings.fault(&this.field("percentage"), Rule::Percentage { found });
+            faults.add(&this.field("percentage"), FaultKind::Percentage { found });
         }
     }
     match sum {
-        Some(found) if found != 100 => findings.fault(path, Rule::Sum { found }),
+        Some(found) if found != 100 => faults.add(path, FaultKind::Sum { found }),
         _ => {}
     }
     // Of percentages with a fault there is no table from bucket to variant.

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 use serde::{Deserialize, Serialize};
 
-use crate::model::fault::{Fault, Rule};
+use crate::model::fault::{Fault, FaultKind};
 use crate::model::faults::ValidationError;
 use crate::model::path::{Path, quote};
 
@@ -83,7 +83,7 @@ impl FromStr for Timestamp {
             Some(seconds) if (MIN_SECONDS..=MAX_SECONDS).contains(&seconds) => {
                 Ok(Timestamp::from_unix_seconds(seconds))
             }
-            _ => Err(Fault::new(&Path::Root, Rule::Timestamp { found: quote(text) }).into()),
+            _ => Err(Fault::new(&Path::Root, FaultKind::Timestamp { found: quote(text) }).into()),
         }
     }
 }

@@ -1,49 +1,49 @@
-//! The rules that several parts of the model keep.
+//! The rules of names and of values, which several parts of the model keep.
 
 use serde_json::Value;
 
-use crate::model::fault::{MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule};
-use crate::model::faults::Findings;
+use crate::model::fault::{MAX_NAME_LENGTH, MAX_VALUE_DEPTH, FaultKind};
+use crate::model::faults::Faults;
 use crate::model::path::Path;
 
-/// The rule of names that `text` breaks, if it breaks one.
-pub(crate) fn broken_by_name(text: &str) -> Option<Rule> {
+/// What is wrong with a name, if anything is.
+pub(crate) fn fault_in_name(text: &str) -> Option<FaultKind> {
     if text.trim().is_empty() {
-        return Some(Rule::Blank);
+        return Some(FaultKind::Blank);
     }
     let found = text.chars().count();
-    (found > MAX_NAME_LENGTH).then_some(Rule::TooLong { found })
+    (found > MAX_NAME_LENGTH).then_some(FaultKind::TooLong { found })
 }
 
-/// Reports the rule of names that `name` breaks, if it breaks one.
-pub(crate) fn check_name(name: &str, path: &Path<'_>, findings: &mut Findings) {
-    if let Some(rule) = broken_by_name(name) {
-        findings.fault(path, rule);
+/// Adds what is wrong with a name, if anything is.
+pub(crate) fn check_name(name: &str, path: &Path<'_>, faults: &mut Faults) {
+    if let Some(kind) = fault_in_name(name) {
+        faults.add(path, kind);
     }
 }
 
-/// Reports a value that could be written, but not read again.
-pub(crate) fn check_value(value: &Value, path: &Path<'_>, findings: &mut Findings) {
+/// Adds a fault for a value that could be written, but not read again.
+pub(crate) fn check_value(value: &Value, path: &Path<'_>, faults: &mut Faults) {
     if is_deeper_than(MAX_VALUE_DEPTH, value) {
-        findings.fault(path, Rule::TooDeep);
+        faults.add(path, FaultKind::TooDeep);
     }
 }
 
-/// Reports the rules that the parts of a flag break, as far as they are there.
+/// Adds what is wrong with the parts of a flag. A part that could not be read is `None`.
 pub(crate) fn check_flag(
     path: &Path<'_>,
     key: Option<&str>,
     name: Option<&str>,
     default_value: Option<&Value>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) {
     for (field, text) in [("key", key), ("name", name)] {
         if let Some(text) = text {
-            check_name(text, &path.field(field), findings);
+            check_name(text, &path.field(field), faults);
         }
     }
     if let Some(value) = default_value {
-        check_value(value, &path.field("default_value"), findings);
+        check_value(value, &path.field("default_value"), faults);
     }
 }
 

@@ -17,8 +17,8 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer};
 use serde_json::{Map, Number, Value};
 
 use crate::model::error::SyntaxError;
-use crate::model::fault::{MAX_VALUE_DEPTH, Rule};
-use crate::model::faults::Findings;
+use crate::model::fault::{MAX_VALUE_DEPTH, FaultKind};
+use crate::model::faults::Faults;
 use crate::model::path::{Path, quote};
 
 use self::numbers::Numbers;
@@ -51,14 +51,14 @@ impl<'t> Node<'t> {
     }
 
     /// The value, with every fault of it named: repeated fields, and integers that do not fit.
-    pub(crate) fn into_value(self, path: &Path<'_>, findings: &mut Findings) -> Value {
-        self.into_value_within(MAX_VALUE_DEPTH, path, findings)
+    pub(crate) fn into_value(self, path: &Path<'_>, faults: &mut Faults) -> Value {
+        self.into_value_within(MAX_VALUE_DEPTH, path, faults)
     }
 
-    fn into_value_within(self, depth: usize, path: &Path<'_>, findings: &mut Findings) -> Value {
+    fn into_value_within(self, depth: usize, path: &Path<'_>, faults: &mut Faults) -> Value {
         let inner = depth.checked_sub(1);
         if let (Node::Array(_) | Node::Object(_), None) = (&self, inner) {
-            findings.fault(path, Rule::TooDeep);
+            faults.add(path, FaultKind::TooDeep);
             return Value::Null;
         }
         let inner = inner.unwrap_or_default();
@@ -67,23 +67,23 @@ impl<'t> Node<'t> {
             Node::Bool(value) => Value::Bool(value),
             Node::Number(number) => Value::Number(number),
             Node::WideInteger(text) => {
-                findings.fault(path, Rule::Integer { found: quote(&text) });
+                faults.add(path, FaultKind::Integer { found: quote(&text) });
                 Value::Null
             }
             Node::String(text) => Value::String(text.into_owned()),
             Node::Array(items) => {
                 let items = items.into_iter().enumerate();
                 items
-                    .map(|(at, item)| item.into_value_within(inner, &path.item(at), findings))
+                    .map(|(at, item)| item.into_value_within(inner, &path.item(at), faults))
                     .collect()
             }
             Node::Object(fields) => {
                 let mut map = Map::new();
                 for (name, node) in fields {
                     let path = path.field(&name);
-                    let value = node.into_value_within(inner, &path, findings);
+                    let value = node.into_value_within(inner, &path, faults);
                     if map.contains_key(&*name) {
-                        findings.fault(&path, Rule::RepeatedField);
+                        faults.add(&path, FaultKind::RepeatedField);
                     }
                     map.insert(name.into_owned(), value);
                 }

@@ -3,9 +3,9 @@ use super::*;
 use proptest::prelude::*;
 
 fn value(text: &str) -> Result<Value, Vec<String>> {
-    let mut findings = Findings::default();
-    let value = Node::parse(text).unwrap().into_value(&Path::Root, &mut findings);
-    match findings.into_faults().as_slice() {
+    let mut faults = Faults::default();
+    let value = Node::parse(text).unwrap().into_value(&Path::Root, &mut faults);
+    match faults.into_vec().as_slice() {
         [] => Ok(value),
         faults => Err(faults.iter().map(ToString::to_string).collect()),
     }
