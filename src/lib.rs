@@ -209,7 +209,7 @@ pub use crate::assign::allocation::{Allocation, AllocationError, MAX_VARIANTS};
 pub use crate::assign::assignment::Assignment;
 pub use crate::assign::bucket::{Bucket, Seed};
 pub use crate::count::counts::{Count, Counts, VariantCounts};
-pub use crate::count::deltas::{DrainError, Drained};
+pub use crate::count::deltas::{Delta, DeltaError};
 pub use crate::count::users::{UserCount, UserCounts, VariantUsers};
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
@@ -218,12 +218,12 @@ pub use crate::engine::Engine;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use crate::engine::clock::SystemClock;
 pub use crate::engine::clock::{Clock, ManualClock};
-pub use crate::engine::load_report::{LastReload, LeftOut, LoadReport};
+pub use crate::engine::load_report::{LastReload, LoadReport, SkippedFlag};
 pub use crate::model::environment::Environment;
 pub use crate::model::error::SyntaxError;
-pub use crate::model::error::{Error, LoadError, StorageError};
+pub use crate::model::error::{Error, FileError, LoadError};
 pub use crate::model::experiment::Experiment;
-pub use crate::model::fault::{Fault, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, FaultKind};
+pub use crate::model::fault::{Fault, FaultKind, MAX_NAME_LENGTH, MAX_VALUE_DEPTH};
 pub use crate::model::faults::ValidationError;
 pub use crate::model::flag::{Flag, FlagRef};
 pub use crate::model::id::{ExperimentId, FlagId};

@@ -152,7 +152,7 @@ fn metadata(
     user_key: &str,
 ) -> Option<FlagMetadata> {
     let id = evaluation.experiment()?;
-    let (_, _, experiment) = snapshot.find_experiment(id)?;
+    let experiment = snapshot.find_experiment(id)?.state;
     let mut metadata = FlagMetadata { values: HashMap::with_capacity(4) };
     metadata.add_value("experimentId", id.to_string());
     metadata.add_value("experimentName", &*experiment.definition.terms.name);

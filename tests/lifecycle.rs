@@ -296,7 +296,7 @@ impl Pair {
 
     fn reload_tolerant(&self, document: &Value) {
         let report = self.engine.reload_tolerant(&document.to_string()).unwrap();
-        assert!(report.left_out.is_empty() && report.unknown_fields.is_empty(), "{report:?}");
+        assert!(report.skipped.is_empty() && report.unknown_fields.is_empty(), "{report:?}");
     }
 
     fn apply(&mut self, operation: &Operation) {

@@ -1,4 +1,4 @@
-//! Where counters lie: lines of cells, in memory of their own or in some that outlives the process.
+//! The memory that counters lie in: lines of cells, owned or mapped from a file.
 
 use std::any::Any;
 use std::fmt;
@@ -16,38 +16,39 @@ pub(crate) const CELLS: u32 = 16;
 
 /// Some lines.
 pub(crate) struct Lines {
-    lines: Whose,
-    /// What the lines are a part of, if they are: lives at least as long as this. Boxed, so that it is
-    /// one word in every engine, also in those that keep nothing.
-    _keeper: Option<Arc<Keeper>>,
+    backing: Backing,
+    /// What mapped lines are a part of, which must outlive them. A box in an `Arc`, so that it is one word
+    /// in every engine, also where nothing is mapped.
+    _owner: Option<Arc<Owner>>,
 }
 
-enum Whose {
-    Own(Box<[Line]>),
-    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing keeps lines"))]
-    Kept(&'static [Line]),
+enum Backing {
+    Owned(Box<[Line]>),
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no file is mapped"))]
+    Mapped(&'static [Line]),
 }
 
-type Keeper = Box<dyn Any + Send + Sync>;
+/// What keeps mapped lines valid.
+pub(crate) type Owner = Box<dyn Any + Send + Sync>;
 
 impl Lines {
-    /// So many new ones.
+    /// This many new lines, all zero.
     pub(crate) fn new(count: u32) -> Lines {
         let line = |_| CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0)));
-        Lines { lines: Whose::Own((0..count).map(line).collect()), _keeper: None }
+        Lines { backing: Backing::Owned((0..count).map(line).collect()), _owner: None }
     }
 
-    /// Lines that are valid for as long as their keeper lives.
+    /// Lines that are valid for as long as their owner lives.
     #[cfg(feature = "durable")]
-    pub(crate) fn kept(lines: &'static [Line], keeper: Arc<Keeper>) -> Lines {
-        Lines { lines: Whose::Kept(lines), _keeper: Some(keeper) }
+    pub(crate) fn mapped(lines: &'static [Line], owner: Arc<Owner>) -> Lines {
+        Lines { backing: Backing::Mapped(lines), _owner: Some(owner) }
     }
 
     #[inline]
     pub(crate) fn all(&self) -> &[Line] {
-        match &self.lines {
-            Whose::Own(lines) => lines,
-            Whose::Kept(lines) => lines,
+        match &self.backing {
+            Backing::Owned(lines) => lines,
+            Backing::Mapped(lines) => lines,
         }
     }
 }
@@ -58,9 +59,9 @@ impl fmt::Debug for Lines {
     }
 }
 
-/// Counters that somebody else keeps.
+/// Cells of an experiment in a file, and the counts that they start at.
 #[derive(Debug)]
-pub(crate) struct KeptCells {
+pub(crate) struct MappedCells {
     pub(crate) lines: Lines,
     pub(crate) stripes: u32,
     pub(crate) base: Baseline,

@@ -1,42 +1,42 @@
-//! Counts that leave the engine: what has been added since they left the last time.
+//! Deltas: what has been added to the counts since they were last handed over.
 
 use serde::Serialize;
 
 use crate::count::counts::Count;
 use crate::model::id::ExperimentId;
 
-/// What has been counted for one variant since the last drain: see [`Engine::drain`](crate::Engine::drain).
+/// What has been counted for one variant since the deltas before: see
+/// [`Engine::with_deltas`](crate::Engine::with_deltas).
 ///
 /// # Examples
 ///
-/// A receiver that may be told something twice keeps how far it has got, and adds what is beyond:
+/// A receiver that may get a delta twice keeps the total that it has seen:
 ///
 /// ```
-/// use fairsplit::{Drained, Engine};
+/// use fairsplit::{Delta, Engine};
 ///
 /// let (engine, mut total) = (Engine::new(), 0);
-/// let mut receive = |drained: &Drained| total = total.max(drained.to.conversions);
-/// engine.drain(|counts| {
-///     counts.iter().for_each(&mut receive);
+/// let mut receive = |delta: &Delta| total = total.max(delta.to.conversions);
+/// engine.with_deltas(|deltas| {
+///     deltas.iter().for_each(&mut receive);
 ///     Ok::<(), std::convert::Infallible>(())
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Drained {
+pub struct Delta {
     /// The experiment's id.
     pub experiment: ExperimentId,
     /// The variant's key.
     pub variant: String,
-    /// The count "ever" up to which earlier drains have told; at the first one, where this engine began to
-    /// count.
+    /// The count "ever" at which the delta before ended; for the first, where this engine began to count.
     pub from: Count,
-    /// The count "ever" up to which this one tells. The next begins there.
+    /// The count "ever" at which this one ends, and the next begins.
     pub to: Count,
 }
 
-impl Drained {
+impl Delta {
     /// What has been added.
     #[must_use]
     pub fn added(&self) -> Count {
@@ -44,14 +44,14 @@ impl Drained {
     }
 }
 
-/// Why nothing was drained. The next drain has it all.
+/// Why no deltas were handed over. The next ones hold everything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum DrainError<E> {
-    /// Another drain of this engine has not come to its end.
-    #[error("another drain is under way")]
+pub enum DeltaError<E> {
+    /// Another call on this engine has not returned yet.
+    #[error("deltas are already being handed over")]
     UnderWay,
-    /// Whoever was to take the counts has not.
-    #[error("the counts were not taken: {0}")]
-    NotTaken(E),
+    /// The caller's function has refused them.
+    #[error("the deltas were refused: {0}")]
+    Refused(E),
 }

@@ -1,4 +1,4 @@
-//! Users of one experiment, each remembered once: who was exposed, and who of them converted.
+//! The users of one experiment, each counted once: who was exposed, and who of them converted.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -13,112 +13,114 @@ use crate::assign::bucket::Bucket;
 use crate::count::users::UserCount;
 use crate::model::timestamp::Timestamp;
 
-/// What a user has done. Two bits of each period: since the last start, and above them ever.
-type Deeds = u8;
+/// What a user has done: two bits for the period since the last start, and above them two for ever.
+type Activity = u8;
 
-const EXPOSED: Deeds = 0b01;
-/// With [`EXPOSED`]: of an exposed user. Alone: of one who was not exposed before.
-const CONVERTED: Deeds = 0b10;
+const EXPOSED: Activity = 0b01;
+/// With [`EXPOSED`]: a conversion of an exposed user. Alone: one without an exposure before it.
+const CONVERTED: Activity = 0b10;
 const EVER: u32 = 2;
-const SINCE_START: Deeds = 0b0011;
+const SINCE_START: Activity = 0b0011;
 
-fn exposed(deeds: Deeds) -> Deeds {
-    // Who converts before anything was shown converts for some other reason: that is not kept.
-    if deeds & EXPOSED == 0 { EXPOSED } else { deeds }
+fn exposed(activity: Activity) -> Activity {
+    // A conversion before the first exposure had some other reason: it is not kept.
+    if activity & EXPOSED == 0 { EXPOSED } else { activity }
 }
 
-fn converted(deeds: Deeds) -> Deeds {
-    deeds | CONVERTED
+fn converted(activity: Activity) -> Activity {
+    activity | CONVERTED
 }
 
-/// The same in both periods.
-fn in_both(deeds: Deeds, after: fn(Deeds) -> Deeds) -> Deeds {
-    after(deeds & SINCE_START) | after(deeds >> EVER) << EVER
+/// The same change in both periods.
+fn in_both_periods(activity: Activity, after: fn(Activity) -> Activity) -> Activity {
+    after(activity & SINCE_START) | after(activity >> EVER) << EVER
 }
 
-/// Users by the hash that assigns them, each with what it has done.
+/// A set of users by the hash that assigns them, each with its activity.
 ///
-/// At most as many as there is room for, and at most one more for each thread that adds one at the
-/// same time. Where there are more, only users are kept whose hash for sampling begins with so many zero
-/// bits, and that number grows: Gibbons, "Distinct sampling for highly-accurate answers to distinct
-/// values queries and event reports", VLDB 2001. What is kept is a sample of users in which each is
-/// whole: it does not depend on how often anybody came, nor when.
-pub(crate) struct Ledger {
-    users: DashMap<u64, Deeds, RandomState>,
-    /// How many zero bits are asked for. Grows, under `thinning`.
+/// It holds at most its capacity, and one more for each thread that adds a user at the same time. Beyond
+/// that it is downsampled: it keeps the users whose sampling hash begins with `bits` zero bits, and `bits`
+/// grows (Gibbons, "Distinct sampling for highly-accurate answers to distinct values queries and event
+/// reports", VLDB 2001). The sample holds each user whole or not at all: it depends neither on how often
+/// a user came, nor on when.
+pub(crate) struct DistinctUsers {
+    users: DashMap<u64, Activity, RandomState>,
+    /// With how many zero bits a sampling hash must begin. Grows, under `downsampling`.
     bits: AtomicU32,
     len: AtomicUsize,
-    thinning: Mutex<()>,
-    room: usize,
-    /// Of the hash that samples: one of its own, so that it says nothing of the variant.
+    downsampling: Mutex<()>,
+    capacity: usize,
+    /// The seed of the sampling hash: one of its own, so that the sample is independent of the variant.
     seed: u64,
-    pub(crate) began: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
-impl Ledger {
-    pub(crate) fn new(room: usize, began: Timestamp) -> Ledger {
-        Ledger {
+impl DistinctUsers {
+    pub(crate) fn new(capacity: usize, since: Timestamp) -> DistinctUsers {
+        DistinctUsers {
             users: DashMap::default(),
             bits: AtomicU32::new(0),
             len: AtomicUsize::new(0),
-            thinning: Mutex::default(),
-            room: room.max(1),
+            downsampling: Mutex::default(),
+            capacity: capacity.max(1),
             seed: xxh3_64(b"fairsplit: which users are kept"),
-            began,
+            since,
         }
     }
 
-    /// Remembers that the user with this hash was exposed.
-    pub(crate) fn expose(&self, user: u64) {
-        self.note(user, exposed);
+    /// Records that the user with this hash was exposed.
+    pub(crate) fn record_exposure(&self, user: u64) {
+        self.record(user, exposed);
     }
 
-    /// Remembers that the user with this hash converted.
-    pub(crate) fn convert(&self, user: u64) {
-        self.note(user, converted);
+    /// Records that the user with this hash converted.
+    pub(crate) fn record_conversion(&self, user: u64) {
+        self.record(user, converted);
     }
 
-    fn note(&self, user: u64, after: fn(Deeds) -> Deeds) {
+    fn record(&self, user: u64, after: fn(Activity) -> Activity) {
         let rank = self.rank(user);
         if rank < self.bits.load(Ordering::Relaxed) {
             return;
         }
-        // Most calls are by users whose deeds are known: they share the lock.
-        if self.users.get(&user).is_some_and(|deeds| in_both(*deeds, after) == *deeds) {
+        // Most calls record nothing new: they share the shard's lock.
+        let is_recorded = |activity: Activity| in_both_periods(activity, after) == activity;
+        if self.users.get(&user).is_some_and(|activity| is_recorded(*activity)) {
             return;
         }
-        let is_crowded = match self.users.entry(user) {
-            Entry::Occupied(mut deeds) => {
-                let deeds = deeds.get_mut();
-                *deeds = in_both(*deeds, after);
+        let is_over_capacity = match self.users.entry(user) {
+            Entry::Occupied(mut activity) => {
+                let activity = activity.get_mut();
+                *activity = in_both_periods(*activity, after);
                 return;
             }
-            Entry::Vacant(place) => {
-                // Again, with the lock: whoever has raised it since has either been here, and is seen,
-                // or will come, and remove what is added now.
+            Entry::Vacant(vacant) => {
+                // Re-check under the shard's lock: `bits` may have grown since. A pass that raised it has
+                // left this shard, and the new value is seen here; or it is still to come, and removes
+                // what is added now.
                 if rank < self.bits.load(Ordering::Relaxed) {
                     return;
                 }
-                // Still with the lock: whoever removes the user has counted it.
+                // Before the lock is released, so that a pass never subtracts a user that `len` lacks.
                 let others = self.len.fetch_add(1, Ordering::Relaxed);
-                place.insert(in_both(0, after));
-                others >= self.room
+                vacant.insert(in_both_periods(0, after));
+                others >= self.capacity
             }
         };
-        if is_crowded {
-            self.thin();
+        if is_over_capacity {
+            self.downsample();
         }
     }
 
-    /// Asks for more zero bits until there is room. Whoever finds somebody else at it goes on.
+    /// Raises `bits` until the users fit the capacity. Returns at once while another thread does so.
     #[cold]
-    fn thin(&self) {
-        let _thinning = match self.thinning.try_lock() {
+    fn downsample(&self) {
+        let _downsampling = match self.downsampling.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        while self.len.load(Ordering::Relaxed) > self.room {
+        while self.len.load(Ordering::Relaxed) > self.capacity {
             let bits = self.bits.load(Ordering::Relaxed).saturating_add(1);
             self.bits.store(bits, Ordering::Relaxed);
             let mut removed = 0_usize;
@@ -134,18 +136,17 @@ impl Ledger {
         }
     }
 
-    /// With how many zero bits the user's hash for sampling begins.
+    /// With how many zero bits the user's sampling hash begins.
     fn rank(&self, user: u64) -> u32 {
         xxh3_64_with_seed(&user.to_le_bytes(), self.seed).leading_zeros()
     }
 
-    /// Lets the period since the last start begin anew.
+    /// Clears the period since the last start.
     pub(crate) fn begin_period(&self) {
-        self.users.alter_all(|_, deeds| deeds & !SINCE_START);
+        self.users.alter_all(|_, activity| activity & !SINCE_START);
     }
 
-    /// The users of each variant that are kept, ever and since the last start; and how many zero bits
-    /// were asked for.
+    /// The sampled users of each variant, ever and since the last start; and `bits`.
     pub(crate) fn counts(
         &self,
         allocation: &Allocation,
@@ -164,7 +165,7 @@ impl Ledger {
                     since_start.add(*user.value() & SINCE_START);
                 }
             }
-            // A thinning may have come in between, before one variant's users and after another's.
+            // A pass that removed users between one variant and another would skew them: count again.
             if self.bits.load(Ordering::Relaxed) == bits {
                 return (counts, bits);
             }
@@ -173,12 +174,12 @@ impl Ledger {
 }
 
 impl UserCount {
-    fn add(&mut self, deeds: Deeds) {
-        let count = match deeds {
+    fn add(&mut self, activity: Activity) {
+        let count = match activity {
             0 => return,
             CONVERTED => &mut self.converted_unexposed,
             _ => {
-                let converted = deeds & CONVERTED != 0;
+                let converted = activity & CONVERTED != 0;
                 self.converted = self.converted.saturating_add(u64::from(converted));
                 &mut self.exposed
             }
@@ -187,12 +188,12 @@ impl UserCount {
     }
 }
 
-impl fmt::Debug for Ledger {
+impl fmt::Debug for DistinctUsers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ledger { len, room, bits, .. } = self;
-        f.debug_struct("Ledger")
+        let DistinctUsers { len, capacity, bits, .. } = self;
+        f.debug_struct("DistinctUsers")
             .field("len", len)
-            .field("room", room)
+            .field("capacity", capacity)
             .field("bits", bits)
             .finish_non_exhaustive()
     }
@@ -205,27 +206,27 @@ mod tests {
 
     use super::*;
 
-    /// A user was counted after it had been added, so that who removed it in between took it from a count
-    /// of 0: the ledger then seemed to be full for good, and was thinned to nothing.
+    /// `len` was once raised after the user had been added. A pass in between then subtracted from 0, the
+    /// set seemed to be over its capacity for good, and was downsampled to nothing.
     #[test]
-    fn threads_that_crowd_a_small_ledger_thin_it_no_more_than_it_takes() {
+    fn threads_beyond_the_capacity_downsample_no_more_than_it_takes() {
         const THREADS: u64 = 4;
         for round in 0..3000 {
-            let ledger = Ledger::new(1, Timestamp::from_unix_seconds(0));
+            let users = DistinctUsers::new(1, Timestamp::from_unix_seconds(0));
             let barrier = Barrier::new(usize::try_from(THREADS).unwrap());
             thread::scope(|scope| {
                 for thread in 0..THREADS {
-                    let (ledger, barrier) = (&ledger, &barrier);
+                    let (users, barrier) = (&users, &barrier);
                     scope.spawn(move || {
                         barrier.wait();
                         for user in 0..16 {
-                            ledger.expose((round * THREADS + thread) << 32 | user);
+                            users.record_exposure((round * THREADS + thread) << 32 | user);
                         }
                     });
                 }
             });
             // 64 users: some six bits leave one of them, and 40 none of a billion.
-            assert!(ledger.bits.into_inner() < 40);
+            assert!(users.bits.into_inner() < 40);
         }
     }
 }

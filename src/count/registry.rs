@@ -6,19 +6,18 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
-use crate::count::counters::Tally;
-use crate::count::counts::Baseline;
-use crate::count::counts::Count;
+use crate::count::counters::ExperimentCounters;
+use crate::count::counts::{Baseline, Count};
 use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 
-/// What an engine remembers of an experiment that it has met, whether or not it is still configured.
+/// What an engine knows of an experiment, whether or not it is still configured.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    /// As it was last met.
+    /// Its latest definition.
     pub(crate) definition: Arc<Definition>,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) counters: Arc<ExperimentCounters>,
     /// When it was last started, as far as the engine knows, and the counts at that moment.
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) at_start: Baseline,
@@ -36,25 +35,24 @@ impl Registry {
         Registry { records }
     }
 
-    /// What `look` makes of an experiment's record, if the engine has met it. It holds a lock: let it
-    /// be short, and not come back here.
-    pub(crate) fn look<R>(&self, id: ExperimentId, look: impl FnOnce(&Record) -> R) -> Option<R> {
-        self.records.get(&id).map(|record| look(&record))
+    /// What `read` returns for an experiment's record, if there is one. It runs under a lock: it has to be
+    /// short, and must not come back here.
+    pub(crate) fn with<R>(&self, id: ExperimentId, read: impl FnOnce(&Record) -> R) -> Option<R> {
+        self.records.get(&id).map(|record| read(&record))
     }
 
-    /// Of every experiment, in the order of their ids: what it is, where its count starts, and what has
-    /// been counted.
+    /// Every experiment, in the order of the ids: its definition, where its counts start, and its counts.
     pub(crate) fn all_counts(&self) -> Vec<(Arc<Definition>, Baseline, Box<[Count]>)> {
         let counts = self.records.iter().map(|record| {
-            let Record { definition, tally, .. } = &*record;
-            (Arc::clone(definition), tally.base(), tally.counts())
+            let Record { definition, counters, .. } = &*record;
+            (Arc::clone(definition), counters.base(), counters.counts())
         });
         let mut counts: Vec<_> = counts.collect();
         counts.sort_by_key(|(definition, ..)| definition.id);
         counts
     }
 
-    /// Keeps a record in the place of that before.
+    /// Puts a record in the place of the one before.
     pub(crate) fn put(&self, record: Record) {
         self.records.insert(record.definition.id, record);
     }

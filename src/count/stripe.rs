@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::available_parallelism;
 
 /// More stripes than this would cost memory in every experiment (128 bytes each) for threads that
-/// cannot all run at once on the machines at hand. As many as the bits of [`TAKEN`].
+/// cannot all run at once on the machines at hand. As many as the bits of [`CLAIMED`].
 const MAX_STRIPES: u32 = 64;
 
 /// The numbers below [`MAX_STRIPES`] that threads hold, a bit for each.
-static TAKEN: AtomicU64 = AtomicU64::new(0);
+static CLAIMED: AtomicU64 = AtomicU64::new(0);
 
 const UNASSIGNED: u32 = u32::MAX;
 
 thread_local! {
-    /// This thread's number, once it has counted something. Without a destructor, so that it is to be
-    /// had to a thread's very end, and that reading it is one instruction.
+    /// This thread's number, once it has counted something. Without a destructor, so that it can be
+    /// read to a thread's very end, by one instruction.
     static NUMBER: Cell<u32> = const { Cell::new(UNASSIGNED) };
     /// What this thread has to give back when it ends.
     static HELD: Held = const { Held(Cell::new(None)) };
@@ -44,26 +44,26 @@ pub(crate) fn number() -> u32 {
 #[cold]
 #[inline(never)]
 fn assign() -> u32 {
-    let number = take().filter(|bit| HELD.try_with(|held| held.0.set(Some(*bit))).is_ok());
+    let number = claim().filter(|bit| HELD.try_with(|held| held.0.set(Some(*bit))).is_ok());
     let number = number.unwrap_or_else(common_number);
     NUMBER.set(number);
     number
 }
 
-/// The lowest number that is free. What the thread wrote that held it last is seen from here on.
-fn take() -> Option<u32> {
-    let mut taken = TAKEN.load(Ordering::Relaxed);
+/// The lowest free number. What its last holder wrote is seen from here on.
+fn claim() -> Option<u32> {
+    let mut claimed = CLAIMED.load(Ordering::Relaxed);
     loop {
-        let bit = taken.trailing_ones();
-        let with = taken | 1_u64.checked_shl(bit)?;
-        match TAKEN.compare_exchange_weak(taken, with, Ordering::Acquire, Ordering::Relaxed) {
+        let bit = claimed.trailing_ones();
+        let with = claimed | 1_u64.checked_shl(bit)?;
+        match CLAIMED.compare_exchange_weak(claimed, with, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return Some(bit),
-            Err(now) => taken = now,
+            Err(now) => claimed = now,
         }
     }
 }
 
-/// A number that says that this thread has none to itself; spread over the stripes.
+/// A number of a thread that has none to itself; spread over the stripes.
 fn common_number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     MAX_STRIPES | (NEXT.fetch_add(1, Ordering::Relaxed) % MAX_STRIPES)
@@ -76,7 +76,7 @@ impl Drop for Held {
         if let Some(mask) = self.0.take().and_then(|bit| 1_u64.checked_shl(bit)) {
             // First: what other destructors of this thread still count is not the next owner's.
             NUMBER.set(common_number());
-            TAKEN.fetch_and(!mask, Ordering::Release);
+            CLAIMED.fetch_and(!mask, Ordering::Release);
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Users counted once, as a reader gets them.
+//! Users, each counted once, as a reader of them gets them.
 
 use serde::Serialize;
 
 use crate::model::timestamp::Timestamp;
 
-/// Users of an experiment, each counted once, by variant, at the moment it was asked for.
+/// The users of an experiment, each counted once, by variant, at one moment.
 ///
-/// Where users are more than the ledger has room for, it keeps one in so many of them, drawn by a hash
-/// of their own, and these counts are of those that are kept: an unbiased sample, of which rates and
-/// tests hold as they are. A total is the count times [`one_in`](UserCounts::one_in), with an error.
+/// Beyond its capacity a set of users is downsampled to one in 2, 4, 8 and so on, drawn by a hash of its
+/// own. These counts are of the sample, which is unbiased: rates and tests hold on it as they are. A total
+/// is the count times [`one_in`](UserCounts::one_in), with an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserCounts {
     pub(crate) variants: Vec<VariantUsers>,
@@ -23,32 +23,32 @@ impl UserCounts {
         &self.variants
     }
 
-    /// One user in so many is kept: a power of two, and 1 where all of them are.
+    /// The sample holds one user in this many: a power of two, and 1 if it holds all of them.
     #[must_use]
     pub fn one_in(&self) -> u64 {
         1_u64.checked_shl(self.sampled_bits).unwrap_or(u64::MAX)
     }
 
-    /// When the ledger was begun. Who came before is in it only if they came again.
+    /// When counting users began. A user from before that is counted only if seen again.
     #[must_use]
     pub fn since(&self) -> Timestamp {
         self.since
     }
 }
 
-/// The users of one variant that are kept.
+/// The users of one variant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VariantUsers {
     /// The variant's key.
-    pub variant: String,
-    /// Since the ledger was begun, restarts included.
+    pub key: String,
+    /// Since counting users began, restarts included.
     pub ever: UserCount,
     /// Since the experiment was last started.
     pub since_start: UserCount,
 }
 
-/// Users who were exposed, and what became of them. Each is in once.
+/// Users who were exposed, and users who converted, each counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct UserCount {
@@ -56,6 +56,6 @@ pub struct UserCount {
     pub exposed: u64,
     /// Those of the exposed who converted.
     pub converted: u64,
-    /// Users who converted without having been exposed: counted apart, and in no rate.
+    /// Users who converted without an exposure: counted apart, and part of no rate.
     pub converted_unexposed: u64,
 }

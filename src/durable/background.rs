@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::counters::Counters;
-use crate::model::error::StorageError;
+use crate::model::error::FileError;
 
 /// What the thread is called.
 pub(super) const NAME: &str = "fairsplit-sync";
@@ -23,7 +23,7 @@ pub(super) struct Background {
     thread: Option<JoinHandle<()>>,
 }
 
-pub(super) type OnFailure = Box<dyn FnMut(&StorageError) + Send>;
+pub(super) type OnFailure = Box<dyn FnMut(&FileError) + Send>;
 
 impl Background {
     pub(super) fn start(

@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::background::Background;
 use super::counters::Counters;
 use super::{definitions, disk};
-use crate::count::cells::KeptCells;
-use crate::count::counts::Baseline;
-use crate::count::counts::Count;
-use crate::engine::storage::Storage;
+use crate::count::cells::MappedCells;
+use crate::count::counts::{Baseline, Count};
+use crate::engine::durability::Durability;
 use crate::model::definition::Definition;
-use crate::model::error::StorageError;
+use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
 use crate::model::terms::Terms;
 
@@ -22,7 +21,7 @@ pub(super) const COUNTERS: &str = "counters";
 
 /// A directory, as an engine uses it.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct Directory {
     /// First: the thread has ended when the counters are let go of.
     pub(super) _background: Option<Background>,
     pub(super) counters: Arc<Counters>,
@@ -31,8 +30,8 @@ pub(super) struct Store {
     pub(super) may_not_last: AtomicBool,
 }
 
-impl Storage for Store {
-    fn cells(&self, definition: &Definition, base: Baseline) -> Result<KeptCells, StorageError> {
+impl Durability for Directory {
+    fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
         self.counters.cells(definition, base)
     }
 
@@ -40,8 +39,8 @@ impl Storage for Store {
         self.counters.counts_for_others(id, terms)
     }
 
-    fn save(&self, definitions: &str) -> Result<(), StorageError> {
-        let failed = |error| StorageError::new("replace", &self.definitions, &error);
+    fn save(&self, definitions: &str) -> Result<(), FileError> {
+        let failed = |error| FileError::new("replace", &self.definitions, &error);
         // What has its name has to last before there are other texts that may be found.
         if self.may_not_last.load(Ordering::Relaxed) {
             disk::sync_directory(&self.definitions).map_err(failed)?;
@@ -68,15 +67,15 @@ impl Storage for Store {
         self.counters.give_up();
     }
 
-    fn drained(&self, id: ExperimentId) -> Box<[Count]> {
-        self.counters.drained(id)
+    fn mark(&self, id: ExperimentId) -> Box<[Count]> {
+        self.counters.mark(id)
     }
 
-    fn set_drained(&self, id: ExperimentId, mark: &[Count]) {
-        self.counters.set_drained(id, mark);
+    fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
+        self.counters.set_mark(id, mark);
     }
 
-    fn sync(&self) -> Result<(), StorageError> {
+    fn sync(&self) -> Result<(), FileError> {
         self.counters.sync()
     }
 }

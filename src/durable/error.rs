@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::error::{LoadError, StorageError};
+use crate::model::error::{FileError, LoadError};
 
 /// Why a directory could not be opened. Nothing that was in it has been changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum OpenError {
     },
     /// A file could not be read or written.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    File(#[from] FileError),
     /// The counters' file is not as it was left. [`recover`](crate::recover) saves what can be.
     #[error("{} is damaged at byte {at}: {what}", path.display())]
     Damaged {

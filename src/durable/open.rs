@@ -11,11 +11,11 @@ use std::time::Duration;
 use super::background::{Background, OnFailure};
 use super::counters::Counters;
 use super::definitions;
-use super::directory::{COUNTERS, DEFINITIONS, Store};
+use super::directory::{COUNTERS, DEFINITIONS, Directory};
 use super::error::OpenError;
 use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::model::error::{LoadError, StorageError};
+use crate::model::error::{FileError, LoadError};
 
 /// How to open a directory; [`Engine::open`] does it with the defaults.
 ///
@@ -102,7 +102,7 @@ impl OpenOptions {
     pub fn sync_every(
         self,
         interval: Duration,
-        on_failure: impl FnMut(&StorageError) + Send + 'static,
+        on_failure: impl FnMut(&FileError) + Send + 'static,
     ) -> OpenOptions {
         OpenOptions { sync: Some((interval, Box::new(on_failure))), ..self }
     }
@@ -116,7 +116,7 @@ impl OpenOptions {
         let directory = directory.as_ref();
         let failed = |tried: &'static str, path: &Path| {
             let path = path.to_owned();
-            move |error: io::Error| StorageError::new(tried, &path, &error)
+            move |error: io::Error| FileError::new(tried, &path, &error)
         };
         fs::create_dir_all(directory).map_err(failed("make", directory))?;
         // Links on the way may be turned later, and the current directory may be another one.
@@ -148,19 +148,19 @@ impl OpenOptions {
         let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
         let background =
             self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
-        let store = Store {
+        let store = Directory {
             _background: background,
             counters: opened,
             definitions: definitions.clone(),
             may_not_last: AtomicBool::new(false),
         };
-        let engine = Engine::with_storage(self.clock, Some(Box::new(store)));
+        let engine = Engine::with_durability(self.clock, Some(Box::new(store)));
         if let Some(text) = text {
             // What somebody has edited is stored anew, with all that an engine adds to it.
             let loaded =
                 if is_as_saved { engine.reload_stored(&text) } else { engine.reload(&text) };
             loaded.map_err(|source| match source {
-                LoadError::Storage(error) => OpenError::Storage(error),
+                LoadError::File(error) => OpenError::File(error),
                 source => OpenError::Definitions { path: definitions, source },
             })?;
         }
@@ -176,7 +176,7 @@ impl Engine {
     /// that call and changes nothing. Counting costs what it costs in memory, since it is done in memory
     /// that the kernel keeps: what was counted is there after a crash or a kill of the process. After a
     /// loss of power it is there as of the last [`sync`](Engine::sync), or of whatever the kernel has
-    /// written by itself. [`docs::store`](crate::docs::store) has the table of what survives what, and
+    /// written by itself. [`docs::durable`](crate::docs::durable) has the table of what survives what, and
     /// the formats.
     ///
     /// The directory is this engine's until it is dropped, with all its clones, handles, readers and

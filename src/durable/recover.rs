@@ -8,7 +8,7 @@ use super::counters::Counters;
 use super::directory::{COUNTERS, DEFINITIONS};
 use super::error::OpenError;
 use super::{definitions, disk};
-use crate::model::error::StorageError;
+use crate::model::error::FileError;
 
 /// What became of a damaged directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     let (path, definitions) = (directory.join(COUNTERS), directory.join(DEFINITIONS));
     let failed = |tried: &'static str, path: &Path| {
         let path = path.to_owned();
-        move |error: io::Error| StorageError::new(tried, &path, &error)
+        move |error: io::Error| FileError::new(tried, &path, &error)
     };
     // First: from here on nobody else has the directory open.
     let (damaged, damage) = Counters::salvage(&path)?;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::{OpenOptions, disk};
 use crate::{
-    Engine, Environment, Error, ExperimentId, FlagId, LoadError, ManualClock, NewExperiment,
-    NewFlag, OpenError, Status, StorageError, Timestamp,
+    Engine, Environment, Error, ExperimentId, FileError, FlagId, LoadError, ManualClock,
+    NewExperiment, NewFlag, OpenError, Status, Timestamp,
 };
 
 struct Directory(PathBuf);
@@ -84,18 +84,18 @@ fn template() -> Directory {
     directory
 }
 
-fn stored<T>(result: Result<T, Error>) -> Result<(), StorageError> {
+fn stored<T>(result: Result<T, Error>) -> Result<(), FileError> {
     match result {
         Ok(_) => Ok(()),
-        Err(Error::Storage(error)) => Err(error),
+        Err(Error::File(error)) => Err(error),
         Err(other) => panic!("{other}"),
     }
 }
 
-fn loaded<T>(result: Result<T, LoadError>) -> Result<(), StorageError> {
+fn loaded<T>(result: Result<T, LoadError>) -> Result<(), FileError> {
     match result {
         Ok(_) => Ok(()),
-        Err(LoadError::Storage(error)) => Err(error),
+        Err(LoadError::File(error)) => Err(error),
         Err(other) => panic!("{other}"),
     }
 }
@@ -104,7 +104,7 @@ fn loaded<T>(result: Result<T, LoadError>) -> Result<(), StorageError> {
 fn fail_each(
     template: &Directory,
     name: &str,
-    change: impl Fn(&Engine) -> Result<(), StorageError>,
+    change: impl Fn(&Engine) -> Result<(), FileError>,
 ) -> u32 {
     let after = {
         let directory = Directory::like(&template.0);
@@ -265,7 +265,7 @@ fn a_directory_that_cannot_be_begun_can_be_begun_later() {
             assert_eq!(position - 1, 5);
             return;
         }
-        assert!(matches!(result, Err(OpenError::Storage(_))), "{failed:?}: {result:?}");
+        assert!(matches!(result, Err(OpenError::File(_))), "{failed:?}: {result:?}");
         open(&directory).unwrap().create_flag(flag("a", 1)).unwrap();
         assert!(open(&directory).unwrap().flag("a").is_some());
     }
@@ -505,8 +505,8 @@ fn other_variants_of_a_counted_experiment_are_a_fault_of_their_flag() {
     );
     assert_eq!(engine.reload(&other).unwrap_err().to_string(), expected);
     let report = engine.reload_tolerant(&other).unwrap();
-    assert_eq!((report.taken, report.left_out.len()), (1, 1));
-    assert_eq!(report.left_out[0].faults[0].to_string(), expected);
+    assert_eq!((report.loaded, report.skipped.len()), (1, 1));
+    assert_eq!(report.skipped[0].faults[0].to_string(), expected);
     drop(engine);
 
     let definitions = directory.0.join("definitions.json");

@@ -9,50 +9,50 @@ use crate::format::experiment::ExperimentDocument;
 use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::model::definition::Definition;
 use crate::model::environment::Environment;
-use crate::model::error::StorageError;
+use crate::model::error::FileError;
 use crate::model::flag::FlagRef;
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::Snapshot;
-use crate::read::state::{ExperimentEntry, FlagEntry};
+use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
     /// Publishes flags of a document, which are sound, beside flags that stay as they are.
-    pub(super) fn take(
+    pub(super) fn apply(
         &self,
         mut writer: Writer<'_>,
         old: &Snapshot,
         flags: Vec<FlagDocument>,
-        kept: Vec<Arc<FlagEntry>>,
-    ) -> Result<(), StorageError> {
+        kept: Vec<Arc<FlagState>>,
+    ) -> Result<(), FileError> {
         let now = self.control.clock.now();
         let mut environments = BTreeSet::new();
-        let mut entries = Vec::with_capacity(flags.len());
+        let mut states = Vec::with_capacity(flags.len());
         for mut document in flags {
             let known = document.id.and_then(|id| old.find(FlagRef::Id(id)));
-            let Some(flag) = document.flag(known.map(|entry| &entry.flag), now) else { continue };
+            let Some(flag) = document.flag(known.map(|state| &state.flag), now) else { continue };
             let sections = document.experiments.into_iter().map(|mut section| {
                 let environment = &mut section.experiment.terms.environment;
                 share(environment, old, &mut environments);
                 experiment_of(&mut writer, self, old, section, now)
             });
             let experiments = sections.collect::<Result<_, _>>()?;
-            let entry = FlagEntry { flag, experiments };
+            let state = FlagState { flag, experiments };
             // What has not changed stays where it is in memory, and in the caches of those who read.
-            entries.push(match known {
-                Some(known) if entry.is_same(known) => Arc::clone(known),
-                _ => Arc::new(entry),
+            states.push(match known {
+                Some(known) if state.is_same(known) => Arc::clone(known),
+                _ => Arc::new(state),
             });
         }
-        entries.extend(kept);
-        let next = old.with_all(&entries);
+        states.extend(kept);
+        let next = old.with_all(&states);
         for experiment in running(&next) {
-            writer.open(&experiment.tally);
+            writer.open(&experiment.counters);
         }
         for experiment in running(old) {
             let now = next.find_experiment(experiment.definition.id);
-            if !now.is_some_and(|(_, _, entry)| entry.definition.is_running()) {
-                writer.close(&experiment.tally);
+            if !now.is_some_and(|found| found.state.definition.is_running()) {
+                writer.close(&experiment.counters);
             }
         }
         writer.publish(next)
@@ -66,22 +66,22 @@ fn experiment_of(
     old: &Snapshot,
     mut section: ExperimentSection,
     now: Timestamp,
-) -> Result<ExperimentEntry, StorageError> {
-    let known = old.find_experiment(section.experiment.id).map(|(_, _, entry)| entry);
+) -> Result<ExperimentState, FileError> {
+    let known = old.find_experiment(section.experiment.id).map(|found| found.state);
     let forced = match section.forced.take() {
         Some(forced) => (!forced.is_empty()).then(|| Arc::new(forced)),
-        None => known.and_then(|entry| entry.forced.clone()),
+        None => known.and_then(|experiment| experiment.forced.clone()),
     };
-    let known = known.map(|entry| &entry.definition);
+    let known = known.map(|experiment| &experiment.definition);
     let carried = section.carried();
     let is_dated = section.experiment.started_at.is_some();
     let registry = &engine.control.registry;
-    let last = registry.look(section.experiment.id, |record| record.started_at);
+    let last = registry.with(section.experiment.id, |record| record.started_at);
     let last_start = last.flatten();
     let definition = definition_of(section.experiment, known, last_start, now);
     // A document that says nothing of an earlier start says that there was none.
     let at_start = || section.at_start.unwrap_or_default();
-    let mut record = writer.meet(&definition, || carried, at_start)?;
+    let mut record = writer.apply(&definition, || carried, at_start)?;
     // "Since start" moves with `started_at`, or with a start that has no other date than now.
     let was_running = known.is_some_and(|known| known.is_running());
     let is_undated_start = definition.is_running() && !is_dated && !was_running;
@@ -89,11 +89,11 @@ fn experiment_of(
     if last.is_some() && is_started {
         record = writer.mark_start(record);
     }
-    Ok(ExperimentEntry::new(record, forced))
+    Ok(ExperimentState::new(record, forced))
 }
 
-fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentEntry> {
-    let experiments = snapshot.entries().flat_map(|entry| &*entry.experiments);
+fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
+    let experiments = snapshot.states().flat_map(|state| &*state.experiments);
     experiments.filter(|experiment| experiment.definition.is_running())
 }
 

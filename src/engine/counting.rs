@@ -2,11 +2,12 @@
 
 use super::Engine;
 use crate::count::counts::Counts;
-use crate::count::distinct_users::Ledger;
+use crate::count::distinct_users::DistinctUsers;
 use crate::count::registry::Record;
 use crate::count::users::{UserCounts, VariantUsers};
-use crate::model::error::{Error, StorageError};
+use crate::model::error::{Error, FileError};
 use crate::model::id::ExperimentId;
+use crate::read::snapshot::FoundExperiment;
 
 impl Engine {
     /// What has been counted for an experiment: ever, and since its last start. Also for one that has
@@ -16,13 +17,13 @@ impl Engine {
     #[must_use]
     pub fn counts(&self, id: ExperimentId) -> Option<Counts> {
         let view = self.current.view();
-        if let Some((_, _, entry)) = view.find_experiment(id) {
-            let variants = &entry.definition.terms.variants;
-            return Some(Counts::new(id, variants, &entry.at_start, &entry.tally.counts()));
+        if let Some(FoundExperiment { state, .. }) = view.find_experiment(id) {
+            let variants = &state.definition.terms.variants;
+            return Some(Counts::new(id, variants, &state.at_start, &state.counters.counts()));
         }
-        self.control.registry.look(id, |record| {
+        self.control.registry.with(id, |record| {
             let variants = &record.definition.terms.variants;
-            Counts::new(id, variants, &record.at_start, &record.tally.counts())
+            Counts::new(id, variants, &record.at_start, &record.counters.counts())
         })
     }
 
@@ -35,11 +36,11 @@ impl Engine {
     /// conversion of a user who has not been exposed is counted apart, and is forgotten if the
     /// exposure comes later. What was before this call is not known.
     ///
-    /// `capacity` is how many users there is room for, at least one. Beyond it the ledger keeps a sample:
+    /// `capacity` is how many users there is room for, at least one. Beyond it the users keeps a sample:
     /// every second user, then every fourth, and so on, drawn by a hash of its own. Each user is in it whole
     /// or not at all, so rates and tests hold on it as they are, with the precision of its size.
     ///
-    /// The ledger is in memory, also that of a durable engine: ask for it again after each opening.
+    /// The users is in memory, also that of a durable engine: ask for it again after each opening.
     ///
     /// # Cost
     ///
@@ -75,9 +76,9 @@ impl Engine {
     pub fn count_users(&self, id: ExperimentId, capacity: usize) -> Result<(), Error> {
         let _writer = self.lock();
         let view = self.current.view();
-        let (_, _, entry) = view.find_experiment(id).ok_or(Error::ExperimentNotFound { id })?;
+        let found = view.find_experiment(id).ok_or(Error::ExperimentNotFound { id })?;
         let now = self.control.clock.now();
-        entry.tally.count_users(|| Ledger::new(capacity, now));
+        found.state.counters.count_users(|| DistinctUsers::new(capacity, now));
         Ok(())
     }
 
@@ -85,19 +86,19 @@ impl Engine {
     /// never met it. Goes through all users that are kept.
     #[must_use]
     pub fn users(&self, id: ExperimentId) -> Option<UserCounts> {
-        let found = |record: &Record| (record.definition.clone(), record.tally.clone());
-        let (definition, tally) = self.control.registry.look(id, found)?;
-        let ledger = tally.ledger()?;
+        let found = |record: &Record| (record.definition.clone(), record.counters.clone());
+        let (definition, counters) = self.control.registry.with(id, found)?;
+        let users = counters.users()?;
         let assignment = definition.assignment();
         let (counts, sampled_bits) =
-            ledger.counts(assignment.allocation(), definition.terms.count());
+            users.counts(assignment.allocation(), definition.terms.count());
         let variants = definition.terms.variants.iter().zip(counts);
         let variants = variants.map(|(variant, [ever, since_start])| VariantUsers {
-            variant: variant.key().to_owned(),
+            key: variant.key().to_owned(),
             ever,
             since_start,
         });
-        Some(UserCounts { variants: variants.collect(), sampled_bits, since: ledger.began })
+        Some(UserCounts { variants: variants.collect(), sampled_bits, since: users.since })
     }
 
     /// Waits until everything that has been counted so far would outlive a loss of power. Of an engine
@@ -108,8 +109,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`StorageError`] if the disk fails. The counts go on in memory.
-    pub fn sync(&self) -> Result<(), StorageError> {
-        self.control.storage.as_ref().map_or(Ok(()), |storage| storage.sync())
+    /// [`FileError`] if the disk fails. The counts go on in memory.
+    pub fn sync(&self) -> Result<(), FileError> {
+        self.control.durability.as_ref().map_or(Ok(()), |durability| durability.sync())
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::engine::load_report::LoadReport;
 use crate::model::definition::Definition;
-use crate::model::error::{LoadError, StorageError};
+use crate::model::error::{FileError, LoadError};
 use crate::model::id::ExperimentId;
 
 #[cfg(feature = "tracing")]
@@ -67,21 +67,21 @@ pub(crate) fn user_unforced(experiment: ExperimentId) {
 pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
     match outcome {
         Ok(report) => {
-            let (taken, left_out) = (report.taken, &report.left_out);
+            let (loaded, skipped) = (report.loaded, &report.skipped);
             info!(
                 version = %version,
-                taken = %taken,
-                left_out = %left_out.len(),
+                loaded = %loaded,
+                skipped = %skipped.len(),
                 "configuration reloaded"
             );
-            for left_out in left_out {
-                let faults = left_out.faults.len();
+            for flag in skipped {
+                let faults = flag.faults.len();
                 warn!(
-                    path = %left_out.path,
-                    flag = ?left_out.key,
+                    path = %flag.path,
+                    flag = ?flag.key,
                     faults = %faults,
-                    kept = %left_out.kept,
-                    "flag left out"
+                    kept_previous = %flag.kept_previous,
+                    "flag skipped"
                 );
             }
         }
@@ -91,11 +91,11 @@ pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
             warn!(version = %version, faults = %faults, "configuration refused");
         }
         // Told already.
-        Err(LoadError::Storage(_)) => {}
+        Err(LoadError::File(_)) => {}
         Err(error) => warn!(version = %version, error = %error, "configuration refused"),
     }
 }
 
-pub(crate) fn not_stored(error: &StorageError) {
+pub(crate) fn not_stored(error: &FileError) {
     warn!(error = %error, "change not stored");
 }

@@ -11,7 +11,7 @@ use crate::model::id::FlagId;
 use crate::model::new_flag::NewFlag;
 use crate::model::path::{Path, quote};
 use crate::model::validation::{check_flag, check_value};
-use crate::read::state::FlagEntry;
+use crate::read::state::FlagState;
 use crate::read::view::View;
 
 impl Engine {
@@ -42,7 +42,7 @@ impl Engine {
             return Err(Error::FlagIdTaken { id });
         }
         let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
-        writer.publish(view.with(FlagEntry { flag: flag.clone(), experiments: Box::default() }))?;
+        writer.publish(view.with(FlagState { flag: flag.clone(), experiments: Box::default() }))?;
         events::flag_created(flag.key());
         Ok(flag)
     }
@@ -64,10 +64,10 @@ impl Engine {
         let writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
-        let entry = find(&view, flag.into())?;
-        let flag = entry.flag.with_default(default_value, now);
+        let state = find(&view, flag.into())?;
+        let flag = state.flag.with_default(default_value, now);
         writer.publish(
-            view.with(FlagEntry { flag: flag.clone(), experiments: entry.experiments.clone() }),
+            view.with(FlagState { flag: flag.clone(), experiments: state.experiments.clone() }),
         )?;
         events::default_changed(flag.key());
         Ok(flag)
@@ -82,13 +82,13 @@ impl Engine {
     /// The flag of this key or id.
     #[must_use]
     pub fn flag<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Option<Flag> {
-        self.current.view().find(flag.into()).map(|entry| entry.flag.clone())
+        self.current.view().find(flag.into()).map(|state| state.flag.clone())
     }
 }
 
-pub(super) fn find<'v>(view: &'v View, flag: FlagRef<'_>) -> Result<&'v FlagEntry, Error> {
+pub(super) fn find<'v>(view: &'v View, flag: FlagRef<'_>) -> Result<&'v FlagState, Error> {
     match view.find(flag) {
-        Some(entry) => Ok(entry),
+        Some(state) => Ok(state),
         None => Err(Error::FlagNotFound {
             flag: match flag {
                 FlagRef::Key(key) => format!("{:?}", quote(key)),

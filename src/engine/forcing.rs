@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::lifecycle::place;
+use super::lifecycle::find_experiment;
 use crate::engine::events;
 use crate::model::error::Error;
 use crate::model::id::ExperimentId;
@@ -29,8 +29,8 @@ impl Engine {
         }
         let writer = self.lock();
         let view = self.current.view();
-        let (entry, at, experiment) = place(&view, id)?;
-        let definition = &experiment.definition;
+        let found = find_experiment(&view, id)?;
+        let definition = &found.state.definition;
         let Some(position) = definition.position(variant) else {
             let keys = definition.terms.variants.iter().map(|known| known.key().to_owned());
             return Err(Error::VariantNotFound {
@@ -39,9 +39,9 @@ impl Engine {
                 known: keys.collect(),
             });
         };
-        let mut next = experiment.clone();
+        let mut next = found.state.clone();
         Arc::make_mut(next.forced.get_or_insert_default()).insert(user_key.into(), position);
-        writer.publish(view.with(entry.with_experiment(at, next)))?;
+        writer.publish(view.with(found.flag.with_experiment(found.position, next)))?;
         events::user_forced(id);
         Ok(())
     }
@@ -54,14 +54,14 @@ impl Engine {
     pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, Error> {
         let writer = self.lock();
         let view = self.current.view();
-        let (entry, at, experiment) = place(&view, id)?;
-        let mut next = experiment.clone();
+        let found = find_experiment(&view, id)?;
+        let mut next = found.state.clone();
         let forced = next.forced.as_mut().filter(|forced| forced.contains_key(user_key));
         let Some(forced) = forced else {
             return Ok(false);
         };
         Arc::make_mut(forced).remove(user_key);
-        writer.publish(view.with(entry.with_experiment(at, next)))?;
+        writer.publish(view.with(found.flag.with_experiment(found.position, next)))?;
         events::user_unforced(id);
         Ok(true)
     }
@@ -74,11 +74,11 @@ impl Engine {
     /// [`Error::ExperimentNotFound`].
     pub fn forced(&self, id: ExperimentId) -> Result<Vec<(String, String)>, Error> {
         let view = self.current.view();
-        let (_, _, experiment) = place(&view, id)?;
-        let variants = &experiment.definition.terms.variants;
-        let pins = experiment.pins().filter_map(|(user_key, variant)| {
+        let found = find_experiment(&view, id)?;
+        let variants = &found.state.definition.terms.variants;
+        let forced = found.state.forced_users().filter_map(|(user_key, variant)| {
             Some((user_key.to_string(), variants.get(variant)?.key().to_owned()))
         });
-        Ok(pins.collect())
+        Ok(forced.collect())
     }
 }

@@ -19,8 +19,8 @@ use crate::model::new_experiment::NewExperiment;
 use crate::model::path::Path;
 use crate::model::status::Transition;
 use crate::model::terms::{Terms, Unchecked};
-use crate::read::snapshot::Snapshot;
-use crate::read::state::{ExperimentEntry, FlagEntry};
+use crate::read::snapshot::{FoundExperiment, Snapshot};
+use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
     /// Creates an experiment on a flag. One that is created running counts as started now.
@@ -44,33 +44,33 @@ impl Engine {
         let mut writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
-        let entry = find(&view, flag.into())?;
+        let state = find(&view, flag.into())?;
         let id = id.map_or_else(random_experiment_id, Ok)?;
         if view.find_experiment(id).is_some() {
             return Err(Error::ExperimentIdTaken { id });
         }
         let mut faults = Faults::default();
-        self.control.registry.look(id, |record| {
+        self.control.registry.with(id, |record| {
             same_experiment(record, id, &terms, &Path::Root, &mut faults);
         });
         faults.into_result()?;
         let definition = Arc::new(Definition::create(id, terms, status, now));
         if definition.is_running() {
-            refuse_second_running(entry, &definition)?;
+            refuse_second_running(state, &definition)?;
         }
         let nothing = Baseline::default;
-        let mut record = writer.meet(&definition, nothing, nothing)?;
+        let mut record = writer.apply(&definition, nothing, nothing)?;
         if definition.is_running() {
             record = writer.mark_start(record);
-            writer.open(&record.tally);
+            writer.open(&record.counters);
         }
-        let created = ExperimentEntry::new(record, None);
+        let created = ExperimentState::new(record, None);
         let experiment = created.read();
-        let mut experiments = entry.experiments.to_vec();
+        let mut experiments = state.experiments.to_vec();
         experiments.push(created);
         let experiments = experiments.into();
-        writer.publish(view.with(FlagEntry { flag: entry.flag.clone(), experiments }))?;
-        events::experiment_created(entry.flag.key(), &definition);
+        writer.publish(view.with(FlagState { flag: state.flag.clone(), experiments }))?;
+        events::experiment_created(state.flag.key(), &definition);
         Ok(experiment)
     }
 
@@ -99,7 +99,7 @@ impl Engine {
     #[must_use]
     pub fn experiment(&self, id: ExperimentId) -> Option<Experiment> {
         let view = self.current.view();
-        view.find_experiment(id).map(|(_, _, entry)| entry.read())
+        view.find_experiment(id).map(|found| found.state.read())
     }
 
     /// The experiments of a flag, in the order of their creation.
@@ -109,31 +109,31 @@ impl Engine {
     /// [`Error::FlagNotFound`].
     pub fn experiments<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Result<Vec<Experiment>, Error> {
         let view = self.current.view();
-        let entry = find(&view, flag.into())?;
-        Ok(entry.experiments.iter().map(ExperimentEntry::read).collect())
+        let state = find(&view, flag.into())?;
+        Ok(state.experiments.iter().map(ExperimentState::read).collect())
     }
 
     fn transition(&self, id: ExperimentId, transition: Transition) -> Result<Experiment, Error> {
         let mut writer = self.lock();
         let now = self.control.clock.now();
         let view = self.current.view();
-        let (entry, at, experiment) = place(&view, id)?;
-        let definition = experiment.definition.after(transition, now);
+        let found = find_experiment(&view, id)?;
+        let definition = found.state.definition.after(transition, now);
         let definition = Arc::new(definition.map_err(|source| Error::Transition { id, source })?);
-        let mut record = writer.meet(&definition, Baseline::default, Baseline::default)?;
+        let mut record = writer.apply(&definition, Baseline::default, Baseline::default)?;
         match transition {
             Transition::Start => {
-                refuse_second_running(entry, &definition)?;
+                refuse_second_running(found.flag, &definition)?;
                 record = writer.mark_start(record);
-                writer.open(&record.tally);
+                writer.open(&record.counters);
             }
-            Transition::Stop => writer.close(&record.tally),
+            Transition::Stop => writer.close(&record.counters),
         }
-        let next = ExperimentEntry::new(record, experiment.forced.clone());
-        writer.publish(view.with(entry.with_experiment(at, next.clone())))?;
+        let next = ExperimentState::new(record, found.state.forced.clone());
+        writer.publish(view.with(found.flag.with_experiment(found.position, next.clone())))?;
         match transition {
-            Transition::Start => events::experiment_started(entry.flag.key(), &definition),
-            Transition::Stop => events::experiment_stopped(entry.flag.key(), &definition),
+            Transition::Start => events::experiment_started(found.flag.flag.key(), &definition),
+            Transition::Stop => events::experiment_stopped(found.flag.flag.key(), &definition),
         }
         Ok(next.read())
     }
@@ -158,10 +158,10 @@ pub(super) fn same_experiment(
     }
 }
 
-fn refuse_second_running(entry: &FlagEntry, definition: &Definition) -> Result<(), Error> {
-    match entry.running_in(&definition.terms.environment) {
+fn refuse_second_running(state: &FlagState, definition: &Definition) -> Result<(), Error> {
+    match state.running_in(&definition.terms.environment) {
         Some(running) if running != definition.id => Err(Error::AlreadyRunning {
-            flag: entry.flag.key().to_owned(),
+            flag: state.flag.key().to_owned(),
             environment: (&definition.terms.environment).into(),
             running,
         }),
@@ -169,14 +169,11 @@ fn refuse_second_running(entry: &FlagEntry, definition: &Definition) -> Result<(
     }
 }
 
-pub(super) fn place(
+pub(super) fn find_experiment(
     snapshot: &Snapshot,
     id: ExperimentId,
-) -> Result<(&FlagEntry, usize, &ExperimentEntry), Error> {
-    let found = snapshot
-        .find_experiment(id)
-        .and_then(|(slot, at, experiment)| Some((&**snapshot.slot(slot).entry()?, at, experiment)));
-    found.ok_or(Error::ExperimentNotFound { id })
+) -> Result<FoundExperiment<'_>, Error> {
+    snapshot.find_experiment(id).ok_or(Error::ExperimentNotFound { id })
 }
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

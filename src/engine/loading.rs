@@ -89,7 +89,7 @@ impl Engine {
     ///     flags[0].defualt_value: is not a known field");
     /// ```
     pub fn reload(&self, text: &str) -> Result<(), LoadError> {
-        self.note(self.replace_by(text, None)).map(drop)
+        self.record_reload(self.replace_by(text, None)).map(drop)
     }
 
     /// The same with a text that an engine has stored, and that need not be stored anew.
@@ -108,15 +108,19 @@ impl Engine {
         let view = self.current.view();
         self.refuse_changed_terms(&mut document);
         document.take_faults().into_result()?;
-        let report = LoadReport { taken: document.flags.len(), ..LoadReport::default() };
-        self.take(writer, &view, document.flags, Vec::new())?;
+        let report = LoadReport { loaded: document.flags.len(), ..LoadReport::default() };
+        self.apply(writer, &view, document.flags, Vec::new())?;
         Ok(report)
     }
 
-    /// Remembers what became of a reload, and tells whoever is told.
-    fn note(&self, outcome: Result<LoadReport, LoadError>) -> Result<LoadReport, LoadError> {
-        let left_out = outcome.as_ref().map_or(0, |report| report.left_out.len());
-        let last = LastReload { at: self.control.clock.now(), is_taken: outcome.is_ok(), left_out };
+    /// Records the outcome of a reload, and traces it.
+    fn record_reload(
+        &self,
+        outcome: Result<LoadReport, LoadError>,
+    ) -> Result<LoadReport, LoadError> {
+        let (at, succeeded) = (self.control.clock.now(), outcome.is_ok());
+        let skipped = outcome.as_ref().map_or(0, |report| report.skipped.len());
+        let last = LastReload { at, succeeded, skipped };
         *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
         events::reloaded(self.current.view().version(), &outcome);
         outcome
@@ -133,7 +137,7 @@ impl Engine {
     /// let engine = Engine::new();
     /// assert!(engine.last_reload().is_none());
     /// engine.reload("{").unwrap_err();
-    /// assert!(!engine.last_reload().unwrap().is_taken);
+    /// assert!(!engine.last_reload().unwrap().succeeded);
     /// ```
     #[must_use]
     pub fn last_reload(&self) -> Option<LastReload> {
@@ -162,15 +166,15 @@ impl Engine {
     ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2},
     ///     {"id": "00000000-0000-4000-8000-00000000000b", "key": "b", "default_value": 3}
     /// ]}"#)?;
-    /// assert_eq!(report.taken, 1);
-    /// assert_eq!(report.left_out[0].path, "flags[0]");
-    /// assert!(report.left_out[0].kept);
+    /// assert_eq!(report.loaded, 1);
+    /// assert_eq!(report.skipped[0].path, "flags[0]");
+    /// assert!(report.skipped[0].kept_previous);
     /// assert_eq!(engine.flag("a").unwrap().default_value(), 1);
     /// assert_eq!(engine.flag("b").unwrap().default_value(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reload_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
-        self.note(self.replace_by_sound(text))
+        self.record_reload(self.replace_by_sound(text))
     }
 
     fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {
@@ -185,9 +189,9 @@ impl Engine {
         for flag in &mut document.flags {
             unknown_fields.append(&mut flag.faults.take_unknown_fields());
         }
-        let Selection { taken, kept, left_out } = select(&view, document.flags);
-        let report = LoadReport { taken: taken.len(), left_out, unknown_fields };
-        self.take(writer, &view, taken, kept)?;
+        let Selection { loaded, kept, skipped } = select(&view, document.flags);
+        let report = LoadReport { loaded: loaded.len(), skipped, unknown_fields };
+        self.apply(writer, &view, loaded, kept)?;
         Ok(report)
     }
 
@@ -197,7 +201,7 @@ impl Engine {
     #[must_use]
     pub fn to_json(&self) -> String {
         let view = self.current.view();
-        Export::of(view.entries()).to_json()
+        Export::of(view.states()).to_json()
     }
 
     /// Faults experiments whose variants or environment are not those that the engine has met, or those
@@ -211,11 +215,11 @@ impl Engine {
             for section in &flag.experiments {
                 let (id, terms) = (section.experiment.id, &section.experiment.terms);
                 let path = path.item(section.at);
-                let met = self.control.registry.look(id, |record| {
+                let met = self.control.registry.with(id, |record| {
                     same_experiment(record, id, terms, &path, &mut flag.faults);
                 });
-                let storage = self.control.storage.as_ref().filter(|_| met.is_none());
-                if storage.is_some_and(|storage| storage.counts_for_others(id, terms)) {
+                let durability = self.control.durability.as_ref().filter(|_| met.is_none());
+                if durability.is_some_and(|durability| durability.counts_for_others(id, terms)) {
                     flag.faults.add(&path, FaultKind::CountsForOthers { id: id.to_string() });
                 }
             }

@@ -11,13 +11,14 @@
 //!
 //! What they stand on:
 //! * `writer`: one change, staged and published;
-//! * `storage`: the seam to what outlives the process;
+//! * `durability`: the seam to what outlives the process;
 //! * `clock`: where time enters; `events`: what is traced.
 
 mod apply;
 pub(crate) mod clock;
 mod counting;
 mod deltas;
+pub(crate) mod durability;
 pub(crate) mod events;
 mod flags;
 mod forcing;
@@ -26,7 +27,6 @@ pub(crate) mod load_report;
 mod loading;
 mod requests;
 mod select;
-pub(crate) mod storage;
 mod writer;
 
 use std::fmt;
@@ -35,8 +35,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::count::registry::Registry;
 use crate::engine::clock::Clock;
+use crate::engine::durability::Durability;
 use crate::engine::load_report::LastReload;
-use crate::engine::storage::Storage;
 use crate::read::current::{Current, Retired};
 use crate::read::snapshot::Snapshot;
 
@@ -111,7 +111,7 @@ struct Control {
     marks: Mutex<deltas::Marks>,
     clock: Box<dyn Clock>,
     /// None for an engine in memory.
-    storage: Option<Box<dyn Storage>>,
+    durability: Option<Box<dyn Durability>>,
 }
 
 impl Engine {
@@ -139,10 +139,13 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn with_clock(clock: impl Clock + 'static) -> Engine {
-        Engine::with_storage(Box::new(clock), None)
+        Engine::with_durability(Box::new(clock), None)
     }
 
-    pub(crate) fn with_storage(clock: Box<dyn Clock>, storage: Option<Box<dyn Storage>>) -> Engine {
+    pub(crate) fn with_durability(
+        clock: Box<dyn Clock>,
+        durability: Option<Box<dyn Durability>>,
+    ) -> Engine {
         static ENGINES: AtomicU64 = AtomicU64::new(0);
         let number = ENGINES.fetch_add(1, Ordering::Relaxed);
         Engine {
@@ -153,7 +156,7 @@ impl Engine {
                 last_reload: Mutex::default(),
                 marks: Mutex::default(),
                 clock,
-                storage,
+                durability,
             }),
         }
     }

@@ -100,8 +100,7 @@ impl Engine {
             let mut writer = self.lock();
             let view = self.current.view();
             view.index().own(environment, flag).unwrap_or_else(|| {
-                let next = view.with_slot(environment, flag);
-                let slot = next.slot_of(environment, flag);
+                let (next, slot) = view.with_slot(environment, flag);
                 writer.publish_unstored(next);
                 slot
             })

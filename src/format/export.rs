@@ -1,26 +1,25 @@
 //! The configuration document, written: flags as they are now, counters included.
 //!
 //! An experiment is written as the API writes it. What the API has no field for, exposures, the
-//! counts at the last start and pins, stands beside it, by the experiment's id.
+//! counts at the last start and forced users, stands beside it, by the experiment's id.
 
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::count::counts::Baseline;
-use crate::count::counts::Count;
+use crate::count::counts::{Baseline, Count};
 use crate::format::document::FORMAT_VERSION;
 use crate::model::experiment::{ByVariant, Experiment};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
-use crate::read::state::{ExperimentEntry, FlagEntry};
+use crate::read::state::{ExperimentState, FlagState};
 
 /// The document that holds some flags as they are now, counters included.
 pub(crate) struct Export<'a>(Vec<FlagSection<'a>>);
 
 impl<'a> Export<'a> {
-    pub(crate) fn of(entries: impl Iterator<Item = &'a Arc<FlagEntry>>) -> Export<'a> {
-        Export(entries.map(|entry| FlagSection::of(entry)).collect())
+    pub(crate) fn of(states: impl Iterator<Item = &'a Arc<FlagState>>) -> Export<'a> {
+        Export(states.map(|state| FlagSection::of(state)).collect())
     }
 
     pub(crate) fn to_json(&self) -> String {
@@ -39,21 +38,21 @@ impl Serialize for Export<'_> {
 }
 
 struct FlagSection<'a> {
-    entry: &'a FlagEntry,
+    state: &'a FlagState,
     /// Read once, so that an experiment and our section about it tell the same counts.
     counts: Vec<Box<[Count]>>,
 }
 
 impl<'a> FlagSection<'a> {
-    fn of(entry: &'a FlagEntry) -> FlagSection<'a> {
-        let counts = entry.experiments.iter().map(|experiment| experiment.tally.counts());
-        FlagSection { entry, counts: counts.collect() }
+    fn of(state: &'a FlagState) -> FlagSection<'a> {
+        let counts = state.experiments.iter().map(|experiment| experiment.counters.counts());
+        FlagSection { state, counts: counts.collect() }
     }
 }
 
 impl Serialize for FlagSection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let FlagEntry { flag, experiments, .. } = self.entry;
+        let FlagState { flag, experiments, .. } = self.state;
         let counted = || experiments.iter().zip(&self.counts);
         let as_they_stand: Vec<Experiment> = counted()
             .map(|(experiment, counts)| {
@@ -67,8 +66,9 @@ impl Serialize for FlagSection<'_> {
             let at_start = &experiment.at_start;
             (experiment.definition.id, CountersSection { variants, exposures, at_start })
         }));
-        let forced =
-            experiments.iter().map(|experiment| (experiment.definition.id, Pins(experiment)));
+        let forced = experiments
+            .iter()
+            .map(|experiment| (experiment.definition.id, ForcedSection(experiment)));
         let forced = ById(forced);
         let mut fields = serializer.serialize_struct("Flag", 9)?;
         fields.serialize_field("id", &flag.id())?;
@@ -114,12 +114,12 @@ impl Serialize for CountersSection<'_> {
     }
 }
 
-struct Pins<'a>(&'a ExperimentEntry);
+struct ForcedSection<'a>(&'a ExperimentState);
 
-impl Serialize for Pins<'_> {
+impl Serialize for ForcedSection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let pins = self.0.pins();
-        let pins = pins.map(|(key, variant)| (&**key, self.0.variant(variant).map(Variant::key)));
-        serializer.collect_map(pins)
+        let users = self.0.forced_users();
+        let users = users.map(|(key, variant)| (&**key, self.0.variant(variant).map(Variant::key)));
+        serializer.collect_map(users)
     }
 }

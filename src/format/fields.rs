@@ -22,11 +22,7 @@ pub(crate) struct Fields<'p, 't> {
 impl<'p, 't> Fields<'p, 't> {
     /// The fields of an object; anything else is reported. Of a field that is repeated, which is
     /// reported too, the first is kept.
-    pub(crate) fn open(
-        node: Node<'t>,
-        path: &'p Path<'p>,
-        faults: &mut Faults,
-    ) -> Option<Self> {
+    pub(crate) fn open(node: Node<'t>, path: &'p Path<'p>, faults: &mut Faults) -> Option<Self> {
         let Node::Object(mut rest) = node else {
             mistyped(&node, "an object", path, faults);
             return None;

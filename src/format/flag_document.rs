@@ -16,7 +16,7 @@ use crate::model::path::{Path, quote};
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
 use crate::model::validation::check_flag;
-use crate::read::state::Forced;
+use crate::read::state::ForcedUsers;
 
 /// One flag of a document, with what is wrong with it.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub(crate) struct ExperimentSection {
     pub(crate) exposures: Option<Vec<u64>>,
     pub(crate) at_start: Option<Baseline>,
     /// `None` if the document says nothing of pins.
-    pub(crate) forced: Option<Forced>,
+    pub(crate) forced: Option<ForcedUsers>,
 }
 
 impl FlagDocument {
@@ -123,10 +123,10 @@ impl FlagDocument {
     fn read_forced(&mut self, node: Node<'_>, path: &Path<'_>, faults: &mut Faults) {
         // A section that is there says everything: who is not in it is not pinned.
         for section in &mut self.experiments {
-            section.forced = Some(Forced::new());
+            section.forced = Some(ForcedUsers::new());
         }
         self.read_sections(node, path, faults, |section, node, path, faults| {
-            let mut forced = Forced::new();
+            let mut forced = ForcedUsers::new();
             for (user_key, node) in entries(node, path, faults) {
                 let path = path.field(&user_key);
                 if user_key.is_empty() {

@@ -182,9 +182,7 @@ fn resolve<'a>(shared: &'a Shared, parameters: &RawPathParams) -> Result<Call<'a
             "experiment_id" => {
                 let id: ExperimentId = value.parse().map_err(|_| Failure::NotFound)?;
                 let view = shared.engine.view();
-                let flag = view
-                    .find_experiment(id)
-                    .and_then(|(slot, _, _)| Some(view.slot(slot).entry()?.flag.id()));
+                let flag = view.find_experiment(id).map(|found| found.flag.flag.id());
                 if flag != Some(call.flag()?.id()) {
                     return Err(Failure::NotFound);
                 }

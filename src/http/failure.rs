@@ -150,7 +150,7 @@ impl From<Error> for Failure {
             | Error::AlreadyRunning { .. }
             | Error::VariantNotFound { .. }
             | Error::NoUserKey => Failure::Conflict(sentence(&error.to_string())),
-            Error::Storage(_) => Failure::NotStored,
+            Error::File(_) => Failure::NotStored,
             Error::IdRequired => Failure::Internal,
         }
     }
@@ -160,7 +160,9 @@ impl From<ValidationError> for Failure {
     fn from(invalid: ValidationError) -> Failure {
         match invalid.faults() {
             // A type without a path is that of the whole body.
-            [fault] if fault.path().is_empty() && matches!(fault.kind(), FaultKind::Type { .. }) => {
+            [fault]
+                if fault.path().is_empty() && matches!(fault.kind(), FaultKind::Type { .. }) =>
+            {
                 Failure::Malformed(format!("The body {}", fault.kind()))
             }
             _ => Failure::Invalid(invalid),
@@ -173,7 +175,7 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Syntax(syntax) => Failure::Malformed(format!("The body is {syntax}")),
             LoadError::Invalid(invalid) => invalid.into(),
-            LoadError::Storage(_) => Failure::NotStored,
+            LoadError::File(_) => Failure::NotStored,
         }
     }
 }

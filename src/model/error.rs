@@ -76,9 +76,9 @@ pub enum Error {
     /// The empty user key is nobody, and cannot be pinned to a variant.
     #[error("the empty user key is nobody, and cannot be forced")]
     NoUserKey,
-    /// The change could not be stored.
+    /// The change could not be written to the engine's directory.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    File(#[from] FileError),
     /// An id is needed and this platform has no source of randomness to make one from.
     #[error("this platform has no source of randomness: the id has to be given")]
     IdRequired,
@@ -94,9 +94,9 @@ pub enum LoadError {
     /// It is JSON with faults; all of them are named.
     #[error(transparent)]
     Invalid(#[from] ValidationError),
-    /// It is sound, but could not be stored.
+    /// It is valid, but could not be written to the engine's directory.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    File(#[from] FileError),
 }
 
 /// Text that is no JSON: where reading stopped, and why.
@@ -135,20 +135,20 @@ impl SyntaxError {
 /// file, has this error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {message}")]
-pub struct StorageError {
+pub struct FileError {
     what: String,
     message: String,
     kind: io::ErrorKind,
 }
 
-impl StorageError {
+impl FileError {
     #[cfg_attr(
         not(any(feature = "durable", feature = "watch")),
         expect(dead_code, reason = "nothing is stored")
     )]
-    pub(crate) fn new(tried: &str, path: &Path, error: &io::Error) -> StorageError {
+    pub(crate) fn new(tried: &str, path: &Path, error: &io::Error) -> FileError {
         let what = format!("cannot {tried} {}", path.display());
-        StorageError { what, message: error.to_string(), kind: error.kind() }
+        FileError { what, message: error.to_string(), kind: error.kind() }
     }
 
     /// What the operating system said, by its kind: no permission, no space left, and so on.

@@ -15,18 +15,18 @@ const MAX_FAULTS: usize = 1000;
 /// a newer server may send more than this release knows.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    faults: Vec<Fault>,
+    found: Vec<Fault>,
     unknown_fields: Vec<Fault>,
     omitted: usize,
 }
 
 impl Faults {
     pub(crate) fn add(&mut self, path: &Path<'_>, kind: FaultKind) {
-        self.push(|| Fault::new(path, kind), |this| &mut this.faults);
+        self.push(|| Fault::new(path, kind), |this| &mut this.found);
     }
 
     pub(crate) fn add_at(&mut self, path: String, kind: FaultKind) {
-        self.push(|| Fault { path, kind }, |this| &mut this.faults);
+        self.push(|| Fault { path, kind }, |this| &mut this.found);
     }
 
     pub(crate) fn add_unknown_field(&mut self, path: &Path<'_>) {
@@ -44,8 +44,8 @@ impl Faults {
     }
 
     pub(crate) fn append(&mut self, other: Faults) {
-        for fault in other.faults {
-            self.push(|| fault, |this| &mut this.faults);
+        for fault in other.found {
+            self.push(|| fault, |this| &mut this.found);
         }
         for fault in other.unknown_fields {
             self.push(|| fault, |this| &mut this.unknown_fields);
@@ -55,11 +55,11 @@ impl Faults {
 
     /// Whether there is a fault, unknown fields apart.
     pub(crate) fn has_any(&self) -> bool {
-        !self.faults.is_empty()
+        !self.found.is_empty()
     }
 
     pub(crate) fn into_vec(self) -> Vec<Fault> {
-        self.faults
+        self.found
     }
 
     pub(crate) fn take_unknown_fields(&mut self) -> Vec<Fault> {
@@ -67,7 +67,7 @@ impl Faults {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.faults.is_empty() && self.unknown_fields.is_empty()
+        self.found.is_empty() && self.unknown_fields.is_empty()
     }
 
     /// `Ok` if there is no fault and no unknown field.
@@ -77,8 +77,8 @@ impl Faults {
 
     /// All faults, then the unknown fields.
     pub(crate) fn into_error(mut self) -> ValidationError {
-        self.faults.append(&mut self.unknown_fields);
-        ValidationError { faults: self.faults, omitted: self.omitted }
+        self.found.append(&mut self.unknown_fields);
+        ValidationError { faults: self.found, omitted: self.omitted }
     }
 }
 

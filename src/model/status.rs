@@ -65,7 +65,8 @@ impl FromStr for Status {
     fn from_str(text: &str) -> Result<Status, ValidationError> {
         let all = [Status::Draft, Status::Running, Status::Stopped, Status::Completed];
         let found = all.into_iter().find(|status| status.as_str() == text);
-        found.ok_or_else(|| Fault::new(&Path::Root, FaultKind::Status { found: quote(text) }).into())
+        found
+            .ok_or_else(|| Fault::new(&Path::Root, FaultKind::Status { found: quote(text) }).into())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::fault::{MAX_NAME_LENGTH, MAX_VALUE_DEPTH, FaultKind};
+use crate::model::fault::{FaultKind, MAX_NAME_LENGTH, MAX_VALUE_DEPTH};
 use crate::model::faults::Faults;
 use crate::model::path::Path;
 

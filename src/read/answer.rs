@@ -1,19 +1,19 @@
-//! Where on a snapshot an answer is to be found.
+//! What a flag answers to a user: the one way to it, and where on the snapshot it is.
 
 use serde_json::Value;
 
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::compiled_flag::Decision;
+use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 
-/// Where on a snapshot an answer is to be found.
+/// Where on a snapshot an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    pub(crate) slot: usize,
-    /// The variant's position among those that the slot can answer.
-    pub(crate) position: u32,
+    pub(crate) slot: Option<SlotId>,
+    pub(crate) position: VariantPosition,
     pub(crate) reason: Reason,
 }
 
@@ -27,23 +27,23 @@ impl Answer {
     #[expect(clippy::inline_always, reason = "measured, as said above")]
     pub(crate) fn decide<'s>(
         snapshot: &'s Snapshot,
-        slot: usize,
+        slot: Option<SlotId>,
         user_key: &str,
     ) -> (Answer, Decision<'s>) {
-        let decision = snapshot.slot(slot).decide(user_key);
+        let decision = snapshot.compiled(slot).decide(user_key);
         (Answer { slot, position: decision.position, reason: decision.reason }, decision)
     }
 
     #[inline]
     pub(crate) fn value(self, snapshot: &Snapshot) -> Option<&Value> {
-        snapshot.slot(self.slot).value(self.position)
+        snapshot.compiled(self.slot).value(self.position)
     }
 
     pub(crate) fn variant(self, snapshot: &Snapshot) -> Option<&Variant> {
-        snapshot.slot(self.slot).variant(self.position)
+        snapshot.compiled(self.slot).variant(self.position)
     }
 
     pub(crate) fn experiment(self, snapshot: &Snapshot) -> Option<ExperimentId> {
-        Some(snapshot.slot(self.slot).experiment(self.position)?.definition.id)
+        Some(snapshot.compiled(self.slot).experiment(self.position)?.definition.id)
     }
 }

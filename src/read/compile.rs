@@ -1,83 +1,85 @@
-//! The next snapshot, made beside the one that is read.
+//! How the next snapshot is made, beside the one that is read.
 
 use std::sync::Arc;
 
 use crate::model::environment::Environment;
 use crate::model::flag::FlagRef;
-use crate::read::compiled_flag::Slot;
+use crate::read::compiled_flag::CompiledFlag;
 use crate::read::index::Index;
+use crate::read::place::SlotId;
 use crate::read::snapshot::Snapshot;
-use crate::read::state::FlagEntry;
+use crate::read::state::FlagState;
 
 impl Snapshot {
-    /// The next version, with one flag put in its place: a new flag, or a changed one.
-    pub(crate) fn with(&self, entry: FlagEntry) -> Snapshot {
-        let mut next = self.next(self.slots.clone());
-        if !next.index.knows(&entry) {
-            next.change_index(|index| index.add([&entry].into_iter()));
+    /// The next version, with one flag added or replaced.
+    pub(crate) fn with(&self, state: FlagState) -> Snapshot {
+        let mut next = self.next(self.flags.clone());
+        if !next.index.knows(&state) {
+            next.change_index(|index| index.add([&state].into_iter()));
         }
-        let key = entry.flag.key().to_owned();
-        let entry = Arc::new(entry);
+        let key = state.flag.key().to_owned();
+        let state = Arc::new(state);
         let index = Arc::clone(&next.index);
         if let Some(slot) = index.flag(&key) {
-            next.put(slot, Slot::Default(Arc::clone(&entry)));
+            next.put(slot, CompiledFlag::Default(Arc::clone(&state)));
         }
         for (environment, slot) in index.own_of(&key) {
-            next.put(slot, Slot::new(&entry, environment));
+            next.put(slot, CompiledFlag::new(&state, environment));
         }
         next
     }
 
     /// The next version, of just these flags.
-    pub(crate) fn with_all(&self, entries: &[Arc<FlagEntry>]) -> Snapshot {
-        let mut next = self.next(vec![Slot::Vacant; self.slots.len()]);
-        if !next.index.has_just(entries) {
+    pub(crate) fn with_all(&self, states: &[Arc<FlagState>]) -> Snapshot {
+        let mut next = self.next(vec![CompiledFlag::NotFound; self.flags.len()]);
+        if !next.index.has_just(states) {
             next.change_index(|index| {
                 index.forget_ids();
-                index.add(entries.iter().map(|entry| &**entry));
+                index.add(states.iter().map(|state| &**state));
             });
         }
         let index = Arc::clone(&next.index);
-        for entry in entries {
-            if let Some(slot) = index.flag(entry.flag.key()) {
-                next.put(slot, Slot::Default(Arc::clone(entry)));
+        for state in states {
+            if let Some(slot) = index.flag(state.flag.key()) {
+                next.put(slot, CompiledFlag::Default(Arc::clone(state)));
             }
         }
-        for (environment, slot, flag) in index.all_own() {
-            let Some(entry) = next.slot(flag).entry() else { continue };
-            let before = self.slot(slot);
-            let is_as_before = before.entry().is_some_and(|before| Arc::ptr_eq(before, entry));
-            let content = if is_as_before { before.clone() } else { Slot::new(entry, environment) };
-            next.put(slot, content);
+        for (environment, own, slot) in index.all_own() {
+            let Some(state) = next.compiled(Some(slot)).state() else { continue };
+            let before = self.compiled(Some(own));
+            let is_as_before = before.state().is_some_and(|before| Arc::ptr_eq(before, state));
+            let compiled =
+                if is_as_before { before.clone() } else { CompiledFlag::new(state, environment) };
+            next.put(own, compiled);
         }
         next
     }
 
     /// The same version, with a slot for a flag in an environment.
-    pub(crate) fn with_slot(&self, environment: &Environment, key: &str) -> Snapshot {
-        let mut next = Snapshot { version: self.version, ..self.next(self.slots.clone()) };
+    pub(crate) fn with_slot(&self, environment: &Environment, key: &str) -> (Snapshot, SlotId) {
+        let mut next = Snapshot { version: self.version, ..self.next(self.flags.clone()) };
         let slot = next.change_index(|index| index.reserve_own(environment, key));
-        if let Some(entry) = self.find(FlagRef::Key(key)) {
-            next.put(slot, Slot::new(entry, environment));
+        if let Some(state) = self.find(FlagRef::Key(key)) {
+            next.put(slot, CompiledFlag::new(state, environment));
         }
-        next
+        (next, slot)
     }
 
     /// The next version, with the same names and ids.
-    fn next(&self, slots: Vec<Slot>) -> Snapshot {
+    fn next(&self, flags: Vec<CompiledFlag>) -> Snapshot {
         let (version, index) = (self.version.saturating_add(1), Arc::clone(&self.index));
-        Snapshot { engine: self.engine, version, slots, index }
+        Snapshot { engine: self.engine, version, flags, index }
     }
 
     fn change_index<R>(&mut self, change: impl FnOnce(&mut Index) -> R) -> R {
         let result = change(Arc::make_mut(&mut self.index));
-        self.slots.resize(self.index.slots(), Slot::Vacant);
+        self.flags.resize(self.index.places(), CompiledFlag::NotFound);
         result
     }
 
-    fn put(&mut self, slot: usize, content: Slot) {
-        if let Some(place) = self.slots.get_mut(slot) {
-            *place = content;
+    fn put(&mut self, slot: SlotId, compiled: CompiledFlag) {
+        if let Some(place) = self.flags.get_mut(SlotId::index(Some(slot))) {
+            *place = compiled;
         }
     }
 }

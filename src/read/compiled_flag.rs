@@ -1,5 +1,5 @@
-//! A flag in one environment, as evaluations read it: everything that can be decided when it is
-//! published has been.
+//! A flag in one environment, as evaluations read it: everything that can be decided before a request has
+//! been.
 
 use std::sync::Arc;
 
@@ -8,75 +8,72 @@ use serde_json::Value;
 use crate::model::environment::Environment;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
-use crate::read::forced::Pinned;
+use crate::read::forced::{Forced, Others};
+use crate::read::place::{VariantPlace, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::running_split::Split;
-use crate::read::state::{ExperimentEntry, FlagEntry};
+use crate::read::running_split::RunningSplit;
+use crate::read::state::{ExperimentState, FlagState};
 
-/// What a place of a snapshot holds: how a flag is answered in an environment.
+/// How a flag is answered in an environment.
 ///
-/// The four are told apart here, beside the pointer, so that the one that matters costs a comparison.
+/// The tag lies beside the pointer, and not behind it, so that finding a running split costs a comparison.
 #[derive(Clone, Debug)]
-pub(crate) enum Slot {
+pub(crate) enum CompiledFlag {
     /// The configuration has no such flag.
-    Vacant,
-    /// Everybody gets the default.
-    Default(Arc<FlagEntry>),
-    /// An experiment runs.
-    Split(Arc<Split>),
-    /// Some users are pinned to variants.
-    Pinned(Arc<Pinned>),
+    NotFound,
+    /// Every user gets the default value.
+    Default(Arc<FlagState>),
+    /// An experiment is running.
+    Split(Arc<RunningSplit>),
+    /// Some users are forced into variants.
+    Forced(Arc<Forced>),
 }
 
-/// What a flag answers, and what counts that.
+/// What a flag answers to a user, and what counts that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decision<'s> {
     pub(crate) reason: Reason,
-    /// The variant that is answered, by its position among those that the slot can answer;
-    /// [`NO_VARIANT`] for the default, or for nothing if there is no such flag.
-    ///
-    /// A bare number, so that it stays in a register, and a value is found by one comparison.
-    pub(crate) position: u32,
+    /// The variant; none for the default value, and for a flag that is not found.
+    pub(crate) position: VariantPosition,
     /// The running experiment: there if, and only if, the reason is a split.
-    pub(crate) split: Option<&'s Split>,
+    pub(crate) split: Option<&'s RunningSplit>,
 }
 
-/// The position of the default: no variant has it.
-pub(crate) const NO_VARIANT: u32 = u32::MAX;
-
-impl Slot {
+impl CompiledFlag {
     /// A flag in an environment.
-    pub(crate) fn new(entry: &Arc<FlagEntry>, environment: &Environment) -> Slot {
-        // A pin holds while its experiment is a draft or running. Where a user is pinned in several
-        // experiments, the running one has the say, then the oldest draft: so that one comes first.
-        let experiments = entry.experiments.iter().enumerate();
+    pub(crate) fn new(state: &Arc<FlagState>, environment: &Environment) -> CompiledFlag {
+        // A user is forced while the experiment is a draft or running. Where several experiments force a
+        // user, the running one decides, then the oldest draft: so that one comes first.
+        let experiments = state.experiments.iter().enumerate();
         let mut active: Vec<_> = experiments
-            .filter(|(_, entry)| {
-                matches!(entry.definition.status, Status::Running | Status::Draft)
-                    && entry.environment() == environment
+            .filter(|(_, experiment)| {
+                matches!(experiment.definition.status, Status::Running | Status::Draft)
+                    && experiment.environment() == environment
             })
             .collect();
-        active.sort_by_key(|(_, entry)| !entry.definition.is_running());
+        active.sort_by_key(|(_, experiment)| !experiment.definition.is_running());
 
         let others = match active.first() {
             Some((at, experiment)) if experiment.definition.is_running() => {
-                Slot::Split(Arc::new(Split::new(entry, *at, experiment)))
+                Others::Split(Arc::new(RunningSplit::new(state, *at, experiment)))
             }
-            _ => Slot::Default(Arc::clone(entry)),
+            _ => Others::Default(Arc::clone(state)),
         };
-        match Pinned::new(&active, others) {
-            Ok(pinned) => Slot::Pinned(Arc::new(pinned)),
-            Err(others) => others,
+        match Forced::new(&active, others) {
+            Ok(forced) => CompiledFlag::Forced(Arc::new(forced)),
+            Err(Others::Default(state)) => CompiledFlag::Default(state),
+            Err(Others::Split(split)) => CompiledFlag::Split(split),
         }
     }
 
+    /// The state that it was compiled from.
     #[inline]
-    pub(crate) fn entry(&self) -> Option<&Arc<FlagEntry>> {
+    pub(crate) fn state(&self) -> Option<&Arc<FlagState>> {
         match self {
-            Slot::Vacant => None,
-            Slot::Default(entry) => Some(entry),
-            Slot::Split(split) => Some(&split.entry),
-            Slot::Pinned(pinned) => pinned.others.entry(),
+            CompiledFlag::NotFound => None,
+            CompiledFlag::Default(state) => Some(state),
+            CompiledFlag::Split(split) => Some(&split.state),
+            CompiledFlag::Forced(forced) => Some(forced.state()),
         }
     }
 
@@ -87,8 +84,8 @@ impl Slot {
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
     pub(crate) fn decide(&self, user_key: &str) -> Decision<'_> {
         let split = match self {
-            Slot::Split(split) if !user_key.is_empty() => Some(&**split),
-            Slot::Pinned(pinned) => pinned.split_for(user_key),
+            CompiledFlag::Split(split) if !user_key.is_empty() => Some(&**split),
+            CompiledFlag::Forced(forced) => forced.split_for(user_key),
             _ => None,
         };
         if let Some(split) = split {
@@ -101,29 +98,31 @@ impl Slot {
         }
     }
 
-    /// What a flag answers to a user whom no experiment splits. Apart, so that what is inlined into
-    /// callers is short.
+    /// What a flag answers to a user whom no experiment splits. A function of its own, so that what is
+    /// inlined into callers is short.
     #[inline(never)]
-    fn decide_without_split(&self, user_key: &str) -> (Reason, u32) {
-        if let Slot::Vacant = self {
-            return (Reason::FlagNotFound, NO_VARIANT);
+    fn decide_without_split(&self, user_key: &str) -> (Reason, VariantPosition) {
+        if let CompiledFlag::NotFound = self {
+            return (Reason::FlagNotFound, VariantPosition::NONE);
         }
         if user_key.is_empty() {
-            return (Reason::NoUserKey, NO_VARIANT);
+            return (Reason::NoUserKey, VariantPosition::NONE);
         }
         match self {
-            Slot::Pinned(pinned) if let Some(position) = pinned.pins.get(user_key) => {
+            CompiledFlag::Forced(forced) if let Some(position) = forced.users.get(user_key) => {
                 (Reason::Forced, *position)
             }
-            _ => (Reason::NotRunning, NO_VARIANT),
+            _ => (Reason::NotRunning, VariantPosition::NONE),
         }
     }
 
-    /// The value of what was decided on here.
+    /// The value of a variant, or the default value.
     #[inline]
-    pub(crate) fn value(&self, position: u32) -> Option<&Value> {
+    pub(crate) fn value(&self, position: VariantPosition) -> Option<&Value> {
         match self {
-            Slot::Split(split) if let Some(variant) = split.variants.get(position as usize) => {
+            CompiledFlag::Split(split)
+                if let Some(variant) = split.variants.get(position.index()) =>
+            {
                 Some(variant.value())
             }
             _ => self.value_without_split(position),
@@ -131,44 +130,42 @@ impl Slot {
     }
 
     #[inline(never)]
-    fn value_without_split(&self, position: u32) -> Option<&Value> {
+    fn value_without_split(&self, position: VariantPosition) -> Option<&Value> {
         match self.variant(position) {
             Some(variant) => Some(variant.value()),
-            None => Some(self.entry()?.flag.default_value()),
+            None => Some(self.state()?.flag.default_value()),
         }
     }
 
-    /// How many variants it can answer.
-    pub(crate) fn variants(&self) -> u32 {
+    /// The positions of all variants that it can answer.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = VariantPosition> + use<> {
         let count = match self {
-            Slot::Vacant | Slot::Default(_) => 0,
-            Slot::Split(split) => split.variants.len(),
-            Slot::Pinned(pinned) => pinned.options.len(),
+            CompiledFlag::NotFound | CompiledFlag::Default(_) => 0,
+            CompiledFlag::Split(split) => split.variants.len(),
+            CompiledFlag::Forced(forced) => forced.variants.len(),
         };
-        u32::try_from(count).unwrap_or(NO_VARIANT)
+        (0..count).map(VariantPosition::new)
     }
 
-    /// The variant that was decided on here.
-    pub(crate) fn variant(&self, position: u32) -> Option<&Variant> {
-        let (experiment, variant) = self.place(position)?;
-        self.entry()?.experiments.get(experiment)?.variant(variant)
+    /// A variant that it can answer.
+    pub(crate) fn variant(&self, position: VariantPosition) -> Option<&Variant> {
+        let place = self.place(position)?;
+        self.state()?.experiments.get(place.experiment)?.variant(place.variant)
     }
 
-    /// The experiment of the variant that was decided on here.
-    pub(crate) fn experiment(&self, position: u32) -> Option<&ExperimentEntry> {
-        let (experiment, _) = self.place(position)?;
-        self.entry()?.experiments.get(experiment)
+    /// The experiment of such a variant.
+    pub(crate) fn experiment(&self, position: VariantPosition) -> Option<&ExperimentState> {
+        let place = self.place(position)?;
+        self.state()?.experiments.get(place.experiment)
     }
 
-    /// The positions of an experiment and of a variant in it.
-    fn place(&self, position: u32) -> Option<(usize, usize)> {
-        let position = usize::try_from(position).ok()?;
+    fn place(&self, position: VariantPosition) -> Option<VariantPlace> {
+        let position = position.index();
         match self {
-            Slot::Split(split) => {
-                (position < split.variants.len()).then_some((split.experiment, position))
-            }
-            Slot::Pinned(pinned) => pinned.options.get(position).copied(),
-            Slot::Vacant | Slot::Default(_) => None,
+            CompiledFlag::Split(split) => (position < split.variants.len())
+                .then_some(VariantPlace { experiment: split.experiment, variant: position }),
+            CompiledFlag::Forced(forced) => forced.variants.get(position).copied(),
+            CompiledFlag::NotFound | CompiledFlag::Default(_) => None,
         }
     }
 }

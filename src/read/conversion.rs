@@ -9,10 +9,9 @@ use crate::count::counters::Event;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
-use crate::read::compiled_flag::NO_VARIANT;
+use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::snapshot::NO_SLOT;
-use crate::read::snapshot::Snapshot;
+use crate::read::snapshot::{FoundExperiment, Snapshot};
 use crate::read::view::View;
 
 /// What became of a conversion.
@@ -103,7 +102,7 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
 
     /// Counts for the variant that assignment gives the user.
     #[inline]
-    pub(crate) fn assigned(snapshot: S, slot: usize, user_key: &str) -> Conversion<S> {
+    pub(crate) fn assigned(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Conversion<S> {
         let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
         let outcome = match answer.reason {
             Reason::Split => match decision.split {
@@ -129,19 +128,19 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
 }
 
 fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
-    let none = Answer { slot: NO_SLOT, position: NO_VARIANT, reason: Reason::NotRunning };
-    let Some((slot, _, experiment)) = snapshot.find_experiment(id) else {
+    let none = Answer { slot: None, position: VariantPosition::NONE, reason: Reason::NotRunning };
+    let Some(FoundExperiment { slot, state, .. }) = snapshot.find_experiment(id) else {
         return (none, Outcome::ExperimentNotFound);
     };
-    let variant = experiment.definition.position(variant);
-    let Some(variant) = variant.and_then(|variant| u32::try_from(variant).ok()) else {
+    let Some(position) = state.definition.position(variant) else {
         return (none, Outcome::VariantNotFound);
     };
-    if !experiment.definition.is_running() {
+    if !state.definition.is_running() {
         return (none, Outcome::NotRunning);
     }
-    // Where an experiment runs, its variants are the first that can be answered.
-    let answer = Answer { slot, position: variant, reason: Reason::Split };
-    let is_counted = experiment.tally.add(variant, Event::Conversion);
+    // Where an experiment is running, its variants are the first that the flag can answer.
+    let position = VariantPosition::new(position);
+    let answer = Answer { slot: Some(slot), position, reason: Reason::Split };
+    let is_counted = state.counters.add(position.number(), Event::Conversion);
     (answer, if is_counted { Outcome::Counted } else { Outcome::NotRunning })
 }

@@ -9,8 +9,9 @@ use crate::count::counters::Event;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
+use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::running_split::Split;
+use crate::read::running_split::RunningSplit;
 use crate::read::snapshot::Snapshot;
 use crate::read::value::{DeserializeError, exact_f64};
 use crate::read::view::View;
@@ -95,9 +96,8 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.is_counted
     }
 
-    /// The position of the variant among those that the slot can answer.
     #[inline]
-    pub(crate) fn position(&self) -> u32 {
+    pub(crate) fn position(&self) -> VariantPosition {
         self.answer.position
     }
 
@@ -170,16 +170,17 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
 impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    pub(crate) fn counting(snapshot: S, slot: usize, user_key: &str) -> Evaluation<S> {
+    pub(crate) fn counting(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Evaluation<S> {
         let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
-        let count = |split: &Split| split.count(decision.position, Event::Exposure, user_key);
+        let count =
+            |split: &RunningSplit| split.count(decision.position, Event::Exposure, user_key);
         let is_counted = decision.split.is_some_and(count);
         Evaluation { snapshot, answer, is_counted }
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    pub(crate) fn peeking(snapshot: S, slot: usize, user_key: &str) -> Evaluation<S> {
+    pub(crate) fn peeking(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Evaluation<S> {
         let (answer, _) = Answer::decide(&snapshot, slot, user_key);
         Evaluation { snapshot, answer, is_counted: false }
     }

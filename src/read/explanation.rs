@@ -13,9 +13,10 @@ use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
+use crate::read::place::SlotId;
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
-use crate::read::state::FlagEntry;
+use crate::read::state::FlagState;
 
 /// How an answer came about. The same path as an evaluation, and nothing is counted.
 ///
@@ -100,15 +101,15 @@ impl Explanation {
     /// How the answer of a compiled flag comes about.
     pub(crate) fn of(
         snapshot: &Snapshot,
-        slot: usize,
+        slot: Option<SlotId>,
         environment: &Environment,
         flag: &str,
         user_key: &str,
     ) -> Explanation {
         let (answer, _) = Answer::decide(snapshot, slot, user_key);
-        let slot = snapshot.slot(slot);
-        let entry = slot.entry();
-        let experiment = slot.experiment(answer.position);
+        let compiled = snapshot.compiled(slot);
+        let state = compiled.state();
+        let experiment = compiled.experiment(answer.position);
         Explanation {
             flag: flag.to_owned(),
             environment: environment.into(),
@@ -118,8 +119,9 @@ impl Explanation {
             value: answer.value(snapshot).cloned(),
             variant: answer.variant(snapshot).map(|variant| variant.key().to_owned()),
             experiment: answer.experiment(snapshot),
-            assignment: experiment.and_then(|entry| assignment(&entry.definition, user_key)),
-            experiments: entry.map_or_else(Vec::new, |entry| experiments(entry, environment)),
+            assignment: experiment
+                .and_then(|experiment| assignment(&experiment.definition, user_key)),
+            experiments: state.map_or_else(Vec::new, |state| experiments(state, environment)),
         }
     }
 }
@@ -139,8 +141,8 @@ fn assignment(definition: &Definition, user_key: &str) -> Option<ExplainedAssign
     })
 }
 
-fn experiments(entry: &FlagEntry, environment: &Environment) -> Vec<ExplainedExperiment> {
-    let definitions = entry.experiments.iter().map(|experiment| &experiment.definition);
+fn experiments(state: &FlagState, environment: &Environment) -> Vec<ExplainedExperiment> {
+    let definitions = state.experiments.iter().map(|experiment| &experiment.definition);
     let here = definitions.filter(|definition| definition.terms.environment == *environment);
     let explained = here.map(|definition| ExplainedExperiment {
         id: definition.id,

@@ -1,57 +1,74 @@
-//! A flag on which users are forced into variants, as evaluations read it.
+//! A flag with forced users, as evaluations read it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::read::compiled_flag::{NO_VARIANT, Slot};
-use crate::read::running_split::Split;
-use crate::read::state::ExperimentEntry;
+use crate::read::place::{VariantPlace, VariantPosition};
+use crate::read::running_split::RunningSplit;
+use crate::read::state::{ExperimentState, FlagState};
 
-/// A flag on which somebody is pinned.
+/// A flag with users that are forced into variants.
 #[derive(Debug)]
-pub(crate) struct Pinned {
-    /// User keys, each with its position among the options.
-    pub(super) pins: HashMap<Arc<str>, u32, RandomState>,
-    /// The variants that can be answered: those of the running experiment in their order, then those
-    /// that somebody is pinned to. Told by the positions of the experiment and of the variant in it.
-    pub(super) options: Vec<(usize, usize)>,
-    /// For everybody else: the default, or a split.
-    pub(super) others: Slot,
+pub(crate) struct Forced {
+    /// User keys, each with the position of its variant in `variants`.
+    pub(super) users: HashMap<Arc<str>, VariantPosition, RandomState>,
+    /// The variants that can be answered: those of the running experiment in their order, then those that
+    /// a user is forced into.
+    pub(super) variants: Vec<VariantPlace>,
+    pub(super) others: Others,
 }
 
-impl Pinned {
-    /// A slot on which somebody is pinned; without a pin, `others` again.
-    pub(super) fn new(active: &[(usize, &ExperimentEntry)], others: Slot) -> Result<Pinned, Slot> {
-        let mut options = Vec::new();
-        if let Slot::Split(split) = &others {
-            options.extend((0..split.variants.len()).map(|variant| (split.experiment, variant)));
+/// The answer of a flag to users that are not forced.
+#[derive(Debug)]
+pub(crate) enum Others {
+    Default(Arc<FlagState>),
+    Split(Arc<RunningSplit>),
+}
+
+impl Forced {
+    /// The flag with the users that its active experiments force; without any, `others` again.
+    pub(super) fn new(
+        active: &[(usize, &ExperimentState)],
+        others: Others,
+    ) -> Result<Forced, Others> {
+        let mut variants = Vec::new();
+        if let Others::Split(split) = &others {
+            let experiment = split.experiment;
+            let places = 0..split.variants.len();
+            variants.extend(places.map(|variant| VariantPlace { experiment, variant }));
         }
-        let mut pins = HashMap::default();
-        for (experiment, entry) in active {
-            for (user_key, variant) in entry.pins() {
-                let option = (*experiment, variant);
-                let known = options.iter().position(|other| *other == option);
+        let mut users = HashMap::default();
+        for (at, experiment) in active {
+            for (user_key, variant) in experiment.forced_users() {
+                let place = VariantPlace { experiment: *at, variant };
+                let known = variants.iter().position(|other| *other == place);
                 let position = known.unwrap_or_else(|| {
-                    options.push(option);
-                    options.len().saturating_sub(1)
+                    variants.push(place);
+                    variants.len().saturating_sub(1)
                 });
-                let position = u32::try_from(position).unwrap_or(NO_VARIANT);
-                pins.entry(Arc::clone(user_key)).or_insert(position);
+                users.entry(Arc::clone(user_key)).or_insert(VariantPosition::new(position));
             }
         }
-        if pins.is_empty() { Err(others) } else { Ok(Pinned { pins, options, others }) }
+        if users.is_empty() { Err(others) } else { Ok(Forced { users, variants, others }) }
     }
 
-    /// The experiment that splits this user, if nobody has pinned it.
+    /// The running experiment, unless this user is forced.
     #[inline(never)]
-    pub(super) fn split_for(&self, user_key: &str) -> Option<&Split> {
+    pub(super) fn split_for(&self, user_key: &str) -> Option<&RunningSplit> {
         match &self.others {
-            Slot::Split(split) if !user_key.is_empty() && !self.pins.contains_key(user_key) => {
+            Others::Split(split) if !user_key.is_empty() && !self.users.contains_key(user_key) => {
                 Some(split)
             }
             _ => None,
+        }
+    }
+
+    pub(super) fn state(&self) -> &Arc<FlagState> {
+        match &self.others {
+            Others::Default(state) => state,
+            Others::Split(split) => &split.state,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::read::conversion::Conversion;
 use crate::read::current::Current;
 use crate::read::evaluation::Evaluation;
 use crate::read::explanation::Explanation;
+use crate::read::place::SlotId;
 use crate::read::reader::Reader;
 use crate::read::snapshot::Snapshot;
 
@@ -41,7 +42,7 @@ use crate::read::snapshot::Snapshot;
 pub struct FlagHandle {
     current: Current,
     engine: u64,
-    slot: usize,
+    slot: SlotId,
     environment: Environment,
     key: Arc<str>,
 }
@@ -50,7 +51,7 @@ impl FlagHandle {
     pub(crate) fn new(
         current: Current,
         engine: u64,
-        slot: usize,
+        slot: SlotId,
         environment: Environment,
         key: &str,
     ) -> FlagHandle {
@@ -73,20 +74,20 @@ impl FlagHandle {
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, user_key: &str) -> Evaluation {
-        Evaluation::counting(self.current.view(), self.slot, user_key)
+        Evaluation::counting(self.current.view(), Some(self.slot), user_key)
     }
 
     /// The same answer as [`evaluate`](FlagHandle::evaluate), and nothing is counted.
     #[inline]
     #[must_use]
     pub fn peek(&self, user_key: &str) -> Evaluation {
-        Evaluation::peeking(self.current.view(), self.slot, user_key)
+        Evaluation::peeking(self.current.view(), Some(self.slot), user_key)
     }
 
     /// Counts a conversion for the variant that the user is assigned.
     #[inline]
     pub fn convert(&self, user_key: &str) -> Conversion {
-        Conversion::assigned(self.current.view(), self.slot, user_key)
+        Conversion::assigned(self.current.view(), Some(self.slot), user_key)
     }
 
     /// How the answer for a user comes about; nothing is counted.
@@ -137,9 +138,9 @@ impl FlagHandle {
 
     /// The flag's slot on a snapshot: by names if that is another engine's, or older than the slot.
     #[inline]
-    pub(crate) fn slot_on(&self, snapshot: &Snapshot) -> usize {
+    pub(crate) fn slot_on(&self, snapshot: &Snapshot) -> Option<SlotId> {
         if snapshot.engine() == self.engine && snapshot.has_slot(self.slot) {
-            self.slot
+            Some(self.slot)
         } else {
             self.look_up_on(snapshot)
         }
@@ -147,7 +148,7 @@ impl FlagHandle {
 
     #[cold]
     #[inline(never)]
-    fn look_up_on(&self, snapshot: &Snapshot) -> usize {
+    fn look_up_on(&self, snapshot: &Snapshot) -> Option<SlotId> {
         snapshot.slot_of(&self.environment, &self.key)
     }
 }

@@ -5,7 +5,7 @@
 //! * `state`: a flag with its experiments and their counters, as the control plane keeps it;
 //! * `compiled_flag`: a flag in one environment, with everything decided that can be before a request:
 //!   the default, a `running_split`, or users that are `forced`;
-//! * `index`: from names and ids to compiled flags;
+//! * `index`: from names and ids to compiled flags; `place`: where they are;
 //! * `snapshot`: all of them, one version; `compile`: how the next version is made;
 //! * `current`: the snapshot of the moment; `view`: one that is pinned; `reader`: a thread's cache.
 //!
@@ -28,6 +28,7 @@ pub(crate) mod explanation;
 pub(crate) mod forced;
 pub(crate) mod handle;
 pub(crate) mod index;
+mod place;
 pub(crate) mod reader;
 pub(crate) mod reason;
 mod requests;

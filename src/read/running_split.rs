@@ -3,37 +3,41 @@
 use std::sync::Arc;
 
 use crate::assign::assignment::Assignment;
-use crate::count::counters::{Event, Tally};
+use crate::count::counters::{Event, ExperimentCounters};
 use crate::model::variant::Variant;
-use crate::read::state::{ExperimentEntry, FlagEntry};
+use crate::read::place::VariantPosition;
+use crate::read::state::{ExperimentState, FlagState};
 
-/// The running experiment of a flag. All that an evaluation reads before it borrows the value lies
+/// The running experiment of a flag. Everything that an evaluation reads before it borrows the value lies
 /// together.
 #[derive(Debug)]
-pub(crate) struct Split {
+pub(crate) struct RunningSplit {
     pub(super) assignment: Assignment,
     pub(super) variants: Arc<[Variant]>,
-    pub(super) tally: Arc<Tally>,
-    /// Its position in the flag.
+    counters: Arc<ExperimentCounters>,
+    /// The experiment's position in the flag.
     pub(super) experiment: usize,
-    pub(super) entry: Arc<FlagEntry>,
+    pub(super) state: Arc<FlagState>,
 }
 
-impl Split {
-    /// Counts an event for the variant in this position, and the user if users are counted; whether
-    /// it did.
-    #[inline]
-    pub(crate) fn count(&self, position: u32, event: Event, user_key: &str) -> bool {
-        self.tally.add_for(position, event, || self.assignment.seed().hash(user_key))
+impl RunningSplit {
+    pub(super) fn new(
+        state: &Arc<FlagState>,
+        experiment: usize,
+        of: &ExperimentState,
+    ) -> RunningSplit {
+        RunningSplit {
+            assignment: of.definition.assignment(),
+            variants: Arc::clone(&of.definition.terms.variants),
+            counters: Arc::clone(&of.counters),
+            experiment,
+            state: Arc::clone(state),
+        }
     }
 
-    pub(super) fn new(entry: &Arc<FlagEntry>, at: usize, experiment: &ExperimentEntry) -> Split {
-        Split {
-            assignment: experiment.definition.assignment(),
-            variants: Arc::clone(&experiment.definition.terms.variants),
-            tally: Arc::clone(&experiment.tally),
-            experiment: at,
-            entry: Arc::clone(entry),
-        }
+    /// Counts an event for a variant, and the user if users are counted; returns whether it did.
+    #[inline]
+    pub(crate) fn count(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
+        self.counters.add_for(variant.number(), event, || self.assignment.seed().hash(user_key))
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::model::environment::Environment;
 use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::ExperimentId;
-use crate::read::compiled_flag::Slot;
+use crate::read::compiled_flag::CompiledFlag;
 use crate::read::index::Index;
-use crate::read::state::{ExperimentEntry, FlagEntry};
+use crate::read::place::SlotId;
+use crate::read::state::{ExperimentState, FlagState};
 
 /// One version of the configuration of an engine, compiled for reading.
 ///
@@ -41,12 +42,24 @@ use crate::read::state::{ExperimentEntry, FlagEntry};
 /// # Ok::<(), fairsplit::Error>(())
 /// ```
 pub struct Snapshot {
-    /// Which engine it is of, so that a handle of another engine cannot read a wrong slot.
+    /// The engine that it belongs to, so that a handle of another engine cannot read a wrong slot.
     pub(super) engine: u64,
     pub(super) version: u64,
-    pub(super) slots: Vec<Slot>,
+    /// By their slots. The first one belongs to no slot, and is never found.
+    pub(super) flags: Vec<CompiledFlag>,
     /// Shared by snapshots that have the same flags and experiments.
     pub(super) index: Arc<Index>,
+}
+
+/// An experiment of a snapshot, and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FoundExperiment<'s> {
+    /// The slot of its flag in its environment.
+    pub(crate) slot: SlotId,
+    pub(crate) flag: &'s FlagState,
+    /// Its position in the flag.
+    pub(crate) position: usize,
+    pub(crate) state: &'s ExperimentState,
 }
 
 impl Snapshot {
@@ -57,19 +70,13 @@ impl Snapshot {
         self.version
     }
 
-    /// All flags of this version, in the order in which the engine first met their keys.
+    /// All flags of this version, in the order in which the engine came to know their keys.
     pub fn flags(&self) -> impl Iterator<Item = &Flag> {
-        self.entries().map(|entry| &entry.flag)
-    }
-
-    /// The slot of a flag in an environment.
-    #[inline]
-    pub(crate) fn slot_of(&self, environment: &Environment, flag: &str) -> usize {
-        self.index().find(environment, flag).unwrap_or(NO_SLOT)
+        self.states().map(|state| &state.flag)
     }
 
     pub(crate) fn empty(engine: u64) -> Snapshot {
-        Snapshot { engine, version: 0, slots: Vec::new(), index: Arc::default() }
+        Snapshot { engine, version: 0, flags: vec![CompiledFlag::NotFound], index: Arc::default() }
     }
 
     #[inline]
@@ -85,49 +92,50 @@ impl Snapshot {
 
     /// Whether this snapshot is young enough to have a slot.
     #[inline]
-    pub(crate) fn has_slot(&self, slot: usize) -> bool {
-        slot < self.slots.len()
+    pub(crate) fn has_slot(&self, slot: SlotId) -> bool {
+        SlotId::index(Some(slot)) < self.flags.len()
     }
 
-    /// What is in a slot.
+    /// The slot of a flag in an environment.
     #[inline]
-    pub(crate) fn slot(&self, slot: usize) -> &Slot {
-        self.slots.get(slot).unwrap_or(&Slot::Vacant)
+    pub(crate) fn slot_of(&self, environment: &Environment, flag: &str) -> Option<SlotId> {
+        self.index.find(environment, flag)
+    }
+
+    /// The flag of a slot.
+    #[inline]
+    pub(crate) fn compiled(&self, slot: Option<SlotId>) -> &CompiledFlag {
+        self.flags.get(SlotId::index(slot)).unwrap_or(&CompiledFlag::NotFound)
     }
 
     /// A flag, by its key or its id.
-    pub(crate) fn find(&self, flag: FlagRef<'_>) -> Option<&Arc<FlagEntry>> {
+    pub(crate) fn find(&self, flag: FlagRef<'_>) -> Option<&Arc<FlagState>> {
         let slot = match flag {
             FlagRef::Key(key) => self.index.flag(key)?,
             FlagRef::Id(id) => self.index.id(id)?,
         };
-        self.slot(slot).entry()
+        self.compiled(Some(slot)).state()
     }
 
-    /// An experiment, with the slot of its flag in its environment and its position in the flag.
-    pub(crate) fn find_experiment(
-        &self,
-        id: ExperimentId,
-    ) -> Option<(usize, usize, &ExperimentEntry)> {
-        let (slot, at) = self.index.experiment(id)?;
-        Some((slot, at, self.slot(slot).entry()?.experiments.get(at)?))
+    pub(crate) fn find_experiment(&self, id: ExperimentId) -> Option<FoundExperiment<'_>> {
+        let place = self.index.experiment(id)?;
+        let (slot, position) = (place.slot, place.position());
+        let flag = self.compiled(Some(slot)).state()?;
+        Some(FoundExperiment { slot, flag, position, state: flag.experiments.get(position)? })
     }
 
-    /// The flags that are there, in the order in which their keys were first met.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<FlagEntry>> {
-        self.index.order().filter_map(|slot| self.slot(slot).entry())
+    /// The states of all flags, in the order in which their keys came to be known.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &Arc<FlagState>> {
+        self.index.order().filter_map(|slot| self.compiled(Some(slot)).state())
     }
 }
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let flags = self.entries().map(|entry| entry.flag.key());
+        let flags = self.flags().map(Flag::key);
         f.debug_struct("Snapshot")
             .field("version", &self.version)
             .field("flags", &flags.collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
-
-/// A slot that no snapshot has.
-pub(crate) const NO_SLOT: usize = usize::MAX;

@@ -1,9 +1,9 @@
-//! A flag with all that belongs to it, as the control plane keeps it.
+//! The state of a flag and of its experiments, as the control plane keeps it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::count::counters::Tally;
+use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Baseline;
 use crate::count::registry::Record;
 use crate::model::definition::Definition;
@@ -13,37 +13,36 @@ use crate::model::flag::Flag;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 
-/// User keys pinned to the position of a variant.
-pub(crate) type Forced = BTreeMap<Arc<str>, usize>;
+/// User keys, each with the position of the variant that it is forced into.
+pub(crate) type ForcedUsers = BTreeMap<Arc<str>, usize>;
 
-/// An experiment with all that belongs to it.
+/// An experiment: its definition, its counters, its forced users.
 #[derive(Clone, Debug)]
-pub(crate) struct ExperimentEntry {
+pub(crate) struct ExperimentState {
     pub(crate) definition: Arc<Definition>,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) counters: Arc<ExperimentCounters>,
     /// The counts when it was last started.
     pub(crate) at_start: Baseline,
-    /// `None` if nobody is pinned, as in most experiments.
-    pub(crate) forced: Option<Arc<Forced>>,
+    /// `None` if no user is forced, as in most experiments.
+    pub(crate) forced: Option<Arc<ForcedUsers>>,
 }
 
-impl ExperimentEntry {
-    /// An experiment as it was recorded.
-    pub(crate) fn new(record: Record, forced: Option<Arc<Forced>>) -> ExperimentEntry {
-        let Record { definition, tally, at_start, .. } = record;
-        ExperimentEntry { definition, tally, at_start, forced }
+impl ExperimentState {
+    pub(crate) fn new(record: Record, forced: Option<Arc<ForcedUsers>>) -> ExperimentState {
+        let Record { definition, counters, at_start, .. } = record;
+        ExperimentState { definition, counters, at_start, forced }
     }
 
     /// The experiment with its conversions of this moment.
     pub(crate) fn read(&self) -> Experiment {
-        let conversions = self.tally.counts().iter().map(|count| count.conversions).collect();
+        let conversions = self.counters.counts().iter().map(|count| count.conversions).collect();
         Experiment::new(Arc::clone(&self.definition), conversions)
     }
 
-    /// User keys that are pinned, each with the position of its variant, in the keys' order.
-    pub(crate) fn pins(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, usize)> {
-        static NOBODY: Forced = Forced::new();
-        let forced = self.forced.as_deref().unwrap_or(&NOBODY);
+    /// The forced user keys, each with the position of its variant, in the keys' order.
+    pub(crate) fn forced_users(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, usize)> {
+        static NONE: ForcedUsers = ForcedUsers::new();
+        let forced = self.forced.as_deref().unwrap_or(&NONE);
         forced.iter().map(|(user_key, variant)| (user_key, *variant))
     }
 
@@ -54,11 +53,9 @@ impl ExperimentEntry {
     pub(crate) fn variant(&self, position: usize) -> Option<&Variant> {
         self.definition.terms.variants.get(position)
     }
-}
 
-impl ExperimentEntry {
-    /// Whether nothing has changed, counters apart.
-    fn is_same(&self, other: &ExperimentEntry) -> bool {
+    /// Whether the two are equal, counters apart.
+    fn is_same(&self, other: &ExperimentState) -> bool {
         // A definition that has not changed is the same one.
         Arc::ptr_eq(&self.definition, &other.definition)
             && self.at_start == other.at_start
@@ -66,16 +63,16 @@ impl ExperimentEntry {
     }
 }
 
-/// A flag with its experiments, in the order of their creation.
+/// A flag, with its experiments in the order of their creation.
 #[derive(Debug)]
-pub(crate) struct FlagEntry {
+pub(crate) struct FlagState {
     pub(crate) flag: Flag,
-    pub(crate) experiments: Box<[ExperimentEntry]>,
+    pub(crate) experiments: Box<[ExperimentState]>,
 }
 
-impl FlagEntry {
-    /// Whether nothing has changed, counters apart.
-    pub(crate) fn is_same(&self, other: &FlagEntry) -> bool {
+impl FlagState {
+    /// Whether the two are equal, counters apart.
+    pub(crate) fn is_same(&self, other: &FlagState) -> bool {
         let pairs = || self.experiments.iter().zip(&other.experiments);
         self.flag == other.flag
             && self.experiments.len() == other.experiments.len()
@@ -83,19 +80,19 @@ impl FlagEntry {
     }
 
     /// The flag with one experiment replaced.
-    pub(crate) fn with_experiment(&self, at: usize, entry: ExperimentEntry) -> FlagEntry {
+    pub(crate) fn with_experiment(&self, at: usize, experiment: ExperimentState) -> FlagState {
         let mut experiments = self.experiments.clone();
-        if let Some(place) = experiments.get_mut(at) {
-            *place = entry;
+        if let Some(slot) = experiments.get_mut(at) {
+            *slot = experiment;
         }
-        FlagEntry { flag: self.flag.clone(), experiments }
+        FlagState { flag: self.flag.clone(), experiments }
     }
 
     /// The id of the experiment that runs in an environment.
     pub(crate) fn running_in(&self, environment: &Environment) -> Option<ExperimentId> {
-        let running = |entry: &&ExperimentEntry| {
-            entry.definition.is_running() && entry.environment() == environment
+        let is_running = |experiment: &&ExperimentState| {
+            experiment.definition.is_running() && experiment.environment() == environment
         };
-        self.experiments.iter().find(running).map(|entry| entry.definition.id)
+        self.experiments.iter().find(is_running).map(|experiment| experiment.definition.id)
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::read::compiled_flag::{NO_VARIANT, Slot};
+use crate::read::compiled_flag::CompiledFlag;
 use crate::read::evaluation::Evaluation;
 use crate::read::handle::FlagHandle;
+use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reader::Reader;
 use crate::read::snapshot::Snapshot;
-use crate::read::state::FlagEntry;
+use crate::read::state::FlagState;
 use crate::read::value::DeserializeError;
 
 /// One thread's way to a flag whose values are of one type.
@@ -54,7 +55,7 @@ impl FlagHandle {
     #[must_use]
     pub fn typed<T: DeserializeOwned>(&self) -> TypedReader<T> {
         let default = Err(DeserializeError::no_such_flag());
-        let decoded = Decoded { version: None, entry: None, variants: Vec::new(), default };
+        let decoded = Decoded { version: None, state: None, variants: Vec::new(), default };
         TypedReader { handle: self.clone(), reader: self.reader(), decoded }
     }
 }
@@ -135,43 +136,43 @@ struct Decoded<T> {
     /// The version of the snapshot that was read last.
     version: Option<u64>,
     /// The flag that the values are of; kept, so that no other one can come to lie where it does.
-    entry: Option<Arc<FlagEntry>>,
-    /// By their positions in the slot.
+    state: Option<Arc<FlagState>>,
+    /// By their positions.
     variants: Vec<Result<T, DeserializeError>>,
     default: Result<T, DeserializeError>,
 }
 
 impl<T: DeserializeOwned> Decoded<T> {
     #[inline]
-    fn follow(&mut self, snapshot: &Snapshot, slot: usize) {
+    fn follow(&mut self, snapshot: &Snapshot, slot: Option<SlotId>) {
         if self.version != Some(snapshot.version()) {
-            self.change_to(snapshot.version(), snapshot.slot(slot));
+            self.change_to(snapshot.version(), snapshot.compiled(slot));
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn change_to(&mut self, version: u64, slot: &Slot) {
-        let is_known = match (&self.entry, slot.entry()) {
-            (Some(known), Some(entry)) => Arc::ptr_eq(known, entry),
+    fn change_to(&mut self, version: u64, compiled: &CompiledFlag) {
+        let is_known = match (&self.state, compiled.state()) {
+            (Some(known), Some(state)) => Arc::ptr_eq(known, state),
             (None, None) => true,
             _ => false,
         };
         if !is_known {
-            let decode = |position| match slot.value(position) {
+            let decode = |position| match compiled.value(position) {
                 Some(value) => T::deserialize(value).map_err(DeserializeError::misfit),
                 None => Err(DeserializeError::no_such_flag()),
             };
-            self.variants = (0..slot.variants()).map(decode).collect();
-            self.default = decode(NO_VARIANT);
-            self.entry = slot.entry().cloned();
+            self.variants = compiled.positions().map(decode).collect();
+            self.default = decode(VariantPosition::NONE);
+            self.state = compiled.state().cloned();
         }
         self.version = Some(version);
     }
 
     #[inline]
     fn of<'r>(&'r self, evaluation: Evaluation<&'r Snapshot>) -> Typed<'r, T> {
-        let position = evaluation.position() as usize;
+        let position = evaluation.position().index();
         let value = self.variants.get(position).unwrap_or(&self.default).as_ref();
         Typed { evaluation, value }
     }

@@ -166,7 +166,7 @@ impl Observations {
 }
 
 fn users_of(users: &UserCounts, key: &str, period: Period) -> UserCount {
-    let of = users.variants().iter().find(|users| users.variant == key);
+    let of = users.variants().iter().find(|users| users.key == key);
     of.map_or_else(UserCount::default, |of| match period {
         Period::SinceStart => of.since_start,
         Period::Ever => of.ever,
@@ -201,7 +201,7 @@ mod tests {
         let users = UserCounts {
             // In another order, and without the control.
             variants: vec![VariantUsers {
-                variant: "treatment".to_owned(),
+                key: "treatment".to_owned(),
                 ever: UserCount { exposed: 9, converted: 5, converted_unexposed: 3 },
                 since_start: UserCount { exposed: 4, converted: 2, converted_unexposed: 1 },
             }],

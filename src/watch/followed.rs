@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::WatchError;
 use crate::engine::Engine;
 use crate::engine::load_report::LoadReport;
-use crate::model::error::{LoadError, StorageError};
+use crate::model::error::{FileError, LoadError};
 
 /// A file, and what was last seen of it.
 pub(super) struct Followed {
@@ -42,7 +42,7 @@ impl Followed {
             Err(error) => return Some(Err(unreadable(&self.path, &error))),
         };
         let loaded = self.engine.reload_tolerant(&text);
-        if let Err(LoadError::Storage(_)) = &loaded {
+        if let Err(LoadError::File(_)) = &loaded {
             // That is not the file's fault: it is taken when the engine's disk is well again.
             self.last = None;
         }
@@ -52,7 +52,7 @@ impl Followed {
 }
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> WatchError {
-    WatchError::Unreadable(StorageError::new("read", path, error))
+    WatchError::Unreadable(FileError::new("read", path, error))
 }
 
 /// The text of a file. A pipe or a device would be waited for, or have no end.

@@ -19,7 +19,7 @@ use self::followed::{Followed, unreadable};
 use self::places::Places;
 use crate::engine::Engine;
 use crate::engine::load_report::LoadReport;
-use crate::model::error::{LoadError, StorageError};
+use crate::model::error::{FileError, LoadError};
 
 /// How often the file is looked at if nobody tells of a change.
 const POLL: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum WatchError {
     /// The file could not be read: it is not there, or is no text.
     #[error(transparent)]
-    Unreadable(StorageError),
+    Unreadable(FileError),
     /// The file could be read, and is no configuration.
     #[error("{}: {source}", path.display())]
     Refused {
@@ -45,7 +45,7 @@ pub enum WatchError {
     },
     /// There is no thread to be had.
     #[error(transparent)]
-    NoThread(StorageError),
+    NoThread(FileError),
 }
 
 /// A file that an engine follows, until this is dropped.
@@ -85,7 +85,7 @@ impl Engine {
     /// # std::fs::write(&path, r#"{"flags": []}"#)?;
     /// let engine = Engine::new();
     /// let watch = engine.watch(&path, |loaded| match loaded {
-    ///     Ok(report) => println!("{} flags, {} left out", report.taken, report.left_out.len()),
+    ///     Ok(report) => println!("{} flags, {} skipped", report.loaded, report.skipped.len()),
     ///     Err(error) => println!("the configuration stays as it was: {error}"),
     /// })?;
     /// // For as long as the file is to be followed.
@@ -140,7 +140,7 @@ fn watch(
         }
     });
     let thread =
-        thread.map_err(|error| WatchError::NoThread(StorageError::new("watch", &path, &error)))?;
+        thread.map_err(|error| WatchError::NoThread(FileError::new("watch", &path, &error)))?;
     Ok(Watch { is_over, wake, thread: Some(thread) })
 }
 

@@ -5,33 +5,33 @@ use loom::sync::atomic::AtomicBool;
 use super::*;
 use loom::sync::Arc;
 
-fn open() -> Arc<Tally> {
-    let tally = Arc::new(Tally::new(1, Baseline::default(), 1));
-    tally.set_open(true);
-    tally
+fn open() -> Arc<ExperimentCounters> {
+    let counters = Arc::new(ExperimentCounters::new(1, Baseline::default(), 1));
+    counters.set_open(true);
+    counters
 }
 
-fn add(tally: &Tally, thread: u32) -> u64 {
-    u64::from(tally.is_open() && tally.add_as(thread, 0, Event::Exposure))
+fn add(counters: &ExperimentCounters, thread: u32) -> u64 {
+    u64::from(counters.is_open() && counters.add_as(thread, 0, Event::Exposure))
 }
 
-fn sum(tally: &Tally) -> u64 {
-    tally.counts()[0].exposures
+fn sum(counters: &ExperimentCounters) -> u64 {
+    counters.counts()[0].exposures
 }
 
 /// The owner of the only stripe, and two others.
 #[test]
 fn loom_no_count_is_lost_and_none_is_invented() {
     loom::model(|| {
-        let tally = open();
+        let counters = open();
         let adders = [1, 2].map(|thread| {
-            let tally = Arc::clone(&tally);
-            loom::thread::spawn(move || add(&tally, thread))
+            let counters = Arc::clone(&counters);
+            loom::thread::spawn(move || add(&counters, thread))
         });
-        let own = add(&tally, 0) + add(&tally, 0);
-        assert!((own..=own + 2).contains(&sum(&tally)));
+        let own = add(&counters, 0) + add(&counters, 0);
+        assert!((own..=own + 2).contains(&sum(&counters)));
         let others: u64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
-        assert_eq!(sum(&tally), own + others);
+        assert_eq!(sum(&counters), own + others);
     });
 }
 
@@ -39,34 +39,35 @@ fn loom_no_count_is_lost_and_none_is_invented() {
 #[test]
 fn loom_no_count_is_lost_when_a_number_changes_hands() {
     loom::model(|| {
-        let tally = open();
-        let is_taken = Arc::new(AtomicBool::new(true));
+        let counters = open();
+        let is_claimed = Arc::new(AtomicBool::new(true));
         let first = {
-            let (tally, is_taken) = (Arc::clone(&tally), Arc::clone(&is_taken));
+            let (counters, is_claimed) = (Arc::clone(&counters), Arc::clone(&is_claimed));
             loom::thread::spawn(move || {
-                let added = add(&tally, 0);
-                is_taken.store(false, Ordering::Release);
+                let added = add(&counters, 0);
+                is_claimed.store(false, Ordering::Release);
                 added
             })
         };
-        let taken = is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-        let thread = if taken.is_ok() { 0 } else { 1 };
-        let second = add(&tally, thread);
-        assert_eq!(first.join().unwrap() + second, sum(&tally));
+        let claimed =
+            is_claimed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+        let thread = if claimed.is_ok() { 0 } else { 1 };
+        let second = add(&counters, thread);
+        assert_eq!(first.join().unwrap() + second, sum(&counters));
     });
 }
 
 #[test]
 fn loom_what_is_reported_while_it_closes_is_counted() {
     loom::model(|| {
-        let tally = open();
+        let counters = open();
         let adders = [0, 1].map(|thread| {
-            let tally = Arc::clone(&tally);
-            loom::thread::spawn(move || add(&tally, thread))
+            let counters = Arc::clone(&counters);
+            loom::thread::spawn(move || add(&counters, thread))
         });
-        tally.set_open(false);
+        counters.set_open(false);
         let reported: u64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
-        assert_eq!(sum(&tally), reported);
-        assert_eq!(add(&tally, 0), 0);
+        assert_eq!(sum(&counters), reported);
+        assert_eq!(add(&counters, 0), 0);
     });
 }

@@ -1,5 +1,5 @@
-//! What has been counted for one experiment: exposures and conversions of each variant, in cells
-//! that threads do not share.
+//! The counters of one experiment: exposures and conversions of each variant, in cells that threads
+//! do not share.
 
 #[cfg(all(test, loom))]
 mod loom_tests;
@@ -10,10 +10,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use crate::count::cells::{CELLS, KeptCells, Lines};
-use crate::count::counts::Baseline;
-use crate::count::counts::Count;
-use crate::count::distinct_users::Ledger;
+use crate::count::cells::{CELLS, Lines, MappedCells};
+use crate::count::counts::{Baseline, Count};
+use crate::count::distinct_users::DistinctUsers;
 use crate::count::stripe;
 use crate::count::sync::{AtomicU8, AtomicU64, Ordering};
 
@@ -24,13 +23,13 @@ pub(crate) enum Event {
     Conversion,
 }
 
-/// Who writes a cell.
+/// Which threads write a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
+enum Access {
     /// The one thread whose number is the stripe's.
-    Thread,
+    Exclusive,
     /// Any thread.
-    All,
+    Shared,
 }
 
 /// Nothing is counted: the experiment does not run.
@@ -38,7 +37,7 @@ const CLOSED: u8 = 0;
 /// Events are counted.
 const OPEN: u8 = 1;
 /// Events are, and users.
-const OPEN_FOR_USERS: u8 = 2;
+const OPEN_WITH_USERS: u8 = 2;
 
 const CELLS_PER_EVENT: u32 = 2;
 const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
@@ -49,17 +48,17 @@ const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
 /// to its own stripe, a reader sums them all.
 ///
 /// For each variant and event a stripe has two cells. The thread whose number is the stripe's is the
-/// only one that writes the first: a load and a store do, where an atomic addition, even one that
-/// nobody contends for, takes several times as long (`cargo bench --bench conversion`). The second
+/// only one that writes the first: a load and a store suffice, where an atomic addition, even an
+/// uncontended one, takes several times as long (`cargo bench --bench conversion`). The second
 /// is for threads that share the stripe, and is added to atomically.
 ///
-/// Every access to a cell is `Relaxed`: a cell only ever grows by what is added to it, and nothing
-/// else is published through it. When a thread's number goes to another one, that one sees all that
-/// the first has stored ([`stripe`] orders it). A reader that learnt of a count by any
-/// synchronisation (a join, a channel, a lock) sees that count, because a cell's own history is
-/// ordered; of two cells it may see one older than the other.
+/// Every access to a cell is `Relaxed`: a cell only ever grows, and nothing else is published through
+/// it. When a number goes from one thread to another, the second sees all that the first has stored
+/// ([`stripe`] orders it). A reader that learnt of a count by any synchronisation (a join, a channel, a
+/// lock) sees that count, because a cell's own history is ordered; of two cells, one may be read older
+/// than the other.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct ExperimentCounters {
     /// Only a running experiment counts. Written by start and stop, so readers share its line; it is
     /// what keeps a view that was pinned before a stop from adding to a finished test. In the one
     /// comparison that this takes lies also whether users are counted.
@@ -71,58 +70,63 @@ pub(crate) struct Tally {
     mask: u8,
     variants: u8,
     /// One word, and nothing behind it for most experiments.
-    rest: ArcSwapOption<Rest>,
+    extras: ArcSwapOption<Extras>,
 }
 
 /// What few experiments have, and only writers change.
 #[derive(Clone, Debug, Default)]
-struct Rest {
+struct Extras {
     /// Where each variant's count starts: what a document carried. Apart from the cells, so that
     /// adding to a number near 2^64 holds there instead of wrapping.
     base: Baseline,
-    /// Users, if they are counted.
-    ledger: Option<Arc<Ledger>>,
+    /// The users, if they are counted.
+    users: Option<Arc<DistinctUsers>>,
 }
 
-/// How many lines there are for so many variants, in so many stripes.
+/// The number of lines that this many variants take in this many stripes.
 pub(crate) fn lines_for(variants: u32, stripes: u32) -> u32 {
     let per_stripe = variants.saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
     per_stripe.saturating_mul(stripes)
 }
 
-impl Tally {
-    /// Closed counters of so many variants that start at `base`. `stripes` is a power of two.
-    pub(crate) fn new(variants: u32, base: Baseline, stripes: u32) -> Tally {
+impl ExperimentCounters {
+    /// Closed counters of this many variants that start at `base`. `stripes` is a power of two.
+    pub(crate) fn new(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
         let stripes = stripes.next_power_of_two();
-        Tally::with_lines(variants, base, stripes, Lines::new(lines_for(variants, stripes)))
+        ExperimentCounters::with_lines(
+            variants,
+            base,
+            stripes,
+            Lines::new(lines_for(variants, stripes)),
+        )
     }
 
-    /// Closed counters of so many variants, in cells that somebody else keeps.
-    pub(crate) fn kept(variants: u32, cells: KeptCells) -> Tally {
-        Tally::with_lines(variants, cells.base, cells.stripes, cells.lines)
+    /// Closed counters of this many variants, in cells of a file.
+    pub(crate) fn mapped(variants: u32, cells: MappedCells) -> ExperimentCounters {
+        ExperimentCounters::with_lines(variants, cells.base, cells.stripes, cells.lines)
     }
 
-    fn with_lines(variants: u32, base: Baseline, stripes: u32, lines: Lines) -> Tally {
+    fn with_lines(variants: u32, base: Baseline, stripes: u32, lines: Lines) -> ExperimentCounters {
         let is_zero = base == Baseline::default();
-        let rest = (!is_zero).then(|| Arc::new(Rest { base, ledger: None }));
+        let extras = (!is_zero).then(|| Arc::new(Extras { base, users: None }));
         let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
-        Tally {
+        ExperimentCounters {
             state: AtomicU8::new(CLOSED),
             lines,
             lines_per_stripe: byte(lines_for(variants, 1)),
             mask: byte(stripes.saturating_sub(1)),
             variants: byte(variants),
-            rest: ArcSwapOption::new(rest),
+            extras: ArcSwapOption::new(extras),
         }
     }
 
-    /// Counts one event, and says whether it did: not while the experiment is not running.
+    /// Counts one event, and returns whether it did: only while the experiment is running.
     #[inline]
     pub(crate) fn add(&self, variant: u32, event: Event) -> bool {
         self.is_open() && self.add_as(stripe::number(), variant, event)
     }
 
-    /// The same, of a user who can be told by a hash.
+    /// The same, and counts the user, known by this hash, where users are counted.
     #[inline]
     pub(crate) fn add_for(&self, variant: u32, event: Event, user: impl FnOnce() -> u64) -> bool {
         if self.state.load(Ordering::Relaxed) == OPEN {
@@ -135,11 +139,11 @@ impl Tally {
     #[inline(never)]
     fn add_with_user(&self, variant: u32, event: Event, user: impl FnOnce() -> u64) -> bool {
         let is_counted = self.add(variant, event);
-        let rest = self.rest.load();
-        let ledger = rest.as_ref().and_then(|rest| rest.ledger.as_deref());
-        match (ledger, event) {
-            (Some(ledger), Event::Exposure) if is_counted => ledger.expose(user()),
-            (Some(ledger), Event::Conversion) if is_counted => ledger.convert(user()),
+        let extras = self.extras.load();
+        let users = extras.as_ref().and_then(|extras| extras.users.as_deref());
+        match (users, event) {
+            (Some(users), Event::Exposure) if is_counted => users.record_exposure(user()),
+            (Some(users), Event::Conversion) if is_counted => users.record_conversion(user()),
             _ => {}
         }
         is_counted
@@ -149,15 +153,15 @@ impl Tally {
     #[inline]
     fn add_as(&self, thread: u32, variant: u32, event: Event) -> bool {
         let stripe = thread & u32::from(self.mask);
-        let owner = if stripe == thread { Owner::Thread } else { Owner::All };
-        let Some(cell) = self.cell(stripe, variant, event, owner) else {
+        let access = if stripe == thread { Access::Exclusive } else { Access::Shared };
+        let Some(cell) = self.cell(stripe, variant, event, access) else {
             return false;
         };
-        match owner {
-            Owner::Thread => {
+        match access {
+            Access::Exclusive => {
                 cell.store(cell.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
             }
-            Owner::All => drop(cell.fetch_add(1, Ordering::Relaxed)),
+            Access::Shared => drop(cell.fetch_add(1, Ordering::Relaxed)),
         }
         true
     }
@@ -166,11 +170,11 @@ impl Tally {
         self.state.load(Ordering::Relaxed) != CLOSED
     }
 
-    /// Asked by one writer at a time, as is [`count_users`](Tally::count_users).
+    /// Called by one writer at a time, as is [`count_users`](ExperimentCounters::count_users).
     pub(crate) fn set_open(&self, open: bool) {
-        let state = match self.ledger() {
+        let state = match self.users() {
             _ if !open => CLOSED,
-            Some(_) => OPEN_FOR_USERS,
+            Some(_) => OPEN_WITH_USERS,
             None => OPEN,
         };
         // A store takes the line from those who read it, even if it changes nothing.
@@ -179,26 +183,27 @@ impl Tally {
         }
     }
 
-    /// Remembers users from now on, if it does not yet.
-    pub(crate) fn count_users(&self, ledger: impl FnOnce() -> Ledger) {
-        let rest = self.rest();
-        if rest.ledger.is_none() {
-            self.rest.store(Some(Arc::new(Rest { ledger: Some(Arc::new(ledger())), ..rest })));
+    /// Counts users from now on, if it does not yet.
+    pub(crate) fn count_users(&self, users: impl FnOnce() -> DistinctUsers) {
+        let extras = self.extras();
+        if extras.users.is_none() {
+            self.extras.store(Some(Arc::new(Extras { users: Some(Arc::new(users())), ..extras })));
         }
         self.set_open(self.is_open());
     }
 
-    pub(crate) fn ledger(&self) -> Option<Arc<Ledger>> {
-        self.rest().ledger
+    /// The users, if they are counted.
+    pub(crate) fn users(&self) -> Option<Arc<DistinctUsers>> {
+        self.extras().users
     }
 
     /// Where the count starts.
     pub(crate) fn base(&self) -> Baseline {
-        self.rest().base
+        self.extras().base
     }
 
-    fn rest(&self) -> Rest {
-        self.rest.load().as_deref().cloned().unwrap_or_default()
+    fn extras(&self) -> Extras {
+        self.extras.load().as_deref().cloned().unwrap_or_default()
     }
 
     /// What has been counted of each variant, from where its count starts.
@@ -206,7 +211,8 @@ impl Tally {
         let stripes = u32::from(self.mask).saturating_add(1);
         let sum = |variant, event| {
             let of_stripe = |stripe| {
-                [Owner::Thread, Owner::All].map(|owner| self.cell(stripe, variant, event, owner))
+                [Access::Exclusive, Access::Shared]
+                    .map(|access| self.cell(stripe, variant, event, access))
             };
             let cells = (0..stripes).flat_map(of_stripe).flatten();
             cells.map(|cell| cell.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
@@ -223,16 +229,16 @@ impl Tally {
 
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "at most 100 variants and 64 stripes")]
-    fn cell(&self, stripe: u32, variant: u32, event: Event, owner: Owner) -> Option<&AtomicU64> {
+    fn cell(&self, stripe: u32, variant: u32, event: Event, access: Access) -> Option<&AtomicU64> {
         let event = match event {
             Event::Exposure => 0,
             Event::Conversion => 1,
         };
-        let owner = match owner {
-            Owner::Thread => 0,
-            Owner::All => 1,
+        let access = match access {
+            Access::Exclusive => 0,
+            Access::Shared => 1,
         };
-        let cell = variant * CELLS_PER_VARIANT + event * CELLS_PER_EVENT + owner;
+        let cell = variant * CELLS_PER_VARIANT + event * CELLS_PER_EVENT + access;
         let line = stripe * u32::from(self.lines_per_stripe) + cell / CELLS;
         self.lines.all().get(line as usize)?.get((cell % CELLS) as usize)
     }

@@ -1,4 +1,4 @@
-//! What the counters' file has for one experiment. `docs/store.md` has the format to the byte.
+//! What the counters' file has for one experiment. `docs/durable.md` has the format to the byte.
 
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -7,8 +7,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::count::cells::{CELLS, Line};
 use crate::count::counters::lines_for;
-use crate::count::counts::Baseline;
-use crate::count::counts::Count;
+use crate::count::counts::{Baseline, Count};
 use crate::model::id::ExperimentId;
 
 const MAGIC: u64 = u64::from_be_bytes(*b"fs-block");
@@ -141,7 +140,7 @@ impl Block {
     }
 
     /// How far the counts of each variant have been drained, beyond where they start.
-    pub(super) fn drained(&self, lines: &[Line]) -> Box<[Count]> {
+    pub(super) fn mark(&self, lines: &[Line]) -> Box<[Count]> {
         let marks = lines.get(self.marks()).unwrap_or_default();
         let words: Vec<u64> = marks
             .iter()
@@ -159,7 +158,7 @@ impl Block {
     }
 
     /// Takes note of that.
-    pub(super) fn set_drained(&self, lines: &[Line], mark: &[Count]) {
+    pub(super) fn set_mark(&self, lines: &[Line], mark: &[Count]) {
         let marks = lines.get(self.marks()).unwrap_or_default();
         let words = marks.iter().flat_map(|line| line.iter());
         let values = mark.iter().flat_map(|count| [count.exposures, count.conversions]);

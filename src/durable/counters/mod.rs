@@ -1,4 +1,4 @@
-//! The counters' file: cells in a shared mapping. `docs/store.md` has the format to the byte.
+//! The counters' file: cells in a shared mapping. `docs/durable.md` has the format to the byte.
 //!
 //! * `open`: the file made, or read with everything in it checked;
 //! * `segment`: a part of it in memory; `block`: what it has for one experiment;
@@ -21,11 +21,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use self::block::{Block, put, word};
 use self::layout::{Layout, lines};
 use super::disk;
-use crate::count::cells::{KeptCells, Line};
-use crate::count::counts::Baseline;
-use crate::count::counts::Count;
+use crate::count::cells::{Line, MappedCells};
+use crate::count::counts::{Baseline, Count};
 use crate::model::definition::Definition;
-use crate::model::error::StorageError;
+use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
 use crate::model::terms::Terms;
 
@@ -70,9 +69,9 @@ impl Counters {
         self: &Arc<Self>,
         definition: &Definition,
         base: Baseline,
-    ) -> Result<KeptCells, StorageError> {
+    ) -> Result<MappedCells, FileError> {
         let (id, identity) = (definition.id, identity_of(&definition.terms));
-        let keeper: Arc<Box<dyn Any + Send + Sync>> = Arc::new(Box::new(Arc::clone(self)));
+        let owner: Arc<Box<dyn Any + Send + Sync>> = Arc::new(Box::new(Arc::clone(self)));
         self.with_layout(|layout| {
             let block = match layout.blocks.get(&id) {
                 Some(block) if block.identity == identity => block.clone(),
@@ -81,23 +80,23 @@ impl Counters {
                     // this one has left the definitions before the engine was opened.
                     let what = format!("{id} has counted for other variants, or elsewhere");
                     let error = io::Error::new(io::ErrorKind::InvalidInput, what);
-                    return Err(StorageError::new("count in", &self.path, &error));
+                    return Err(FileError::new("count in", &self.path, &error));
                 }
                 None => {
                     let variants = definition.terms.count();
                     let block = layout.reserve(&self.file, variants, identity, base);
                     let block =
-                        block.map_err(|error| StorageError::new("grow", &self.path, &error))?;
+                        block.map_err(|error| FileError::new("grow", &self.path, &error))?;
                     layout.pending.push((id, block.clone()));
                     block
                 }
             };
             let segment = layout.segments.get(block.segment);
-            let lines = segment.and_then(|segment| segment.kept(block.cells(), keeper));
+            let lines = segment.and_then(|segment| segment.mapped_lines(block.cells(), owner));
             let lines = lines.ok_or_else(|| {
-                StorageError::new("use", &self.path, &io::ErrorKind::InvalidData.into())
+                FileError::new("use", &self.path, &io::ErrorKind::InvalidData.into())
             })?;
-            Ok(KeptCells { lines, stripes: block.stripes, base: block.base })
+            Ok(MappedCells { lines, stripes: block.stripes, base: block.base })
         })
     }
 
@@ -112,7 +111,7 @@ impl Counters {
         &self,
         other: &Counters,
         definitions: Option<&str>,
-    ) -> Result<usize, StorageError> {
+    ) -> Result<usize, FileError> {
         let (segments, mut blocks) = other.with_layout(|layout| {
             let blocks = layout.blocks.iter().map(|(id, block)| (*id, block.clone()));
             (layout.segments.clone(), blocks.collect::<Vec<_>>())
@@ -134,7 +133,7 @@ impl Counters {
             }
             Ok::<_, io::Error>(())
         })
-        .map_err(|error| StorageError::new("grow", &self.path, &error))?;
+        .map_err(|error| FileError::new("grow", &self.path, &error))?;
         match definitions {
             Some(definitions) => {
                 self.announce(definitions)?;
@@ -163,11 +162,11 @@ impl Counters {
     }
 
     /// Says what is about to be saved, so that it is known if that is the last thing that happens.
-    pub(super) fn announce(&self, definitions: &str) -> Result<(), StorageError> {
+    pub(super) fn announce(&self, definitions: &str) -> Result<(), FileError> {
         self.set_live(NEXT_DEFINITIONS, xxh3_64(definitions.as_bytes()));
         let first = self.with_layout(|layout| layout.segments.first().cloned());
         let flushed = first.map_or(Ok(()), |segment| disk::flush_head(&segment));
-        flushed.map_err(|error| StorageError::new("write", &self.path, &error))
+        flushed.map_err(|error| FileError::new("write", &self.path, &error))
     }
 
     /// Takes note that these definitions are in the file, and that those before may come back.
@@ -209,29 +208,29 @@ impl Counters {
     }
 
     /// Waits until the disk has every count.
-    pub(super) fn sync(&self) -> Result<(), StorageError> {
+    pub(super) fn sync(&self) -> Result<(), FileError> {
         let segments = self.with_layout(|layout| layout.segments.clone());
         let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
         let synced = flushed.and_then(|()| self.file.sync_all());
-        synced.map_err(|error| StorageError::new("write", &self.path, &error))
+        synced.map_err(|error| FileError::new("write", &self.path, &error))
     }
 
     /// How far the counts of an experiment have been drained, beyond where they start.
-    pub(super) fn drained(&self, id: ExperimentId) -> Box<[Count]> {
+    pub(super) fn mark(&self, id: ExperimentId) -> Box<[Count]> {
         self.with_layout(|layout| {
             let block = layout.blocks.get(&id)?;
             let segment = layout.segments.get(block.segment)?;
-            Some(block.drained(segment.lines()))
+            Some(block.mark(segment.lines()))
         })
         .unwrap_or_default()
     }
 
     /// Takes note of that.
-    pub(super) fn set_drained(&self, id: ExperimentId, mark: &[Count]) {
+    pub(super) fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
         self.with_layout(|layout| {
             let block = layout.blocks.get(&id)?;
             let segment = layout.segments.get(block.segment)?;
-            block.set_drained(segment.lines(), mark);
+            block.set_mark(segment.lines(), mark);
             Some(())
         });
     }

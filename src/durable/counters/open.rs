@@ -15,7 +15,7 @@ use super::{
 use crate::count::cells::Line;
 use crate::durable::disk;
 use crate::durable::error::OpenError;
-use crate::model::error::StorageError;
+use crate::model::error::FileError;
 
 /// What could not be read, when damage is passed over.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl Counters {
     ) -> Result<(Counters, bool), OpenError> {
         let failed = |tried: &str| {
             let (tried, path) = (tried.to_owned(), path.to_owned());
-            move |error: io::Error| OpenError::Storage(StorageError::new(&tried, &path, &error))
+            move |error: io::Error| OpenError::File(FileError::new(&tried, &path, &error))
         };
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(path);
@@ -65,7 +65,7 @@ impl Counters {
     /// Reads what can be read of a file that may be damaged, and says what cannot. The file stays as it
     /// is, and nobody else can open it until this is let go of.
     pub(in crate::durable) fn salvage(path: &Path) -> Result<(Counters, Damage), OpenError> {
-        let error = |error: io::Error| OpenError::Storage(StorageError::new("open", path, &error));
+        let error = |error: io::Error| OpenError::File(FileError::new("open", path, &error));
         let file = File::open(path).map_err(error)?;
         if file.try_lock().is_err() {
             return Err(OpenError::InUse { path: path.to_owned() });
@@ -117,9 +117,8 @@ impl Counters {
         let mut segments = Vec::new();
         for position in 0..length.checked_div(BYTES).unwrap_or_default() {
             let get = if is_salvage { Segment::copy } else { Segment::map };
-            let segment = get(&self.file, position).map_err(|error| {
-                OpenError::Storage(StorageError::new("map", &self.path, &error))
-            })?;
+            let segment = get(&self.file, position)
+                .map_err(|error| OpenError::File(FileError::new("map", &self.path, &error)))?;
             segments.push(Arc::new(segment));
         }
         let front: Option<Arc<Segment>> = segments.first().map(Arc::clone);

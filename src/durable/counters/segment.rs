@@ -60,17 +60,17 @@ impl Segment {
         unsafe { std::slice::from_raw_parts(start, LINES) }
     }
 
-    /// Some of the lines, with what keeps the mapping: `keeper` has to own this segment.
-    pub(in crate::durable) fn kept(
+    /// Some of the lines, with what keeps the mapping: `owner` has to own this segment.
+    pub(in crate::durable) fn mapped_lines(
         &self,
         range: Range<usize>,
-        keeper: Arc<Box<dyn Any + Send + Sync>>,
+        owner: Arc<Box<dyn Any + Send + Sync>>,
     ) -> Option<Lines> {
         let lines = self.lines().get(range)?;
         // SAFETY: the lines are valid for as long as the segment is, the segment is owned by what the
-        // keeper points to, and `Lines` lends them out for no longer than it holds the keeper.
+        // owner points to, and `Lines` lends them out for no longer than it holds the owner.
         let lines = unsafe { std::slice::from_raw_parts(lines.as_ptr(), lines.len()) };
-        Some(Lines::kept(lines, keeper))
+        Some(Lines::mapped(lines, owner))
     }
 
     /// Waits until the disk has all that is stored here now.

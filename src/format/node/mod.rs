@@ -17,7 +17,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer};
 use serde_json::{Map, Number, Value};
 
 use crate::model::error::SyntaxError;
-use crate::model::fault::{MAX_VALUE_DEPTH, FaultKind};
+use crate::model::fault::{FaultKind, MAX_VALUE_DEPTH};
 use crate::model::faults::Faults;
 use crate::model::path::{Path, quote};
 

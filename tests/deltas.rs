@@ -1,4 +1,4 @@
-//! Counts that leave the engine: each event once, whatever becomes of those who take them.
+//! Counts handed over as deltas: each event once, whether the receiver accepts, refuses or panics.
 
 mod common;
 
@@ -9,28 +9,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::{banner, ever, experiment_id, production, running, since_start};
-use fairsplit::{Count, DrainError, Drained, Engine, ExperimentId, Status};
+use fairsplit::{Count, Delta, DeltaError, Engine, ExperimentId, Status};
 
 /// What has been shipped, by experiment and variant.
 type Shipped = BTreeMap<(ExperimentId, String), Count>;
 
-/// Takes counts as a receiver does that adds them up, and sees that none is missing in between.
-fn receive(shipped: &mut Shipped, counts: &[Drained]) {
-    for drained in counts {
-        let total = shipped.entry((drained.experiment, drained.variant.clone())).or_default();
-        assert_eq!(*total, drained.from);
-        total.exposures += drained.added().exposures;
-        total.conversions += drained.added().conversions;
-        assert_eq!(*total, drained.to);
+/// Adds deltas up, and checks that each begins where the one before ended.
+fn receive(shipped: &mut Shipped, deltas: &[Delta]) {
+    for delta in deltas {
+        let total = shipped.entry((delta.experiment, delta.variant.clone())).or_default();
+        assert_eq!(*total, delta.from);
+        total.exposures += delta.added().exposures;
+        total.conversions += delta.added().conversions;
+        assert_eq!(*total, delta.to);
     }
 }
 
-fn drain(engine: &Engine, shipped: &mut Shipped) {
-    let taken = engine.drain(|counts| {
-        receive(shipped, counts);
+fn ship(engine: &Engine, shipped: &mut Shipped) {
+    let outcome = engine.with_deltas(|deltas| {
+        receive(shipped, deltas);
         Ok::<_, Infallible>(())
     });
-    taken.unwrap();
+    outcome.unwrap();
 }
 
 fn totals(engine: &Engine, id: ExperimentId) -> Shipped {
@@ -58,17 +58,20 @@ fn what_is_shipped_is_what_was_counted_while_threads_count_and_shipping_fails() 
                 })
             })
             .collect();
-        let drainer = scope.spawn(|| {
+        let receiver = scope.spawn(|| {
             let mut shipped = Shipped::new();
             for round in 0_u32.. {
                 let last = is_done.load(Ordering::Acquire);
                 match round % 3 {
-                    0 => assert_eq!(engine.drain(|_| Err("no")), Err(DrainError::NotTaken("no"))),
+                    0 => assert_eq!(
+                        engine.with_deltas(|_| Err("no")),
+                        Err(DeltaError::Refused("no"))
+                    ),
                     1 => {
-                        let take = |_: &[Drained]| -> Result<(), ()> { panic!("in take") };
-                        catch_unwind(AssertUnwindSafe(|| engine.drain(take))).unwrap_err();
+                        let receive = |_: &[Delta]| -> Result<(), ()> { panic!("in receive") };
+                        catch_unwind(AssertUnwindSafe(|| engine.with_deltas(receive))).unwrap_err();
                     }
-                    _ => drain(&engine, &mut shipped),
+                    _ => ship(&engine, &mut shipped),
                 }
                 if last && round % 3 == 2 {
                     return shipped;
@@ -80,32 +83,32 @@ fn what_is_shipped_is_what_was_counted_while_threads_count_and_shipping_fails() 
             counter.join().unwrap();
         }
         is_done.store(true, Ordering::Release);
-        shipped = drainer.join().unwrap();
+        shipped = receiver.join().unwrap();
     });
     assert_eq!(shipped, totals(&engine, id));
     let events: u64 = shipped.values().map(|count| count.exposures + count.conversions).sum();
     assert_eq!(events, 2 * 3 * 20_000);
-    // Nothing is left, and nothing has been taken away.
-    let rest = engine.drain(|counts| if counts.is_empty() { Ok(()) } else { Err(()) });
+    // Everything was handed over, and the counts are as they were.
+    let rest = engine.with_deltas(|deltas| if deltas.is_empty() { Ok(()) } else { Err(()) });
     assert_eq!(rest, Ok(()));
 }
 
 #[test]
-fn one_drain_at_a_time() {
+fn a_call_within_a_call_is_refused() {
     let (engine, _) = running();
     let _ = engine.evaluate(&production(), "hero-banner", "anna");
-    let inner = engine.drain(|counts| {
-        assert_eq!(counts.len(), 1);
-        match engine.drain(|_| Ok::<_, Infallible>(())) {
+    let inner = engine.with_deltas(|deltas| {
+        assert_eq!(deltas.len(), 1);
+        match engine.with_deltas(|_| Ok::<_, Infallible>(())) {
             Err(error) => Err(error.to_string()),
             Ok(()) => Ok(()),
         }
     });
-    assert_eq!(inner, Err(DrainError::NotTaken("another drain is under way".to_owned())));
+    assert_eq!(inner, Err(DeltaError::Refused("deltas are already being handed over".to_owned())));
     let error = inner.unwrap_err().to_string();
-    assert_eq!(error, "the counts were not taken: another drain is under way");
+    assert_eq!(error, "the deltas were refused: deltas are already being handed over");
     let mut shipped = Shipped::new();
-    drain(&engine, &mut shipped);
+    ship(&engine, &mut shipped);
     assert_eq!(shipped.len(), 1);
 }
 
@@ -120,16 +123,16 @@ fn a_stop_a_restart_and_a_reload_without_it_lose_nothing() {
     };
     evaluate(10);
     engine.stop(id).unwrap();
-    drain(&engine, &mut shipped);
+    ship(&engine, &mut shipped);
     engine.start(id).unwrap();
     evaluate(10);
     let document = engine.to_json();
     engine.reload(r#"{"flags": []}"#).unwrap();
-    drain(&engine, &mut shipped);
+    ship(&engine, &mut shipped);
     assert_eq!(shipped, totals(&engine, id));
     engine.reload(&document).unwrap();
     evaluate(10);
-    drain(&engine, &mut shipped);
+    ship(&engine, &mut shipped);
     assert_eq!(shipped, totals(&engine, id));
     assert_eq!(
         since_start(&engine.counts(id).unwrap()).iter().map(|count| count.0).sum::<u64>(),
@@ -149,16 +152,16 @@ fn what_a_document_carried_was_counted_elsewhere() {
     engine.create_experiment("hero-banner", new).unwrap();
     assert!(engine.convert_variant(experiment_id(2), "treatment").is_counted());
     let mut all = Vec::new();
-    let taken = engine.drain(|counts| {
-        all.extend(counts.to_vec());
+    let outcome = engine.with_deltas(|deltas| {
+        all.extend(deltas.to_vec());
         Ok::<_, ()>(())
     });
-    assert_eq!(taken, Ok(()));
+    assert_eq!(outcome, Ok(()));
     // By id, each variant in its order, and only those to which something was added.
-    let told: Vec<_> =
-        all.iter().map(|drained| (drained.experiment, drained.variant.as_str())).collect();
+    let grown: Vec<_> =
+        all.iter().map(|delta| (delta.experiment, delta.variant.as_str())).collect();
     let variant = engine.peek(&production(), "hero-banner", "anna").variant().unwrap().to_owned();
-    assert_eq!(told, [(id, variant.as_str()), (experiment_id(2), "treatment")]);
+    assert_eq!(grown, [(id, variant.as_str()), (experiment_id(2), "treatment")]);
     let at = usize::from(variant == "treatment");
     assert_eq!(all[0].from.exposures, ever(&other.counts(id).unwrap())[at].0);
     assert_eq!((all[0].added().exposures, all[1].added().conversions), (1, 1));
