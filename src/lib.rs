@@ -81,7 +81,7 @@
 //! # Ok::<(), fairsplit::Error>(())
 //! ```
 //!
-//! A value that is no plain text, number or truth value is had as a type of the caller's:
+//! To read anything but a string, a number or a bool, deserialize into your own type:
 //! [`Evaluation::deserialize`] decodes it at every call, a [`TypedReader`] once for each change of the
 //! flag. What each way costs, counted and timed, is in [`docs::performance`].
 //!
@@ -101,8 +101,8 @@
 //! "ever" and "since start". Variants never change: a new split is a new experiment, since editing a
 //! running split biases its result.
 //!
-//! For testing by hand, [`Engine::force`] pins a user key to a variant, which is told by the reason
-//! and never counted.
+//! [`Engine::force`] forces a user into a variant, for manual testing: the reason is
+//! [`Forced`](Reason::Forced), and nothing is counted.
 //!
 //! # Configuration
 //!

@@ -104,7 +104,7 @@ impl Collector for EngineCollector {
         let help = "One more with every change or reload that was published.";
         gauge("fairsplit_config_version", help, version)?;
         if let Some(last) = self.engine.last_reload() {
-            let help = "1 if the last reload was taken, 0 if it was refused.";
+            let help = "1 if the last reload succeeded, 0 if it was refused.";
             gauge("fairsplit_last_reload_success", help, last.succeeded.into())?;
             let help = "Flags that the last reload skipped for their faults.";
             gauge("fairsplit_last_reload_skipped", help, number(last.skipped))?;

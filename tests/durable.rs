@@ -298,7 +298,7 @@ fn a_change_that_cannot_be_stored_is_not_made() {
     count(&engine, 10);
 
     fs::remove_dir(&obstacle).unwrap();
-    // The id was never met: it is free for other variants.
+    // The engine does not know the id: it is free for other variants.
     let other = banner("production").id(experiment_id(2));
     engine.create_experiment("hero-banner", other).unwrap();
     let document = engine.to_json();
@@ -337,12 +337,12 @@ fn more_experiments_than_a_segment_holds() {
     assert!(fs::metadata(directory.file("counters")).unwrap().len() > 1 << 20);
 }
 
-/// `tests/data/store-1` is a directory as version 1 of the formats left it, made by this crate on a
+/// `tests/data/durable-1` is a directory as version 1 of the formats left it, made by this crate on a
 /// machine of the usual byte order with two hardware threads. Every later version reads it.
 #[test]
 #[cfg(target_endian = "little")]
 fn a_directory_of_the_first_version_is_read() {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-1");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/durable-1");
     let directory = Directory::new();
     fs::create_dir(&directory.0).unwrap();
     for name in ["counters", "definitions.json"] {
@@ -363,9 +363,9 @@ fn a_directory_of_the_first_version_is_read() {
 
 /// How that directory was made.
 #[test]
-#[ignore = "writes tests/data/store-1, which is made once and kept"]
+#[ignore = "writes tests/data/durable-1, which is made once and kept"]
 fn make_the_directory_of_the_first_version() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-1");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/durable-1");
     let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(NOON)));
     let engine = OpenOptions::new().clock(Arc::clone(&clock)).open(&path).unwrap();
     let flag = NewFlag::new("hero-banner", "old").name("Hero banner");

@@ -329,9 +329,9 @@ fn what_a_document_leaves_out_stays_as_it_was() {
     assert_eq!(engine.to_json(), before);
 
     // A section that is there says everything.
-    let mut unpinned = flags.clone();
-    unpinned[0]["forced"] = json!({});
-    strictly(&engine, &unpinned).unwrap();
+    let mut unforced = flags.clone();
+    unforced[0]["forced"] = json!({});
+    strictly(&engine, &unforced).unwrap();
     assert_eq!(engine.forced(experiment_id(1)).unwrap(), []);
 
     let mut renamed = flags.clone();
@@ -474,7 +474,7 @@ fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
     let reason = || engine.peek(&production(), "hero-banner", "qa").reason();
     engine.force(draft, "qa", "next").unwrap();
     assert_eq!((served().as_str(), reason()), ("newest", Reason::Forced));
-    // The running experiment's pin has the say.
+    // The running experiment decides for a user that both force.
     engine.force(id, "qa", "treatment").unwrap();
     assert_eq!(served(), "new");
     assert_eq!(engine.convert(&production(), "hero-banner", "qa").outcome(), Outcome::Forced);
@@ -483,7 +483,7 @@ fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
     // Not in another environment, nor for another user.
     assert_eq!(engine.peek(&staging(), "hero-banner", "qa").reason(), Reason::NotRunning);
     assert_eq!(engine.peek(&production(), "hero-banner", "anna").reason(), Reason::Split);
-    // Stopped, a pin is no longer served: the flag answers its default.
+    // Stopped, it forces no user: the flag answers its default.
     engine.stop(id).unwrap();
     assert!(engine.unforce(draft, "qa").unwrap());
     assert_eq!((served().as_str(), reason()), ("old", Reason::NotRunning));

@@ -99,7 +99,7 @@ fairsplit_experiment_running{{{labels}}} 1
 # HELP fairsplit_config_version One more with every change or reload that was published.
 # TYPE fairsplit_config_version gauge
 fairsplit_config_version 2
-# HELP fairsplit_last_reload_success 1 if the last reload was taken, 0 if it was refused.
+# HELP fairsplit_last_reload_success 1 if the last reload succeeded, 0 if it was refused.
 # TYPE fairsplit_last_reload_success gauge
 fairsplit_last_reload_success 0
 # HELP fairsplit_last_reload_skipped Flags that the last reload skipped for their faults.

@@ -13,7 +13,7 @@ pub const MAX_VARIANTS: usize = BUCKETS;
 /// has per cent, in the order in which the percentages are given.
 ///
 /// A pure function of the percentages. A variant of 0 % owns no bucket and is never assigned.
-/// Variants are told by their position; 100 bytes, no allocation.
+/// Variants are identified by their position. 100 bytes, no heap allocation.
 ///
 /// # Examples
 ///
@@ -88,7 +88,7 @@ impl Allocation {
     }
 }
 
-/// Why percentages are no [`Allocation`].
+/// Why percentages do not make an [`Allocation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AllocationError {

@@ -42,8 +42,8 @@ impl Assignment {
         Assignment { seed, allocation }
     }
 
-    /// The position of the variant that a user is assigned, or `None` for the empty key, which is
-    /// nobody: all anonymous traffic would land in one bucket.
+    /// The position of the variant that a user is assigned, or `None` for the empty key, which
+    /// stands for no user: all anonymous traffic would land in one bucket.
     ///
     /// One XXH3 of the key, one multiplication, one table look-up; no allocation.
     #[inline(always)]

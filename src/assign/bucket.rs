@@ -37,7 +37,7 @@ impl Seed {
     /// The hash of a user key: `XXH3_64bits_withSeed(UTF-8 of the key, seed)`.
     ///
     /// Costs one pass over the key and allocates nothing. The empty key has a hash like any other;
-    /// that it is nobody is decided above, by [`Assignment`](crate::Assignment).
+    /// [`Assignment`](crate::Assignment) decides that it stands for no user.
     #[inline]
     #[must_use]
     pub fn hash(self, user_key: &str) -> u64 {

@@ -9,16 +9,16 @@ use std::time::Duration;
 use super::counters::Counters;
 use crate::model::error::FileError;
 
-/// What the thread is called.
+/// The name of the thread.
 pub(super) const NAME: &str = "fairsplit-sync";
 
-/// As often as it is of any use.
+/// The shortest interval that is of any use.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Background {
-    // In this order: the thread ends once there is nobody who could tell it anything.
+    /// The thread ends when this is dropped.
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }

@@ -1,4 +1,4 @@
-//! A text file that is replaced whole: whoever reads it finds the text before or the text after.
+//! A text file that is replaced whole: a reader finds the text before or the text after.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk;
 
-/// The name of what is being written. Left over by a crash, it is nothing.
+/// The name of the file while it is written. One that a crash leaves is ignored.
 pub(super) fn unfinished(path: &Path) -> PathBuf {
     path.with_extension("json.new")
 }
@@ -17,7 +17,7 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = unfinished(path);
     let written = disk::write(&new, text).and_then(|()| disk::rename(&new, path));
     if let Err(error) = written {
-        // Not to be found by whoever opens the directory next; if it stays, it is ignored there.
+        // If this fails too, the next opening ignores the file and removes it.
         let _ = fs::remove_file(&new);
         return Err(error);
     }

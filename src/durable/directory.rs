@@ -22,11 +22,11 @@ pub(super) const COUNTERS: &str = "counters";
 /// A directory, as an engine uses it.
 #[derive(Debug)]
 pub(super) struct Directory {
-    /// First: the thread has ended when the counters are let go of.
+    /// First: the thread has ended when the counters are dropped.
     pub(super) _background: Option<Background>,
     pub(super) counters: Arc<Counters>,
     pub(super) definitions: PathBuf,
-    /// The definitions have their name, and the directory could not be synced.
+    /// The definitions have their name, but the directory could not be synced.
     pub(super) may_not_last: AtomicBool,
 }
 
@@ -41,7 +41,7 @@ impl Durability for Directory {
 
     fn save(&self, definitions: &str) -> Result<(), FileError> {
         let failed = |error| FileError::new("replace", &self.definitions, &error);
-        // What has its name has to last before there are other texts that may be found.
+        // The text before has to last under its name before another one may replace it.
         if self.may_not_last.load(Ordering::Relaxed) {
             disk::sync_directory(&self.definitions).map_err(failed)?;
             self.may_not_last.store(false, Ordering::Relaxed);

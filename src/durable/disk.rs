@@ -11,7 +11,7 @@ use crate::count::cells::Line;
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     ask("create")?;
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-    // A disk that gets full takes some of it.
+    // In two parts, as on a disk that gets full.
     let (some, rest) = text.as_bytes().split_at(text.len().checked_div(2).unwrap_or_default());
     file.write_all(some)?;
     ask("write")?;
@@ -37,8 +37,8 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the file longer by a segment, written through, so that a full disk is found here and not
-/// when somebody counts.
+/// Makes the file longer by a segment, written through, so that a full disk is found here and not by
+/// counting.
 pub(super) fn grow(file: &File, position: u64) -> io::Result<Segment> {
     ask("seek")?;
     let mut writer = file;
@@ -54,19 +54,19 @@ pub(super) fn grow(file: &File, position: u64) -> io::Result<Segment> {
     Segment::map(file, position)
 }
 
-/// Makes what is stored in the first lines last.
+/// Writes the first lines to the disk.
 pub(super) fn flush_head(segment: &Segment) -> io::Result<()> {
     ask("flush")?;
     segment.flush_head()
 }
 
-/// Makes all that is stored in a segment last.
+/// Writes a segment to the disk.
 pub(super) fn flush(segment: &Segment) -> io::Result<()> {
     ask("flush")?;
     segment.flush()
 }
 
-/// Everybody who asks gets what he wants, as far as it goes here.
+/// Allows every request.
 #[cfg(not(test))]
 #[expect(clippy::unnecessary_wraps, reason = "in tests it fails")]
 fn ask(_: &'static str) -> io::Result<()> {

@@ -33,8 +33,9 @@ pub enum OpenError {
         /// The file that is missing.
         path: PathBuf,
     },
-    /// The definitions are not those that were saved: somebody has edited them, or they are damaged.
-    /// [`OpenOptions::accept_edited_definitions`](crate::OpenOptions::accept_edited_definitions) takes them as they are, if they are sound.
+    /// The definitions are not those that were saved: they were edited, or are damaged.
+    /// [`accept_edited_definitions`](crate::OpenOptions::accept_edited_definitions) accepts them if they
+    /// have no fault.
     #[error("{} has been changed since it was saved", path.display())]
     Edited {
         /// The file.

@@ -69,20 +69,19 @@ impl OpenOptions {
         OpenOptions { clock: Box::new(clock), ..self }
     }
 
-    /// Takes definitions that somebody has edited by hand while no engine had the directory open, if
-    /// they have no fault. Without this, a file that is not as it was saved is an
-    /// [error](OpenError::Edited): it may as well be damaged, in a place where it still is JSON.
+    /// Accepts definitions that were edited by hand while no engine had the directory open, if they have no
+    /// fault. Without this, a file that is not as it was saved is an [error](OpenError::Edited): it may as
+    /// well be damaged, in a place where it still is JSON.
     pub fn accept_edited_definitions(self) -> OpenOptions {
         OpenOptions { accepts_edits: true, ..self }
     }
 
-    /// Syncs on a thread of its own, as [`Engine::sync`] does, whenever so much time has passed since the
-    /// last time: after a loss of power, no count is missing that is older than this and the time that
-    /// the disk takes. Without this, that is up to the kernel. The interval is at least a millisecond;
+    /// Syncs on a thread of its own, as [`Engine::sync`] does, this long after the last time: after a loss
+    /// of power, no count is missing that is older than this and the time that the disk needs. Without this, that is up to the kernel. The interval is at least a millisecond;
     /// a second is a fair one.
     ///
-    /// A failure is told to `on_failure`, on that thread, and the next interval tries again. Do not let
-    /// it hold the engine, which would then never be dropped; if it panics, syncing is over. The thread
+    /// `on_failure` is called with each failure, on that thread, and the next interval tries again. Do not
+    /// let it hold the engine, which would then never be dropped; if it panics, syncing ends. The thread
     /// ends with the engine's last clone, which waits for a sync that is under way.
     ///
     /// # Examples
@@ -107,7 +106,7 @@ impl OpenOptions {
         OpenOptions { sync: Some((interval, Box::new(on_failure))), ..self }
     }
 
-    /// Opens a directory, which is made if it is not there.
+    /// Opens a directory, and makes it if it does not exist.
     ///
     /// # Errors
     ///
@@ -128,7 +127,7 @@ impl OpenOptions {
             return Err(OpenError::Missing { path: counters });
         }
         let (opened, is_new) = Counters::open(&counters, is_first)?;
-        // Only now: whoever else has the directory open is not disturbed.
+        // Only with the lock held: another engine that has the directory open is not disturbed.
         let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
         let unfinished = definitions::unfinished(&definitions);
         if is_there(&unfinished)? {
@@ -148,15 +147,15 @@ impl OpenOptions {
         let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
         let background =
             self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
-        let store = Directory {
+        let directory = Directory {
             _background: background,
             counters: opened,
             definitions: definitions.clone(),
             may_not_last: AtomicBool::new(false),
         };
-        let engine = Engine::with_durability(self.clock, Some(Box::new(store)));
+        let engine = Engine::with_durability(self.clock, Some(Box::new(directory)));
         if let Some(text) = text {
-            // What somebody has edited is stored anew, with all that an engine adds to it.
+            // An edited text is stored again, with all that an engine adds to it.
             let loaded =
                 if is_as_saved { engine.reload_stored(&text) } else { engine.reload(&text) };
             loaded.map_err(|source| match source {
@@ -169,15 +168,14 @@ impl OpenOptions {
 }
 
 impl Engine {
-    /// An engine that outlives its process: opens a directory, which is made if it is not there, and
-    /// goes on from where the last engine in it was.
+    /// An engine that outlives its process: opens a directory, makes it if it does not exist, and goes on
+    /// from where the last engine in it was.
     ///
-    /// Every change is on disk before anybody can see it, and one that cannot be stored is an error of
-    /// that call and changes nothing. Counting costs what it costs in memory, since it is done in memory
-    /// that the kernel keeps: what was counted is there after a crash or a kill of the process. After a
-    /// loss of power it is there as of the last [`sync`](Engine::sync), or of whatever the kernel has
-    /// written by itself. [`docs::durable`](crate::docs::durable) has the table of what survives what, and
-    /// the formats.
+    /// Every change is on disk before it is visible; one that cannot be stored is an error of that call and
+    /// changes nothing. Counting costs what it costs in memory, since the cells are in memory that the
+    /// kernel keeps: no count is lost in a crash or a kill of the process. A loss of power loses what was
+    /// counted since the last [`sync`](Engine::sync), unless the kernel has written it by itself.
+    /// [`docs::durable`](crate::docs::durable) has the table of what survives what, and the formats.
     ///
     /// The directory is this engine's until it is dropped, with all its clones, handles, readers and
     /// views.

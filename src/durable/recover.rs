@@ -10,11 +10,11 @@ use super::error::OpenError;
 use super::{definitions, disk};
 use crate::model::error::FileError;
 
-/// What became of a damaged directory.
+/// What [`recover`] has saved of a damaged directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// How many experiments' counters could be read, and are kept.
+    /// How many experiments' counters could be read.
     pub experiments: usize,
     /// What could not be read, each with its place in the file. Counts of cells are not among it: a
     /// number that was changed is still a number.
@@ -23,9 +23,9 @@ pub struct Recovered {
     pub set_aside: PathBuf,
 }
 
-/// Saves what can be read of a damaged counters' file, and sets that file aside. To be called by whoever
-/// has seen [`OpenError::Damaged`] and wants to go on with what is left; the directory can be opened
-/// then. An experiment whose counters are lost starts at what its definition had at its last change.
+/// Saves what can be read of a damaged counters' file, and sets that file aside. Call it after
+/// [`OpenError::Damaged`], to go on with what is left: the directory can be opened then. An experiment
+/// whose counters are lost starts at the counts that its definition had at its last change.
 ///
 /// # Errors
 ///
@@ -37,7 +37,7 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         let path = path.to_owned();
         move |error: io::Error| FileError::new(tried, &path, &error)
     };
-    // First: from here on nobody else has the directory open.
+    // First: this locks the directory.
     let (damaged, damage) = Counters::salvage(&path)?;
     let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
     let mut set_aside = directory.join("counters.damaged");
@@ -54,7 +54,7 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         _ => {}
     }
     let (fresh, _) = Counters::open(&new, true)?;
-    let experiments = fresh.take_over(&damaged, text.as_deref())?;
+    let experiments = fresh.copy_from(&damaged, text.as_deref())?;
     fresh.sync()?;
     let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));
     let replaced = copied.and_then(|_| disk::rename(&new, &path).map_err(failed("replace", &path)));

@@ -336,7 +336,7 @@ fn the_background_syncs_again_and_again_tells_what_fails_and_ends_with_the_engin
     drop(engine);
     assert!(failures.recv().is_ok());
     drop(clone);
-    // The thread has ended, and what it would tell with it.
+    // The thread has ended, and its calls with it.
     assert!(failures.try_iter().count() < 1000 && failures.recv().is_err());
     // A handle in whose snapshot something is counted keeps the directory, and no thread.
     assert!(matches!(open(&directory), Err(OpenError::InUse { .. })));

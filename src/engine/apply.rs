@@ -17,7 +17,7 @@ use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
-    /// Publishes flags of a document, which are sound, beside flags that stay as they are.
+    /// Publishes the valid flags of a document, beside flags that stay as they are.
     pub(super) fn apply(
         &self,
         mut writer: Writer<'_>,
@@ -38,7 +38,7 @@ impl Engine {
             });
             let experiments = sections.collect::<Result<_, _>>()?;
             let state = FlagState { flag, experiments };
-            // What has not changed stays where it is in memory, and in the caches of those who read.
+            // An unchanged flag stays where it is in memory, and in the caches of the readers.
             states.push(match known {
                 Some(known) if state.is_same(known) => Arc::clone(known),
                 _ => Arc::new(state),
@@ -59,7 +59,7 @@ impl Engine {
     }
 }
 
-/// An experiment of a document, with its counters and pins.
+/// An experiment of a document, with its counters and forced users.
 fn experiment_of(
     writer: &mut Writer<'_>,
     engine: &Engine,
@@ -79,7 +79,7 @@ fn experiment_of(
     let last = registry.with(section.experiment.id, |record| record.started_at);
     let last_start = last.flatten();
     let definition = definition_of(section.experiment, known, last_start, now);
-    // A document that says nothing of an earlier start says that there was none.
+    // Without counts at a start, the document says that there was none.
     let at_start = || section.at_start.unwrap_or_default();
     let mut record = writer.apply(&definition, || carried, at_start)?;
     // "Since start" moves with `started_at`, or with a start that has no other date than now.
@@ -97,7 +97,7 @@ fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
     experiments.filter(|experiment| experiment.definition.is_running())
 }
 
-/// Puts the same text in the place of an equal one, if it has been met. There are few environments.
+/// Replaces a text by an equal one that is in use already. There are few environments.
 fn share(environment: &mut Environment, old: &Snapshot, new: &mut BTreeSet<Environment>) {
     match old.index().environment(environment).or_else(|| new.get(environment)) {
         Some(known) => *environment = known.clone(),
@@ -105,8 +105,8 @@ fn share(environment: &mut Environment, old: &Snapshot, new: &mut BTreeSet<Envir
     }
 }
 
-/// The definition that a document gives, with what it leaves out taken from the one that is known,
-/// or else from the clock.
+/// The definition that a document gives. What it leaves out comes from the known one, or else from the
+/// clock.
 fn definition_of(
     document: ExperimentDocument,
     known: Option<&Arc<Definition>>,
@@ -115,12 +115,12 @@ fn definition_of(
 ) -> Arc<Definition> {
     let was_running = known.is_some_and(|known| known.is_running());
     let is_running = document.status == Status::Running;
-    // What is undated and was not running starts, or stops, now.
+    // A start or a stop without a date happens now.
     let started_at = document.started_at.or((is_running && !was_running).then_some(now));
     let (started_at, stopped_at) = match document.status {
         Status::Draft => (document.started_at, document.stopped_at),
-        // A start that the engine has seen is not taken back by a document from before it: the
-        // counts since then are those of this start.
+        // A document from before the last start does not undo it: the counts "since start" belong to
+        // that start.
         Status::Running => (started_at.max(last_start), None),
         Status::Stopped | Status::Completed => {
             let known_stop = known.and_then(|known| known.stopped_at);

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::model::timestamp::Timestamp;
 
-/// What tells an engine the time. Control-plane calls ask it, once each; evaluations never do.
+/// The time, for an engine. Control-plane calls read it once each; evaluations never do.
 ///
-/// It is asked while other writers wait, so that timestamps have the order of the changes. So it
-/// must not call a writing method of that engine: it would wait for itself.
+/// It is read while other writers wait, so that timestamps have the order of the changes. So it must not
+/// call a writing method of that engine: that would wait for itself.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now. It may jump, also backwards: nothing but the timestamps depends on it.
     fn now(&self) -> Timestamp;
@@ -63,7 +63,7 @@ impl ManualClock {
         self.0.store(now.unix_seconds(), Ordering::Relaxed);
     }
 
-    /// Moves the time by so many seconds; back if negative.
+    /// Moves the time by this many seconds; back if negative.
     pub fn advance(&self, seconds: i64) {
         self.set(Timestamp::from_unix_seconds(self.now().unix_seconds().saturating_add(seconds)));
     }
@@ -75,7 +75,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// A clock that is shared with whoever sets it.
+/// A clock that is shared with the code that sets it.
 impl<C: Clock> Clock for std::sync::Arc<C> {
     fn now(&self) -> Timestamp {
         C::now(self)

@@ -11,7 +11,7 @@ use crate::read::snapshot::FoundExperiment;
 
 impl Engine {
     /// What has been counted for an experiment: ever, and since its last start. Also for one that has
-    /// left the configuration since; `None` for one that the engine has never met.
+    /// left the configuration since; `None` for one that the engine does not know.
     ///
     /// [`Counts`] says what a reader may assume. Sums the stripes of every cell.
     #[must_use]
@@ -27,27 +27,26 @@ impl Engine {
         })
     }
 
-    /// Counts the users of an experiment from now on, each once, beside the events: who is exposed, and who
-    /// of them converts. An experiment whose users are counted already goes on as it does.
+    /// Counts the users of an experiment from now on, each once, beside the events: the exposed users, and
+    /// those of them that convert. Does nothing if they are counted already.
     ///
-    /// A user is known by the 64-bit hash that assigns it, so two users in 2^64 are taken for one. Who is
-    /// pinned to a variant, or gets the default, is not a user of the experiment; nor is whoever is
-    /// converted by [`convert_variant`](Engine::convert_variant), which is told no user key. A
-    /// conversion of a user who has not been exposed is counted apart, and is forgotten if the
-    /// exposure comes later. What was before this call is not known.
+    /// A user is identified by the 64-bit hash that assigns it, so that two users share a hash with a chance
+    /// of 1 in 2^64. A forced user, or one that gets the default value, is not a user of the experiment; nor is
+    /// one whose conversion comes by [`convert_variant`](Engine::convert_variant), which has no user key. A
+    /// conversion without an exposure before it is counted apart, and dropped if the exposure comes later.
+    /// Nothing from before this call is counted.
     ///
-    /// `capacity` is how many users there is room for, at least one. Beyond it the users keeps a sample:
-    /// every second user, then every fourth, and so on, drawn by a hash of its own. Each user is in it whole
-    /// or not at all, so rates and tests hold on it as they are, with the precision of its size.
+    /// `capacity` is the most users that are held, at least one. Beyond it the set of users is downsampled: to
+    /// every second user, then every fourth, and so on, drawn by a hash of its own. The sample holds each user
+    /// whole or not at all, so rates and tests hold on it as they are, with the precision of its size.
     ///
-    /// The users is in memory, also that of a durable engine: ask for it again after each opening.
+    /// The set of users is in memory, also in a durable engine: call this again after each opening.
     ///
     /// # Cost
     ///
-    /// Memory for the users there are, of which `cargo bench --bench users` prints the bytes for each; none
-    /// before they come. Evaluations and conversions of this experiment take a lock that a part of the
-    /// users shares, and may allocate; when the capacity is reached, one of them goes through all users.
-    /// Those of other experiments are as they were.
+    /// Memory for each user that is held (`cargo bench --bench users` prints the bytes), and none before.
+    /// Evaluations and conversions of this experiment take a lock that a part of the users shares, and may
+    /// allocate; at the capacity, one of them goes through all users. Other experiments cost what they did.
     ///
     /// # Errors
     ///
@@ -82,8 +81,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The users of an experiment, each counted once; `None` if they are not counted, or if the engine has
-    /// never met it. Goes through all users that are kept.
+    /// The users of an experiment, each counted once; `None` if they are not counted, or if the engine does
+    /// not know it. Goes through all users that are held.
     #[must_use]
     pub fn users(&self, id: ExperimentId) -> Option<UserCounts> {
         let found = |record: &Record| (record.definition.clone(), record.counters.clone());

@@ -1,6 +1,6 @@
-//! What those who look after a service are told of changes: events of the crate `tracing`, with that
-//! feature, and nothing without it. Never a user key nor a value, and nothing of an evaluation. Names are
-//! quoted, so that none can look like a line of its own; and nobody is told while writers are kept out.
+//! Events of changes and reloads, for the crate `tracing`; without that feature, nothing. They hold neither
+//! a user key nor a value, and there is none of an evaluation. Names are quoted, so that none can look like
+//! a line of its own; and they are emitted after the writers' lock is released.
 
 use crate::engine::load_report::LoadReport;
 use crate::model::definition::Definition;
@@ -10,7 +10,7 @@ use crate::model::id::ExperimentId;
 #[cfg(feature = "tracing")]
 use tracing::{info, warn};
 
-/// Takes what there is to tell, where nobody is told.
+/// Uses the values of an event that is not emitted.
 #[cfg(not(feature = "tracing"))]
 macro_rules! nothing {
     ($($field:ident = $mark:tt $value:expr,)* $text:literal) => {{ $(let _ = &$value;)* }};

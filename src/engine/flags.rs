@@ -73,7 +73,7 @@ impl Engine {
         Ok(flag)
     }
 
-    /// All flags, in the order in which the engine first met their keys.
+    /// All flags, in the order in which the engine came to know their keys.
     #[must_use]
     pub fn flags(&self) -> Vec<Flag> {
         self.current.view().flags().cloned().collect()

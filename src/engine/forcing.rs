@@ -10,14 +10,14 @@ use crate::model::id::ExperimentId;
 use crate::model::path::quote;
 
 impl Engine {
-    /// Pins a user key to a variant of an experiment, for testing it by hand. Whatever it was pinned
-    /// to in that experiment before is forgotten.
+    /// Forces a user into a variant of an experiment, for manual testing. Replaces the variant that the user
+    /// was forced into before, if any.
     ///
     /// The flag answers the variant with the reason [`Forced`](crate::Reason::Forced), and neither
-    /// the exposure nor a conversion of that user is counted. A pin holds while the experiment is a
-    /// draft, so that a variant can be looked at before the start, and while it runs. Where a user is
-    /// pinned in several experiments on one flag and environment, the running one has the say, then
-    /// the oldest draft.
+    /// the exposure nor a conversion of that user is counted. The user stays forced while the experiment
+    /// is a draft, so that a variant can be seen before the start, and while it is running. Where several
+    /// experiments on one flag and environment force a user, the running one decides, then the oldest
+    /// draft.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets a pinned user key be assigned again; says whether it was pinned.
+    /// Lets assignment decide again for a user; returns whether the user was forced.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl Engine {
         Ok(true)
     }
 
-    /// The user keys that are pinned in an experiment, each with its variant's key, in the order of
+    /// The user keys that are forced in an experiment, each with its variant's key, in the order of
     /// the user keys.
     ///
     /// # Errors

@@ -25,8 +25,8 @@ use crate::read::state::{ExperimentState, FlagState};
 impl Engine {
     /// Creates an experiment on a flag. One that is created running counts as started now.
     ///
-    /// Its count starts at nothing, unless the engine has met an experiment of this id before, with
-    /// the same variants in the same environment: then it goes on from there.
+    /// Its counts start at 0, unless the engine knows an experiment of this id from before, with the same
+    /// variants in the same environment: then they go on from there.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Engine {
     }
 }
 
-/// Names what differs from the experiment that the engine has met under this id.
+/// Adds what differs from the experiment that the engine knows under this id.
 pub(super) fn same_experiment(
     record: &Record,
     id: ExperimentId,
@@ -147,13 +147,13 @@ pub(super) fn same_experiment(
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
-    let met = &record.definition.terms;
-    if met.environment != terms.environment {
-        let expected = (&met.environment).into();
+    let known = &record.definition.terms;
+    if known.environment != terms.environment {
+        let expected = (&known.environment).into();
         let kind = FaultKind::EnvironmentChanged { id: id.to_string(), expected };
         faults.add(&path.field("environment"), kind);
     }
-    if met.variants != terms.variants {
+    if known.variants != terms.variants {
         faults.add(&path.field("variants"), FaultKind::VariantsChanged { id: id.to_string() });
     }
 }

@@ -60,19 +60,19 @@ impl Engine {
     ///
     /// The document is the configuration: an experiment has the status that stands there, so one that
     /// was stopped on the engine runs again if the document says so. Counters go on for every
-    /// experiment that the engine has met, whatever the document says of them; for others they start
+    /// experiment that the engine knows, whatever the document says of them; for others they start
     /// at what the document carries. "Since start" begins anew with a `started_at` that is later than
-    /// the last one, and with a start that has no date but now. Timestamps and pins that the document
-    /// leaves out stay as they are in the engine, or come from the clock.
+    /// the last one, and with a start that has no date but now. Timestamps and forced users that the
+    /// document leaves out stay as they are in the engine; a new timestamp comes from the clock.
     ///
     /// The variants and the environment of an experiment never change: a document that changes them
-    /// under an id that the engine has met is at fault there.
+    /// under an id that the engine knows has a fault there.
     ///
     /// [`docs::document`](crate::docs::document) describes the format.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Syntax`] if the text is no JSON, [`LoadError::Invalid`] with every fault of the
+    /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] with every fault of the
     /// document. The engine is then as it was.
     ///
     /// # Examples
@@ -92,7 +92,7 @@ impl Engine {
         self.record_reload(self.replace_by(text, None)).map(drop)
     }
 
-    /// The same with a text that an engine has stored, and that need not be stored anew.
+    /// The same with a text that an engine has stored, and that need not be stored again.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn reload_stored(&self, text: &str) -> Result<(), LoadError> {
         self.replace_by(text, Some(text)).map(drop)
@@ -126,7 +126,8 @@ impl Engine {
         outcome
     }
 
-    /// What became of the last [`reload`](Engine::reload), strict or tolerant; `None` if there was none.
+    /// The outcome of the last reload, [strict](Engine::reload) or
+    /// [tolerant](Engine::reload_tolerant); `None` before the first.
     /// The first load of [`Engine::from_json`] is one; that of a directory that is opened is not.
     ///
     /// # Examples
@@ -144,7 +145,7 @@ impl Engine {
         *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the configuration by what is sound of a document: a flag with a fault keeps its last
+    /// Replaces the configuration by the valid flags of a document: a flag with a fault keeps its last
     /// good definition, and the others go live. Unknown fields are reported and otherwise ignored,
     /// since a newer server may send more. For configuration that is fetched.
     ///
@@ -152,8 +153,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Syntax`] if the text is no JSON, [`LoadError::Invalid`] if it is no document at
-    /// all: no object with an array of `flags`. The engine is then as it was.
+    /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] if it is not a
+    /// document: not an object with an array of `flags`. The engine is then as it was.
     ///
     /// # Examples
     ///
@@ -204,8 +205,8 @@ impl Engine {
         Export::of(view.states()).to_json()
     }
 
-    /// Faults experiments whose variants or environment are not those that the engine has met, or those
-    /// for which there are counters from before it was opened.
+    /// Adds a fault to each experiment whose variants or environment differ from those that the engine
+    /// knows, or from those that counters from before the opening belong to.
     fn refuse_changed_terms(&self, document: &mut Document) {
         let root = Path::Root;
         let all = root.field("flags");
@@ -215,10 +216,10 @@ impl Engine {
             for section in &flag.experiments {
                 let (id, terms) = (section.experiment.id, &section.experiment.terms);
                 let path = path.item(section.at);
-                let met = self.control.registry.with(id, |record| {
+                let known = self.control.registry.with(id, |record| {
                     same_experiment(record, id, terms, &path, &mut flag.faults);
                 });
-                let durability = self.control.durability.as_ref().filter(|_| met.is_none());
+                let durability = self.control.durability.as_ref().filter(|_| known.is_none());
                 if durability.is_some_and(|durability| durability.counts_for_others(id, terms)) {
                     flag.faults.add(&path, FaultKind::CountsForOthers { id: id.to_string() });
                 }

@@ -51,7 +51,7 @@ use crate::read::snapshot::Snapshot;
 /// [`View`](crate::View) for many flags on one version.
 ///
 /// **Writing** makes a new snapshot and swaps it in: all of a change, or none of it. Writers wait
-/// for each other, and readers for nobody. A refused call changes nothing.
+/// for each other, and readers never wait. A refused call changes nothing.
 ///
 /// # Methods
 ///
@@ -69,7 +69,7 @@ use crate::read::snapshot::Snapshot;
 ///   [`reload_tolerant`](Engine::reload_tolerant), [`last_reload`](Engine::last_reload),
 ///   [`to_json`](Engine::to_json).
 /// * What was counted: [`counts`](Engine::counts), [`count_users`](Engine::count_users),
-///   [`users`](Engine::users), [`drain`](Engine::drain), [`sync`](Engine::sync).
+///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///
 /// # Examples

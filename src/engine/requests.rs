@@ -34,7 +34,7 @@ impl Engine {
     }
 
     /// How the answer for a flag in an environment and a user comes about; nothing is counted.
-    /// For support questions, not for every request: it allocates what it tells.
+    /// For support questions, not for every request: it allocates what it returns.
     #[must_use]
     pub fn explain(&self, environment: &Environment, flag: &str, user_key: &str) -> Explanation {
         self.current.view().explain(environment, flag, user_key)
@@ -50,9 +50,8 @@ impl Engine {
     }
 
     /// Counts a conversion for a variant that the caller names, having carried it along from
-    /// [`Evaluation::assignment`]. The same rule holds: only a running experiment counts. Nobody's
-    /// user key is asked for here, so whoever is pinned to a variant has to be kept out by the caller;
-    /// `assignment` does.
+    /// [`Evaluation::assignment`]. The same rule holds: only a running experiment counts. There is no user
+    /// key here to recognise a forced user by; `assignment` is `None` for one.
     ///
     /// # Examples
     ///
@@ -92,8 +91,8 @@ impl Engine {
 
     /// Resolves a flag in an environment once, for every later call. The flag need not be there yet.
     ///
-    /// For start-up, not for every request: a key that the engine has never met is given a place of
-    /// its own for as long as the engine lives, in a new snapshot.
+    /// For start-up, not for every request: a key that the engine does not know gets a place of its
+    /// own for as long as the engine lives, in a new snapshot.
     #[must_use]
     pub fn handle(&self, environment: &Environment, flag: &str) -> FlagHandle {
         let slot = self.current.view().index().own(environment, flag).unwrap_or_else(|| {

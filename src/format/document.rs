@@ -1,5 +1,5 @@
-//! The configuration document: flags with their experiments, as JSON. Reading it finds all that can
-//! be told from the text alone; whether an engine can take it is the engine's to say.
+//! The configuration document: flags with their experiments, as JSON. Reading it finds every
+//! fault of the text itself; what conflicts with the engine's own state, the engine finds.
 
 use crate::format::duplicates::refuse_duplicates;
 use crate::format::fields::{Fields, array};
@@ -17,13 +17,12 @@ pub(crate) const FORMAT_VERSION: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) flags: Vec<FlagDocument>,
-    /// What is wrong outside of any flag. With a fault there, nobody can say which flags the document
-    /// means to have.
+    /// The faults outside of any flag. With one, it is unknown which flags the document means to have.
     pub(crate) frame: Faults,
 }
 
 impl Document {
-    /// Reads a document; only text that is no JSON fails here.
+    /// Reads a document; fails only for text that is not JSON.
     pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
         let node = Node::parse(text)?;
         let mut frame = Faults::default();
@@ -42,7 +41,7 @@ impl Document {
         Ok(Document { flags, frame })
     }
 
-    /// All that is wrong, the frame's faults first.
+    /// All faults, those of the frame first.
     pub(crate) fn take_faults(&mut self) -> Faults {
         let mut faults = std::mem::take(&mut self.frame);
         for flag in &mut self.flags {

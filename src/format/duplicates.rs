@@ -8,8 +8,8 @@ use crate::model::fault::FaultKind;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::path::{Path, quote};
 
-/// Faults every place that shares a flag key, a flag id or an experiment id with another one: which
-/// of them is meant, nobody can say.
+/// Adds a fault to every place that shares a flag key, a flag id or an experiment id with another one:
+/// which of them is meant is unknown.
 pub(super) fn refuse_duplicates(flags: &mut [FlagDocument]) {
     let mut keys = Occurrences::new("key");
     let mut ids = Occurrences::new("id");

@@ -25,7 +25,7 @@ impl NewExperiment {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Syntax`] if the text is no JSON, else [`LoadError::Invalid`] with all that is
+    /// [`LoadError::Syntax`] if the text is not JSON, else [`LoadError::Invalid`] with all that is
     /// wrong: missing, unknown and repeated fields, wrong types, and every rule that the experiment
     /// breaks.
     ///
@@ -152,7 +152,7 @@ pub(crate) fn experiment(
     let created_at = fields.optional("created_at", faults, parsed);
     let updated_at = fields.optional("updated_at", faults, parsed);
     fields.close(faults);
-    // Without its variants, nothing can be told of what was counted for them.
+    // Without its variants, its counts cannot be read.
     let Some(terms) = unchecked.check(path, faults) else {
         return (id, None);
     };

@@ -39,7 +39,7 @@ impl Serialize for Export<'_> {
 
 struct FlagSection<'a> {
     state: &'a FlagState,
-    /// Read once, so that an experiment and our section about it tell the same counts.
+    /// Read once, so that an experiment and our section about it have the same counts.
     counts: Vec<Box<[Count]>>,
 }
 

@@ -47,7 +47,7 @@ impl<'p, 't> Fields<'p, 't> {
         faults: &mut Faults,
         read: impl FnOnce(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
     ) -> Option<T> {
-        match self.take(name)? {
+        match self.remove(name)? {
             Node::Null => None,
             node => read(node, &self.path.field(name), faults),
         }
@@ -60,21 +60,21 @@ impl<'p, 't> Fields<'p, 't> {
         faults: &mut Faults,
         read: impl FnOnce(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
     ) -> Option<T> {
-        let Some(node) = self.take(name) else {
+        let Some(node) = self.remove(name) else {
             faults.add(&self.path.field(name), FaultKind::Required);
             return None;
         };
         read(node, &self.path.field(name), faults)
     }
 
-    /// Ends the reading: fields that nobody asked for are unknown.
+    /// Ends the reading: fields that were not read are unknown.
     pub(crate) fn close(self, faults: &mut Faults) {
         for (name, _) in &self.rest {
             faults.add_unknown_field(&self.path.field(name));
         }
     }
 
-    fn take(&mut self, name: &str) -> Option<Node<'t>> {
+    fn remove(&mut self, name: &str) -> Option<Node<'t>> {
         let at = self.rest.iter().position(|(other, _)| other == name)?;
         Some(self.rest.remove(at).1)
     }
@@ -209,13 +209,13 @@ pub(crate) fn entries<'t>(
     Fields::open(node, path, faults).map_or_else(Vec::new, |fields| fields.rest)
 }
 
-/// What `read` made of something, unless it found anything wrong.
+/// What `read` returns, unless it finds a fault.
 pub(crate) fn strictly<T>(
     read: impl FnOnce(&mut Faults) -> Option<T>,
 ) -> Result<T, ValidationError> {
     let mut faults = Faults::default();
     let value = read(&mut faults);
     faults.into_result()?;
-    // A reader that gives nothing has said why; this keeps the promise if one ever forgets.
+    // A reader that returns nothing has added a fault; this keeps the promise if one ever forgets.
     value.ok_or_else(|| Fault::new(&Path::Root, FaultKind::Required).into())
 }

@@ -21,7 +21,7 @@ use crate::read::state::ForcedUsers;
 /// One flag of a document, with what is wrong with it.
 #[derive(Debug, Default)]
 pub(crate) struct FlagDocument {
-    /// The key, if it is a text; it tells which flag is meant even where the rest is faulty.
+    /// The key, if it is a text: it identifies the flag even where the rest has faults.
     pub(crate) key: Option<String>,
     pub(crate) id: Option<FlagId>,
     pub(crate) name: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) struct ExperimentSection {
     pub(crate) experiment: ExperimentDocument,
     pub(crate) exposures: Option<Vec<u64>>,
     pub(crate) at_start: Option<Baseline>,
-    /// `None` if the document says nothing of pins.
+    /// `None` if the document has no section of forced users.
     pub(crate) forced: Option<ForcedUsers>,
 }
 
@@ -54,7 +54,7 @@ impl FlagDocument {
         is_read && !self.faults.has_any()
     }
 
-    /// The flag, whose default value is taken out of here; `None` if it could not be read. `known` is
+    /// The flag, to which the default value is moved; `None` if it could not be read. `known` is
     /// the flag as it was.
     pub(crate) fn flag(&mut self, known: Option<&Flag>, now: Timestamp) -> Option<Flag> {
         let (id, key, name) = (self.id?, self.key.as_deref()?, self.name.as_deref());
@@ -121,7 +121,7 @@ impl FlagDocument {
     }
 
     fn read_forced(&mut self, node: Node<'_>, path: &Path<'_>, faults: &mut Faults) {
-        // A section that is there says everything: who is not in it is not pinned.
+        // The section is complete: a user that is not in it is not forced.
         for section in &mut self.experiments {
             section.forced = Some(ForcedUsers::new());
         }

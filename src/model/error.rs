@@ -73,7 +73,7 @@ pub enum Error {
         /// The id of the experiment that runs.
         running: ExperimentId,
     },
-    /// The empty user key is nobody, and cannot be pinned to a variant.
+    /// The empty user key stands for no user, and cannot be forced into a variant.
     #[error("the empty user key is nobody, and cannot be forced")]
     NoUserKey,
     /// The change could not be written to the engine's directory.
@@ -88,7 +88,7 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
     /// It is JSON with faults; all of them are named.
@@ -99,7 +99,7 @@ pub enum LoadError {
     File(#[from] FileError),
 }
 
-/// Text that is no JSON: where reading stopped, and why.
+/// Text that is not JSON: where reading stopped, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no JSON at line {line}, column {column}: {message}")]
 pub struct SyntaxError {
@@ -130,9 +130,9 @@ impl SyntaxError {
     }
 }
 
-/// A file could not be read or written. A change that had to be stored has not been made then: neither in
-/// memory nor where it is kept. Only an engine that was opened from a directory, or that follows a
-/// file, has this error.
+/// A file could not be read or written. A change that had to be stored has then not been made, neither in
+/// memory nor on disk. Only an engine that was opened from a directory, or that follows a file, returns
+/// this error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {message}")]
 pub struct FileError {
@@ -144,7 +144,7 @@ pub struct FileError {
 impl FileError {
     #[cfg_attr(
         not(any(feature = "durable", feature = "watch")),
-        expect(dead_code, reason = "nothing is stored")
+        expect(dead_code, reason = "no file is read or written")
     )]
     pub(crate) fn new(tried: &str, path: &Path, error: &io::Error) -> FileError {
         let what = format!("cannot {tried} {}", path.display());

@@ -124,7 +124,7 @@ impl Flag {
         self.created_at
     }
 
-    /// When its key, name or default value last changed. What becomes of its experiments does not
+    /// When its key, name or default value last changed. Changes of its experiments do not
     /// move it.
     #[must_use]
     pub fn updated_at(&self) -> Timestamp {
@@ -132,7 +132,7 @@ impl Flag {
     }
 }
 
-/// A flag told by its key or by its id; what methods that take a flag accept.
+/// A flag, by its key or by its id: what methods that concern a flag accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a flag has these two names")]
 pub enum FlagRef<'a> {

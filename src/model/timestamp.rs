@@ -46,7 +46,7 @@ impl Timestamp {
     pub const MAX: Timestamp =
         Timestamp(NonZeroU64::MIN.saturating_add(MAX_SECONDS.abs_diff(MIN_SECONDS)));
 
-    /// So many seconds after the Unix epoch, or before it if negative; held to [`Timestamp::MIN`]
+    /// This many seconds after the Unix epoch, or before it if negative; clamped to [`Timestamp::MIN`]
     /// and [`Timestamp::MAX`].
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Timestamp {

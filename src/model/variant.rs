@@ -19,7 +19,7 @@ impl Variant {
         Variant { key: key.into(), value, percentage }
     }
 
-    /// What tells it from the other variants of its experiment.
+    /// The key, unique within its experiment.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key

@@ -18,7 +18,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The one way to an answer: evaluate, peek, explain and convert all take it.
+    /// The one way to an answer, for evaluate, peek, explain and convert.
     ///
     /// Left to itself, the compiler makes a function of its own of it; then the answer goes through
     /// memory and is taken apart again for the value: a fifth more instructions for a peek by a handle

@@ -14,14 +14,14 @@ use crate::read::reason::Reason;
 use crate::read::snapshot::{FoundExperiment, Snapshot};
 use crate::read::view::View;
 
-/// What became of a conversion.
+/// Whether a conversion was counted, and why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
     /// Counted, for the variant that assignment gives the user, or that the caller named.
     Counted,
-    /// Not counted: the user key is pinned to a variant.
+    /// Not counted: the user is forced into a variant.
     Forced,
     /// Not counted: no experiment is running, or the one that was named is not.
     NotRunning,
@@ -57,15 +57,15 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What became of a conversion, and the variant that it was for.
+/// A conversion: whether it was counted, and for which variant.
 ///
-/// Every conversion is counted: three by one user are three. Only a running experiment counts; what
-/// arrives for any other is refused, and this says so.
+/// Every conversion is counted: three by one user are three. Only a running experiment counts;
+/// for any other the [`Outcome`] says why not.
 ///
 /// `S` keeps the snapshot that the variant's key is borrowed from, as in
 /// [`Evaluation`](crate::Evaluation).
 #[derive(Clone, Debug)]
-#[must_use = "a conversion that was not counted is told here and nowhere else"]
+#[must_use = "only this says whether the conversion was counted"]
 pub struct Conversion<S = View> {
     snapshot: S,
     answer: Answer,
@@ -73,7 +73,7 @@ pub struct Conversion<S = View> {
 }
 
 impl<S: Deref<Target = Snapshot>> Conversion<S> {
-    /// What became of it.
+    /// Whether it was counted, and why not.
     #[inline]
     #[must_use]
     pub fn outcome(&self) -> Outcome {
@@ -87,7 +87,7 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
         self.outcome == Outcome::Counted
     }
 
-    /// The key of the variant that it was counted for, or that the user is pinned to.
+    /// The key of the variant that it was counted for, or that the user is forced into.
     #[inline]
     #[must_use]
     pub fn variant(&self) -> Option<&str> {

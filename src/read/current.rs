@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use crate::read::snapshot::Snapshot;
 use crate::read::view::View;
 
-/// Where the current snapshot is to be found. Clones share it.
+/// The current snapshot. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Current(Arc<ArcSwap<Snapshot>>);
 
@@ -22,16 +22,16 @@ impl Current {
         View(self.0.load())
     }
 
-    /// Puts a snapshot in the place of the current one, and frees those that nobody reads any more.
+    /// Replaces the current snapshot, and frees those that are no longer read.
     pub(crate) fn publish(&self, snapshot: Snapshot, retired: &mut Retired) {
         retired.0.push(self.0.swap(Arc::new(snapshot)));
-        // A snapshot that only this list has cannot come to be read again.
+        // A snapshot that only this list holds cannot be read again.
         retired.0.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 }
 
-/// Snapshots that have been replaced, as long as somebody may read them. Kept so that the writer
-/// frees them: to be the last to let go of a thousand flags would cost a reader a millisecond.
+/// Snapshots that have been replaced, as long as they may be read. Held so that the writer frees them: the
+/// last drop of a thousand flags takes a millisecond, which no reader should pay.
 #[derive(Debug, Default)]
 pub(crate) struct Retired(Vec<Arc<Snapshot>>);
 

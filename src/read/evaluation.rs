@@ -71,7 +71,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.answer.reason
     }
 
-    /// The experiment whose variant was served, by its split or by a pin.
+    /// The experiment whose variant was served, by its split or because the user is forced.
     #[must_use]
     pub fn experiment(&self) -> Option<ExperimentId> {
         self.answer.experiment(&self.snapshot)
@@ -79,7 +79,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
 
     /// The experiment and the variant that the user is assigned: what a caller carries along to
     /// convert later, by [`Engine::convert_variant`](crate::Engine::convert_variant). `None` unless
-    /// the reason is [`Split`](Reason::Split); whoever is pinned to a variant is not assigned it.
+    /// the reason is [`Split`](Reason::Split): a forced user is not assigned the variant.
     #[must_use]
     pub fn assignment(&self) -> Option<(ExperimentId, &str)> {
         match self.answer.reason {
@@ -131,7 +131,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.value().and_then(Value::as_str).unwrap_or(fallback)
     }
 
-    /// The value as a type of the caller's, which may borrow from it. Costs what the type's
+    /// The value as the caller's own type, which may borrow from it. Costs what the type's
     /// `Deserialize` costs, at every call; a [`TypedReader`](crate::TypedReader) pays it once.
     ///
     /// # Errors
@@ -159,7 +159,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         T::deserialize(value).map_err(DeserializeError::misfit)
     }
 
-    /// The value as a type of the caller's, or the fallback if there is no such flag or the value
+    /// The value as the caller's own type, or the fallback if there is no such flag or the value
     /// does not fit the type.
     #[must_use]
     pub fn deserialize_or<'a, T: Deserialize<'a>>(&'a self, fallback: T) -> T {

@@ -11,11 +11,11 @@ use serde::Serialize;
 pub enum Reason {
     /// The running experiment's split: the variant that the user is assigned.
     Split,
-    /// The user key is pinned to this variant; never counted.
+    /// The user is forced into this variant; never counted.
     Forced,
     /// The default value: no experiment on the flag is running in this environment.
     NotRunning,
-    /// The default value: the user key is empty, and so nobody.
+    /// The default value: the user key is empty, and stands for no user.
     NoUserKey,
     /// No value: the configuration has no such flag.
     FlagNotFound,

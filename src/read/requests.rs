@@ -37,7 +37,7 @@ impl Snapshot {
     }
 
     /// How the answer for a flag in an environment and a user comes about; nothing is counted.
-    /// For support questions, not for every request: it allocates what it tells.
+    /// For support questions, not for every request: it allocates what it returns.
     #[must_use]
     pub fn explain(&self, environment: &Environment, flag: &str, user_key: &str) -> Explanation {
         let slot = self.slot_of(environment, flag);

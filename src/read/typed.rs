@@ -1,4 +1,4 @@
-//! A flag's values as a type of the caller's, decoded once.
+//! A flag's values as the caller's own type, decoded once.
 
 use std::sync::Arc;
 
@@ -135,7 +135,7 @@ impl<'r, T> Typed<'r, T> {
 struct Decoded<T> {
     /// The version of the snapshot that was read last.
     version: Option<u64>,
-    /// The flag that the values are of; kept, so that no other one can come to lie where it does.
+    /// The flag that the values belong to. Held, so that its address stays its own.
     state: Option<Arc<FlagState>>,
     /// By their positions.
     variants: Vec<Result<T, DeserializeError>>,

@@ -1,4 +1,4 @@
-//! A value as a type of the caller's.
+//! A value as the caller's own type.
 
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ pub(crate) fn exact_f64(value: &Value) -> Option<f64> {
     }
 }
 
-/// Why a value could not be had as a type of the caller's.
+/// Why a value could not be deserialized into the caller's own type.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", if source.is_some() { "the value does not fit the type" } else { "there is no such flag" })]
 pub struct DeserializeError {

@@ -60,8 +60,8 @@ impl TestEngine {
     }
 
     /// User keys that the experiment on a flag puts into a variant: `user-4`, `user-7` and so on,
-    /// without end, the same in every run. For tests that need somebody in each variant and do not
-    /// mind who it is.
+    /// without end, the same in every run. For tests that need a user in each variant, and not a
+    /// certain one.
     ///
     /// # Panics
     ///
@@ -161,7 +161,7 @@ impl TestEngine {
         let position = position(flag, &experiment, variant);
         match self.engine.counts(experiment.id()) {
             Some(counts) => (counts, position),
-            None => panic!("the engine has never met the experiment on {flag:?}"),
+            None => panic!("the engine does not know the experiment on {flag:?}"),
         }
     }
 

@@ -26,8 +26,8 @@ pub(super) enum Seen {
 }
 
 impl Followed {
-    /// Loads the file if it is not as it was; what became of that.
-    pub(super) fn look(&mut self) -> Option<Result<LoadReport, WatchError>> {
+    /// Loads the file if it has changed, and returns the outcome.
+    pub(super) fn check(&mut self) -> Option<Result<LoadReport, WatchError>> {
         let text = read(&self.path);
         let seen = match &text {
             Ok(text) => Seen::Text(xxh3_64(text.as_bytes())),
@@ -43,7 +43,7 @@ impl Followed {
         };
         let loaded = self.engine.reload_tolerant(&text);
         if let Err(LoadError::File(_)) = &loaded {
-            // That is not the file's fault: it is taken when the engine's disk is well again.
+            // Not for a fault of the file: it is loaded again once the engine's disk works.
             self.last = None;
         }
         let refused = |source| WatchError::Refused { path: self.path.clone(), source };

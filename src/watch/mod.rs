@@ -1,4 +1,4 @@
-//! Following a configuration file: whoever replaces it, replaces the configuration.
+//! Following a configuration file: when it changes, the configuration does.
 //!
 //! * `followed`: the file, and what was last seen of it;
 //! * `places`: the directories in which something changes when the file does.
@@ -21,21 +21,21 @@ use crate::engine::Engine;
 use crate::engine::load_report::LoadReport;
 use crate::model::error::{FileError, LoadError};
 
-/// How often the file is looked at if nobody tells of a change.
+/// How often the file is checked without a notification.
 const POLL: Duration = Duration::from_secs(2);
-/// A change is taken when nothing has changed for so long: who writes in place is not interrupted.
+/// A change is loaded when nothing has changed for this long, so that a write in place can finish.
 const SETTLE: Duration = Duration::from_millis(50);
-/// Whoever never stops writing is not waited for any longer.
+/// The most that a change waits for further ones to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Why the content of a file was not taken. The configuration is as it was.
+/// Why the content of a file was not loaded. The configuration is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {
-    /// The file could not be read: it is not there, or is no text.
+    /// The file could not be read: it is not there, or is not text.
     #[error(transparent)]
     Unreadable(FileError),
-    /// The file could be read, and is no configuration.
+    /// The file could be read, but is not a configuration.
     #[error("{}: {source}", path.display())]
     Refused {
         /// The file.
@@ -43,7 +43,7 @@ pub enum WatchError {
         /// What is wrong with it.
         source: LoadError,
     },
-    /// There is no thread to be had.
+    /// The thread could not be started.
     #[error(transparent)]
     NoThread(FileError),
 }
@@ -61,16 +61,16 @@ impl Engine {
     /// Loads a configuration document from a file, and again whenever the file changes: when it is
     /// written in place, when another file takes its name, or when a symbolic link on the way to it is
     /// turned, as in a mounted `ConfigMap`. Each time as [`Engine::reload_tolerant`] does: a flag with a
-    /// fault keeps its last good definition, and content that is no document changes nothing.
+    /// fault keeps its last good definition, and content that is not a document changes nothing.
     ///
-    /// `on_load` is told what became of it: of this first load before `watch` returns, of others on a
-    /// thread that the watch owns. The same content again is no change and is not told; a file that is
-    /// away or cannot be read is told once. That thread holds a clone of the engine until the watch is
-    /// dropped, which waits for a load that is under way. If `on_load` panics, the watch is over.
+    /// `on_load` gets the outcome of each load: of this first one before `watch` returns, of later ones on a
+    /// thread that the watch owns. The same content again is not a change, and calls nothing; a file that is
+    /// missing or cannot be read calls it once. That thread holds a clone of the engine until the watch is
+    /// dropped, which waits for a load that is under way. If `on_load` panics, the watch ends.
     ///
-    /// A change is taken within a fraction of a second after the last write, where the operating system
-    /// tells of it. Where it does not, on a network's file system or when it has no more watches to give,
-    /// the file is read every two seconds.
+    /// A change is loaded within a fraction of a second after the last write, where the operating system
+    /// sends notifications. Where it does not, on a network file system or when it has no more watches to
+    /// give, the file is read every two seconds.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Engine {
     }
 }
 
-/// What makes somebody look at the file.
+/// What makes the thread check the file.
 #[derive(Clone, Copy, Debug)]
 enum Signals {
     /// The operating system, and the time.
@@ -123,18 +123,18 @@ fn watch(
     let path = std::path::absolute(path).map_err(|error| unreadable(path, &error))?;
     let (wake, woken) = mpsc::channel();
     let is_over = Arc::new(AtomicBool::new(false));
-    // Before the first look, so that no change after it is missed.
+    // Before the first check, so that no change after it is missed.
     let mut places = Places::new(signals, &wake);
     places.update(&path);
     let mut file = Followed { path, engine: engine.clone(), last: None };
-    if let Some(outcome) = file.look() {
+    if let Some(outcome) = file.check() {
         on_load(Ok(outcome?));
     }
     let (path, ended) = (file.path.clone(), Arc::clone(&is_over));
     let thread = thread::Builder::new().name("fairsplit-watch".to_owned()).spawn(move || {
         while wait(&woken, signals, &ended) {
             places.update(&file.path);
-            if let Some(outcome) = file.look() {
+            if let Some(outcome) = file.check() {
                 on_load(outcome);
             }
         }
@@ -149,23 +149,23 @@ impl Drop for Watch {
         self.is_over.store(true, Ordering::Release);
         let _ = self.wake.send(());
         match self.thread.take() {
-            // It may be what is told of a load that drops it.
+            // `on_load` itself may drop the watch, on this thread.
             Some(thread) if thread.thread().id() != thread::current().id() => drop(thread.join()),
             _ => {}
         }
     }
 }
 
-/// Waits until it is time to look at the file; whether there is anything to wait for.
+/// Waits until it is time to check the file; returns false once the watch is over.
 fn wait(woken: &Receiver<()>, signals: Signals, is_over: &AtomicBool) -> bool {
-    let is_told = match signals {
+    let is_notified = match signals {
         Signals::Both(poll) => woken.recv_timeout(poll).is_ok(),
         #[cfg(test)]
         Signals::System => woken.recv().is_ok(),
         #[cfg(test)]
         Signals::Time(poll) => woken.recv_timeout(poll).is_ok(),
     };
-    if is_told {
+    if is_notified {
         let start = Instant::now();
         while !is_over.load(Ordering::Acquire)
             && start.elapsed() < PATIENCE

@@ -12,7 +12,7 @@ use super::Signals;
 
 /// The directories in which something changes when the file does.
 pub(super) struct Places {
-    /// None if the operating system tells nobody anything.
+    /// `None` if the operating system sends no notifications.
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
 }
@@ -20,8 +20,8 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn new(signals: Signals, wake: &Sender<()>) -> Places {
         let wake = wake.clone();
-        let tell = move |event: notify::Result<notify::Event>| {
-            // Whoever reads the file changes nothing, and we do.
+        let notify = move |event: notify::Result<notify::Event>| {
+            // Reading the file, as we do ourselves, changes nothing.
             let is_change = match event.map(|event| event.kind) {
                 Ok(EventKind::Access(AccessKind::Close(AccessMode::Write))) | Err(_) => true,
                 Ok(EventKind::Access(_)) => false,
@@ -34,7 +34,7 @@ impl Places {
         let watcher = match signals {
             #[cfg(test)]
             Signals::Time(_) => None,
-            _ => notify::recommended_watcher(tell).ok(),
+            _ => notify::recommended_watcher(notify).ok(),
         };
         Places { watcher, watched: BTreeSet::new() }
     }

@@ -59,9 +59,9 @@ const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
 /// than the other.
 #[derive(Debug)]
 pub(crate) struct ExperimentCounters {
-    /// Only a running experiment counts. Written by start and stop, so readers share its line; it is
-    /// what keeps a view that was pinned before a stop from adding to a finished test. In the one
-    /// comparison that this takes lies also whether users are counted.
+    /// Only a running experiment counts. Written by start and stop, so readers share its line. It
+    /// keeps a view from before a stop from adding to a finished test. The same comparison decides
+    /// whether users are counted.
     state: AtomicU8,
     lines: Lines,
     // A byte each: there are at most 100 variants, 25 lines for them, and 64 stripes.
@@ -177,7 +177,7 @@ impl ExperimentCounters {
             Some(_) => OPEN_WITH_USERS,
             None => OPEN,
         };
-        // A store takes the line from those who read it, even if it changes nothing.
+        // A store invalidates the line in the readers' caches, even if it changes nothing.
         if self.state.load(Ordering::Relaxed) != state {
             self.state.store(state, Ordering::Relaxed);
         }

@@ -25,12 +25,12 @@ pub(super) struct Block {
     pub(super) head: usize,
     pub(super) variants: u32,
     pub(super) stripes: u32,
-    /// Tells what was counted: the environment and the variants, as a hash.
+    /// A hash of the environment and the variants that are counted.
     pub(super) identity: u64,
     pub(super) base: Baseline,
 }
 
-/// So many lines as that many words take.
+/// The number of lines that this many words take.
 fn lines_of(words: usize) -> usize {
     words.div_ceil(CELLS as usize)
 }
@@ -48,7 +48,7 @@ impl Block {
         start..start.saturating_add(count)
     }
 
-    /// The lines that say how far the counts have been drained.
+    /// The lines of the mark up to which deltas were handed over.
     fn marks(&self) -> Range<usize> {
         let start = self.cells().end;
         start..start.saturating_add(lines_of((self.variants as usize).saturating_mul(2)))
@@ -139,7 +139,7 @@ impl Block {
         is_sound.then_some((id, block))
     }
 
-    /// How far the counts of each variant have been drained, beyond where they start.
+    /// How much of each variant's counts has been handed over as deltas, beyond where they start.
     pub(super) fn mark(&self, lines: &[Line]) -> Box<[Count]> {
         let marks = lines.get(self.marks()).unwrap_or_default();
         let words: Vec<u64> = marks
@@ -157,7 +157,7 @@ impl Block {
             .collect()
     }
 
-    /// Takes note of that.
+    /// Sets that.
     pub(super) fn set_mark(&self, lines: &[Line], mark: &[Count]) {
         let marks = lines.get(self.marks()).unwrap_or_default();
         let words = marks.iter().flat_map(|line| line.iter());

@@ -19,14 +19,14 @@ use crate::model::id::ExperimentId;
 pub(super) struct Layout {
     pub(super) segments: Vec<Arc<Segment>>,
     pub(super) blocks: HashMap<ExperimentId, Block>,
-    /// Blocks that become somebody's with the next save.
+    /// Blocks that become those of their experiments with the next save.
     pub(super) pending: Vec<(ExperimentId, Block)>,
     /// Where the next block goes: a segment and a line of it.
     pub(super) end: (usize, usize),
 }
 
 impl Layout {
-    /// A place for a block, in a segment that has room for it; the file grows if none has.
+    /// A block for an experiment, in a segment that has space for it; the file grows if none has.
     pub(super) fn reserve(
         &mut self,
         file: &File,
@@ -38,7 +38,7 @@ impl Layout {
         Ok(Block { identity, base, ..place })
     }
 
-    /// The same for nobody yet.
+    /// A block that belongs to no experiment yet.
     pub(super) fn place(&mut self, file: &File, variants: u32, stripes: u32) -> io::Result<Block> {
         let base = Baseline::default();
         let (segment, head) = self.end;
@@ -49,7 +49,7 @@ impl Layout {
         if block.segment >= self.segments.len() {
             self.segments.push(Arc::new(disk::grow(file, block.segment as u64)?));
         }
-        // What an earlier change that came to nothing has counted here.
+        // A change that was given up may have counted here.
         for line in lines(&self.segments, block.segment, block.lines()) {
             line.iter().for_each(|word| word.store(0, Ordering::Relaxed));
         }
@@ -57,7 +57,7 @@ impl Layout {
         Ok(block)
     }
 
-    /// Of all cells and marks, in the order of the file.
+    /// The checksum of all cells and marks, in the order of the file.
     pub(super) fn sum(&self) -> u64 {
         let mut blocks: Vec<&Block> = self.blocks.values().collect();
         blocks.sort_by_key(|block| (block.segment, block.head));

@@ -9,7 +9,6 @@ mod layout;
 mod open;
 pub(super) mod segment;
 
-use std::any::Any;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -21,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use self::block::{Block, put, word};
 use self::layout::{Layout, lines};
 use super::disk;
-use crate::count::cells::{Line, MappedCells};
+use crate::count::cells::{Line, MappedCells, Owner};
 use crate::count::counts::{Baseline, Count};
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
@@ -46,8 +45,8 @@ pub(super) const CELLS_SUM: usize = 2;
 const DEFINITIONS: usize = 3;
 const NEXT_DEFINITIONS: usize = 4;
 
-/// The counters of an engine, on disk. Owned by whoever counts in it, too: the last of them leaves it
-/// in order.
+/// The counters of an engine, on disk. Everything that counts in it is an owner, too: the last one marks the
+/// file as clean.
 #[derive(Debug)]
 pub(super) struct Counters {
     path: PathBuf,
@@ -71,12 +70,12 @@ impl Counters {
         base: Baseline,
     ) -> Result<MappedCells, FileError> {
         let (id, identity) = (definition.id, identity_of(&definition.terms));
-        let owner: Arc<Box<dyn Any + Send + Sync>> = Arc::new(Box::new(Arc::clone(self)));
+        let owner: Arc<Owner> = Arc::new(Box::new(Arc::clone(self)));
         self.with_layout(|layout| {
             let block = match layout.blocks.get(&id) {
                 Some(block) if block.identity == identity => block.clone(),
                 Some(_) => {
-                    // The engine refuses this of an experiment that it has met, and of one in a document;
+                    // The engine refuses this of an experiment that it knows, and of one in a document;
                     // this one has left the definitions before the engine was opened.
                     let what = format!("{id} has counted for other variants, or elsewhere");
                     let error = io::Error::new(io::ErrorKind::InvalidInput, what);
@@ -106,8 +105,8 @@ impl Counters {
         counted.is_some_and(|identity| identity != identity_of(terms))
     }
 
-    /// Takes all blocks of another file, with their counts, and these definitions as saved.
-    pub(super) fn take_over(
+    /// Copies all blocks of another file, with their counts, and records these definitions as saved.
+    pub(super) fn copy_from(
         &self,
         other: &Counters,
         definitions: Option<&str>,
@@ -146,7 +145,7 @@ impl Counters {
 
     /// Whether nothing has ever been saved beside this file.
     pub(super) fn has_no_definitions(&self) -> bool {
-        // A first change that failed, or was killed, has only said what was about to be saved.
+        // A first change that failed, or was killed, has only been announced.
         self.live(DEFINITIONS) == 0
     }
 
@@ -161,7 +160,7 @@ impl Counters {
         self.live(DEFINITIONS) == xxh3_64(definitions.as_bytes())
     }
 
-    /// Says what is about to be saved, so that it is known if that is the last thing that happens.
+    /// Records which definitions are about to be saved, so that they are known after a kill.
     pub(super) fn announce(&self, definitions: &str) -> Result<(), FileError> {
         self.set_live(NEXT_DEFINITIONS, xxh3_64(definitions.as_bytes()));
         let first = self.with_layout(|layout| layout.segments.first().cloned());
@@ -169,14 +168,14 @@ impl Counters {
         flushed.map_err(|error| FileError::new("write", &self.path, &error))
     }
 
-    /// Takes note that these definitions are in the file, and that those before may come back.
+    /// Records that these definitions are in the file, and that those before may come back.
     pub(super) fn exchange(&self, definitions: &str) {
         let before = self.live(DEFINITIONS);
         self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
         self.set_live(NEXT_DEFINITIONS, before);
     }
 
-    /// Takes note of what has been saved, and makes the cells that were asked for somebody's.
+    /// Records these definitions as saved, and makes the reserved cells those of their experiments.
     pub(super) fn commit(&self, definitions: &str) {
         self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
         self.commit_cells();
@@ -195,9 +194,9 @@ impl Counters {
         });
     }
 
-    /// Gives back the cells that were asked for since the last save.
+    /// Releases the cells that were reserved since the last save.
     ///
-    /// What was announced stays known: it may have come to stand on the disk all the same.
+    /// The announced definitions stay known: they may be on the disk all the same.
     pub(super) fn give_up(&self) {
         self.with_layout(|layout| {
             if let Some((_, first)) = layout.pending.first() {
@@ -215,7 +214,7 @@ impl Counters {
         synced.map_err(|error| FileError::new("write", &self.path, &error))
     }
 
-    /// How far the counts of an experiment have been drained, beyond where they start.
+    /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
     pub(super) fn mark(&self, id: ExperimentId) -> Box<[Count]> {
         self.with_layout(|layout| {
             let block = layout.blocks.get(&id)?;
@@ -225,7 +224,7 @@ impl Counters {
         .unwrap_or_default()
     }
 
-    /// Takes note of that.
+    /// Sets that.
     pub(super) fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
         self.with_layout(|layout| {
             let block = layout.blocks.get(&id)?;
@@ -251,13 +250,13 @@ impl Counters {
 
 impl Drop for Counters {
     fn drop(&mut self) {
-        // Nobody counts any more: whoever could, would hold this.
+        // Nothing counts any more: everything that could is an owner.
         let layout = self.layout();
         let sum = layout.sum();
         let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
         put(live, CELLS_SUM, sum);
         put(live, STATE, CLEAN);
-        // What the disk makes of it is no matter: the kernel has it. The lock goes with the file, but a
+        // The disk does not matter here: the kernel has it. The lock goes with the file, but a
         // process that is being started at this moment has inherited that until it runs its program.
         let _ = self.file.unlock();
     }

@@ -2,7 +2,6 @@
 //! are atomics, and it keeps the promises that make those valid.
 #![allow(unsafe_code, reason = "a mapping is memory that the compiler knows nothing of")]
 
-use std::any::Any;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -10,7 +9,7 @@ use std::sync::Arc;
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::count::cells::{Line, Lines};
+use crate::count::cells::{Line, Lines, Owner};
 
 /// How many lines a segment has; a block of the largest experiment fits in.
 pub(in crate::durable) const LINES: usize = 8192;
@@ -19,8 +18,7 @@ pub(in crate::durable) const BYTES: u64 = (LINES * size_of::<Line>()) as u64;
 // What the format says of a line, and what makes the casts below right.
 const _: () = assert!(size_of::<Line>() == 128 && align_of::<Line>() <= 4096);
 
-/// Lines of the file, shared with it: what is stored here, the kernel has, whatever becomes of the
-/// process.
+/// Lines of the file, shared with it: the kernel has what is stored here, even if the process is killed.
 #[derive(Debug)]
 pub(in crate::durable) struct Segment {
     map: MmapRaw,
@@ -54,21 +52,20 @@ impl Segment {
         let start = self.map.as_ptr().cast::<Line>();
         // SAFETY: the mapping is as long as this many lines, and is so until `self` is dropped; it
         // begins at a page, and so is aligned for a line. Every pattern of bits is an atomic integer.
-        // Whoever else writes to it does so through shared references to these atomics: another
-        // process is kept out by the lock on the file, which also keeps its length, for all who
-        // respect it.
+        // All other writes go through shared references to these atomics: the lock on the file keeps
+        // out other processes, and so also keeps its length, as far as they respect it.
         unsafe { std::slice::from_raw_parts(start, LINES) }
     }
 
-    /// Some of the lines, with what keeps the mapping: `owner` has to own this segment.
+    /// Some of the lines. `owner` has to own this segment.
     pub(in crate::durable) fn mapped_lines(
         &self,
         range: Range<usize>,
-        owner: Arc<Box<dyn Any + Send + Sync>>,
+        owner: Arc<Owner>,
     ) -> Option<Lines> {
         let lines = self.lines().get(range)?;
-        // SAFETY: the lines are valid for as long as the segment is, the segment is owned by what the
-        // owner points to, and `Lines` lends them out for no longer than it holds the owner.
+        // SAFETY: the lines are valid for as long as the segment is, `owner` owns the segment,
+        // and `Lines` lends them out for no longer than it holds the owner.
         let lines = unsafe { std::slice::from_raw_parts(lines.as_ptr(), lines.len()) };
         Some(Lines::mapped(lines, owner))
     }

@@ -3,8 +3,8 @@
 //! `serde_json::Value` is not enough to read a configuration with. It keeps the last of two fields
 //! of one name in silence. And without its feature `float_roundtrip` it gets the last bit of one in
 //! ten floats wrong (of those with 17 digits, which is how floats print): a library must not switch
-//! that on for everybody who links it. So the tree keeps repeated fields, and takes each float from
-//! the text itself, in step with the parser: numbers are met in the order in which they stand.
+//! that on for everybody who links it. So the tree keeps repeated fields, and reads each float from
+//! the text itself, in step with the parser, which reaches numbers in the order of the text.
 
 mod numbers;
 mod read;
@@ -25,7 +25,7 @@ use self::numbers::Numbers;
 use self::read::Seed;
 
 /// A JSON value as it was written. Strings are borrowed from the text unless they have escapes: most
-/// of a configuration's are names of fields, which nobody keeps.
+/// of a configuration's are names of fields, which are not kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node<'t> {
     Null,

@@ -11,7 +11,7 @@ pub(super) struct Numbers<'t> {
 }
 
 impl Numbers<'_> {
-    /// Passes over the number that the parser has just met.
+    /// Passes over the number that the parser has just read.
     pub(super) fn pass(&mut self) {
         self.passed = self.passed.saturating_add(1);
     }

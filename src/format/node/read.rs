@@ -52,7 +52,7 @@ impl<'n, 't> Seed<'n, 't> {
         is_number
     }
 
-    /// An integer that the parser has just met, and read right.
+    /// An integer that the parser has just read, and read right.
     fn integer(self, parsed: Number) -> Node<'t> {
         if let Some(numbers) = self.numbers {
             numbers.pass();
@@ -60,7 +60,7 @@ impl<'n, 't> Seed<'n, 't> {
         Node::Number(parsed)
     }
 
-    /// A float that the parser has just met: the text's, or `parsed` if there is no text.
+    /// A float that the parser has just read: the text's, or `parsed` if there is no text.
     fn float<E: serde::de::Error>(self, parsed: f64) -> Result<Node<'t>, E> {
         let written = self.numbers.and_then(Iterator::next).and_then(Node::number);
         written
@@ -190,7 +190,7 @@ impl<'de> Visitor<'de> for Name {
 
 /// Whether `serde_json` hands over numbers as objects, because some other crate of the build has
 /// switched on its feature `arbitrary_precision`. A value that has just that field of its own must
-/// not be taken for a number, so it is tried out, once.
+/// not be read as a number, so this is tried out, once.
 pub(super) static NUMBERS_ARE_OBJECTS: LazyLock<bool> = LazyLock::new(|| {
     struct IsObject;
     impl<'de> Visitor<'de> for IsObject {
