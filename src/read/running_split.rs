@@ -38,6 +38,16 @@ impl RunningSplit {
     /// Counts an event for a variant, and the user if users are counted; returns whether it did.
     #[inline]
     pub(crate) fn count(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
-        self.counters.add_for(variant.number(), event, || self.assignment.seed().hash(user_key))
+        match self.counters.add_event(variant.number(), event) {
+            Some(is_counted) => is_counted,
+            None => self.count_with_user(variant, event, user_key),
+        }
+    }
+
+    /// A function of its own, and no closure: its arguments would be written to memory before every count.
+    #[inline(never)]
+    fn count_with_user(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
+        let user = || self.assignment.seed().hash(user_key);
+        self.counters.add_with_user(variant.number(), event, user)
     }
 }

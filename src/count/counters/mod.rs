@@ -126,18 +126,22 @@ impl ExperimentCounters {
         self.is_open() && self.add_as(stripe::number(), variant, event)
     }
 
-    /// The same, and counts the user, known by this hash, where users are counted.
+    /// Counts one event where users are not counted, and returns whether it did; `None` where they are, and
+    /// where nothing is counted.
     #[inline]
-    pub(crate) fn add_for(&self, variant: u32, event: Event, user: impl FnOnce() -> u64) -> bool {
-        if self.state.load(Ordering::Relaxed) == OPEN {
-            self.add_as(stripe::number(), variant, event)
-        } else {
-            self.add_with_user(variant, event, user)
-        }
+    pub(crate) fn add_event(&self, variant: u32, event: Event) -> Option<bool> {
+        let is_open = self.state.load(Ordering::Relaxed) == OPEN;
+        is_open.then(|| self.add_as(stripe::number(), variant, event))
     }
 
-    #[inline(never)]
-    fn add_with_user(&self, variant: u32, event: Event, user: impl FnOnce() -> u64) -> bool {
+    /// Counts one event, and the user, known by this hash, where users are counted. Returns whether the
+    /// event was counted.
+    pub(crate) fn add_with_user(
+        &self,
+        variant: u32,
+        event: Event,
+        user: impl FnOnce() -> u64,
+    ) -> bool {
         let is_counted = self.add(variant, event);
         let extras = self.extras.load();
         let users = extras.as_ref().and_then(|extras| extras.users.as_deref());
