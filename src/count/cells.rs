@@ -17,8 +17,8 @@ pub(crate) const CELLS: u32 = 16;
 /// Some lines.
 pub(crate) struct Lines {
     backing: Backing,
-    /// What mapped lines are a part of, which must outlive them. A box in an `Arc`, so that it is one word
-    /// in every engine, also where nothing is mapped.
+    /// What mapped lines are a part of, which must outlive them. A box in an `Arc`, so that it is
+    /// one word in every engine, also where nothing is mapped.
     _owner: Option<Arc<Owner>>,
 }
 

@@ -59,8 +59,8 @@ impl Baseline {
 ///
 /// Counts are of events, not of users. Every event whose counting is known to have happened before
 /// the reading (the same thread did it, or a join, a channel or a lock says so) is in the counts,
-/// and none is in twice. Events that are being counted at that very moment may be in or not, each on
-/// its own: exposures and conversions of several variants are not read in one instant, so a
+/// and none is in twice. Events that are being counted at that very moment may be in or not, each
+/// on its own: exposures and conversions of several variants are not read in one instant, so a
 /// conversion can be in whose exposure is not yet. Read again, the count "ever" is never smaller.
 ///
 /// A stop is not a barrier for calls that are already under way: one that found the experiment

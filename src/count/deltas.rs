@@ -30,7 +30,8 @@ pub struct Delta {
     pub experiment: ExperimentId,
     /// The variant's key.
     pub variant: String,
-    /// The count "ever" at which the delta before ended; for the first, where this engine began to count.
+    /// The count "ever" at which the delta before ended; for the first, where this engine began to
+    /// count.
     pub from: Count,
     /// The count "ever" at which this one ends, and the next begins.
     pub to: Count,

@@ -38,11 +38,11 @@ fn in_both_periods(activity: Activity, after: fn(Activity) -> Activity) -> Activ
 
 /// A set of users by the hash that assigns them, each with its activity.
 ///
-/// It holds at most its capacity, and one more for each thread that adds a user at the same time. Beyond
-/// that it is downsampled: it keeps the users whose sampling hash begins with `bits` zero bits, and `bits`
-/// grows (Gibbons, "Distinct sampling for highly-accurate answers to distinct values queries and event
-/// reports", VLDB 2001). The sample holds each user whole or not at all: it depends neither on how often
-/// a user came, nor on when.
+/// It holds at most its capacity, and one more for each thread that adds a user at the same time.
+/// Beyond that it is downsampled: it keeps the users whose sampling hash begins with `bits` zero
+/// bits, and `bits` grows (Gibbons, "Distinct sampling for highly-accurate answers to distinct
+/// values queries and event reports", VLDB 2001). The sample holds each user whole or not at all:
+/// it depends neither on how often a user came, nor on when.
 pub(crate) struct DistinctUsers {
     users: DashMap<u64, Activity, RandomState>,
     /// With how many zero bits a sampling hash must begin. Grows, under `downsampling`.
@@ -50,7 +50,8 @@ pub(crate) struct DistinctUsers {
     len: AtomicUsize,
     downsampling: Mutex<()>,
     capacity: usize,
-    /// The seed of the sampling hash: one of its own, so that the sample is independent of the variant.
+    /// The seed of the sampling hash: one of its own, so that the sample is independent of the
+    /// variant.
     seed: u64,
     pub(crate) since: Timestamp,
 }
@@ -95,13 +96,14 @@ impl DistinctUsers {
                 return;
             }
             Entry::Vacant(vacant) => {
-                // Re-check under the shard's lock: `bits` may have grown since. A pass that raised it has
-                // left this shard, and the new value is seen here; or it is still to come, and removes
-                // what is added now.
+                // Re-check under the shard's lock: `bits` may have grown since. A pass that raised
+                // it has left this shard, and the new value is seen here; or it is still to come,
+                // and removes what is added now.
                 if rank < self.bits.load(Ordering::Relaxed) {
                     return;
                 }
-                // Before the lock is released, so that a pass never subtracts a user that `len` lacks.
+                // Before the lock is released, so that a pass never subtracts a user that `len`
+                // lacks.
                 let others = self.len.fetch_add(1, Ordering::Relaxed);
                 vacant.insert(in_both_periods(0, after));
                 others >= self.capacity
@@ -112,7 +114,8 @@ impl DistinctUsers {
         }
     }
 
-    /// Raises `bits` until the users fit the capacity. Returns at once while another thread does so.
+    /// Raises `bits` until the users fit the capacity. Returns at once while another thread does
+    /// so.
     #[cold]
     fn downsample(&self) {
         let _downsampling = match self.downsampling.try_lock() {
@@ -165,7 +168,8 @@ impl DistinctUsers {
                     since_start.add(*user.value() & SINCE_START);
                 }
             }
-            // A pass that removed users between one variant and another would skew them: count again.
+            // A pass that removed users between one variant and another would skew them: count
+            // again.
             if self.bits.load(Ordering::Relaxed) == bits {
                 return (counts, bits);
             }
@@ -206,8 +210,8 @@ mod tests {
 
     use super::*;
 
-    /// `len` was once raised after the user had been added. A pass in between then subtracted from 0, the
-    /// set seemed to be over its capacity for good, and was downsampled to nothing.
+    /// `len` was once raised after the user had been added. A pass in between then subtracted from
+    /// 0, the set seemed to be over its capacity for good, and was downsampled to nothing.
     #[test]
     fn threads_beyond_the_capacity_downsample_no_more_than_it_takes() {
         const THREADS: u64 = 4;

@@ -30,18 +30,20 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new() -> Registry {
-        // Writers come one at a time, and readers seldom: a shard for each processor would be waste.
+        // Writers come one at a time, and readers seldom: a shard for each processor would be
+        // waste.
         let records = DashMap::with_hasher_and_shard_amount(RandomState::default(), 4);
         Registry { records }
     }
 
-    /// What `read` returns for an experiment's record, if there is one. It runs under a lock: it has to be
-    /// short, and must not come back here.
+    /// What `read` returns for an experiment's record, if there is one. It runs under a lock: it
+    /// has to be short, and must not come back here.
     pub(crate) fn with<R>(&self, id: ExperimentId, read: impl FnOnce(&Record) -> R) -> Option<R> {
         self.records.get(&id).map(|record| read(&record))
     }
 
-    /// Every experiment, in the order of the ids: its definition, where its counts start, and its counts.
+    /// Every experiment, in the order of the ids: its definition, where its counts start, and its
+    /// counts.
     pub(crate) fn all_counts(&self) -> Vec<(Arc<Definition>, Baseline, Box<[Count]>)> {
         let counts = self.records.iter().map(|record| {
             let Record { definition, counters, .. } = &*record;

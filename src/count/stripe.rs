@@ -31,10 +31,10 @@ pub(crate) fn count() -> u32 {
 
 /// A number for this thread.
 ///
-/// No two threads that run at the same time have the same number below [`MAX_STRIPES`]: with so many
-/// stripes, the thread whose number is a stripe's is the only one to have it. Numbers are given out
-/// from 0 and come back when a thread ends, so that threads which come and go do not crowd. When all
-/// are taken, further threads get numbers from [`MAX_STRIPES`] on.
+/// No two threads that run at the same time have the same number below [`MAX_STRIPES`]: with so
+/// many stripes, the thread whose number is a stripe's is the only one to have it. Numbers are
+/// given out from 0 and come back when a thread ends, so that threads which come and go do not
+/// crowd. When all are taken, further threads get numbers from [`MAX_STRIPES`] on.
 #[inline]
 pub(crate) fn number() -> u32 {
     let number = NUMBER.get();

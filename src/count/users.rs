@@ -6,9 +6,9 @@ use crate::model::timestamp::Timestamp;
 
 /// The users of an experiment, each counted once, by variant, at one moment.
 ///
-/// Beyond its capacity a set of users is downsampled to one in 2, 4, 8 and so on, drawn by a hash of its
-/// own. These counts are of the sample, which is unbiased: rates and tests hold on it as they are. A total
-/// is the count times [`one_in`](UserCounts::one_in), with an error.
+/// Beyond its capacity a set of users is downsampled to one in 2, 4, 8 and so on, drawn by a hash
+/// of its own. These counts are of the sample, which is unbiased: rates and tests hold on it as
+/// they are. A total is the count times [`one_in`](UserCounts::one_in), with an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserCounts {
     pub(crate) variants: Vec<VariantUsers>,

@@ -50,7 +50,8 @@ impl Drop for Background {
     fn drop(&mut self) {
         drop(self.end.take());
         match self.thread.take() {
-            // An engine that is dropped by what is called on a failure is dropped by the thread itself.
+            // An engine that is dropped by what is called on a failure is dropped by the thread
+            // itself.
             Some(thread) if thread.thread().id() != thread::current().id() => drop(thread.join()),
             _ => {}
         }

@@ -11,8 +11,8 @@ pub(super) fn unfinished(path: &Path) -> PathBuf {
     path.with_extension("json.new")
 }
 
-/// Replaces the text, which lasts once the directory is synced. If it fails, the text before is still
-/// there.
+/// Replaces the text, which lasts once the directory is synced. If it fails, the text before is
+/// still there.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = unfinished(path);
     let written = disk::write(&new, text).and_then(|()| disk::rename(&new, path));

@@ -52,8 +52,8 @@ impl Durability for Directory {
         }
         self.counters.announce(definitions)?;
         definitions::replace(&self.definitions, definitions).map_err(failed)?;
-        // The name is in the directory, which is a file of its own. If this fails, only a power loss can
-        // bring the old text back.
+        // The name is in the directory, which is a file of its own. If this fails, only a power
+        // loss can bring the old text back.
         if let Err(error) = disk::sync_directory(&self.definitions) {
             self.may_not_last.store(true, Ordering::Relaxed);
             self.counters.exchange(definitions);

@@ -37,8 +37,8 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the file longer by a segment, written through, so that a full disk is found here and not by
-/// counting.
+/// Makes the file longer by a segment, written through, so that a full disk is found here and not
+/// by counting.
 pub(super) fn grow(file: &File, position: u64) -> io::Result<Segment> {
     ask("seek")?;
     let mut writer = file;
@@ -87,8 +87,8 @@ mod faulty {
         static FAILED: Cell<Option<&'static str>> = const { Cell::new(None) };
     }
 
-    /// Lets the request in this position fail that this thread makes from now on, counted from 1; with 0
-    /// none does.
+    /// Lets the request in this position fail that this thread makes from now on, counted from 1;
+    /// with 0 none does.
     pub(crate) fn fail_at(position: u32) {
         LEFT.set(position);
         FAILED.set(None);

@@ -34,8 +34,8 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The definitions are not those that were saved: they were edited, or are damaged.
-    /// [`accept_edited_definitions`](crate::OpenOptions::accept_edited_definitions) accepts them if they
-    /// have no fault.
+    /// [`accept_edited_definitions`](crate::OpenOptions::accept_edited_definitions) accepts them if
+    /// they have no fault.
     #[error("{} has been changed since it was saved", path.display())]
     Edited {
         /// The file.

@@ -1,6 +1,7 @@
 //! Engines that outlive their process: a directory with their definitions and their counters.
 //!
-//! * `open`: opening a directory; `recover`: saving what is left of a damaged one; `error`: why not;
+//! * `open`: opening a directory; `recover`: saving what is left of a damaged one; `error`: why
+//!   not;
 //! * `directory`: what the engine asks of it at every change;
 //! * `definitions`: the file of the configuration document;
 //! * `counters`: the file that is counted in, mapped into memory;

@@ -69,20 +69,22 @@ impl OpenOptions {
         OpenOptions { clock: Box::new(clock), ..self }
     }
 
-    /// Accepts definitions that were edited by hand while no engine had the directory open, if they have no
-    /// fault. Without this, a file that is not as it was saved is an [error](OpenError::Edited): it may as
-    /// well be damaged, in a place where it still is JSON.
+    /// Accepts definitions that were edited by hand while no engine had the directory open, if they
+    /// have no fault. Without this, a file that is not as it was saved is an
+    /// [error](OpenError::Edited): it may as well be damaged, in a place where it still is JSON.
     pub fn accept_edited_definitions(self) -> OpenOptions {
         OpenOptions { accepts_edits: true, ..self }
     }
 
-    /// Syncs on a thread of its own, as [`Engine::sync`] does, this long after the last time: after a loss
-    /// of power, no count is missing that is older than this and the time that the disk needs. Without this, that is up to the kernel. The interval is at least a millisecond;
-    /// a second is a fair one.
+    /// Syncs on a thread of its own, as [`Engine::sync`] does, this long after the last time: after
+    /// a loss of power, no count is missing that is older than this and the time that the disk
+    /// needs. Without this, that is up to the kernel. The interval is at least a millisecond; a
+    /// second is a fair one.
     ///
-    /// `on_failure` is called with each failure, on that thread, and the next interval tries again. Do not
-    /// let it hold the engine, which would then never be dropped; if it panics, syncing ends. The thread
-    /// ends with the engine's last clone, which waits for a sync that is under way.
+    /// `on_failure` is called with each failure, on that thread, and the next interval tries again.
+    /// Do not let it hold the engine, which would then never be dropped; if it panics, syncing
+    /// ends. The thread ends with the engine's last clone, which waits for a sync that is under
+    /// way.
     ///
     /// # Examples
     ///
@@ -168,22 +170,23 @@ impl OpenOptions {
 }
 
 impl Engine {
-    /// An engine that outlives its process: opens a directory, makes it if it does not exist, and goes on
-    /// from where the last engine in it was.
+    /// An engine that outlives its process: opens a directory, makes it if it does not exist, and
+    /// goes on from where the last engine in it was.
     ///
-    /// Every change is on disk before it is visible; one that cannot be stored is an error of that call and
-    /// changes nothing. Counting costs what it costs in memory, since the cells are in memory that the
-    /// kernel keeps: no count is lost in a crash or a kill of the process. A loss of power loses what was
-    /// counted since the last [`sync`](Engine::sync), unless the kernel has written it by itself.
-    /// [`docs::durable`](crate::docs::durable) has the table of what survives what, and the formats.
+    /// Every change is on disk before it is visible; one that cannot be stored is an error of that
+    /// call and changes nothing. Counting costs what it costs in memory, since the cells are in
+    /// memory that the kernel keeps: no count is lost in a crash or a kill of the process. A loss
+    /// of power loses what was counted since the last [`sync`](Engine::sync), unless the kernel has
+    /// written it by itself. [`docs::durable`](crate::docs::durable) has the table of what survives
+    /// what, and the formats.
     ///
-    /// The directory is this engine's until it is dropped, with all its clones, handles, readers and
-    /// views.
+    /// The directory is this engine's until it is dropped, with all its clones, handles, readers
+    /// and views.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]: in use, unreadable, damaged, or edited by hand. Nothing in the directory has been
-    /// changed then.
+    /// [`OpenError`]: in use, unreadable, damaged, or edited by hand. Nothing in the directory has
+    /// been changed then.
     ///
     /// # Examples
     ///

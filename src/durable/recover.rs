@@ -24,8 +24,9 @@ pub struct Recovered {
 }
 
 /// Saves what can be read of a damaged counters' file, and sets that file aside. Call it after
-/// [`OpenError::Damaged`], to go on with what is left: the directory can be opened then. An experiment
-/// whose counters are lost starts at the counts that its definition had at its last change.
+/// [`OpenError::Damaged`], to go on with what is left: the directory can be opened then. An
+/// experiment whose counters are lost starts at the counts that its definition had at its last
+/// change.
 ///
 /// # Errors
 ///

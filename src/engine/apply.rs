@@ -105,8 +105,8 @@ fn share(environment: &mut Environment, old: &Snapshot, new: &mut BTreeSet<Envir
     }
 }
 
-/// The definition that a document gives. What it leaves out comes from the known one, or else from the
-/// clock.
+/// The definition that a document gives. What it leaves out comes from the known one, or else from
+/// the clock.
 fn definition_of(
     document: ExperimentDocument,
     known: Option<&Arc<Definition>>,
@@ -119,8 +119,8 @@ fn definition_of(
     let started_at = document.started_at.or((is_running && !was_running).then_some(now));
     let (started_at, stopped_at) = match document.status {
         Status::Draft => (document.started_at, document.stopped_at),
-        // A document from before the last start does not undo it: the counts "since start" belong to
-        // that start.
+        // A document from before the last start does not undo it: the counts "since start" belong
+        // to that start.
         Status::Running => (started_at.max(last_start), None),
         Status::Stopped | Status::Completed => {
             let known_stop = known.and_then(|known| known.stopped_at);

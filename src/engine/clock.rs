@@ -7,8 +7,8 @@ use crate::model::timestamp::Timestamp;
 
 /// The time, for an engine. Control-plane calls read it once each; evaluations never do.
 ///
-/// It is read while other writers wait, so that timestamps have the order of the changes. So it must not
-/// call a writing method of that engine: that would wait for itself.
+/// It is read while other writers wait, so that timestamps have the order of the changes. So it
+/// must not call a writing method of that engine: that would wait for itself.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now. It may jump, also backwards: nothing but the timestamps depends on it.
     fn now(&self) -> Timestamp;

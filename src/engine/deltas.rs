@@ -9,29 +9,32 @@ use crate::count::deltas::{Delta, DeltaError};
 use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 
-/// The mark of each experiment: how much of its counts has been handed over, beyond where they start.
+/// The mark of each experiment: how much of its counts has been handed over, beyond where they
+/// start.
 pub(super) type Marks = HashMap<ExperimentId, Box<[Count]>>;
 
 impl Engine {
-    /// Hands over what has been counted since the last call, as deltas, to ship it elsewhere: each event
-    /// once. The counts themselves stay as they are.
+    /// Hands over what has been counted since the last call, as deltas, to ship it elsewhere: each
+    /// event once. The counts themselves stay as they are.
     ///
-    /// `receive` gets a delta for each variant whose counts have grown, in the order of the experiments'
-    /// ids and of their variants. If it returns `Ok`, the next deltas begin where these end; if it fails,
-    /// or panics, the next ones include these. They cover every experiment that this engine knows, also
-    /// stopped ones, and those that have left the configuration. Those that had left it before a durable
-    /// engine was opened are covered when they come back. Counts that a document carried when the engine
-    /// was loaded from it were counted elsewhere, and are not part of any delta.
+    /// `receive` gets a delta for each variant whose counts have grown, in the order of the
+    /// experiments' ids and of their variants. If it returns `Ok`, the next deltas begin where
+    /// these end; if it fails, or panics, the next ones include these. They cover every experiment
+    /// that this engine knows, also stopped ones, and those that have left the configuration. Those
+    /// that had left it before a durable engine was opened are covered when they come back. Counts
+    /// that a document carried when the engine was loaded from it were counted elsewhere, and are
+    /// not part of any delta.
     ///
-    /// The mark up to which deltas were handed over lasts as long as the counts: with the process, or in
-    /// the directory of a [durable](crate::docs::durable) engine. If a process is killed after `receive` has done
-    /// its work and before the mark is set, the same events come again, with the same [`Delta::from`]; a
-    /// receiver that keeps the last [`Delta::to`] of each variant knows what is new.
+    /// The mark up to which deltas were handed over lasts as long as the counts: with the process,
+    /// or in the directory of a [durable](crate::docs::durable) engine. If a process is killed
+    /// after `receive` has done its work and before the mark is set, the same events come again,
+    /// with the same [`Delta::from`]; a receiver that keeps the last [`Delta::to`] of each variant
+    /// knows what is new.
     ///
     /// # Errors
     ///
-    /// [`DeltaError::UnderWay`] during another call on this engine; [`DeltaError::Refused`] with the error
-    /// of `receive`.
+    /// [`DeltaError::UnderWay`] during another call on this engine; [`DeltaError::Refused`] with
+    /// the error of `receive`.
     ///
     /// # Examples
     ///

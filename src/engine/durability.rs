@@ -1,5 +1,5 @@
-//! The seam between an engine and what makes it outlive its process: `durable` implements it, and the
-//! engine knows nothing else of that.
+//! The seam between an engine and what makes it outlive its process: `durable` implements it, and
+//! the engine knows nothing else of that.
 
 use std::fmt;
 
@@ -12,15 +12,15 @@ use crate::model::terms::Terms;
 
 /// Keeps definitions and counters beyond the process. Called by one writer at a time.
 pub(crate) trait Durability: fmt::Debug + Send + Sync {
-    /// The cells of an experiment's counters: those that exist under its id, or else new ones that start
-    /// at `base` and become the experiment's when the change is saved.
+    /// The cells of an experiment's counters: those that exist under its id, or else new ones that
+    /// start at `base` and become the experiment's when the change is saved.
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError>;
 
     /// Whether cells exist under this id that belong to other variants, or to another environment.
     fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool;
 
-    /// Replaces the definitions, and keeps the cells that were handed out since the last save. When it
-    /// returns, they outlive the process; if it fails, nothing has changed.
+    /// Replaces the definitions, and keeps the cells that were handed out since the last save. When
+    /// it returns, they outlive the process; if it fails, nothing has changed.
     fn save(&self, definitions: &str) -> Result<(), FileError>;
 
     /// Releases the cells that were handed out since the last save.

@@ -1,6 +1,6 @@
-//! Events of changes and reloads, for the crate `tracing`; without that feature, nothing. They hold neither
-//! a user key nor a value, and there is none of an evaluation. Names are quoted, so that none can look like
-//! a line of its own; and they are emitted after the writers' lock is released.
+//! Events of changes and reloads, for the crate `tracing`; without that feature, nothing. They hold
+//! neither a user key nor a value, and there is none of an evaluation. Names are quoted, so that
+//! none can look like a line of its own; and they are emitted after the writers' lock is released.
 
 use crate::engine::load_report::LoadReport;
 use crate::model::definition::Definition;

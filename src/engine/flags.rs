@@ -19,8 +19,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if the key or the name is blank or overlong, or the value nested too deep;
-    /// [`Error::FlagKeyTaken`] or [`Error::FlagIdTaken`] if another flag has it.
+    /// [`Error::Invalid`] if the key or the name is blank or overlong, or the value nested too
+    /// deep; [`Error::FlagKeyTaken`] or [`Error::FlagIdTaken`] if another flag has it.
     pub fn create_flag(&self, new: NewFlag) -> Result<Flag, Error> {
         let mut faults = Faults::default();
         check_flag(

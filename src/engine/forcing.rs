@@ -10,19 +10,19 @@ use crate::model::id::ExperimentId;
 use crate::model::path::quote;
 
 impl Engine {
-    /// Forces a user into a variant of an experiment, for manual testing. Replaces the variant that the user
-    /// was forced into before, if any.
+    /// Forces a user into a variant of an experiment, for manual testing. Replaces the variant that
+    /// the user was forced into before, if any.
     ///
     /// The flag answers the variant with the reason [`Forced`](crate::Reason::Forced), and neither
-    /// the exposure nor a conversion of that user is counted. The user stays forced while the experiment
-    /// is a draft, so that a variant can be seen before the start, and while it is running. Where several
-    /// experiments on one flag and environment force a user, the running one decides, then the oldest
-    /// draft.
+    /// the exposure nor a conversion of that user is counted. The user stays forced while the
+    /// experiment is a draft, so that a variant can be seen before the start, and while it is
+    /// running. Where several experiments on one flag and environment force a user, the running one
+    /// decides, then the oldest draft.
     ///
     /// # Errors
     ///
-    /// [`Error::ExperimentNotFound`]; [`Error::VariantNotFound`], which names the variants that there
-    /// are; [`Error::NoUserKey`] for the empty key.
+    /// [`Error::ExperimentNotFound`]; [`Error::VariantNotFound`], which names the variants that
+    /// there are; [`Error::NoUserKey`] for the empty key.
     pub fn force(&self, id: ExperimentId, user_key: &str, variant: &str) -> Result<(), Error> {
         if user_key.is_empty() {
             return Err(Error::NoUserKey);

@@ -25,8 +25,8 @@ use crate::read::state::{ExperimentState, FlagState};
 impl Engine {
     /// Creates an experiment on a flag. One that is created running counts as started now.
     ///
-    /// Its counts start at 0, unless the engine knows an experiment of this id from before, with the same
-    /// variants in the same environment: then they go on from there.
+    /// Its counts start at 0, unless the engine knows an experiment of this id from before, with
+    /// the same variants in the same environment: then they go on from there.
     ///
     /// # Errors
     ///

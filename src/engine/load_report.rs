@@ -22,8 +22,8 @@ pub struct LoadReport {
 pub struct LastReload {
     /// When it was tried, by the engine's clock.
     pub at: Timestamp,
-    /// Whether the document was loaded, as a whole or in part. If not, the configuration is as it was
-    /// before.
+    /// Whether the document was loaded, as a whole or in part. If not, the configuration is as it
+    /// was before.
     pub succeeded: bool,
     /// How many flags a reload that succeeded has skipped.
     pub skipped: usize,

@@ -58,12 +58,13 @@ impl Engine {
     ///
     /// All readers see the change in one step. Flags that the document does not have are gone.
     ///
-    /// The document is the configuration: an experiment has the status that stands there, so one that
-    /// was stopped on the engine runs again if the document says so. Counters go on for every
+    /// The document is the configuration: an experiment has the status that stands there, so one
+    /// that was stopped on the engine runs again if the document says so. Counters go on for every
     /// experiment that the engine knows, whatever the document says of them; for others they start
-    /// at what the document carries. "Since start" begins anew with a `started_at` that is later than
-    /// the last one, and with a start that has no date but now. Timestamps and forced users that the
-    /// document leaves out stay as they are in the engine; a new timestamp comes from the clock.
+    /// at what the document carries. "Since start" begins anew with a `started_at` that is later
+    /// than the last one, and with a start that has no date but now. Timestamps and forced users
+    /// that the document leaves out stay as they are in the engine; a new timestamp comes from the
+    /// clock.
     ///
     /// The variants and the environment of an experiment never change: a document that changes them
     /// under an id that the engine knows has a fault there.
@@ -72,8 +73,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] with every fault of the
-    /// document. The engine is then as it was.
+    /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] with every fault of
+    /// the document. The engine is then as it was.
     ///
     /// # Examples
     ///
@@ -145,9 +146,9 @@ impl Engine {
         *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the configuration by the valid flags of a document: a flag with a fault keeps its last
-    /// good definition, and the others go live. Unknown fields are reported and otherwise ignored,
-    /// since a newer server may send more. For configuration that is fetched.
+    /// Replaces the configuration by the valid flags of a document: a flag with a fault keeps its
+    /// last good definition, and the others go live. Unknown fields are reported and otherwise
+    /// ignored, since a newer server may send more. For configuration that is fetched.
     ///
     /// Else as [`reload`](Engine::reload).
     ///
@@ -205,8 +206,8 @@ impl Engine {
         Export::of(view.states()).to_json()
     }
 
-    /// Adds a fault to each experiment whose variants or environment differ from those that the engine
-    /// knows, or from those that counters from before the opening belong to.
+    /// Adds a fault to each experiment whose variants or environment differ from those that the
+    /// engine knows, or from those that counters from before the opening belong to.
     fn refuse_changed_terms(&self, document: &mut Document) {
         let root = Path::Root;
         let all = root.field("flags");

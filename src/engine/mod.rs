@@ -4,7 +4,8 @@
 //! The methods of `Engine`, each file of which is named after what they do:
 //! * `requests`: what a request asks, and the ways to hold a snapshot;
 //! * `flags`: flags made, changed and listed;
-//! * `lifecycle`: experiments made, started, stopped and listed; `forcing`: users forced into a variant;
+//! * `lifecycle`: experiments made, started, stopped and listed; `forcing`: users forced into a
+//!   variant;
 //! * `loading`: a document in and out; `apply`: what its parts become; `select`: its sound parts;
 //!   `load_report`: what a caller gets to know of that;
 //! * `counting`: events and users, counted; `deltas`: the same, handed over once.
@@ -47,8 +48,8 @@ use crate::read::snapshot::Snapshot;
 ///
 /// **Reading** never blocks. [`evaluate`](Engine::evaluate) and its kin read the current
 /// [`Snapshot`], and count in cells that threads do not share. There are three ways in, with one
-/// meaning: by names on the engine; by a [`FlagHandle`](crate::FlagHandle) that was resolved once; on a pinned
-/// [`View`](crate::View) for many flags on one version.
+/// meaning: by names on the engine; by a [`FlagHandle`](crate::FlagHandle) that was resolved once;
+/// on a pinned [`View`](crate::View) for many flags on one version.
 ///
 /// **Writing** makes a new snapshot and swaps it in: all of a change, or none of it. Writers wait
 /// for each other, and readers never wait. A refused call changes nothing.

@@ -14,8 +14,8 @@ impl Engine {
     /// The answer for a flag in an environment and a user; counts an exposure if it is the running
     /// experiment's variant.
     ///
-    /// One arc-swap load and one hash look-up more than the same by a handle on a reader's snapshot;
-    /// no lock, no allocation.
+    /// One arc-swap load and one hash look-up more than the same by a handle on a reader's
+    /// snapshot; no lock, no allocation.
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, environment: &Environment, flag: &str, user_key: &str) -> Evaluation {
@@ -50,8 +50,8 @@ impl Engine {
     }
 
     /// Counts a conversion for a variant that the caller names, having carried it along from
-    /// [`Evaluation::assignment`]. The same rule holds: only a running experiment counts. There is no user
-    /// key here to recognise a forced user by; `assignment` is `None` for one.
+    /// [`Evaluation::assignment`]. The same rule holds: only a running experiment counts. There is
+    /// no user key here to recognise a forced user by; `assignment` is `None` for one.
     ///
     /// # Examples
     ///
@@ -89,7 +89,8 @@ impl Engine {
         Reader::new(self.current.clone())
     }
 
-    /// Resolves a flag in an environment once, for every later call. The flag need not be there yet.
+    /// Resolves a flag in an environment once, for every later call. The flag need not be there
+    /// yet.
     ///
     /// For start-up, not for every request: a key that the engine does not know gets a place of its
     /// own for as long as the engine lives, in a new snapshot.

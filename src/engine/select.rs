@@ -18,12 +18,12 @@ pub(super) struct Selection {
     pub(super) skipped: Vec<SkippedFlag>,
 }
 
-/// Separates the valid flags of a document from the faulty ones, and finds the last good definition of
-/// those.
+/// Separates the valid flags of a document from the faulty ones, and finds the last good definition
+/// of those.
 ///
-/// A definition that is kept can conflict with a flag that is valid by itself: it may have the key, the id
-/// or an experiment that the document gives to that flag. That flag is then skipped too, and its own last
-/// good definition kept, until no conflict is left.
+/// A definition that is kept can conflict with a flag that is valid by itself: it may have the key,
+/// the id or an experiment that the document gives to that flag. That flag is then skipped too, and
+/// its own last good definition kept, until no conflict is left.
 pub(super) fn select(old: &Snapshot, flags: Vec<FlagDocument>) -> Selection {
     let mut selector = Selector::new(old, flags);
     selector.skip_faulty();
@@ -63,8 +63,8 @@ impl<'s> Selector<'s> {
             let faulty =
                 self.sound.get_mut(at).and_then(|flag| flag.take_if(|flag| !flag.is_sound()));
             let Some(flag) = faulty else { continue };
-            // If the id cannot be read and the engine does not know the key, the flag may be any that the
-            // document seems to lack, under a new key.
+            // If the id cannot be read and the engine does not know the key, the flag may be any
+            // that the document seems to lack, under a new key.
             let key = flag.key.as_deref();
             let is_known = key.is_some_and(|key| self.old.find(FlagRef::Key(key)).is_some());
             is_any_unidentified |= flag.id.is_none() && !is_known;

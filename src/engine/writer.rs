@@ -16,8 +16,8 @@ use crate::model::id::ExperimentId;
 use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
 
-/// The right to change an engine, held by one thread at a time. Nothing that it stages is visible before
-/// it publishes; if it is dropped before that, nothing has changed.
+/// The right to change an engine, held by one thread at a time. Nothing that it stages is visible
+/// before it publishes; if it is dropped before that, nothing has changed.
 #[derive(Debug)]
 pub(super) struct Writer<'e> {
     engine: &'e Engine,
@@ -27,13 +27,14 @@ pub(super) struct Writer<'e> {
     starting: Vec<Arc<ExperimentCounters>>,
     opening: Vec<Arc<ExperimentCounters>>,
     closing: Vec<Arc<ExperimentCounters>>,
-    /// The definitions as they are to be stored, unless they are to be written out from the snapshot.
+    /// The definitions as they are to be stored, unless they are to be written out from the
+    /// snapshot.
     stored_as: Option<String>,
 }
 
 impl Engine {
-    /// Waits for the writer before, if there is one. A writer that panicked has left nothing half done: its
-    /// change was never published.
+    /// Waits for the writer before, if there is one. A writer that panicked has left nothing half
+    /// done: its change was never published.
     pub(super) fn lock(&self) -> Writer<'_> {
         let retired = self.control.writer.lock().unwrap_or_else(PoisonError::into_inner);
         Writer {
@@ -49,9 +50,9 @@ impl Engine {
 }
 
 impl Writer<'_> {
-    /// Stages this definition of an experiment, and returns the experiment's record. The counts of a known
-    /// experiment go on; those of a new one start at `base`, of which `at_start` was there at its last
-    /// start.
+    /// Stages this definition of an experiment, and returns the experiment's record. The counts of
+    /// a known experiment go on; those of a new one start at `base`, of which `at_start` was there
+    /// at its last start.
     pub(super) fn apply(
         &mut self,
         definition: &Arc<Definition>,
@@ -85,8 +86,8 @@ impl Writer<'_> {
         record
     }
 
-    /// Opens counters just before the snapshot is published, so that an evaluation that sees the experiment
-    /// running is counted.
+    /// Opens counters just before the snapshot is published, so that an evaluation that sees the
+    /// experiment running is counted.
     pub(super) fn open(&mut self, counters: &Arc<ExperimentCounters>) {
         if !counters.is_open() {
             self.opening.push(Arc::clone(counters));

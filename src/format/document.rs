@@ -17,7 +17,8 @@ pub(crate) const FORMAT_VERSION: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) flags: Vec<FlagDocument>,
-    /// The faults outside of any flag. With one, it is unknown which flags the document means to have.
+    /// The faults outside of any flag. With one, it is unknown which flags the document means to
+    /// have.
     pub(crate) frame: Faults,
 }
 

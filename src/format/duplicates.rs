@@ -8,8 +8,8 @@ use crate::model::fault::FaultKind;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::path::{Path, quote};
 
-/// Adds a fault to every place that shares a flag key, a flag id or an experiment id with another one:
-/// which of them is meant is unknown.
+/// Adds a fault to every place that shares a flag key, a flag id or an experiment id with another
+/// one: which of them is meant is unknown.
 pub(super) fn refuse_duplicates(flags: &mut [FlagDocument]) {
     let mut keys = Occurrences::new("key");
     let mut ids = Occurrences::new("id");
@@ -42,8 +42,8 @@ struct Place {
     experiment: Option<usize>,
 }
 
-/// Where each value of one kind occurs, values in the order of the text. Most occur once: nothing is
-/// written out before one does not.
+/// Where each value of one kind occurs, values in the order of the text. Most occur once: nothing
+/// is written out before one does not.
 struct Occurrences<T> {
     field: &'static str,
     values: Vec<(T, Vec<Place>)>,

@@ -130,9 +130,9 @@ impl SyntaxError {
     }
 }
 
-/// A file could not be read or written. A change that had to be stored has then not been made, neither in
-/// memory nor on disk. Only an engine that was opened from a directory, or that follows a file, returns
-/// this error.
+/// A file could not be read or written. A change that had to be stored has then not been made,
+/// neither in memory nor on disk. Only an engine that was opened from a directory, or that follows
+/// a file, returns this error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {message}")]
 pub struct FileError {

@@ -5,14 +5,14 @@ use std::fmt;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::path::Path;
 
-/// The most faults that are kept of one input; further ones are only counted. A text of a few megabytes
-/// can have a fault in every byte.
+/// The most faults that are kept of one input; further ones are only counted. A text of a few
+/// megabytes can have a fault in every byte.
 const MAX_FAULTS: usize = 1000;
 
 /// The faults that a reader has found so far.
 ///
-/// Unknown fields are kept apart: a strict reader refuses them, a tolerant one only reports them, since
-/// a newer server may send more than this release knows.
+/// Unknown fields are kept apart: a strict reader refuses them, a tolerant one only reports them,
+/// since a newer server may send more than this release knows.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     found: Vec<Fault>,
@@ -82,8 +82,8 @@ impl Faults {
     }
 }
 
-/// Every fault of what was given: at least one. Displays on one line; the alternate form, `{:#}`, has
-/// a line for each. It keeps the first thousand, and counts the rest.
+/// Every fault of what was given: at least one. Displays on one line; the alternate form, `{:#}`,
+/// has a line for each. It keeps the first thousand, and counts the rest.
 ///
 /// # Examples
 ///

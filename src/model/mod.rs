@@ -1,5 +1,5 @@
-//! What a configuration is made of, and what makes it valid. Pure: time is an argument, and there is
-//! no I/O.
+//! What a configuration is made of, and what makes it valid. Pure: time is an argument, and there
+//! is no I/O.
 //!
 //! * `flag`, `variant`, `experiment`: the parts, as they stand;
 //! * `new_flag`, `new_experiment`: what a caller asks for, not yet checked;

@@ -13,8 +13,8 @@ use crate::model::status::Status;
 /// Deserialises from the body of a create request: `name`, `environment` and `variants` are
 /// required, `status` is `draft` if absent, and `id` may be given. Read it with
 /// [`NewExperiment::from_json`], which names every fault with its path; through
-/// [`Deserialize`](serde::Deserialize) the error is one text that holds them all. Unknown fields are
-/// refused either way.
+/// [`Deserialize`](serde::Deserialize) the error is one text that holds them all. Unknown fields
+/// are refused either way.
 ///
 /// # Examples
 ///

@@ -13,8 +13,8 @@ use crate::model::path::{Path, quote};
 use crate::model::validation::{check_name, check_value};
 use crate::model::variant::Variant;
 
-/// An experiment whose parts have been read but not validated. A part that could not be read is `None`,
-/// and its fault has been added.
+/// An experiment whose parts have been read but not validated. A part that could not be read is
+/// `None`, and its fault has been added.
 #[derive(Debug, Default)]
 pub(crate) struct Unchecked {
     pub(crate) name: Option<String>,
@@ -60,7 +60,8 @@ impl Terms {
 }
 
 impl Unchecked {
-    /// The terms, which are valid if no fault was added; `None` if they cannot even be put together.
+    /// The terms, which are valid if no fault was added; `None` if they cannot even be put
+    /// together.
     pub(crate) fn check(self, path: &Path<'_>, faults: &mut Faults) -> Option<Terms> {
         if let Some(name) = &self.name {
             check_name(name, &path.field("name"), faults);

@@ -16,9 +16,9 @@ const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
 /// A point in time: whole seconds, UTC, of the years 0 to 9999.
 ///
-/// Displays and serialises as RFC 3339 with a `Z`: `2025-03-12T12:00:00Z`. Parsing takes any RFC 3339
-/// timestamp, with an offset or a fraction of a second too; the fraction is cut off, and a leap
-/// second is the second before it.
+/// Displays and serialises as RFC 3339 with a `Z`: `2025-03-12T12:00:00Z`. Parsing takes any RFC
+/// 3339 timestamp, with an offset or a fraction of a second too; the fraction is cut off, and a
+/// leap second is the second before it.
 ///
 /// # Examples
 ///
@@ -32,7 +32,8 @@ const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(
-    /// Seconds after the earliest one, and one: so that one that may be absent takes no more memory.
+    /// Seconds after the earliest one, and one: so that one that may be absent takes no more
+    /// memory.
     NonZeroU64,
 );
 
@@ -46,8 +47,8 @@ impl Timestamp {
     pub const MAX: Timestamp =
         Timestamp(NonZeroU64::MIN.saturating_add(MAX_SECONDS.abs_diff(MIN_SECONDS)));
 
-    /// This many seconds after the Unix epoch, or before it if negative; clamped to [`Timestamp::MIN`]
-    /// and [`Timestamp::MAX`].
+    /// This many seconds after the Unix epoch, or before it if negative; clamped to
+    /// [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Timestamp {
         let after_earliest = seconds.clamp(MIN_SECONDS, MAX_SECONDS).abs_diff(MIN_SECONDS);
@@ -88,8 +89,8 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Seconds after the epoch of an RFC 3339 timestamp. The shape is held to here, since jiff reads more
-/// than RFC 3339 has; the calendar is jiff's.
+/// Seconds after the epoch of an RFC 3339 timestamp. The shape is held to here, since jiff reads
+/// more than RFC 3339 has; the calendar is jiff's.
 fn parse(text: &str) -> Option<i64> {
     const SHAPE: &[u8] = b"0000-00-00T00:00:00";
     let fits = |byte: u8, shape: u8| match shape {

@@ -21,8 +21,9 @@ impl Answer {
     /// The one way to an answer, for evaluate, peek, explain and convert.
     ///
     /// Left to itself, the compiler makes a function of its own of it; then the answer goes through
-    /// memory and is taken apart again for the value: a fifth more instructions for a peek by a handle
-    /// (`cargo bench --bench instructions`). What is rare, or not of this crate's doing, is apart.
+    /// memory and is taken apart again for the value: a fifth more instructions for a peek by a
+    /// handle (`cargo bench --bench instructions`). What is rare, or not of this crate's doing, is
+    /// apart.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "measured, as said above")]
     pub(crate) fn decide<'s>(

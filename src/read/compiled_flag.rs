@@ -1,5 +1,5 @@
-//! A flag in one environment, as evaluations read it: everything that can be decided before a request has
-//! been.
+//! A flag in one environment, as evaluations read it: everything that can be decided before a
+//! request has been.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::read::state::{ExperimentState, FlagState};
 
 /// How a flag is answered in an environment.
 ///
-/// The tag lies beside the pointer, and not behind it, so that finding a running split costs a comparison.
+/// The tag lies beside the pointer, and not behind it, so that finding a running split costs a
+/// comparison.
 #[derive(Clone, Debug)]
 pub(crate) enum CompiledFlag {
     /// The configuration has no such flag.
@@ -42,8 +43,8 @@ pub(crate) struct Decision<'s> {
 impl CompiledFlag {
     /// A flag in an environment.
     pub(crate) fn new(state: &Arc<FlagState>, environment: &Environment) -> CompiledFlag {
-        // A user is forced while the experiment is a draft or running. Where several experiments force a
-        // user, the running one decides, then the oldest draft: so that one comes first.
+        // A user is forced while the experiment is a draft or running. Where several experiments
+        // force a user, the running one decides, then the oldest draft: so that one comes first.
         let experiments = state.experiments.iter().enumerate();
         let mut active: Vec<_> = experiments
             .filter(|(_, experiment)| {
@@ -98,8 +99,8 @@ impl CompiledFlag {
         }
     }
 
-    /// What a flag answers to a user whom no experiment splits. A function of its own, so that what is
-    /// inlined into callers is short.
+    /// What a flag answers to a user whom no experiment splits. A function of its own, so that what
+    /// is inlined into callers is short.
     #[inline(never)]
     fn decide_without_split(&self, user_key: &str) -> (Reason, VariantPosition) {
         if let CompiledFlag::NotFound = self {

@@ -30,8 +30,8 @@ impl Current {
     }
 }
 
-/// Snapshots that have been replaced, as long as they may be read. Held so that the writer frees them: the
-/// last drop of a thousand flags takes a millisecond, which no reader should pay.
+/// Snapshots that have been replaced, as long as they may be read. Held so that the writer frees
+/// them: the last drop of a thousand flags takes a millisecond, which no reader should pay.
 #[derive(Debug, Default)]
 pub(crate) struct Retired(Vec<Arc<Snapshot>>);
 

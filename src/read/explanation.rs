@@ -62,8 +62,8 @@ pub struct Explanation {
     pub variant: Option<String>,
     /// The experiment whose variant is served.
     pub experiment: Option<ExperimentId>,
-    /// Where assignment puts the user in the experiment that decided. For a forced user it says what
-    /// would have been served otherwise.
+    /// Where assignment puts the user in the experiment that decided. For a forced user it says
+    /// what would have been served otherwise.
     pub assignment: Option<ExplainedAssignment>,
     /// Every experiment on the flag in this environment, in the order of creation.
     pub experiments: Vec<ExplainedExperiment>,

@@ -14,8 +14,8 @@ use crate::read::state::{ExperimentState, FlagState};
 pub(crate) struct Forced {
     /// User keys, each with the position of its variant in `variants`.
     pub(super) users: HashMap<Arc<str>, VariantPosition, RandomState>,
-    /// The variants that can be answered: those of the running experiment in their order, then those that
-    /// a user is forced into.
+    /// The variants that can be answered: those of the running experiment in their order, then
+    /// those that a user is forced into.
     pub(super) variants: Vec<VariantPlace>,
     pub(super) others: Others,
 }

@@ -16,7 +16,8 @@ use crate::read::snapshot::Snapshot;
 ///
 /// Make it at start-up, by [`Engine::handle`](crate::Engine::handle), and keep it; clones are cheap
 /// and can be shared by threads. It outlives the flag: while the configuration has no flag of this
-/// key, it answers [`FlagNotFound`](crate::Reason::FlagNotFound), and works again when one is there.
+/// key, it answers [`FlagNotFound`](crate::Reason::FlagNotFound), and works again when one is
+/// there.
 ///
 /// The methods ending in `_on` ask a snapshot that the caller has pinned: through a
 /// [`Reader`](crate::Reader) that is the fastest way there is, and on a [`View`](crate::View) it

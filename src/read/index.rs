@@ -17,8 +17,8 @@ pub(crate) struct Index {
     numbers: HashMap<Arc<str>, FlagNumber, RandomState>,
     /// By a flag's number: its slot for environments that have none of their own for it.
     flags: Vec<SlotId>,
-    /// Environments in which flags have had experiments, or handles, sorted. Few, so that a search is a
-    /// comparison or two.
+    /// Environments in which flags have had experiments, or handles, sorted. Few, so that a search
+    /// is a comparison or two.
     environments: Vec<(Environment, OwnSlots)>,
     /// The slot of each flag, sorted by the ids. Only the control plane looks up ids.
     ids: Vec<(FlagId, SlotId)>,
@@ -27,8 +27,8 @@ pub(crate) struct Index {
     slots: usize,
 }
 
-/// A flag, by the number of keys that were known before its own. Half of a `usize`, since there is one for
-/// each flag.
+/// A flag, by the number of keys that were known before its own. Half of a `usize`, since there is
+/// one for each flag.
 #[derive(Clone, Copy, Debug)]
 struct FlagNumber(u32);
 

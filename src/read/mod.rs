@@ -3,14 +3,15 @@
 //!
 //! The compiled configuration:
 //! * `state`: a flag with its experiments and their counters, as the control plane keeps it;
-//! * `compiled_flag`: a flag in one environment, with everything decided that can be before a request:
-//!   the default, a `running_split`, or users that are `forced`;
+//! * `compiled_flag`: a flag in one environment, with everything decided that can be before a
+//!   request: the default, a `running_split`, or users that are `forced`;
 //! * `index`: from names and ids to compiled flags; `place`: where they are;
 //! * `snapshot`: all of them, one version; `compile`: how the next version is made;
 //! * `current`: the snapshot of the moment; `view`: one that is pinned; `reader`: a thread's cache.
 //!
 //! The answers:
-//! * `answer`: what a flag answers to a user, and where on the snapshot that is: the one way for all;
+//! * `answer`: what a flag answers to a user, and where on the snapshot that is: the one way for
+//!   all;
 //! * `evaluation`: a value, and a `reason`;
 //! * `value`: JSON values as the caller's own type;
 //! * `conversion`: whether it was counted, and for which variant;

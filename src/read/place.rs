@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU32;
 
-/// The place of a compiled flag on every snapshot of an engine that is young enough to have it. It belongs
-/// to a flag, or to a flag in one environment, for good, so that handles can keep it.
+/// The place of a compiled flag on every snapshot of an engine that is young enough to have it. It
+/// belongs to a flag, or to a flag in one environment, for good, so that handles can keep it.
 ///
-/// Never 0: that place holds the answer for a flag that is not found, so that `None` needs no branch.
+/// Never 0: that place holds the answer for a flag that is not found, so that `None` needs no
+/// branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlotId(NonZeroU32);
 
@@ -23,10 +24,11 @@ impl SlotId {
     }
 }
 
-/// A variant, by its position among those that a compiled flag can answer; or none of them, which stands
-/// for the default value.
+/// A variant, by its position among those that a compiled flag can answer; or none of them, which
+/// stands for the default value.
 ///
-/// A bare number and not an `Option`, so that it stays in a register, and one comparison finds a value.
+/// A bare number and not an `Option`, so that it stays in a register, and one comparison finds a
+/// value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct VariantPosition(u32);
 

@@ -11,8 +11,8 @@ use crate::read::snapshot::Snapshot;
 ///
 /// It looks whether a newer snapshot has been published, which is one read of a line that changes
 /// only then, and else gives the one that it has. A worker thread keeps one for itself; that is why
-/// [`snapshot`](Reader::snapshot) takes `&mut self`. While it is not asked it keeps the snapshot that
-/// it gave last alive.
+/// [`snapshot`](Reader::snapshot) takes `&mut self`. While it is not asked it keeps the snapshot
+/// that it gave last alive.
 ///
 /// # Examples
 ///

@@ -11,8 +11,8 @@ impl Snapshot {
     /// The answer for a flag in an environment and a user; counts an exposure if it is the running
     /// experiment's variant.
     ///
-    /// Two hash look-ups at most, one XXH3, one table look-up, one uncontended atomic add; no lock, no
-    /// allocation.
+    /// Two hash look-ups at most, one XXH3, one table look-up, one uncontended atomic add; no lock,
+    /// no allocation.
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(

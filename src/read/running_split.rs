@@ -8,8 +8,8 @@ use crate::model::variant::Variant;
 use crate::read::place::VariantPosition;
 use crate::read::state::{ExperimentState, FlagState};
 
-/// The running experiment of a flag. Everything that an evaluation reads before it borrows the value lies
-/// together.
+/// The running experiment of a flag. Everything that an evaluation reads before it borrows the
+/// value lies together.
 #[derive(Debug)]
 pub(crate) struct RunningSplit {
     pub(super) assignment: Assignment,
@@ -44,7 +44,8 @@ impl RunningSplit {
         }
     }
 
-    /// A function of its own, and no closure: its arguments would be written to memory before every count.
+    /// A function of its own, and no closure: its arguments would be written to memory before every
+    /// count.
     #[inline(never)]
     fn count_with_user(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
         let user = || self.assignment.seed().hash(user_key);

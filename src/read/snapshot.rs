@@ -18,8 +18,8 @@ use crate::read::state::{ExperimentState, FlagState};
 /// a snapshot from before a stop still answers the variant, but counts nothing.
 ///
 /// [`evaluate`](Snapshot::evaluate), [`peek`](Snapshot::peek), [`explain`](Snapshot::explain),
-/// [`convert`](Snapshot::convert) and [`convert_variant`](Snapshot::convert_variant) ask it by names;
-/// [`flags`](Snapshot::flags) and [`version`](Snapshot::version) say what it holds.
+/// [`convert`](Snapshot::convert) and [`convert_variant`](Snapshot::convert_variant) ask it by
+/// names; [`flags`](Snapshot::flags) and [`version`](Snapshot::version) say what it holds.
 ///
 /// Reached through a [`View`](crate::View) or a [`Reader`](crate::Reader). Both are for the length
 /// of a request: a snapshot that is held on to is configuration that grows old.

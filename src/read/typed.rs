@@ -16,9 +16,9 @@ use crate::read::value::DeserializeError;
 /// One thread's way to a flag whose values are of one type.
 ///
 /// Each value is decoded once for each change of the flag, at the first call after it, and then
-/// borrowed. Between changes a call costs what it costs by a handle on a [`Reader`], and one comparison:
-/// no lock, no allocation. Like a reader it is for one thread to keep, and keeps the snapshot alive
-/// that it read last; a clone decodes for itself.
+/// borrowed. Between changes a call costs what it costs by a handle on a [`Reader`], and one
+/// comparison: no lock, no allocation. Like a reader it is for one thread to keep, and keeps the
+/// snapshot alive that it read last; a clone decodes for itself.
 ///
 /// Made by [`FlagHandle::typed`].
 ///

@@ -14,8 +14,8 @@ use crate::read::snapshot::Snapshot;
 /// # Cost
 ///
 /// One arc-swap load, whatever is done with it: no lock, no allocation (but for a few bytes that a
-/// thread sets up at its first one), no shared cache line written. That holds for the first eight or
-/// so that a thread has at once; more of them work too, at the price of a shared reference count
+/// thread sets up at its first one), no shared cache line written. That holds for the first eight
+/// or so that a thread has at once; more of them work too, at the price of a shared reference count
 /// each. So hold views, and the [`Evaluation`](crate::Evaluation)s that keep one, for the length of
 /// a request, not in a list.
 #[derive(Debug)]

@@ -27,8 +27,8 @@ pub struct TestEngineBuilder {
 }
 
 impl TestEngine {
-    /// Begins with no flags, in an environment of this name. [`build`](TestEngineBuilder::build) ends
-    /// it.
+    /// Begins with no flags, in an environment of this name. [`build`](TestEngineBuilder::build)
+    /// ends it.
     pub fn builder(environment: &str) -> TestEngineBuilder {
         TestEngineBuilder {
             environment: environment.to_owned(),
@@ -49,12 +49,12 @@ impl TestEngineBuilder {
     }
 
     /// A running experiment on a flag, with these variants and as even a split as whole percentages
-    /// can be. Without a default of its own, by [`flag`](TestEngineBuilder::flag), the flag's is the
-    /// value of the first variant. An experiment that was given for the flag before is replaced, and
-    /// who was put into its variants forgotten.
+    /// can be. Without a default of its own, by [`flag`](TestEngineBuilder::flag), the flag's is
+    /// the value of the first variant. An experiment that was given for the flag before is
+    /// replaced, and who was put into its variants forgotten.
     ///
-    /// Who is in which variant is left to assignment, and is the same in every run, but for those whom
-    /// [`assign`](TestEngineBuilder::assign) names.
+    /// Who is in which variant is left to assignment, and is the same in every run, but for those
+    /// whom [`assign`](TestEngineBuilder::assign) names.
     pub fn experiment<K: Into<String>, V: Into<Value>>(
         mut self,
         flag: impl Into<String>,
@@ -70,14 +70,14 @@ impl TestEngineBuilder {
     /// Puts a user into a variant of the experiment on a flag.
     ///
     /// That is assignment as in production, and counted: the experiment gets an id that assigns the
-    /// user this variant. ([`Engine::force`] is another thing, and is never counted.) An id is looked
-    /// for that is right for all users at once, which finds one for a dozen and a half of them between
-    /// two variants. [`users_in`](TestEngine::users_in) has no such limit.
+    /// user this variant. ([`Engine::force`] is another thing, and is never counted.) An id is
+    /// looked for that is right for all users at once, which finds one for a dozen and a half of
+    /// them between two variants. [`users_in`](TestEngine::users_in) has no such limit.
     ///
     /// # Panics
     ///
-    /// If no experiment on the flag was given before, if it has no such variant, or if the user key is
-    /// empty: that is nobody.
+    /// If no experiment on the flag was given before, if it has no such variant, or if the user key
+    /// is empty: that is nobody.
     #[track_caller]
     pub fn assign(mut self, flag: &str, user_key: &str, variant: &str) -> TestEngineBuilder {
         assert!(
@@ -105,9 +105,9 @@ impl TestEngineBuilder {
     ///
     /// # Panics
     ///
-    /// If what was asked for cannot be: a name is blank, two variants have one key, a user is to be in
-    /// one variant and everyone in another, or more users are named than an id can be found for. The
-    /// text says which.
+    /// If what was asked for cannot be: a name is blank, two variants have one key, a user is to be
+    /// in one variant and everyone in another, or more users are named than an id can be found for.
+    /// The text says which.
     #[must_use]
     #[track_caller]
     pub fn build(self) -> TestEngine {

@@ -14,8 +14,8 @@ use crate::model::variant::Variant;
 /// An engine for tests, with flags that answer what the test has fixed, and assertions on what was
 /// counted.
 ///
-/// What is under test gets [`engine`](TestEngine::engine), which is an engine like any other. Clones
-/// are of the same engine. [The module](crate::testing) has an example.
+/// What is under test gets [`engine`](TestEngine::engine), which is an engine like any other.
+/// Clones are of the same engine. [The module](crate::testing) has an example.
 #[derive(Clone, Debug)]
 pub struct TestEngine {
     pub(super) engine: Engine,
@@ -65,8 +65,8 @@ impl TestEngine {
     ///
     /// # Panics
     ///
-    /// If the builder was given no such experiment, if that has no such variant, or if nobody can be
-    /// in it, since everyone is in another.
+    /// If the builder was given no such experiment, if that has no such variant, or if nobody can
+    /// be in it, since everyone is in another.
     #[track_caller]
     pub fn users_in(&self, flag: &str, variant: &str) -> impl Iterator<Item = String> + use<> {
         let experiment = self.current(flag);

@@ -59,18 +59,20 @@ pub struct Watch {
 
 impl Engine {
     /// Loads a configuration document from a file, and again whenever the file changes: when it is
-    /// written in place, when another file takes its name, or when a symbolic link on the way to it is
-    /// turned, as in a mounted `ConfigMap`. Each time as [`Engine::reload_tolerant`] does: a flag with a
-    /// fault keeps its last good definition, and content that is not a document changes nothing.
+    /// written in place, when another file takes its name, or when a symbolic link on the way to it
+    /// is turned, as in a mounted `ConfigMap`. Each time as [`Engine::reload_tolerant`] does: a
+    /// flag with a fault keeps its last good definition, and content that is not a document changes
+    /// nothing.
     ///
-    /// `on_load` gets the outcome of each load: of this first one before `watch` returns, of later ones on a
-    /// thread that the watch owns. The same content again is not a change, and calls nothing; a file that is
-    /// missing or cannot be read calls it once. That thread holds a clone of the engine until the watch is
-    /// dropped, which waits for a load that is under way. If `on_load` panics, the watch ends.
+    /// `on_load` gets the outcome of each load: of this first one before `watch` returns, of later
+    /// ones on a thread that the watch owns. The same content again is not a change, and calls
+    /// nothing; a file that is missing or cannot be read calls it once. That thread holds a clone
+    /// of the engine until the watch is dropped, which waits for a load that is under way. If
+    /// `on_load` panics, the watch ends.
     ///
-    /// A change is loaded within a fraction of a second after the last write, where the operating system
-    /// sends notifications. Where it does not, on a network file system or when it has no more watches to
-    /// give, the file is read every two seconds.
+    /// A change is loaded within a fraction of a second after the last write, where the operating
+    /// system sends notifications. Where it does not, on a network file system or when it has no
+    /// more watches to give, the file is read every two seconds.
     ///
     /// # Errors
     ///

@@ -39,8 +39,8 @@ impl Places {
         Places { watcher, watched: BTreeSet::new() }
     }
 
-    /// Watches what is now on the way to the file. A directory that has been replaced is watched anew:
-    /// the watch was on what had the name before.
+    /// Watches what is now on the way to the file. A directory that has been replaced is watched
+    /// anew: the watch was on what had the name before.
     pub(super) fn update(&mut self, path: &Path) {
         let Some(watcher) = &mut self.watcher else { return };
         for place in std::mem::take(&mut self.watched) {

@@ -1,4 +1,5 @@
-//! Each way in which a file changes, notified by the operating system alone, and found by checking alone.
+//! Each way in which a file changes, notified by the operating system alone, and found by checking
+//! alone.
 
 use std::fs;
 use std::io;

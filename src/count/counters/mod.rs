@@ -47,16 +47,16 @@ const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
 /// A stripe is a run of lines with cells for each variant; one line up to 4 variants. A thread adds
 /// to its own stripe, a reader sums them all.
 ///
-/// For each variant and event a stripe has two cells. The thread whose number is the stripe's is the
-/// only one that writes the first: a load and a store suffice, where an atomic addition, even an
-/// uncontended one, takes several times as long (`cargo bench --bench conversion`). The second
+/// For each variant and event a stripe has two cells. The thread whose number is the stripe's is
+/// the only one that writes the first: a load and a store suffice, where an atomic addition, even
+/// an uncontended one, takes several times as long (`cargo bench --bench conversion`). The second
 /// is for threads that share the stripe, and is added to atomically.
 ///
-/// Every access to a cell is `Relaxed`: a cell only ever grows, and nothing else is published through
-/// it. When a number goes from one thread to another, the second sees all that the first has stored
-/// ([`stripe`] orders it). A reader that learnt of a count by any synchronisation (a join, a channel, a
-/// lock) sees that count, because a cell's own history is ordered; of two cells, one may be read older
-/// than the other.
+/// Every access to a cell is `Relaxed`: a cell only ever grows, and nothing else is published
+/// through it. When a number goes from one thread to another, the second sees all that the first
+/// has stored ([`stripe`] orders it). A reader that learnt of a count by any synchronisation (a
+/// join, a channel, a lock) sees that count, because a cell's own history is ordered; of two cells,
+/// one may be read older than the other.
 #[derive(Debug)]
 pub(crate) struct ExperimentCounters {
     /// Only a running experiment counts. Written by start and stop, so readers share its line. It
@@ -126,16 +126,16 @@ impl ExperimentCounters {
         self.is_open() && self.add_as(stripe::number(), variant, event)
     }
 
-    /// Counts one event where users are not counted, and returns whether it did; `None` where they are, and
-    /// where nothing is counted.
+    /// Counts one event where users are not counted, and returns whether it did; `None` where they
+    /// are, and where nothing is counted.
     #[inline]
     pub(crate) fn add_event(&self, variant: u32, event: Event) -> Option<bool> {
         let is_open = self.state.load(Ordering::Relaxed) == OPEN;
         is_open.then(|| self.add_as(stripe::number(), variant, event))
     }
 
-    /// Counts one event, and the user, known by this hash, where users are counted. Returns whether the
-    /// event was counted.
+    /// Counts one event, and the user, known by this hash, where users are counted. Returns whether
+    /// the event was counted.
     pub(crate) fn add_with_user(
         &self,
         variant: u32,

@@ -45,8 +45,8 @@ pub(super) const CELLS_SUM: usize = 2;
 const DEFINITIONS: usize = 3;
 const NEXT_DEFINITIONS: usize = 4;
 
-/// The counters of an engine, on disk. Everything that counts in it is an owner, too: the last one marks the
-/// file as clean.
+/// The counters of an engine, on disk. Everything that counts in it is an owner, too: the last one
+/// marks the file as clean.
 #[derive(Debug)]
 pub(super) struct Counters {
     path: PathBuf,
@@ -75,8 +75,8 @@ impl Counters {
             let block = match layout.blocks.get(&id) {
                 Some(block) if block.identity == identity => block.clone(),
                 Some(_) => {
-                    // The engine refuses this of an experiment that it knows, and of one in a document;
-                    // this one has left the definitions before the engine was opened.
+                    // The engine refuses this of an experiment that it knows, and of one in a
+                    // document; this one has left the definitions before the engine was opened.
                     let what = format!("{id} has counted for other variants, or elsewhere");
                     let error = io::Error::new(io::ErrorKind::InvalidInput, what);
                     return Err(FileError::new("count in", &self.path, &error));
@@ -105,7 +105,8 @@ impl Counters {
         counted.is_some_and(|identity| identity != identity_of(terms))
     }
 
-    /// Copies all blocks of another file, with their counts, and records these definitions as saved.
+    /// Copies all blocks of another file, with their counts, and records these definitions as
+    /// saved.
     pub(super) fn copy_from(
         &self,
         other: &Counters,
@@ -257,7 +258,8 @@ impl Drop for Counters {
         put(live, CELLS_SUM, sum);
         put(live, STATE, CLEAN);
         // The disk does not matter here: the kernel has it. The lock goes with the file, but a
-        // process that is being started at this moment has inherited that until it runs its program.
+        // process that is being started at this moment has inherited that until it runs its
+        // program.
         let _ = self.file.unlock();
     }
 }

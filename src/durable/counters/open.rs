@@ -22,8 +22,8 @@ use crate::model::error::FileError;
 pub(in crate::durable) struct Damage(pub(in crate::durable) Vec<String>);
 
 impl Counters {
-    /// Opens the file, or makes a new one, and locks it. With `is_first`, nothing has ever been saved beside
-    /// it.
+    /// Opens the file, or makes a new one, and locks it. With `is_first`, nothing has ever been
+    /// saved beside it.
     pub(in crate::durable) fn open(
         path: &Path,
         is_first: bool,
@@ -43,7 +43,8 @@ impl Counters {
             Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
         }
         let mut length = file.metadata().map_err(failed("read"))?.len();
-        // Zeros at the end of the file, short of a whole segment: the process was killed as the file grew.
+        // Zeros at the end of the file, short of a whole segment: the process was killed as the
+        // file grew.
         let whole = length.saturating_sub(length.checked_rem(BYTES).unwrap_or_default());
         if is_zero_from(&file, whole).map_err(failed("read"))? {
             length = whole;
@@ -62,8 +63,8 @@ impl Counters {
         Ok((this, is_new))
     }
 
-    /// Reads what can be read of a file that may be damaged, and returns what cannot. The file stays as it is,
-    /// and is locked.
+    /// Reads what can be read of a file that may be damaged, and returns what cannot. The file
+    /// stays as it is, and is locked.
     pub(in crate::durable) fn salvage(path: &Path) -> Result<(Counters, Damage), OpenError> {
         let error = |error: io::Error| OpenError::File(FileError::new("open", path, &error));
         let file = File::open(path).map_err(error)?;
@@ -134,8 +135,8 @@ impl Counters {
         }
         let mut layout = Layout { segments, ..Layout::default() };
         let mut line = 2;
-        // After damage, lines outside of any block are what is left of one. Even its first word may be
-        // zero then: a salvage looks at every line.
+        // After damage, lines outside of any block are what is left of one. Even its first word may
+        // be zero then: a salvage looks at every line.
         let mut is_lost = false;
         for position in 0..layout.segments.len() {
             while let Some(segment) = layout.segments.get(position).map(Arc::clone)

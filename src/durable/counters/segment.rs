@@ -1,5 +1,5 @@
-//! A part of the counters' file in memory. The one place of this crate with `unsafe`: what it hands out
-//! are atomics, and it keeps the promises that make those valid.
+//! A part of the counters' file in memory. The one place of this crate with `unsafe`: what it hands
+//! out are atomics, and it keeps the promises that make those valid.
 #![allow(unsafe_code, reason = "a mapping is memory that the compiler knows nothing of")]
 
 use std::fs::File;
@@ -18,7 +18,8 @@ pub(in crate::durable) const BYTES: u64 = (LINES * size_of::<Line>()) as u64;
 // What the format says of a line, and what makes the casts below right.
 const _: () = assert!(size_of::<Line>() == 128 && align_of::<Line>() <= 4096);
 
-/// Lines of the file, shared with it: the kernel has what is stored here, even if the process is killed.
+/// Lines of the file, shared with it: the kernel has what is stored here, even if the process is
+/// killed.
 #[derive(Debug)]
 pub(in crate::durable) struct Segment {
     map: MmapRaw,
@@ -51,9 +52,9 @@ impl Segment {
     pub(in crate::durable) fn lines(&self) -> &[Line] {
         let start = self.map.as_ptr().cast::<Line>();
         // SAFETY: the mapping is as long as this many lines, and is so until `self` is dropped; it
-        // begins at a page, and so is aligned for a line. Every pattern of bits is an atomic integer.
-        // All other writes go through shared references to these atomics: the lock on the file keeps
-        // out other processes, and so also keeps its length, as far as they respect it.
+        // begins at a page, and so is aligned for a line. Every pattern of bits is an atomic
+        // integer. All other writes go through shared references to these atomics: the lock on the
+        // file keeps out other processes, and so also keeps its length, as far as they respect it.
         unsafe { std::slice::from_raw_parts(start, LINES) }
     }
 

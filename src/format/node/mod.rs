@@ -24,8 +24,8 @@ use crate::model::path::{Path, quote};
 use self::numbers::Numbers;
 use self::read::Seed;
 
-/// A JSON value as it was written. Strings are borrowed from the text unless they have escapes: most
-/// of a configuration's are names of fields, which are not kept.
+/// A JSON value as it was written. Strings are borrowed from the text unless they have escapes:
+/// most of a configuration's are names of fields, which are not kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node<'t> {
     Null,

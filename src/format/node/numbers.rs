@@ -5,8 +5,8 @@
 #[derive(Clone)]
 pub(super) struct Numbers<'t> {
     pub(super) rest: &'t str,
-    /// How many numbers of `rest` the parser has got right by itself. They are looked for only when a
-    /// later one is asked for: a text without a float is not read twice.
+    /// How many numbers of `rest` the parser has got right by itself. They are looked for only when
+    /// a later one is asked for: a text without a float is not read twice.
     pub(super) passed: usize,
 }
 
