@@ -23,6 +23,15 @@ pub(crate) struct Record {
     pub(crate) at_start: Baseline,
 }
 
+/// What an experiment has counted at one moment.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) definition: Arc<Definition>,
+    /// Where the counts start.
+    pub(crate) base: Baseline,
+    pub(crate) counts: Box<[Count]>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Registry {
     records: DashMap<ExperimentId, Record, RandomState>,
@@ -42,16 +51,16 @@ impl Registry {
         self.records.get(&id).map(|record| read(&record))
     }
 
-    /// Every experiment, in the order of the ids: its definition, where its counts start, and its
-    /// counts.
-    pub(crate) fn all_counts(&self) -> Vec<(Arc<Definition>, Baseline, Box<[Count]>)> {
-        let counts = self.records.iter().map(|record| {
+    /// What every experiment has counted, in the order of the ids.
+    pub(crate) fn all_counted(&self) -> Vec<Counted> {
+        let counted = self.records.iter().map(|record| {
             let Record { definition, counters, .. } = &*record;
-            (Arc::clone(definition), counters.base(), counters.counts())
+            let (base, counts) = (counters.base(), counters.counts());
+            Counted { definition: Arc::clone(definition), base, counts }
         });
-        let mut counts: Vec<_> = counts.collect();
-        counts.sort_by_key(|(definition, ..)| definition.id);
-        counts
+        let mut counted: Vec<_> = counted.collect();
+        counted.sort_by_key(|counted| counted.definition.id);
+        counted
     }
 
     /// Puts a record in the place of the one before.

@@ -6,6 +6,7 @@ use std::sync::{Arc, TryLockError};
 use super::Engine;
 use crate::count::counts::Count;
 use crate::count::deltas::{Delta, DeltaError};
+use crate::count::registry::Counted;
 use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 
@@ -71,7 +72,8 @@ impl Engine {
         let durability = self.control.durability.as_deref();
         let mut deltas = Vec::new();
         let mut moved = Vec::new();
-        for (definition, base, now) in self.control.registry.all_counts() {
+        for counted in self.control.registry.all_counted() {
+            let Counted { definition, base, counts: now } = counted;
             let mark = marks.get(&definition.id).cloned();
             let mark = mark.or_else(|| durability.map(|durability| durability.mark(definition.id)));
             let mark = mark.unwrap_or_default();
