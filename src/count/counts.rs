@@ -1,4 +1,4 @@
-//! Counts, as numbers: what a reader of the counters is given, and what there was before.
+//! Counts, as a reader of the counters gets them, and as they were at an earlier moment.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A user did what the experiment hopes for: which variant that counts for, if any.
+//! Whether a conversion was counted, and for which variant.
 
 use std::fmt;
 use std::ops::Deref;
