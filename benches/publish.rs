@@ -21,7 +21,7 @@ fn main() {
         bencher.iter(|| engine.reload(black_box(&text)).unwrap());
     });
     group.bench_function("reload tolerantly: 1000 flags", |bencher| {
-        bencher.iter(|| engine.reload_tolerant(black_box(&text)).unwrap().taken);
+        bencher.iter(|| engine.reload_tolerant(black_box(&text)).unwrap().loaded);
     });
     let mut default = 0;
     group.bench_function("set default among 1000 flags", |bencher| {

@@ -6,15 +6,15 @@ mod common;
 
 use common::{engine, experiment_id, flag_key, positions, production, setup, uuid_keys};
 
-/// Room for all users of these benches.
-const ROOM: usize = 10_000_000;
+/// Enough for all users of these benches.
+const CAPACITY: usize = 10_000_000;
 
 fn main() {
     let (mut criterion, report) = setup();
     let keys = uuid_keys();
     let (place, name, id) = (production(), flag_key(0), experiment_id(0));
     let (events, users) = (engine(1), engine(1));
-    users.count_users(id, ROOM).unwrap();
+    users.count_users(id, CAPACITY).unwrap();
     let mut next = positions();
 
     let mut group = criterion.benchmark_group("users");
@@ -40,7 +40,7 @@ fn main() {
     }
     group.bench_function("read the counts, a million users", |bencher| {
         let engine = engine(1);
-        engine.count_users(id, ROOM).unwrap();
+        engine.count_users(id, CAPACITY).unwrap();
         for number in 0..1_000_000 {
             let mut key = [0; 16];
             let _ = engine.evaluate(&place, &name, hexadecimal(number, &mut key));
@@ -70,7 +70,7 @@ fn memory() {
     for users in [1000_usize, 10_000, 100_000, 1_000_000, 2_000_000] {
         let engine = engine(1);
         let (bytes, ()) = allocator::bytes(|| {
-            engine.count_users(id, ROOM).unwrap();
+            engine.count_users(id, CAPACITY).unwrap();
             for number in 0..users as u64 {
                 let mut key = [0; 16];
                 let _ = engine.evaluate(&place, &name, hexadecimal(number, &mut key));

@@ -17,5 +17,5 @@ pub mod performance {}
 pub mod results {}
 
 #[cfg(feature = "durable")]
-#[doc = include_str!("../docs/store.md")]
-pub mod store {}
+#[doc = include_str!("../docs/durable.md")]
+pub mod durable {}

@@ -81,7 +81,7 @@
 //! # Ok::<(), fairsplit::Error>(())
 //! ```
 //!
-//! A value that is no plain text, number or truth value is had as a type of the caller's:
+//! To read anything but a string, a number or a bool, deserialize into your own type:
 //! [`Evaluation::deserialize`] decodes it at every call, a [`TypedReader`] once for each change of the
 //! flag. What each way costs, counted and timed, is in [`docs::performance`].
 //!
@@ -101,8 +101,8 @@
 //! "ever" and "since start". Variants never change: a new split is a new experiment, since editing a
 //! running split biases its result.
 //!
-//! For testing by hand, [`Engine::force`] pins a user key to a variant, which is told by the reason
-//! and never counted.
+//! [`Engine::force`] forces a user into a variant, for manual testing: the reason is
+//! [`Forced`](Reason::Forced), and nothing is counted.
 //!
 //! # Configuration
 //!
@@ -145,7 +145,7 @@
 //!    snapshots, stop and restart, reload, and threads.
 //! 8. **No surprises.** No panic on input, no output, no logging. A bad configuration is refused with
 //!    every fault named, and the last good one keeps serving.
-// One module of the feature `durable` maps a file: src/store/segment.rs.
+// One module of the feature `durable` maps a file: src/durable/counters/segment.rs.
 #![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
 #![cfg_attr(
     not(test),
@@ -160,74 +160,39 @@
 #![doc(test(attr(deny(warnings))))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// A module imports only from those above it; tests/layers.rs holds the whole order.
+// The layers, from the ground up. Each imports only from those before it: tests/layers.rs holds that.
 
-// Numbers: no model, no I/O, no allocation, integers only.
-mod allocation;
-mod assignment;
-mod bucket;
+// Assignment v1: from a user key to a variant, in integers.
+mod assign;
 
-// Words: the model; pure, and time is an argument.
-mod environment;
-mod error;
-mod experiment;
-mod fault;
-mod flag;
-mod id;
-mod index;
-mod json;
-mod rules;
-mod status;
-mod timestamp;
-mod variant;
-mod wire;
+// Flags, experiments, variants: what is valid, and what may follow what.
+mod model;
 
-// Counts: the only atomics of our own.
-mod cells;
-mod counts;
-mod drain;
-mod ledger;
-mod registry;
-mod storage;
-mod stripe;
-mod sync;
-mod tally;
-mod users;
+// Counters, and sets of users.
+mod count;
 
-// Reading: what a request runs.
-mod conversion;
-mod entry;
-mod evaluation;
-mod explanation;
-mod handle;
-mod reason;
-mod site;
-mod snapshot;
-mod typed;
-mod view;
+// What a request runs.
+mod read;
 
-// Doing: the control plane.
-mod clock;
-mod document;
+// JSON in and out.
+mod format;
+
+// The control plane.
 mod engine;
-mod events;
-mod export;
-mod report;
 
-// What makes an engine durable.
+// On top of the engine, each behind a feature, and none imports another.
 #[cfg(feature = "durable")]
-mod store;
-
-// What follows a file.
-#[cfg(feature = "watch")]
-mod watch;
-
-// What the counts mean.
+mod durable;
 #[cfg(feature = "results")]
 #[cfg_attr(docsrs, doc(cfg(feature = "results")))]
 pub mod results;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+#[cfg(feature = "watch")]
+mod watch;
 
-// Faces: each behind a feature, each only a translation, and nothing above knows of it.
+// Faces: each behind a feature, each only a translation.
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
@@ -237,45 +202,46 @@ pub mod openfeature;
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 pub mod prometheus;
-#[cfg(feature = "testing")]
-#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
-pub mod testing;
 
 pub mod docs;
 
-pub use crate::allocation::{Allocation, AllocationError, MAX_VARIANTS};
-pub use crate::assignment::Assignment;
-pub use crate::bucket::{Bucket, Seed};
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-pub use crate::clock::SystemClock;
-pub use crate::clock::{Clock, ManualClock};
-pub use crate::conversion::{Conversion, Outcome};
-pub use crate::counts::{Count, Counts, VariantCounts};
-pub use crate::drain::{DrainError, Drained};
-pub use crate::engine::Engine;
-pub use crate::environment::Environment;
-pub use crate::error::{Error, LoadError, StorageError};
-pub use crate::evaluation::{DeserializeError, Evaluation};
-pub use crate::experiment::{Experiment, NewExperiment};
-pub use crate::explanation::{ExplainedAssignment, ExplainedExperiment, Explanation};
-pub use crate::fault::{
-    Fault, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule, SyntaxError, ValidationError,
-};
-pub use crate::flag::{Flag, FlagRef, NewFlag};
-pub use crate::handle::FlagHandle;
-pub use crate::id::{ExperimentId, FlagId};
-pub use crate::reason::Reason;
-pub use crate::report::{LastReload, LeftOut, LoadReport};
-pub use crate::snapshot::Snapshot;
-pub use crate::status::{Status, Transition, TransitionError};
+pub use crate::assign::allocation::{Allocation, AllocationError, MAX_VARIANTS};
+pub use crate::assign::assignment::Assignment;
+pub use crate::assign::bucket::{Bucket, Seed};
+pub use crate::count::counts::{Count, Counts, VariantCounts};
+pub use crate::count::deltas::{Delta, DeltaError};
+pub use crate::count::users::{UserCount, UserCounts, VariantUsers};
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
-pub use crate::store::{OpenError, OpenOptions, Recovered, recover};
-pub use crate::timestamp::Timestamp;
-pub use crate::typed::{Typed, TypedReader};
-pub use crate::users::{UserCount, UserCounts, VariantUsers};
-pub use crate::variant::Variant;
-pub use crate::view::{Reader, View};
+pub use crate::durable::{OpenError, OpenOptions, Recovered, recover};
+pub use crate::engine::Engine;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use crate::engine::clock::SystemClock;
+pub use crate::engine::clock::{Clock, ManualClock};
+pub use crate::engine::load_report::{LastReload, LoadReport, SkippedFlag};
+pub use crate::model::environment::Environment;
+pub use crate::model::error::SyntaxError;
+pub use crate::model::error::{Error, FileError, LoadError};
+pub use crate::model::experiment::Experiment;
+pub use crate::model::fault::{Fault, FaultKind, MAX_NAME_LENGTH, MAX_VALUE_DEPTH};
+pub use crate::model::faults::ValidationError;
+pub use crate::model::flag::{Flag, FlagRef};
+pub use crate::model::id::{ExperimentId, FlagId};
+pub use crate::model::new_experiment::NewExperiment;
+pub use crate::model::new_flag::NewFlag;
+pub use crate::model::status::{Status, Transition, TransitionError};
+pub use crate::model::timestamp::Timestamp;
+pub use crate::model::variant::Variant;
+pub use crate::read::conversion::{Conversion, Outcome};
+pub use crate::read::evaluation::Evaluation;
+pub use crate::read::explanation::{ExplainedAssignment, ExplainedExperiment, Explanation};
+pub use crate::read::handle::FlagHandle;
+pub use crate::read::reader::Reader;
+pub use crate::read::reason::Reason;
+pub use crate::read::snapshot::Snapshot;
+pub use crate::read::typed::{Typed, TypedReader};
+pub use crate::read::value::DeserializeError;
+pub use crate::read::view::View;
 #[cfg(feature = "watch")]
 #[cfg_attr(docsrs, doc(cfg(feature = "watch")))]
 pub use crate::watch::{Watch, WatchError};

@@ -12,13 +12,13 @@ use open_feature::{
 use serde_json::Value;
 
 use self::value::Misfit;
-use crate::conversion::Conversion;
 use crate::engine::Engine;
-use crate::environment::Environment;
-use crate::evaluation::Evaluation;
-use crate::fault::quote;
-use crate::reason::Reason;
-use crate::snapshot::Snapshot;
+use crate::model::environment::Environment;
+use crate::model::path::quote;
+use crate::read::conversion::Conversion;
+use crate::read::evaluation::Evaluation;
+use crate::read::reason::Reason;
+use crate::read::snapshot::Snapshot;
 
 /// An OpenFeature provider: the flags of an engine, as one environment answers them.
 ///
@@ -152,7 +152,7 @@ fn metadata(
     user_key: &str,
 ) -> Option<FlagMetadata> {
     let id = evaluation.experiment()?;
-    let (_, _, experiment) = snapshot.find_experiment(id)?;
+    let experiment = snapshot.find_experiment(id)?.state;
     let mut metadata = FlagMetadata { values: HashMap::with_capacity(4) };
     metadata.add_value("experimentId", id.to_string());
     metadata.add_value("experimentName", &*experiment.definition.terms.name);

@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEnc
 use prometheus_client::metrics::MetricType;
 
 use crate::engine::Engine;
-use crate::entry::ExperimentEntry;
+use crate::read::state::ExperimentState;
 
 /// The counts of an engine, and what became of its configuration.
 ///
@@ -22,7 +22,7 @@ use crate::entry::ExperimentEntry;
 /// | `fairsplit_experiment_running` | gauge | `flag`, `environment`, `experiment` |
 /// | `fairsplit_config_version` | gauge | |
 /// | `fairsplit_last_reload_success` | gauge | |
-/// | `fairsplit_last_reload_left_out` | gauge | |
+/// | `fairsplit_last_reload_skipped` | gauge | |
 /// | `fairsplit_last_reload_timestamp_seconds` | gauge | |
 ///
 /// Exposures and conversions are events, not users, and count ever, restarts included. The label
@@ -63,13 +63,13 @@ impl Collector for EngineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let view = self.engine.view();
         let experiments = || {
-            view.entries().flat_map(|entry| {
-                entry.experiments.iter().map(move |experiment| (entry.flag.key(), experiment))
+            view.states().flat_map(|state| {
+                state.experiments.iter().map(move |experiment| (state.flag.key(), experiment))
             })
         };
         // Each experiment is read once, so that its exposures and conversions are of one moment.
         let counts: Vec<_> =
-            experiments().map(|(_, experiment)| experiment.tally.counts()).collect();
+            experiments().map(|(_, experiment)| experiment.counters.counts()).collect();
         let exposures =
             "Evaluations that served a running experiment's variant. Events, not users.";
         let conversions = "Conversions counted for a variant. Events, not users.";
@@ -104,10 +104,10 @@ impl Collector for EngineCollector {
         let help = "One more with every change or reload that was published.";
         gauge("fairsplit_config_version", help, version)?;
         if let Some(last) = self.engine.last_reload() {
-            let help = "1 if the last reload was taken, 0 if it was refused.";
-            gauge("fairsplit_last_reload_success", help, last.is_taken.into())?;
-            let help = "Flags that the last reload left out for their faults.";
-            gauge("fairsplit_last_reload_left_out", help, number(last.left_out))?;
+            let help = "1 if the last reload succeeded, 0 if it was refused.";
+            gauge("fairsplit_last_reload_success", help, last.succeeded.into())?;
+            let help = "Flags that the last reload skipped for their faults.";
+            gauge("fairsplit_last_reload_skipped", help, number(last.skipped))?;
             let help = "When the last reload was tried.";
             gauge("fairsplit_last_reload_timestamp_seconds", help, last.at.unix_seconds())?;
         }
@@ -118,7 +118,7 @@ impl Collector for EngineCollector {
 /// What a series is about.
 struct Labels<'a> {
     flag: &'a str,
-    experiment: &'a ExperimentEntry,
+    experiment: &'a ExperimentState,
     variant: Option<&'a str>,
 }
 

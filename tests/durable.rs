@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::{NOON, banner, ever, experiment_id, flag_id, production, since_start};
 use fairsplit::{
-    Drained, Engine, Error, ManualClock, NewExperiment, NewFlag, OpenError, OpenOptions, Status,
+    Delta, Engine, Error, ManualClock, NewExperiment, NewFlag, OpenError, OpenOptions, Status,
     Timestamp, recover,
 };
 use proptest::prelude::*;
@@ -75,16 +75,16 @@ fn count(engine: &Engine, events: u32) {
     }
 }
 
-/// How many exposures and conversions leave the engine.
-fn drained(engine: &Engine) -> (u64, u64) {
+/// How many exposures and conversions the deltas hold.
+fn deltas(engine: &Engine) -> (u64, u64) {
     let mut sum = (0, 0);
-    let taken = engine.drain(|counts| {
-        for added in counts.iter().map(Drained::added) {
+    let outcome = engine.with_deltas(|deltas| {
+        for added in deltas.iter().map(Delta::added) {
             sum = (sum.0 + added.exposures, sum.1 + added.conversions);
         }
         Ok::<(), ()>(())
     });
-    taken.unwrap();
+    outcome.unwrap();
     sum
 }
 
@@ -103,7 +103,7 @@ fn an_experiment_that_left_the_definitions_comes_back_as_it_was_or_not_at_all() 
     let other = NewExperiment::new("Another split", "production").id(experiment_id(1));
     let other = other.variant("control", "old", 40).variant("treatment", "new", 60);
     let before = engine.to_json();
-    let Err(Error::Storage(error)) = engine.create_experiment("hero-banner", other) else {
+    let Err(Error::File(error)) = engine.create_experiment("hero-banner", other) else {
         panic!("its counters are another split's")
     };
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
@@ -122,7 +122,7 @@ fn an_experiment_that_left_the_definitions_comes_back_as_it_was_or_not_at_all() 
 
 /// Its counters are there, and the names of its variants are not.
 #[test]
-fn what_left_the_definitions_before_a_reopening_is_drained_when_it_comes_back() {
+fn deltas_of_an_experiment_that_left_before_a_reopening_come_when_it_is_back() {
     let directory = Directory::new();
     let engine = directory.open();
     start(&engine);
@@ -131,28 +131,28 @@ fn what_left_the_definitions_before_a_reopening_is_drained_when_it_comes_back() 
     engine.reload(r#"{"flags": []}"#).unwrap();
     drop(engine);
     let engine = directory.open();
-    assert_eq!(drained(&engine), (0, 0));
+    assert_eq!(deltas(&engine), (0, 0));
     engine.reload(&document).unwrap();
-    assert_eq!(drained(&engine).0, 50);
-    assert_eq!(drained(&engine), (0, 0));
+    assert_eq!(deltas(&engine).0, 50);
+    assert_eq!(deltas(&engine), (0, 0));
 }
 
 #[test]
-fn what_was_drained_is_known_after_a_reopening_and_a_recovery() {
+fn deltas_go_on_from_their_mark_after_a_reopening_and_a_recovery() {
     let directory = Directory::new();
     let engine = directory.open();
     start(&engine);
     count(&engine, 100);
-    assert_eq!(drained(&engine), (100, 10));
+    assert_eq!(deltas(&engine), (100, 10));
     count(&engine, 20);
     drop(engine);
     let engine = directory.open();
-    assert_eq!((drained(&engine), drained(&engine)), ((20, 2), (0, 0)));
+    assert_eq!((deltas(&engine), deltas(&engine)), ((20, 2), (0, 0)));
     count(&engine, 30);
     drop(engine);
     recover(&directory.0).unwrap();
     let engine = directory.open();
-    assert_eq!((drained(&engine), drained(&engine)), ((30, 3), (0, 0)));
+    assert_eq!((deltas(&engine), deltas(&engine)), ((30, 3), (0, 0)));
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn a_change_that_cannot_be_stored_is_not_made() {
         engine.force(experiment_id(1), "qa", "control"),
     ];
     for result in refused {
-        let Err(Error::Storage(error)) = result else { panic!("{result:?}") };
+        let Err(Error::File(error)) = result else { panic!("{result:?}") };
         assert!(error.to_string().starts_with("cannot replace "), "{error}");
     }
     assert!(engine.reload(r#"{"flags": []}"#).is_err());
@@ -298,7 +298,7 @@ fn a_change_that_cannot_be_stored_is_not_made() {
     count(&engine, 10);
 
     fs::remove_dir(&obstacle).unwrap();
-    // The id was never met: it is free for other variants.
+    // The engine does not know the id: it is free for other variants.
     let other = banner("production").id(experiment_id(2));
     engine.create_experiment("hero-banner", other).unwrap();
     let document = engine.to_json();
@@ -337,12 +337,12 @@ fn more_experiments_than_a_segment_holds() {
     assert!(fs::metadata(directory.file("counters")).unwrap().len() > 1 << 20);
 }
 
-/// `tests/data/store-1` is a directory as version 1 of the formats left it, made by this crate on a
+/// `tests/data/durable-1` is a directory as version 1 of the formats left it, made by this crate on a
 /// machine of the usual byte order with two hardware threads. Every later version reads it.
 #[test]
 #[cfg(target_endian = "little")]
 fn a_directory_of_the_first_version_is_read() {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-1");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/durable-1");
     let directory = Directory::new();
     fs::create_dir(&directory.0).unwrap();
     for name in ["counters", "definitions.json"] {
@@ -356,16 +356,16 @@ fn a_directory_of_the_first_version_is_read() {
         counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1))
     };
     assert_eq!((sum(&ever(&before)), sum(&since_start(&before))), ((1100, 110), (100, 10)));
-    assert_eq!(drained(&engine), (100, 10));
+    assert_eq!(deltas(&engine), (100, 10));
     count(&engine, 100);
     assert_eq!(sum(&ever(&engine.counts(id).unwrap())), (1200, 120));
 }
 
 /// How that directory was made.
 #[test]
-#[ignore = "writes tests/data/store-1, which is made once and kept"]
+#[ignore = "writes tests/data/durable-1, which is made once and kept"]
 fn make_the_directory_of_the_first_version() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-1");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/durable-1");
     let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(NOON)));
     let engine = OpenOptions::new().clock(Arc::clone(&clock)).open(&path).unwrap();
     let flag = NewFlag::new("hero-banner", "old").name("Hero banner");
@@ -377,7 +377,7 @@ fn make_the_directory_of_the_first_version() {
     thread::scope(|scope| scope.spawn(|| count(&engine, 500)).join().unwrap());
     clock.advance(3600);
     engine.stop(id).unwrap();
-    assert_eq!(drained(&engine), (1000, 100));
+    assert_eq!(deltas(&engine), (1000, 100));
     clock.advance(3600);
     engine.start(id).unwrap();
     engine.force(id, "qa", "treatment").unwrap();
@@ -409,7 +409,7 @@ fn a_full_disk_is_an_error_of_the_change_and_of_nothing_else() {
                 Err(error) => break error,
             }
         };
-        let Error::Storage(error) = refused else { panic!("{refused}") };
+        let Error::File(error) = refused else { panic!("{refused}") };
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
         assert!(created > 3, "{created}");
         assert!(engine.flag(&format!("flag-{created}")).is_none());

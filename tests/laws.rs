@@ -226,9 +226,9 @@ proptest! {
 fn whoever_is_pinned_has_no_assignment_to_carry_along() {
     let (engine, id) = running();
     engine.force(id, "qa", "treatment").unwrap();
-    let pinned = engine.evaluate(&production(), "hero-banner", "qa");
-    assert_eq!((pinned.experiment(), pinned.variant()), (Some(id), Some("treatment")));
-    assert_eq!(pinned.assignment(), None);
+    let forced = engine.evaluate(&production(), "hero-banner", "qa");
+    assert_eq!((forced.experiment(), forced.variant()), (Some(id), Some("treatment")));
+    assert_eq!(forced.assignment(), None);
     let split = engine.evaluate(&production(), "hero-banner", "anna");
     let (experiment, variant) = split.assignment().unwrap();
     assert_eq!((Some(experiment), Some(variant)), (split.experiment(), split.variant()));

@@ -230,17 +230,17 @@ impl Model {
         if USERS[user].is_empty() {
             return (Reason::NoUserKey, None);
         }
-        let pin = |experiment: &ModelExperiment| {
-            let pin = experiment.forced.iter().find(|(pinned, _)| *pinned == user)?;
-            Some((experiment.number, pin.1))
+        let forced = |experiment: &ModelExperiment| {
+            let forced = experiment.forced.iter().find(|(forced, _)| *forced == user)?;
+            Some((experiment.number, forced.1))
         };
         let running = self.running(flag, environment);
         let drafts = self.experiments.iter().filter(|experiment| {
             experiment.status == Status::Draft
                 && (experiment.flag, experiment.environment) == (flag, environment)
         });
-        if let Some(pin) = running.into_iter().chain(drafts).find_map(pin) {
-            return (Reason::Forced, Some(pin));
+        if let Some(variant) = running.into_iter().chain(drafts).find_map(forced) {
+            return (Reason::Forced, Some(variant));
         }
         match running {
             Some(running) => (Reason::Split, Some((running.number, running.assigned(USERS[user])))),
@@ -296,7 +296,7 @@ impl Pair {
 
     fn reload_tolerant(&self, document: &Value) {
         let report = self.engine.reload_tolerant(&document.to_string()).unwrap();
-        assert!(report.left_out.is_empty() && report.unknown_fields.is_empty(), "{report:?}");
+        assert!(report.skipped.is_empty() && report.unknown_fields.is_empty(), "{report:?}");
     }
 
     fn apply(&mut self, operation: &Operation) {
@@ -312,9 +312,9 @@ impl Pair {
                 match self.model.find(experiment) {
                     None => assert!(matches!(result, Err(Error::ExperimentNotFound { .. }))),
                     Some(model) => {
-                        let was_pinned = model.forced.iter().any(|(pinned, _)| *pinned == user);
-                        assert_eq!(result, Ok(was_pinned));
-                        model.forced.retain(|(pinned, _)| *pinned != user);
+                        let was_forced = model.forced.iter().any(|(forced, _)| *forced == user);
+                        assert_eq!(result, Ok(was_forced));
+                        model.forced.retain(|(forced, _)| *forced != user);
                     }
                 }
             }
@@ -377,7 +377,7 @@ impl Pair {
             }
             Operation::Move => {
                 if !self.dropped.is_empty() {
-                    // A new engine has not met what is not in the document.
+                    // A new engine knows only what is in the document.
                     return;
                 }
                 let document = self.engine.to_json();
@@ -418,12 +418,12 @@ impl Pair {
             assert!(matches!(result, Err(Error::ExperimentIdTaken { .. })), "{result:?}");
             return;
         }
-        let met = self.model.experiments.iter().position(|model| model.number == experiment);
-        if let Some(met) = met {
+        let known = self.model.experiments.iter().position(|model| model.number == experiment);
+        if let Some(known) = known {
             // It was dropped with its flag. The model has no need to follow what happens if it is
             // created again elsewhere before it is restored, so it is not; but other terms are
             // refused, and that it follows.
-            let model = &self.model.experiments[met];
+            let model = &self.model.experiments[known];
             let same = (model.environment, model.split) == (environment, split);
             if same {
                 if let Ok(created) = result {
@@ -440,7 +440,7 @@ impl Pair {
                     if created.is_running() {
                         // It was a start, and no document from before it takes that back.
                         let counters = self.counters[experiment].clone();
-                        let (now, model) = (self.now, &mut self.model.experiments[met]);
+                        let (now, model) = (self.now, &mut self.model.experiments[known]);
                         model.at_start = counters;
                         if model.status != Status::Draft {
                             model.started_at = Some(now);
@@ -530,7 +530,7 @@ impl Pair {
             }
             Some(this) => {
                 assert_eq!(result, Ok(()));
-                this.forced.retain(|(pinned, _)| *pinned != user);
+                this.forced.retain(|(forced, _)| *forced != user);
                 this.forced.push((user, variant));
             }
         }

@@ -151,12 +151,12 @@ fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
     let text = document(&[lopsided, changed, newer, never_good]);
     let report = engine.reload_tolerant(&text).unwrap();
 
-    assert_eq!(report.taken, 2);
+    assert_eq!(report.loaded, 2);
     let unknown: Vec<_> = report.unknown_fields.iter().map(ToString::to_string).collect();
     assert_eq!(unknown, ["flags[2].owner: is not a known field"]);
-    let [first, second] = &report.left_out[..] else { panic!("{report:?}") };
+    let [first, second] = &report.skipped[..] else { panic!("{report:?}") };
     assert_eq!(
-        (first.path.as_str(), first.key.as_deref(), first.kept),
+        (first.path.as_str(), first.key.as_deref(), first.kept_previous),
         ("flags[0]", Some("flag-1"), true)
     );
     assert_eq!(
@@ -164,7 +164,7 @@ fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
         "flags[0].experiments[0].variants: percentages must sum to 100, found 110"
     );
     assert_eq!(
-        (second.path.as_str(), second.key.as_deref(), second.kept),
+        (second.path.as_str(), second.key.as_deref(), second.kept_previous),
         ("flags[3]", Some("flag-5"), false)
     );
     assert_eq!(second.faults[0].to_string(), "flags[3].default_value: is required");
@@ -178,15 +178,16 @@ fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
 }
 
 #[test]
-fn flags_that_share_a_name_are_all_left_out() {
+fn flags_that_share_a_name_are_all_skipped() {
     let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
     let mut twin = flag(3, &[]);
     twin["key"] = json!("flag-1");
     let mut renamed = flag(2, &[]);
     renamed["default_value"] = json!("new");
     let report = engine.reload_tolerant(&document(&[flag(1, &[]), twin, renamed])).unwrap();
-    let left_out: Vec<_> = report.left_out.iter().map(|flag| (&*flag.path, flag.kept)).collect();
-    assert_eq!(left_out, [("flags[0]", true), ("flags[1]", true)]);
+    let skipped: Vec<_> =
+        report.skipped.iter().map(|flag| (&*flag.path, flag.kept_previous)).collect();
+    assert_eq!(skipped, [("flags[0]", true), ("flags[1]", true)]);
     assert_eq!(engine.flag("flag-1").unwrap().id(), flag_id(1));
     assert_eq!(engine.flag("flag-2").unwrap().default_value(), "new");
 }
@@ -197,11 +198,11 @@ fn a_flag_that_cannot_be_told_takes_no_other_flag_with_it() {
     // Told by its id, though not by its key.
     let by_id = json!({"id": flag_id(1), "key": 5, "default_value": 0});
     let report = engine.reload_tolerant(&document(&[by_id, flag(2, &[])])).unwrap();
-    assert_eq!((report.taken, report.left_out[0].kept), (1, true));
+    assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, true));
     assert!(engine.flag("flag-1").is_some() && engine.flag("flag-3").is_none());
     // Told by nothing: it may be any that the document seems not to have.
     let report = engine.reload_tolerant(&document(&[json!({}), flag(4, &[])])).unwrap();
-    assert_eq!((report.taken, report.left_out[0].kept), (1, false));
+    assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, false));
     assert_eq!(engine.flags().len(), 3);
 }
 
@@ -224,8 +225,8 @@ fn what_a_kept_definition_holds_is_not_given_away() {
         flag(4, &[experiment(3, "running")]),
     ]);
     let report = engine.reload_tolerant(&text).unwrap();
-    assert_eq!(report.taken, 0);
-    let reasons: Vec<_> = report.left_out.iter().map(|flag| flag.faults[0].to_string()).collect();
+    assert_eq!(report.loaded, 0);
+    let reasons: Vec<_> = report.skipped.iter().map(|flag| flag.faults[0].to_string()).collect();
     assert_eq!(
         reasons,
         [
@@ -264,7 +265,7 @@ fn counters_go_on_over_reloads_and_start_where_the_document_says() {
         if is_strict {
             strictly(&engine, &flags).unwrap();
         } else {
-            assert_eq!(engine.reload_tolerant(&document(&flags)).unwrap().taken, 1);
+            assert_eq!(engine.reload_tolerant(&document(&flags)).unwrap().loaded, 1);
         }
         assert_eq!(ever(&counts()), [(1000, 143), (0, 187)]);
         assert_eq!(since_start(&counts()), [(100, 43), (0, 187)]);
@@ -328,9 +329,9 @@ fn what_a_document_leaves_out_stays_as_it_was() {
     assert_eq!(engine.to_json(), before);
 
     // A section that is there says everything.
-    let mut unpinned = flags.clone();
-    unpinned[0]["forced"] = json!({});
-    strictly(&engine, &unpinned).unwrap();
+    let mut unforced = flags.clone();
+    unforced[0]["forced"] = json!({});
+    strictly(&engine, &unforced).unwrap();
     assert_eq!(engine.forced(experiment_id(1)).unwrap(), []);
 
     let mut renamed = flags.clone();
@@ -361,7 +362,7 @@ fn an_experiment_that_was_met_keeps_its_variants_and_its_environment() {
     ];
     assert_eq!(refused(&engine, &document(&[flag(1, &[other.clone()])])), expected);
     let report = engine.reload_tolerant(&document(&[flag(1, &[other.clone()])])).unwrap();
-    assert!(report.left_out[0].kept);
+    assert!(report.skipped[0].kept_previous);
     // Nor does a while outside of the configuration change that.
     strictly(&engine, &[]).unwrap();
     assert_eq!(refused(&engine, &document(&[flag(1, &[other])])), expected);
@@ -473,7 +474,7 @@ fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
     let reason = || engine.peek(&production(), "hero-banner", "qa").reason();
     engine.force(draft, "qa", "next").unwrap();
     assert_eq!((served().as_str(), reason()), ("newest", Reason::Forced));
-    // The running experiment's pin has the say.
+    // The running experiment decides for a user that both force.
     engine.force(id, "qa", "treatment").unwrap();
     assert_eq!(served(), "new");
     assert_eq!(engine.convert(&production(), "hero-banner", "qa").outcome(), Outcome::Forced);
@@ -482,7 +483,7 @@ fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
     // Not in another environment, nor for another user.
     assert_eq!(engine.peek(&staging(), "hero-banner", "qa").reason(), Reason::NotRunning);
     assert_eq!(engine.peek(&production(), "hero-banner", "anna").reason(), Reason::Split);
-    // Stopped, a pin is no longer served: the flag answers its default.
+    // Stopped, it forces no user: the flag answers its default.
     engine.stop(id).unwrap();
     assert!(engine.unforce(draft, "qa").unwrap());
     assert_eq!((served().as_str(), reason()), ("old", Reason::NotRunning));
@@ -609,7 +610,7 @@ fn a_flag_with_a_new_key_is_told_by_its_id() {
     let mut renamed = flag(1, &[experiment(1, "running")]);
     renamed["key"] = json!("renamed");
     let report = engine.reload_tolerant(&document(&[renamed.clone(), json!({})])).unwrap();
-    assert_eq!(report.taken, 1);
+    assert_eq!(report.loaded, 1);
     let keys: Vec<_> = engine.flags().iter().map(|flag| flag.key().to_owned()).collect();
     assert_eq!(keys, ["flag-2", "renamed"]);
     // A faulty one whose id cannot be read may be one that was renamed.
@@ -617,7 +618,7 @@ fn a_flag_with_a_new_key_is_told_by_its_id() {
     unreadable["key"] = json!("renamed too");
     unreadable["id"] = json!(5);
     let report = engine.reload_tolerant(&document(&[renamed, unreadable])).unwrap();
-    assert_eq!((report.taken, report.left_out[0].kept), (1, false));
+    assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, false));
     assert!(engine.flag("flag-2").is_some());
 }
 
@@ -635,7 +636,7 @@ fn a_long_chain_of_flags_that_wait_for_each_other_is_parted_at_once() {
     rotated.last_mut().unwrap()["default_value"] = json!({"a": 1e300, "deep": null});
     rotated.last_mut().unwrap().as_object_mut().unwrap().remove("default_value");
     let report = engine.reload_tolerant(&document(&rotated)).unwrap();
-    assert_eq!((report.taken, report.left_out.len()), (0, 20_000));
+    assert_eq!((report.loaded, report.skipped.len()), (0, 20_000));
     assert_eq!(engine.flags().len(), 20_000);
 }
 

@@ -1,6 +1,6 @@
 //! The text of every refusal of the control plane, word for word, and the values that it carries;
 //! and the words for the reason of an answer and the outcome of a conversion.
-//! Those of the rules that a configuration can break are in `wire.rs` and `load.rs`.
+//! Those of faults in a configuration are in `wire.rs` and `load.rs`.
 
 mod common;
 

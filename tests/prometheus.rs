@@ -99,12 +99,12 @@ fairsplit_experiment_running{{{labels}}} 1
 # HELP fairsplit_config_version One more with every change or reload that was published.
 # TYPE fairsplit_config_version gauge
 fairsplit_config_version 2
-# HELP fairsplit_last_reload_success 1 if the last reload was taken, 0 if it was refused.
+# HELP fairsplit_last_reload_success 1 if the last reload succeeded, 0 if it was refused.
 # TYPE fairsplit_last_reload_success gauge
 fairsplit_last_reload_success 0
-# HELP fairsplit_last_reload_left_out Flags that the last reload left out for their faults.
-# TYPE fairsplit_last_reload_left_out gauge
-fairsplit_last_reload_left_out 0
+# HELP fairsplit_last_reload_skipped Flags that the last reload skipped for their faults.
+# TYPE fairsplit_last_reload_skipped gauge
+fairsplit_last_reload_skipped 0
 # HELP fairsplit_last_reload_timestamp_seconds When the last reload was tried.
 # TYPE fairsplit_last_reload_timestamp_seconds gauge
 fairsplit_last_reload_timestamp_seconds 1741780860
@@ -119,7 +119,7 @@ fn what_became_of_the_last_reload() {
     let (engine, _) = engine_at_noon();
     let last = |engine: &Engine| {
         let series = parse(&scrape(engine));
-        ["success", "left_out"]
+        ["success", "skipped"]
             .map(|what| of(&series, &format!("fairsplit_last_reload_{what}"), &[]))
     };
     assert_eq!(last(&engine), [None, None]);
@@ -128,7 +128,7 @@ fn what_became_of_the_last_reload() {
     engine.reload("[]").unwrap_err();
     assert_eq!(last(&engine), [Some(0.0), Some(0.0)]);
     let report = engine.reload_tolerant(r#"{"flags": [{}, {"key": 1}]}"#).unwrap();
-    assert_eq!(report.left_out.len(), 2);
+    assert_eq!(report.skipped.len(), 2);
     assert_eq!(last(&engine), [Some(1.0), Some(2.0)]);
 }
 

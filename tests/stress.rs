@@ -226,7 +226,7 @@ fn every_reported_count_is_there_across_reloads() {
         if round % 2 == 0 {
             engine.reload(&document).unwrap();
         } else {
-            assert_eq!(engine.reload_tolerant(&document).unwrap().taken, 1);
+            assert_eq!(engine.reload_tolerant(&document).unwrap().loaded, 1);
         }
     });
     assert_eq!(ever(&engine.counts(experiment_id(1)).unwrap()), reported);

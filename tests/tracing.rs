@@ -94,11 +94,11 @@ INFO experiment started flag=\"hero-banner\" experiment={id} environment=\"produ
 INFO user forced experiment={id}
 INFO user no longer forced experiment={id}
 INFO experiment stopped flag=\"hero-banner\" experiment={id} environment=\"production\"
-INFO configuration reloaded version=8 taken=1 left_out=0
+INFO configuration reloaded version=8 loaded=1 skipped=0
 WARN configuration refused version=8 error=no JSON at line 1, column 1: EOF while parsing an object
 WARN configuration refused version=8 faults=3
-INFO configuration reloaded version=9 taken=0 left_out=1
-WARN flag left out path=flags[0] flag=Some(\"hero-banner\") faults=1 kept=true
+INFO configuration reloaded version=9 loaded=0 skipped=1
+WARN flag skipped path=flags[0] flag=Some(\"hero-banner\") faults=1 kept_previous=true
 "
     );
     assert_eq!(told, expected);

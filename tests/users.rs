@@ -1,4 +1,4 @@
-//! Users, each counted once: against sets of user keys, over threads, and where there is no room for
+//! Users, each counted once: against sets of user keys, over threads, and where there is no capacity for
 //! all of them.
 
 mod common;
@@ -162,7 +162,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// What a user has done in a period, as a person would write it down.
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Deed {
+enum Act {
     #[default]
     Nothing,
     Exposed,
@@ -175,28 +175,28 @@ proptest! {
     fn users_are_those_of_a_notebook(steps in prop::collection::vec(step(), 0..120)) {
         let (engine, id) = running();
         engine.count_users(id, 1000).unwrap();
-        let mut since_start = BTreeMap::<u32, Deed>::new();
-        let mut ever = BTreeMap::<u32, Deed>::new();
+        let mut since_start = BTreeMap::<u32, Act>::new();
+        let mut ever = BTreeMap::<u32, Act>::new();
         let mut forced = BTreeSet::new();
         for step in steps {
             match step {
                 Step::Evaluate(user) => {
                     let _ = engine.evaluate(&production(), "hero-banner", &key(user));
                     for period in [&mut since_start, &mut ever] {
-                        let deed = period.entry(user).or_default();
-                        if !forced.contains(&user) && *deed != Deed::Converted {
-                            *deed = Deed::Exposed;
+                        let act = period.entry(user).or_default();
+                        if !forced.contains(&user) && *act != Act::Converted {
+                            *act = Act::Exposed;
                         }
                     }
                 }
                 Step::Convert(user) => {
                     let _ = engine.convert(&production(), "hero-banner", &key(user));
                     for period in [&mut since_start, &mut ever] {
-                        let deed = period.entry(user).or_default();
+                        let act = period.entry(user).or_default();
                         if !forced.contains(&user) {
-                            *deed = match *deed {
-                                Deed::Exposed | Deed::Converted => Deed::Converted,
-                                _ => Deed::ConvertedUnexposed,
+                            *act = match *act {
+                                Act::Exposed | Act::Converted => Act::Converted,
+                                _ => Act::ConvertedUnexposed,
                             };
                         }
                     }
@@ -224,15 +224,15 @@ proptest! {
         }
         for (variant, counted) in counts(&engine, id).into_iter().enumerate() {
             for (period, counted) in [(&since_start, counted.0), (&ever, counted.1)] {
-                let of = |deeds: &[Deed]| {
-                    let users = period.iter().filter(|(user, deed)| {
-                        variant_of(**user) == variant && deeds.contains(deed)
+                let of = |acts: &[Act]| {
+                    let users = period.iter().filter(|(user, act)| {
+                        variant_of(**user) == variant && acts.contains(act)
                     });
                     users.count() as u64
                 };
-                prop_assert_eq!(counted.exposed, of(&[Deed::Exposed, Deed::Converted]));
-                prop_assert_eq!(counted.converted, of(&[Deed::Converted]));
-                prop_assert_eq!(counted.converted_unexposed, of(&[Deed::ConvertedUnexposed]));
+                prop_assert_eq!(counted.exposed, of(&[Act::Exposed, Act::Converted]));
+                prop_assert_eq!(counted.converted, of(&[Act::Converted]));
+                prop_assert_eq!(counted.converted_unexposed, of(&[Act::ConvertedUnexposed]));
             }
         }
     }
@@ -242,9 +242,9 @@ proptest! {
 #[test]
 fn where_there_is_no_room_whole_users_are_kept_and_a_fair_sample_of_them() {
     const USERS: u32 = 40_000;
-    for room in [1, 10, 1000, 4000] {
+    for capacity in [1, 10, 1000, 4000] {
         let (engine, id) = running();
-        engine.count_users(id, room).unwrap();
+        engine.count_users(id, capacity).unwrap();
         thread::scope(|scope| {
             for thread in 0..2 {
                 let engine = &engine;
@@ -267,13 +267,13 @@ fn where_there_is_no_room_whole_users_are_kept_and_a_fair_sample_of_them() {
         let (exposed, converted) = (sum(|count| count.exposed), sum(|count| count.converted));
         assert_eq!(sum(|count| count.converted_unexposed), 0);
         // At most one more for each of the two threads.
-        assert!(exposed <= room as u64 + 2, "{exposed} of {room}");
+        assert!(exposed <= capacity as u64 + 2, "{exposed} of {capacity}");
         assert!(users.one_in().is_power_of_two() && users.one_in() > 1);
-        if room >= 1000 {
+        if capacity >= 1000 {
             // Five standard deviations of a sample of this size.
             let number = |count: u64| f64::from(u32::try_from(count).unwrap());
             let (kept, one_in) = (number(exposed), number(users.one_in()));
-            assert!(kept > 0.3 * number(room as u64), "{kept} of {room}");
+            assert!(kept > 0.3 * number(capacity as u64), "{kept} of {capacity}");
             assert!((kept * one_in / f64::from(USERS) - 1.0).abs() < 5.0 / kept.sqrt());
             assert!((number(converted) / kept - 1.0 / 3.0).abs() < 5.0 * (2.0 / 9.0 / kept).sqrt());
             let control = number(users.variants()[0].ever.exposed);
@@ -329,7 +329,7 @@ fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// With room for a tenth of the users, an interval that holds the truth in 95 of 100 experiments where
+/// With a capacity of a tenth of the users, an interval that holds the truth in 95 of 100 experiments where
 /// all users are known holds it in 95 of 100 here.
 #[test]
 fn a_sample_of_users_covers_the_truth_as_often_as_it_says() {

@@ -4,7 +4,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use fairsplit::{Engine, Experiment, LeftOut, Status};
+use fairsplit::{Engine, Experiment, SkippedFlag, Status};
 use serde_json::Value;
 
 use crate::report::grouped;
@@ -131,13 +131,12 @@ impl Operator {
         let version = self.engine.view().version();
         match reloaded {
             Ok(report) => {
-                let left_out: Vec<String> = report.left_out.iter().map(describe).collect();
-                let left_out =
-                    if left_out.is_empty() { "none".into() } else { left_out.join("; ") };
+                let skipped: Vec<String> = report.skipped.iter().map(describe).collect();
+                let skipped = if skipped.is_empty() { "none".into() } else { skipped.join("; ") };
                 format!(
                     "reloaded the document with a fault in it tolerantly, now version {version}: \
-                     {} flags taken, left out: {left_out}",
-                    report.taken
+                     {} flags loaded, skipped: {skipped}",
+                    report.loaded
                 )
             }
             Err(error) => {
@@ -157,9 +156,9 @@ impl Operator {
     }
 }
 
-fn describe(flag: &LeftOut) -> String {
+fn describe(flag: &SkippedFlag) -> String {
     let faults: Vec<String> = flag.faults.iter().map(ToString::to_string).collect();
-    let kept = if flag.kept { "stays as it was" } else { "is gone" };
+    let kept = if flag.kept_previous { "stays as it was" } else { "is gone" };
     format!("{:?} {kept} ({})", flag.key.as_deref().unwrap_or(&flag.path), faults.join("; "))
 }
 

@@ -94,8 +94,8 @@ fn run() -> Result<Verdict, Failure> {
     report::opening(&shop, &source, workers)?;
 
     let started = Instant::now();
-    let tallies = serve(&shop, source, document, workers)?;
-    report::closing(&shop, &tallies, started)
+    let all_totals = serve(&shop, source, document, workers)?;
+    report::closing(&shop, &all_totals, started)
 }
 
 fn read_document(options: &Options) -> Result<String, Failure> {
@@ -106,7 +106,7 @@ fn read_document(options: &Options) -> Result<String, Failure> {
         .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 
-/// At start-up a document is taken whole or not at all, and every fault in it is named. A directory
+/// At start-up a document is loaded whole or not at all, and every fault in it is named. A directory
 /// that has been used goes on from where it was.
 fn load(document: &str, options: &Options) -> Result<Engine, Failure> {
     let engine = open(options)?;
@@ -150,14 +150,14 @@ fn serve(
     source: Source,
     document: String,
     workers: usize,
-) -> Result<Vec<shop::Tally>, Failure> {
+) -> Result<Vec<shop::Totals>, Failure> {
     let progress = Arc::new(Progress::new(source.weight()));
     let (events, told) = mpsc::channel();
     // Bounded: a long file is read as fast as it is served, and never held whole.
     let (chunks, queue) = mpsc::sync_channel(4 * workers);
     let queue = Arc::new(Mutex::new(queue));
 
-    let workers: Vec<JoinHandle<shop::Tally>> = (0..workers)
+    let workers: Vec<JoinHandle<shop::Totals>> = (0..workers)
         .map(|_| {
             let worker = Worker::new(Arc::clone(shop));
             let (queue, progress) = (Arc::clone(&queue), Arc::clone(&progress));
@@ -194,10 +194,10 @@ fn serve(
             progress.end();
         }
     }
-    let tallies = workers.into_iter().map(|worker| worker.join().map_err(|_| Failure::Worker));
-    let tallies = tallies.collect();
+    let all_totals = workers.into_iter().map(|worker| worker.join().map_err(|_| Failure::Worker));
+    let all_totals = all_totals.collect();
     console.clear();
-    tallies
+    all_totals
 }
 
 /// Log lines on standard output, and how far it is on standard error.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fairsplit::Count;
 
 use crate::Failure;
-use crate::shop::{Place, Shop, Tally};
+use crate::shop::{Place, Shop, Totals};
 use crate::traffic::Source;
 
 /// Whether the counters hold what was reported as counted.
@@ -27,11 +27,15 @@ pub(crate) fn opening(shop: &Shop, source: &Source, workers: usize) -> io::Resul
     )
 }
 
-pub(crate) fn closing(shop: &Shop, tallies: &[Tally], began: Instant) -> Result<Verdict, Failure> {
-    let mut reported = Tally::new(shop.places.len());
+pub(crate) fn closing(
+    shop: &Shop,
+    all_totals: &[Totals],
+    began: Instant,
+) -> Result<Verdict, Failure> {
+    let mut reported = Totals::new(shop.places.len());
     reported.ended = began;
-    for tally in tallies {
-        reported.add(tally);
+    for totals in all_totals {
+        reported.add(totals);
     }
     let counters: Vec<Count> = shop.places.iter().map(|place| counted(shop, place)).collect();
 
@@ -123,7 +127,7 @@ fn carried(count: Count) -> String {
     }
 }
 
-fn not_counted(out: &mut impl Write, reported: &Tally) -> io::Result<()> {
+fn not_counted(out: &mut impl Write, reported: &Totals) -> io::Result<()> {
     writeln!(out, "\n  {:23} {:>12} {:>12}", "not counted", "evaluations", "conversions")?;
     for (why, count) in &reported.not_counted {
         let (why, evaluations) = (why.replace('_', " "), grouped(count.exposures));
@@ -135,7 +139,7 @@ fn not_counted(out: &mut impl Write, reported: &Tally) -> io::Result<()> {
     Ok(())
 }
 
-fn throughput(out: &mut impl Write, reported: &Tally, elapsed: Duration) -> io::Result<()> {
+fn throughput(out: &mut impl Write, reported: &Totals, elapsed: Duration) -> io::Result<()> {
     writeln!(
         out,
         "\n{} requests, {} of them without a user key, in {:.2} s: {} evaluations, {} per second\n\

@@ -103,18 +103,18 @@ fn add_places(engine: &Engine, flag: &str, places: &mut Vec<Place>) -> Result<()
 pub(crate) struct Worker {
     shop: Arc<Shop>,
     reader: Reader,
-    tally: Tally,
+    totals: Totals,
 }
 
 impl Worker {
     pub(crate) fn new(shop: Arc<Shop>) -> Worker {
         let reader = shop.engine.reader();
-        let tally = Tally::new(shop.places.len());
-        Worker { shop, reader, tally }
+        let totals = Totals::new(shop.places.len());
+        Worker { shop, reader, totals }
     }
 
     /// Serves requests until there are no more, and hands over what was reported to it.
-    pub(crate) fn run(mut self, queue: &Mutex<Receiver<Chunk>>, progress: &Progress) -> Tally {
+    pub(crate) fn run(mut self, queue: &Mutex<Receiver<Chunk>>, progress: &Progress) -> Totals {
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(chunk) = next else {
@@ -125,31 +125,31 @@ impl Worker {
             }
             progress.served(&chunk);
         }
-        self.tally.ended = Instant::now();
-        self.tally
+        self.totals.ended = Instant::now();
+        self.totals
     }
 
     /// One request: all of its flags are answered by one version of the configuration.
     fn serve(&mut self, number: u64, user: &str) {
         let snapshot = self.reader.snapshot();
-        let (shop, tally) = (&*self.shop, &mut self.tally);
-        tally.requests += 1;
-        tally.anonymous += u64::from(user.is_empty());
+        let (shop, totals) = (&*self.shop, &mut self.totals);
+        totals.requests += 1;
+        totals.anonymous += u64::from(user.is_empty());
         for flag in &shop.flags {
             let answer = flag.handle.evaluate_on(snapshot, user);
             // Here a shop would render its page. A typed value is had by `answer.str_or("old")`.
             black_box(answer.value());
             let place = shop.place(flag, answer.experiment(), answer.variant());
-            tally.evaluated(place, &answer);
+            totals.evaluated(place, &answer);
 
             let true_rate = place.map_or(BASE_RATE, |at| shop.places[at].true_rate);
             if converts((number, user, flag.handle.key(), answer.variant()), true_rate) {
                 let conversion = flag.handle.convert_on(snapshot, user);
                 let place = shop.place(flag, conversion.experiment(), conversion.variant());
                 if conversion.is_counted() {
-                    tally.counted(place).conversions += 1;
+                    totals.counted(place).conversions += 1;
                 } else {
-                    tally.not_counted(conversion.outcome().as_str()).conversions += 1;
+                    totals.not_counted(conversion.outcome().as_str()).conversions += 1;
                 }
             }
         }
@@ -166,7 +166,7 @@ fn converts(chance: impl Hash, true_rate: u64) -> bool {
 
 /// What the engine reported to one worker, in plain integers that nobody else writes: the other side
 /// of the proof.
-pub(crate) struct Tally {
+pub(crate) struct Totals {
     pub(crate) requests: u64,
     /// Requests without a user key.
     pub(crate) anonymous: u64,
@@ -178,9 +178,9 @@ pub(crate) struct Tally {
     pub(crate) ended: Instant,
 }
 
-impl Tally {
-    pub(crate) fn new(places: usize) -> Tally {
-        Tally {
+impl Totals {
+    pub(crate) fn new(places: usize) -> Totals {
+        Totals {
             requests: 0,
             anonymous: 0,
             evaluations: 0,
@@ -213,7 +213,7 @@ impl Tally {
         self.not_counted.entry(why).or_default()
     }
 
-    pub(crate) fn add(&mut self, other: &Tally) {
+    pub(crate) fn add(&mut self, other: &Totals) {
         fn add(sum: &mut Count, count: &Count) {
             sum.exposures += count.exposures;
             sum.conversions += count.conversions;

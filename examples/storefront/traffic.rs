@@ -14,7 +14,7 @@ use crate::report::grouped;
 
 /// So many requests go to a worker at once.
 const CHUNK: u64 = 1000;
-/// The longest line that is taken for a user key.
+/// The longest line that is read as a user key.
 const LONGEST: u64 = 64 * 1024;
 /// A stream does not tell its length: the operator's plan is laid over so many requests.
 const STREAM: u64 = 200_000;
@@ -113,7 +113,7 @@ impl Source {
 }
 
 /// The same users in every run; 2 % of the requests are anonymous, and now and then there is the
-/// tester whom the document pins to a variant.
+/// tester whom the document forces into a variant.
 fn generate(requests: u64, chunks: &SyncSender<Chunk>) {
     let mut user = String::new();
     let mut chunk = Chunk::default();

@@ -1,48 +1,48 @@
-//! Which flags of a faulty document are taken, and which stay as they are.
+//! Which flags of a faulty document are loaded, and which stay as they are.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::document::FlagDocument;
-use crate::entry::FlagEntry;
-use crate::fault::Rule;
-use crate::flag::FlagRef;
-use crate::id::{ExperimentId, FlagId};
-use crate::report::LeftOut;
-use crate::snapshot::Snapshot;
+use crate::engine::load_report::SkippedFlag;
+use crate::format::flag_document::FlagDocument;
+use crate::model::fault::FaultKind;
+use crate::model::flag::FlagRef;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::read::snapshot::Snapshot;
+use crate::read::state::FlagState;
 
 /// What a tolerant load does with each flag.
 pub(super) struct Selection {
-    pub(super) taken: Vec<FlagDocument>,
-    pub(super) kept: Vec<Arc<FlagEntry>>,
-    pub(super) left_out: Vec<LeftOut>,
+    pub(super) loaded: Vec<FlagDocument>,
+    pub(super) kept: Vec<Arc<FlagState>>,
+    pub(super) skipped: Vec<SkippedFlag>,
 }
 
-/// Parts the sound flags of a document from the faulty ones, and finds the last good definition of
-/// those.
+/// Separates the valid flags of a document from the faulty ones, and finds the last good definition
+/// of those.
 ///
-/// A definition that is kept can stand in the way of a flag that is sound by itself: it may hold the
-/// key, the id or an experiment that the document gives to that flag. Then that one is left out too,
-/// and what it had is kept, until nothing is in the way of anything.
+/// A definition that is kept can conflict with a flag that is valid by itself: it may have the key,
+/// the id or an experiment that the document gives to that flag. That flag is then skipped too, and
+/// its own last good definition kept, until no conflict is left.
 pub(super) fn select(old: &Snapshot, flags: Vec<FlagDocument>) -> Selection {
     let mut selector = Selector::new(old, flags);
-    selector.leave_out_the_faulty();
-    selector.leave_out_the_blocked();
-    selector.left_out.sort_by_key(|(at, _)| *at);
+    selector.skip_faulty();
+    selector.skip_conflicting();
+    selector.skipped.sort_by_key(|(at, _)| *at);
     Selection {
-        taken: selector.sound.into_iter().flatten().collect(),
+        loaded: selector.sound.into_iter().flatten().collect(),
         kept: selector.kept,
-        left_out: selector.left_out.into_iter().map(|(_, left_out)| left_out).collect(),
+        skipped: selector.skipped.into_iter().map(|(_, skipped)| skipped).collect(),
     }
 }
 
 struct Selector<'s> {
     old: &'s Snapshot,
-    /// The flags of the document, by their positions in it, as long as nothing is wrong with them.
+    /// The flags of the document, by their positions in it; `None` once they are skipped.
     sound: Vec<Option<FlagDocument>>,
-    left_out: Vec<(usize, LeftOut)>,
-    /// Definitions that stay as they are. Grows while it is worked through.
-    kept: Vec<Arc<FlagEntry>>,
+    skipped: Vec<(usize, SkippedFlag)>,
+    /// Definitions that stay as they are. Grows while it is gone through.
+    kept: Vec<Arc<FlagState>>,
     kept_keys: HashSet<Arc<str>>,
 }
 
@@ -51,39 +51,39 @@ impl<'s> Selector<'s> {
         Selector {
             old,
             sound: flags.into_iter().map(Some).collect(),
-            left_out: Vec::new(),
+            skipped: Vec::new(),
             kept: Vec::new(),
             kept_keys: HashSet::new(),
         }
     }
 
-    fn leave_out_the_faulty(&mut self) {
+    fn skip_faulty(&mut self) {
         let mut is_any_unidentified = false;
         for at in 0..self.sound.len() {
             let faulty =
                 self.sound.get_mut(at).and_then(|flag| flag.take_if(|flag| !flag.is_sound()));
             let Some(flag) = faulty else { continue };
-            // A flag whose id cannot be read and whose key is none that the engine knows may be any
-            // that the document seems not to have, with its key changed.
+            // If the id cannot be read and the engine does not know the key, the flag may be any
+            // that the document seems to lack, under a new key.
             let key = flag.key.as_deref();
             let is_known = key.is_some_and(|key| self.old.find(FlagRef::Key(key)).is_some());
             is_any_unidentified |= flag.id.is_none() && !is_known;
-            self.leave_out(at, flag);
+            self.skip(at, flag);
         }
         if is_any_unidentified {
             let old = self.old;
             let sound = || self.sound.iter().flatten();
             let keys: HashSet<String> = sound().filter_map(|flag| flag.key.clone()).collect();
             let ids: HashSet<FlagId> = sound().filter_map(|flag| flag.id).collect();
-            for entry in old.entries() {
-                if !keys.contains(entry.flag.key()) && !ids.contains(&entry.flag.id()) {
-                    self.keep(entry);
+            for state in old.states() {
+                if !keys.contains(state.flag.key()) && !ids.contains(&state.flag.id()) {
+                    self.keep(state);
                 }
             }
         }
     }
 
-    fn leave_out_the_blocked(&mut self) {
+    fn skip_conflicting(&mut self) {
         let mut keys: HashMap<String, usize> = HashMap::new();
         let mut ids: HashMap<FlagId, usize> = HashMap::new();
         let mut experiments: HashMap<ExperimentId, usize> = HashMap::new();
@@ -94,15 +94,15 @@ impl<'s> Selector<'s> {
             experiments.extend(flag.experiment_ids.iter().map(|(_, id)| (*id, at)));
         }
         let mut next = 0;
-        while let Some(entry) = self.kept.get(next).map(Arc::clone) {
+        while let Some(state) = self.kept.get(next).map(Arc::clone) {
             next = next.saturating_add(1);
-            let (key, id) = (entry.flag.key(), entry.flag.id());
+            let (key, id) = (state.flag.key(), state.flag.id());
             let of_flag = [
                 keys.get(key).map(|at| (*at, key.to_owned())),
                 ids.get(&id).map(|at| (*at, id.to_string())),
             ];
-            let of_experiments = entry.experiments.iter().map(|entry| {
-                let id = entry.definition.id;
+            let of_experiments = state.experiments.iter().map(|experiment| {
+                let id = experiment.definition.id;
                 experiments.get(&id).map(|at| (*at, id.to_string()))
             });
             for (at, found) in of_flag.into_iter().chain(of_experiments).flatten() {
@@ -110,32 +110,32 @@ impl<'s> Selector<'s> {
                     continue;
                 };
                 let other = format!("the last good definition of {key:?}, which is kept");
-                flag.findings.fault_at(format!("flags[{at}]"), Rule::Duplicate { found, other });
-                self.leave_out(at, flag);
+                flag.faults.add_at(format!("flags[{at}]"), FaultKind::Duplicate { found, other });
+                self.skip(at, flag);
             }
         }
     }
 
-    fn leave_out(&mut self, at: usize, flag: FlagDocument) {
+    fn skip(&mut self, at: usize, flag: FlagDocument) {
         let old = self.old;
         let by_key = flag.key.as_deref().and_then(|key| old.find(FlagRef::Key(key)));
         let by_id = flag.id.and_then(|id| old.find(FlagRef::Id(id)));
         let last_good = [by_key, by_id];
-        for entry in last_good.into_iter().flatten() {
-            self.keep(entry);
+        for state in last_good.into_iter().flatten() {
+            self.keep(state);
         }
-        let left_out = LeftOut {
+        let skipped = SkippedFlag {
             path: format!("flags[{at}]"),
             key: flag.key,
-            faults: flag.findings.into_faults(),
-            kept: last_good.iter().any(Option::is_some),
+            faults: flag.faults.into_vec(),
+            kept_previous: last_good.iter().any(Option::is_some),
         };
-        self.left_out.push((at, left_out));
+        self.skipped.push((at, skipped));
     }
 
-    fn keep(&mut self, entry: &Arc<FlagEntry>) {
-        if self.kept_keys.insert(entry.flag.key().into()) {
-            self.kept.push(Arc::clone(entry));
+    fn keep(&mut self, state: &Arc<FlagState>) {
+        if self.kept_keys.insert(state.flag.key().into()) {
+            self.kept.push(Arc::clone(state));
         }
     }
 }

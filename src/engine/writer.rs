@@ -1,39 +1,40 @@
-//! One change of an engine: made beside what there is, and then published whole or not at all.
+//! One change of an engine: staged, and then published whole or not at all.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Engine;
-use crate::counts::Baseline;
-use crate::error::StorageError;
-use crate::events;
-use crate::experiment::Definition;
-use crate::export::Export;
-use crate::id::ExperimentId;
-use crate::registry::Record;
-use crate::snapshot::Snapshot;
-use crate::stripe;
-use crate::tally::Tally;
-use crate::view::Retired;
+use crate::count::counters::ExperimentCounters;
+use crate::count::counts::Baseline;
+use crate::count::registry::Record;
+use crate::count::stripe;
+use crate::engine::events;
+use crate::format::export::Export;
+use crate::model::definition::Definition;
+use crate::model::error::FileError;
+use crate::model::id::ExperimentId;
+use crate::read::current::Retired;
+use crate::read::snapshot::Snapshot;
 
-/// The one who may change an engine. Until it publishes, nothing of what it does is to be seen; if it
-/// is dropped before, nothing has happened.
+/// The right to change an engine, held by one thread at a time. Nothing that it stages is visible
+/// before it publishes; if it is dropped before that, nothing has changed.
 #[derive(Debug)]
 pub(super) struct Writer<'e> {
     engine: &'e Engine,
     retired: MutexGuard<'e, Retired>,
-    /// Records as they will be.
+    /// The records as they will be.
     staged: BTreeMap<ExperimentId, Record>,
-    starting: Vec<Arc<Tally>>,
-    opening: Vec<Arc<Tally>>,
-    closing: Vec<Arc<Tally>>,
-    /// The definitions as they are to be stored, if that is not as they would be written now.
+    starting: Vec<Arc<ExperimentCounters>>,
+    opening: Vec<Arc<ExperimentCounters>>,
+    closing: Vec<Arc<ExperimentCounters>>,
+    /// The definitions as they are to be stored, unless they are to be written out from the
+    /// snapshot.
     stored_as: Option<String>,
 }
 
 impl Engine {
-    /// Writers, one at a time. A writer that panicked has left nothing half done: what it was making
-    /// was never published.
+    /// Waits for the writer before, if there is one. A writer that panicked has left nothing half
+    /// done: its change was never published.
     pub(super) fn lock(&self) -> Writer<'_> {
         let retired = self.control.writer.lock().unwrap_or_else(PoisonError::into_inner);
         Writer {
@@ -49,23 +50,24 @@ impl Engine {
 }
 
 impl Writer<'_> {
-    /// The record of an experiment that is now defined like this. One that has been met goes on as it
-    /// is; else the count starts at `base`, of which `at_start` had been there at the last start.
-    pub(super) fn meet(
+    /// Stages this definition of an experiment, and returns the experiment's record. The counts of
+    /// a known experiment go on; those of a new one start at `base`, of which `at_start` was there
+    /// at its last start.
+    pub(super) fn apply(
         &mut self,
         definition: &Arc<Definition>,
         base: impl FnOnce() -> Baseline,
         at_start: impl FnOnce() -> Baseline,
-    ) -> Result<Record, StorageError> {
+    ) -> Result<Record, FileError> {
         let id = definition.id;
         let registry = &self.engine.control.registry;
-        let known = self.staged.get(&id).cloned().or_else(|| registry.look(id, Record::clone));
+        let known = self.staged.get(&id).cloned().or_else(|| registry.with(id, Record::clone));
         let record = match known {
             Some(known) if Arc::ptr_eq(&known.definition, definition) => return Ok(known),
             Some(known) => Record { definition: Arc::clone(definition), ..known },
             None => Record {
                 definition: Arc::clone(definition),
-                tally: Arc::new(self.tally(definition, base())?),
+                counters: Arc::new(self.counters(definition, base())?),
                 started_at: definition.started_at,
                 at_start: at_start(),
             },
@@ -74,40 +76,39 @@ impl Writer<'_> {
         Ok(record)
     }
 
-    /// The same with the counts of this moment as those at its start.
+    /// Stages a start: the counts of this moment become those at the last start.
     pub(super) fn mark_start(&mut self, record: Record) -> Record {
-        let at_start = Baseline::new(&record.tally.counts());
+        let at_start = Baseline::new(&record.counters.counts());
         let started_at = record.definition.started_at;
         let record = Record { started_at, at_start, ..record };
-        self.starting.push(Arc::clone(&record.tally));
+        self.starting.push(Arc::clone(&record.counters));
         self.staged.insert(record.definition.id, record.clone());
         record
     }
 
-    /// Lets this be counted in, from just before the change is to be seen: whoever sees it running can
-    /// count.
-    pub(super) fn open(&mut self, tally: &Arc<Tally>) {
-        if !tally.is_open() {
-            self.opening.push(Arc::clone(tally));
+    /// Opens counters just before the snapshot is published, so that an evaluation that sees the
+    /// experiment running is counted.
+    pub(super) fn open(&mut self, counters: &Arc<ExperimentCounters>) {
+        if !counters.is_open() {
+            self.opening.push(Arc::clone(counters));
         }
     }
 
-    /// Lets nothing more be counted in this, from just after the change is to be seen: what is served
-    /// is counted.
-    pub(super) fn close(&mut self, tally: &Arc<Tally>) {
-        self.closing.push(Arc::clone(tally));
+    /// Closes counters just after the snapshot is published, so that what was served is counted.
+    pub(super) fn close(&mut self, counters: &Arc<ExperimentCounters>) {
+        self.closing.push(Arc::clone(counters));
     }
 
-    /// Stores the change as this text, from which it was read.
+    /// Has the change stored as this text, from which it was read.
     pub(super) fn store_as(&mut self, definitions: &str) {
         self.stored_as = Some(definitions.to_owned());
     }
 
-    /// Stores the change, if the engine is one that does, and lets everybody see it.
-    pub(super) fn publish(mut self, next: Snapshot) -> Result<(), StorageError> {
-        if let Some(storage) = &self.engine.control.storage {
-            let write = || Export::of(next.entries()).to_json();
-            let saved = storage.save(&self.stored_as.take().unwrap_or_else(write));
+    /// Stores the change, if the engine is durable, and publishes it.
+    pub(super) fn publish(mut self, next: Snapshot) -> Result<(), FileError> {
+        if let Some(durability) = &self.engine.control.durability {
+            let write = || Export::of(next.states()).to_json();
+            let saved = durability.save(&self.stored_as.take().unwrap_or_else(write));
             if let Err(error) = saved {
                 drop(self);
                 events::not_stored(&error);
@@ -117,37 +118,43 @@ impl Writer<'_> {
         for record in std::mem::take(&mut self.staged).into_values() {
             self.engine.control.registry.put(record);
         }
-        for ledger in self.starting.iter().filter_map(|tally| tally.ledger()) {
-            ledger.begin_period();
+        for users in self.starting.iter().filter_map(|counters| counters.users()) {
+            users.begin_period();
         }
-        for tally in self.opening.drain(..) {
-            tally.set_open(true);
+        for counters in self.opening.drain(..) {
+            counters.set_open(true);
         }
         self.publish_unstored(next);
-        for tally in self.closing.drain(..) {
-            tally.set_open(false);
+        for counters in self.closing.drain(..) {
+            counters.set_open(false);
         }
         Ok(())
     }
 
-    /// Lets everybody see a snapshot with the same definitions as before.
+    /// Publishes a snapshot with the same definitions as before.
     pub(super) fn publish_unstored(&mut self, next: Snapshot) {
         self.engine.current.publish(next, &mut self.retired);
     }
 
-    fn tally(&self, definition: &Definition, base: Baseline) -> Result<Tally, StorageError> {
+    fn counters(
+        &self,
+        definition: &Definition,
+        base: Baseline,
+    ) -> Result<ExperimentCounters, FileError> {
         let variants = definition.terms.count();
-        match &self.engine.control.storage {
-            None => Ok(Tally::new(variants, base, stripe::count())),
-            Some(storage) => Ok(Tally::kept(variants, storage.cells(definition, base)?)),
+        match &self.engine.control.durability {
+            None => Ok(ExperimentCounters::new(variants, base, stripe::count())),
+            Some(durability) => {
+                Ok(ExperimentCounters::mapped(variants, durability.cells(definition, base)?))
+            }
         }
     }
 }
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        if let Some(storage) = &self.engine.control.storage {
-            storage.give_up();
+        if let Some(durability) = &self.engine.control.durability {
+            durability.give_up();
         }
     }
 }

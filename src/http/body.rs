@@ -7,12 +7,14 @@ use axum::body::{Body, HttpBody};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 
-use crate::environment::Environment;
-use crate::error::LoadError;
-use crate::fault::{Findings, Path, Rule};
-use crate::json::Node;
-use crate::rules::broken_by_name;
-use crate::wire::{Fields, strictly, string};
+use crate::format::fields::{Fields, strictly, string};
+use crate::format::node::Node;
+use crate::model::environment::Environment;
+use crate::model::error::LoadError;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
+use crate::model::path::Path;
+use crate::model::validation::fault_in_name;
 
 use super::answer::JSON;
 use super::failure::Failure;
@@ -69,13 +71,13 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Failure> {
 /// What `read` makes of the fields of a body. All that is wrong with them is told at once.
 pub(super) fn fields<T>(
     text: &str,
-    read: impl FnOnce(&mut Fields<'_, '_>, &mut Findings) -> Option<T>,
+    read: impl FnOnce(&mut Fields<'_, '_>, &mut Faults) -> Option<T>,
 ) -> Result<T, Failure> {
     let node = Node::parse(text).map_err(LoadError::from)?;
-    let read = strictly(|findings| {
-        let mut fields = Fields::open(node, &Path::Root, findings)?;
-        let value = read(&mut fields, findings);
-        fields.close(findings);
+    let read = strictly(|faults| {
+        let mut fields = Fields::open(node, &Path::Root, faults)?;
+        let value = read(&mut fields, faults);
+        fields.close(faults);
         value
     });
     Ok(read?)
@@ -85,22 +87,22 @@ pub(super) fn fields<T>(
 pub(super) fn environment(
     node: Node<'_>,
     path: &Path<'_>,
-    findings: &mut Findings,
+    faults: &mut Faults,
 ) -> Option<Environment> {
-    let name = string(node, path, findings)?;
-    if let Some(rule) = broken_by_name(&name) {
-        findings.fault(path, rule);
+    let name = string(node, path, faults)?;
+    if let Some(kind) = fault_in_name(&name) {
+        faults.add(path, kind);
     }
     Environment::new(&name).ok()
 }
 
 /// A field that is `true` or `false`.
-pub(super) fn boolean(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<bool> {
+pub(super) fn boolean(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<bool> {
     match node {
         Node::Bool(value) => Some(value),
         node => {
-            let rule = Rule::Type { expected: "true or false", found: node.describe() };
-            findings.fault(path, rule);
+            let kind = FaultKind::Type { expected: "true or false", found: node.describe() };
+            faults.add(path, kind);
             None
         }
     }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::engine::Engine;
-use crate::flag::{Flag, FlagRef};
-use crate::id::{ExperimentId, FlagId};
+use crate::model::flag::{Flag, FlagRef};
+use crate::model::id::{ExperimentId, FlagId};
 
 use super::answer::{Data, JSON, json, response};
 use super::auth::{Auth, Scope, Verdict};
@@ -182,9 +182,7 @@ fn resolve<'a>(shared: &'a Shared, parameters: &RawPathParams) -> Result<Call<'a
             "experiment_id" => {
                 let id: ExperimentId = value.parse().map_err(|_| Failure::NotFound)?;
                 let view = shared.engine.view();
-                let flag = view
-                    .find_experiment(id)
-                    .and_then(|(slot, _, _)| Some(view.slot(slot).entry()?.flag.id()));
+                let flag = view.find_experiment(id).map(|found| found.flag.flag.id());
                 if flag != Some(call.flag()?.id()) {
                     return Err(Failure::NotFound);
                 }

@@ -7,15 +7,17 @@ use axum::http::Response;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::conversion::Outcome;
-use crate::environment::Environment;
-use crate::evaluation::Evaluation;
-use crate::fault::{Findings, Path, Rule, quote};
-use crate::id::ExperimentId;
-use crate::json::Node;
-use crate::reason::Reason;
-use crate::snapshot::Snapshot;
-use crate::wire::{Fields, array, string};
+use crate::format::fields::{Fields, array, string};
+use crate::format::node::Node;
+use crate::model::environment::Environment;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
+use crate::model::id::ExperimentId;
+use crate::model::path::{Path, quote};
+use crate::read::conversion::Outcome;
+use crate::read::evaluation::Evaluation;
+use crate::read::reason::Reason;
+use crate::read::snapshot::Snapshot;
 
 use super::auth::Scope;
 use super::body::{boolean, environment, fields};
@@ -61,15 +63,15 @@ struct Asked {
     user_key: String,
 }
 
-fn asked(fields: &mut Fields<'_, '_>, findings: &mut Findings) -> Option<Asked> {
-    let environment = fields.required("environment", findings, environment);
-    let user_key = fields.required("user_key", findings, string);
+fn asked(fields: &mut Fields<'_, '_>, faults: &mut Faults) -> Option<Asked> {
+    let environment = fields.required("environment", faults, environment);
+    let user_key = fields.required("user_key", faults, string);
     Some(Asked { environment: environment?, user_key: user_key? })
 }
 
 /// Whether an evaluation counts: it does, unless the caller only looks.
-fn counts(fields: &mut Fields<'_, '_>, findings: &mut Findings) -> bool {
-    fields.optional("count", findings, boolean).unwrap_or(true)
+fn counts(fields: &mut Fields<'_, '_>, faults: &mut Faults) -> bool {
+    fields.optional("count", faults, boolean).unwrap_or(true)
 }
 
 /// What a flag answered, and why.
@@ -108,10 +110,10 @@ fn told<'a>(flag: &'a str, evaluation: &'a Evaluation<&'a Snapshot>) -> Evaluate
 }
 
 fn evaluate_all(call: &Call<'_>, body: &str) -> Result<Response<Body>, Failure> {
-    let (asked, flags, is_counting) = fields(body, |fields, findings| {
-        let asked = asked(fields, findings);
-        let flags = fields.optional("flags", findings, keys);
-        let is_counting = counts(fields, findings);
+    let (asked, flags, is_counting) = fields(body, |fields, faults| {
+        let asked = asked(fields, faults);
+        let flags = fields.optional("flags", faults, keys);
+        let is_counting = counts(fields, faults);
         Some((asked?, flags, is_counting))
     })?;
     let view = call.engine().view();
@@ -125,27 +127,27 @@ fn evaluate_all(call: &Call<'_>, body: &str) -> Result<Response<Body>, Failure> 
 
 /// Keys of flags, each once: a key that is repeated would have its value repeated, and a small
 /// request could ask for an answer of any size.
-fn keys(node: Node<'_>, path: &Path<'_>, findings: &mut Findings) -> Option<Vec<String>> {
-    let items = array(node, path, findings)?;
+fn keys(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Vec<String>> {
+    let items = array(node, path, faults)?;
     let read = items.into_iter().enumerate();
     let keys: Vec<Option<String>> =
-        read.map(|(at, node)| string(node, &path.item(at), findings)).collect();
+        read.map(|(at, node)| string(node, &path.item(at), faults)).collect();
     let mut first: HashMap<&str, usize> = HashMap::new();
     for (at, key) in keys.iter().enumerate() {
         let Some(key) = key else { continue };
         let earlier = *first.entry(key).or_insert(at);
         if earlier != at {
             let other = path.item(earlier).to_string();
-            findings.fault(&path.item(at), Rule::Duplicate { found: quote(key), other });
+            faults.add(&path.item(at), FaultKind::Duplicate { found: quote(key), other });
         }
     }
     keys.into_iter().collect()
 }
 
 fn evaluate(call: &Call<'_>, body: &str) -> Result<Response<Body>, Failure> {
-    let (asked, is_counting) = fields(body, |fields, findings| {
-        let asked = asked(fields, findings);
-        let is_counting = counts(fields, findings);
+    let (asked, is_counting) = fields(body, |fields, faults| {
+        let asked = asked(fields, faults);
+        let is_counting = counts(fields, faults);
         Some((asked?, is_counting))
     })?;
     let view = call.engine().view();

@@ -4,11 +4,11 @@ use axum::body::Body;
 use axum::http::Response;
 use serde::Serialize;
 
-use crate::counts::Count;
-use crate::experiment::NewExperiment;
-use crate::id::ExperimentId;
-use crate::status::Status;
-use crate::timestamp::Timestamp;
+use crate::count::counts::Count;
+use crate::model::id::ExperimentId;
+use crate::model::new_experiment::NewExperiment;
+use crate::model::status::Status;
+use crate::model::timestamp::Timestamp;
 
 use super::auth::Scope;
 use super::endpoint::{Answers, Call, Endpoint, Run, Verb, created, data, flag_ref};

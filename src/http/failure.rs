@@ -6,8 +6,9 @@ use axum::http::{Response, StatusCode};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::error::{Error, LoadError};
-use crate::fault::{Fault, Rule, ValidationError};
+use crate::model::error::{Error, LoadError};
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::faults::ValidationError;
 
 use super::answer::json;
 
@@ -62,7 +63,7 @@ impl Serialize for Details<'_> {
         let mut places: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
         for fault in self.0 {
             let at = *places.entry(fault.path()).or_insert(by_path.len());
-            let message = fault.rule().to_string();
+            let message = fault.kind().to_string();
             match by_path.get_mut(at) {
                 Some((_, messages)) => messages.push(message),
                 None => by_path.push((fault.path(), vec![message])),
@@ -149,7 +150,7 @@ impl From<Error> for Failure {
             | Error::AlreadyRunning { .. }
             | Error::VariantNotFound { .. }
             | Error::NoUserKey => Failure::Conflict(sentence(&error.to_string())),
-            Error::Storage(_) => Failure::NotStored,
+            Error::File(_) => Failure::NotStored,
             Error::IdRequired => Failure::Internal,
         }
     }
@@ -159,8 +160,10 @@ impl From<ValidationError> for Failure {
     fn from(invalid: ValidationError) -> Failure {
         match invalid.faults() {
             // A type without a path is that of the whole body.
-            [fault] if fault.path().is_empty() && matches!(fault.rule(), Rule::Type { .. }) => {
-                Failure::Malformed(format!("The body {}", fault.rule()))
+            [fault]
+                if fault.path().is_empty() && matches!(fault.kind(), FaultKind::Type { .. }) =>
+            {
+                Failure::Malformed(format!("The body {}", fault.kind()))
             }
             _ => Failure::Invalid(invalid),
         }
@@ -172,7 +175,7 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Syntax(syntax) => Failure::Malformed(format!("The body is {syntax}")),
             LoadError::Invalid(invalid) => invalid.into(),
-            LoadError::Storage(_) => Failure::NotStored,
+            LoadError::File(_) => Failure::NotStored,
         }
     }
 }

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::http::Response;
 
-use crate::flag::NewFlag;
-use crate::wire::any;
+use crate::format::fields::any;
+use crate::model::new_flag::NewFlag;
 
 use super::auth::Scope;
 use super::body::fields;
@@ -67,6 +67,6 @@ fn get(call: &Call<'_>) -> Result<Response<Body>, Failure> {
 }
 
 fn set_default(call: &Call<'_>, body: &str) -> Result<Response<Body>, Failure> {
-    let value = fields(body, |fields, findings| fields.required("default_value", findings, any))?;
+    let value = fields(body, |fields, faults| fields.required("default_value", faults, any))?;
     data(call.engine().set_default(flag_ref(call.flag()?), value)?)
 }

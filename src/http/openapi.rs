@@ -181,7 +181,7 @@ fn schemas() -> Value {
     let count = json!({"type": "integer", "minimum": 0});
     let maybe = |schema: &Value| json!({"anyOf": [schema, {"type": "null"}]});
     let name = json!({
-        "type": "string", "minLength": 1, "maxLength": crate::fault::MAX_NAME_LENGTH, "pattern": "\\S"
+        "type": "string", "minLength": 1, "maxLength": crate::model::fault::MAX_NAME_LENGTH, "pattern": "\\S"
     });
     let any = json!({
         "description": "Any JSON, at most 100 levels deep, with integers that 64 bits hold."
@@ -222,7 +222,7 @@ fn schemas() -> Value {
             "variants": {
                 "type": "array",
                 "minItems": 1,
-                "maxItems": crate::allocation::MAX_VARIANTS,
+                "maxItems": crate::assign::allocation::MAX_VARIANTS,
                 "items": reference("Variant"),
                 "description": "Keys are unique, and the percentages sum to 100."
             }

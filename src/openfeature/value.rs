@@ -3,8 +3,8 @@
 use open_feature::{EvaluationError, EvaluationErrorCode, StructValue, Value as OpenValue};
 use serde_json::{Map, Number, Value};
 
-use crate::evaluation::exact_f64;
-use crate::fault::{Path, quote};
+use crate::model::path::{Path, quote};
+use crate::read::value::exact_f64;
 
 /// Why a value cannot be had as the type that was asked for.
 #[derive(Debug)]

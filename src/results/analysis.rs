@@ -18,12 +18,12 @@ use super::sequential::{AlwaysValid, confidence_sequence};
 use super::special::float;
 use super::spending::{at_share, share_of_level};
 use super::verdict::Verdict;
-use crate::counts::Counts;
+use crate::count::counts::Counts;
+use crate::count::users::UserCounts;
 use crate::engine::Engine;
-use crate::experiment::Experiment;
-use crate::fault::quote;
-use crate::id::ExperimentId;
-use crate::users::UserCounts;
+use crate::model::experiment::Experiment;
+use crate::model::id::ExperimentId;
+use crate::model::path::quote;
 
 /// What is asked of the counts: how sure, against which control, from when on.
 ///

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::allocation::MAX_VARIANTS;
+use crate::assign::allocation::MAX_VARIANTS;
 
 use super::special::{chi_square_tail, entropy, log_mean_exp, stirling_rest, wide_float};
 

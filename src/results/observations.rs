@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::counts::{Count, Counts};
-use crate::experiment::Experiment;
-use crate::timestamp::Timestamp;
-use crate::users::{UserCount, UserCounts};
+use crate::count::counts::{Count, Counts};
+use crate::count::users::{UserCount, UserCounts};
+use crate::model::experiment::Experiment;
+use crate::model::timestamp::Timestamp;
 
 /// What was counted: users, each once, or events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -183,7 +183,7 @@ impl Observations {
 }
 
 fn users_of(users: &UserCounts, key: &str, period: Period) -> UserCount {
-    let of = users.variants().iter().find(|users| users.variant == key);
+    let of = users.variants().iter().find(|users| users.key == key);
     of.map_or_else(UserCount::default, |of| match period {
         Period::SinceStart => of.since_start,
         Period::Ever => of.ever,
@@ -201,7 +201,7 @@ fn events(counts: &Counts, key: &str, period: Period) -> UserCount {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::users::VariantUsers;
+    use crate::count::users::VariantUsers;
     use crate::{Engine, NewExperiment, NewFlag, Status};
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
         let users = UserCounts {
             // In another order, and without the control.
             variants: vec![VariantUsers {
-                variant: "treatment".to_owned(),
+                key: "treatment".to_owned(),
                 ever: UserCount { exposed: 9, converted: 5, converted_unexposed: 3 },
                 since_start: UserCount { exposed: 4, converted: 2, converted_unexposed: 1 },
             }],
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(ever.variants[1].converted_unexposed, 3);
         let since_start = of(Period::SinceStart);
         assert_eq!(since_start.variants[1].converted, 2);
-        // The ledger began after the start.
+        // Counting of users began after the start.
         assert_eq!(since_start.since, Some(later));
 
         let results = crate::results::Analysis::new().results_of(&since_start).unwrap();

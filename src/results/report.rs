@@ -8,7 +8,7 @@ use super::conversions_only::ConversionsOnly;
 use super::observations::{Period, Unit};
 use super::sample_ratio::SampleRatio;
 use super::verdict::Verdict;
-use crate::timestamp::Timestamp;
+use crate::model::timestamp::Timestamp;
 
 /// What an experiment has shown so far.
 ///

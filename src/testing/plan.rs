@@ -3,14 +3,14 @@
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::allocation::Allocation;
-use crate::bucket::{Bucket, Seed};
-use crate::experiment::NewExperiment;
-use crate::id::{ExperimentId, FlagId};
-use crate::status::Status;
+use crate::assign::allocation::Allocation;
+use crate::assign::bucket::{Bucket, Seed};
+use crate::model::id::{ExperimentId, FlagId};
+use crate::model::new_experiment::NewExperiment;
+use crate::model::status::Status;
 
-/// How many ids are tried: enough for a dozen and a half of users between two variants, and given up
-/// after seconds in a build that is not optimised.
+/// How many ids are tried: enough for a dozen and a half of users between two variants, and given
+/// up after seconds in a build that is not optimised.
 const TRIES: u64 = 1 << 22;
 
 /// An experiment as a test asks for it.
@@ -53,8 +53,8 @@ impl Plan {
 
     /// The experiment, running, under an id that is the same in every run.
     ///
-    /// Nothing of assignment is faked: the id decides the split, so the first one is taken that puts
-    /// the users where they should be.
+    /// Nothing of assignment is faked: the id decides the split, so the first one is taken that
+    /// puts the users where they should be.
     pub(super) fn experiment(&self, environment: &str) -> Result<NewExperiment, String> {
         let percentages = self.percentages();
         let id = self.id(&percentages)?;

@@ -1,5 +1,8 @@
-//! Each way in which a file changes, told by the operating system alone, and found by looking alone.
+//! Each way in which a file changes, notified by the operating system alone, and found by checking
+//! alone.
 
+use std::fs;
+use std::io;
 use std::sync::mpsc::RecvTimeoutError;
 
 use super::*;
@@ -31,26 +34,26 @@ fn document(value: u32) -> String {
     )
 }
 
-/// An engine that follows a file, and what it was told.
+/// An engine that follows a file, and the outcomes of its loads.
 struct Following {
     engine: Engine,
-    told: Receiver<Result<LoadReport, WatchError>>,
+    outcomes: Receiver<Result<LoadReport, WatchError>>,
     watch: Watch,
 }
 
 impl Following {
     fn new(path: &Path, signals: Signals) -> Following {
         let engine = Engine::new();
-        let (tell, told) = mpsc::channel();
-        let on_load = move |outcome| tell.send(outcome).unwrap();
+        let (send, outcomes) = mpsc::channel();
+        let on_load = move |outcome| send.send(outcome).unwrap();
         let watch = super::watch(&engine, path, signals, on_load).unwrap();
-        let following = Following { engine, told, watch };
-        assert_eq!(following.next().unwrap().taken, 1);
+        let following = Following { engine, outcomes, watch };
+        assert_eq!(following.next().unwrap().loaded, 1);
         following
     }
 
     fn next(&self) -> Result<LoadReport, WatchError> {
-        self.told.recv_timeout(LONG).expect("to be told")
+        self.outcomes.recv_timeout(LONG).expect("an outcome")
     }
 
     fn value(&self) -> u64 {
@@ -59,7 +62,7 @@ impl Following {
 
     #[track_caller]
     fn assert_next(&self, value: u64) {
-        assert_eq!(self.next().unwrap().taken, 1);
+        assert_eq!(self.next().unwrap().loaded, 1);
         assert_eq!(self.value(), value);
     }
 }
@@ -94,7 +97,7 @@ fn a_file_that_is_written_in_place_or_replaced_or_goes_away_and_comes_back() {
         fs::rename(&new, &path).unwrap();
         following.assert_next(5);
         if let Signals::System = signals {
-            // Whoever only looks may look in the middle of it, and be told of an empty file.
+            // A check alone may come in the middle of it, and find an empty file.
             fs::write(&path, document(6)).unwrap();
             following.assert_next(6);
         }
@@ -158,14 +161,12 @@ fn bad_content_keeps_the_last_good_configuration() {
         let faulty = document(2).replace("\"key\": \"a\"", "\"key\": \"\"");
         replace(faulty.as_bytes());
         let report = following.next().unwrap();
-        assert_eq!((report.taken, report.left_out.len()), (0, 1));
-        assert!(
-            report.left_out[0].faults.iter().any(|fault: &Fault| fault.path().ends_with("key"))
-        );
+        assert_eq!((report.loaded, report.skipped.len()), (0, 1));
+        assert!(report.skipped[0].faults.iter().any(|fault: &Fault| fault.path().ends_with("key")));
         assert_eq!(following.value(), 1);
         replace(document(3).as_bytes());
         following.assert_next(3);
-        // The same again is nothing new; what comes next is the next thing that is told.
+        // The same again is nothing new; the next outcome is that of the next change.
         replace(document(3).as_bytes());
         replace(document(4).as_bytes());
         following.assert_next(4);
@@ -177,10 +178,10 @@ fn a_first_load_that_fails_follows_nothing() {
     let directory = Directory::new("first");
     let path = directory.0.join("flags.json");
     let engine = Engine::new();
-    let (tell, told) = mpsc::channel();
-    let outcome = engine.watch(&path, move |outcome| tell.send(outcome).unwrap());
+    let (send, outcomes) = mpsc::channel();
+    let outcome = engine.watch(&path, move |outcome| send.send(outcome).unwrap());
     assert!(matches!(outcome, Err(WatchError::Unreadable(_))), "{outcome:?}");
-    assert!(told.recv().is_err());
+    assert!(outcomes.recv().is_err());
     fs::write(&path, "{").unwrap();
     let refused = engine.watch(&path, |_| {}).unwrap_err();
     assert!(matches!(refused, WatchError::Refused { .. }), "{refused}");
@@ -193,22 +194,22 @@ fn a_watch_ends_when_it_is_dropped_also_by_what_it_tells() {
     fs::write(&path, document(1)).unwrap();
     let following = Following::new(&path, Signals::System);
     drop(following.watch);
-    assert_eq!(following.told.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
+    assert_eq!(following.outcomes.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
 
     let engine = Engine::new();
     let (give, given) = mpsc::channel::<Watch>();
-    let (tell, told) = mpsc::channel();
+    let (send, outcomes) = mpsc::channel();
     let on_load = move |_| {
         if let Ok(watch) = given.try_recv() {
             drop(watch);
-            tell.send(()).unwrap();
+            send.send(()).unwrap();
         }
     };
     give.send(watch(&engine, &path, Signals::System, on_load).unwrap()).unwrap();
     fs::write(directory.0.join("new"), document(2)).unwrap();
     fs::rename(directory.0.join("new"), &path).unwrap();
-    told.recv_timeout(LONG).unwrap();
-    assert_eq!(told.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
+    outcomes.recv_timeout(LONG).unwrap();
+    assert_eq!(outcomes.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
 }
 
 /// Reading a pipe would wait for a writer, and whoever drops the watch for that.

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::app::{App, flag_path};
 use crate::common::{banner, ever, experiment_id, flag_id, production, staging};
 
-/// Two flags with running experiments, one without, and a pin.
+/// Two flags with running experiments, one without, and a forced user.
 fn app() -> App {
     let app = App::new();
     for (number, key) in [(1, "hero-banner"), (2, "checkout"), (3, "page-size")] {
@@ -108,9 +108,9 @@ fn an_evaluation_counts_and_a_conversion_says_what_it_counted() {
     assert_eq!(track(1, "production", ""), not("no_user_key", "hero-banner"));
     assert_eq!(track(1, "staging", "anna"), not("not_running", "hero-banner"));
     assert_eq!(track(3, "production", "anna"), not("not_running", "page-size"));
-    let pinned = track(2, "production", "qa");
-    assert_eq!([&pinned["counted"], &pinned["outcome"]], [&json!(false), &json!("forced")]);
-    assert_eq!(pinned["variant"], "treatment");
+    let forced = track(2, "production", "qa");
+    assert_eq!([&forced["counted"], &forced["outcome"]], [&json!(false), &json!("forced")]);
+    assert_eq!(forced["variant"], "treatment");
     app.engine.stop(experiment_id(1)).unwrap();
     assert_eq!(track(1, "production", "anna"), not("not_running", "hero-banner"));
     assert_eq!(

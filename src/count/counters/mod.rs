@@ -1,0 +1,249 @@
+//! The counters of one experiment: exposures and conversions of each variant, in cells that threads
+//! do not share.
+
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use crate::count::cells::{CELLS, Lines, MappedCells};
+use crate::count::counts::{Baseline, Count};
+use crate::count::distinct_users::DistinctUsers;
+use crate::count::stripe;
+use crate::count::sync::{AtomicU8, AtomicU64, Ordering};
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Exposure,
+    Conversion,
+}
+
+/// Which threads write a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// The one thread whose number is the stripe's.
+    Exclusive,
+    /// Any thread.
+    Shared,
+}
+
+/// Nothing is counted: the experiment does not run.
+const CLOSED: u8 = 0;
+/// Events are counted.
+const OPEN: u8 = 1;
+/// Events are, and users.
+const OPEN_WITH_USERS: u8 = 2;
+
+const CELLS_PER_EVENT: u32 = 2;
+const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
+
+/// The counters of one experiment.
+///
+/// A stripe is a run of lines with cells for each variant; one line up to 4 variants. A thread adds
+/// to its own stripe, a reader sums them all.
+///
+/// For each variant and event a stripe has two cells. The thread whose number is the stripe's is
+/// the only one that writes the first: a load and a store suffice, where an atomic addition, even
+/// an uncontended one, takes several times as long (`cargo bench --bench conversion`). The second
+/// is for threads that share the stripe, and is added to atomically.
+///
+/// Every access to a cell is `Relaxed`: a cell only ever grows, and nothing else is published
+/// through it. When a number goes from one thread to another, the second sees all that the first
+/// has stored ([`stripe`] orders it). A reader that learnt of a count by any synchronisation (a
+/// join, a channel, a lock) sees that count, because a cell's own history is ordered; of two cells,
+/// one may be read older than the other.
+#[derive(Debug)]
+pub(crate) struct ExperimentCounters {
+    /// Only a running experiment counts. Written by start and stop, so readers share its line. It
+    /// keeps a view from before a stop from adding to a finished test. The same comparison decides
+    /// whether users are counted.
+    state: AtomicU8,
+    lines: Lines,
+    // A byte each: there are at most 100 variants, 25 lines for them, and 64 stripes.
+    lines_per_stripe: u8,
+    /// The number of stripes less one; that number is a power of two.
+    mask: u8,
+    variants: u8,
+    /// One word, and nothing behind it for most experiments.
+    extras: ArcSwapOption<Extras>,
+}
+
+/// What few experiments have, and only writers change.
+#[derive(Clone, Debug, Default)]
+struct Extras {
+    /// Where each variant's count starts: what a document carried. Apart from the cells, so that
+    /// adding to a number near 2^64 holds there instead of wrapping.
+    base: Baseline,
+    /// The users, if they are counted.
+    users: Option<Arc<DistinctUsers>>,
+}
+
+/// The number of lines that this many variants take in this many stripes.
+pub(crate) fn lines_for(variants: u32, stripes: u32) -> u32 {
+    let per_stripe = variants.saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
+    per_stripe.saturating_mul(stripes)
+}
+
+impl ExperimentCounters {
+    /// Closed counters of this many variants that start at `base`. `stripes` is a power of two.
+    pub(crate) fn new(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
+        let stripes = stripes.next_power_of_two();
+        ExperimentCounters::with_lines(
+            variants,
+            base,
+            stripes,
+            Lines::new(lines_for(variants, stripes)),
+        )
+    }
+
+    /// Closed counters of this many variants, in cells of a file.
+    pub(crate) fn mapped(variants: u32, cells: MappedCells) -> ExperimentCounters {
+        ExperimentCounters::with_lines(variants, cells.base, cells.stripes, cells.lines)
+    }
+
+    fn with_lines(variants: u32, base: Baseline, stripes: u32, lines: Lines) -> ExperimentCounters {
+        let is_zero = base == Baseline::default();
+        let extras = (!is_zero).then(|| Arc::new(Extras { base, users: None }));
+        let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+        ExperimentCounters {
+            state: AtomicU8::new(CLOSED),
+            lines,
+            lines_per_stripe: byte(lines_for(variants, 1)),
+            mask: byte(stripes.saturating_sub(1)),
+            variants: byte(variants),
+            extras: ArcSwapOption::new(extras),
+        }
+    }
+
+    /// Counts one event, and returns whether it did: only while the experiment is running.
+    #[inline]
+    pub(crate) fn add(&self, variant: u32, event: Event) -> bool {
+        self.is_open() && self.add_as(stripe::number(), variant, event)
+    }
+
+    /// Counts one event where users are not counted, and returns whether it did; `None` where they
+    /// are, and where nothing is counted.
+    #[inline]
+    pub(crate) fn add_event(&self, variant: u32, event: Event) -> Option<bool> {
+        let is_open = self.state.load(Ordering::Relaxed) == OPEN;
+        is_open.then(|| self.add_as(stripe::number(), variant, event))
+    }
+
+    /// Counts one event, and the user, known by this hash, where users are counted. Returns whether
+    /// the event was counted.
+    pub(crate) fn add_with_user(
+        &self,
+        variant: u32,
+        event: Event,
+        user: impl FnOnce() -> u64,
+    ) -> bool {
+        let is_counted = self.add(variant, event);
+        let extras = self.extras.load();
+        let users = extras.as_ref().and_then(|extras| extras.users.as_deref());
+        match (users, event) {
+            (Some(users), Event::Exposure) if is_counted => users.record_exposure(user()),
+            (Some(users), Event::Conversion) if is_counted => users.record_conversion(user()),
+            _ => {}
+        }
+        is_counted
+    }
+
+    /// As the thread of this number.
+    #[inline]
+    fn add_as(&self, thread: u32, variant: u32, event: Event) -> bool {
+        let stripe = thread & u32::from(self.mask);
+        let access = if stripe == thread { Access::Exclusive } else { Access::Shared };
+        let Some(cell) = self.cell(stripe, variant, event, access) else {
+            return false;
+        };
+        match access {
+            Access::Exclusive => {
+                cell.store(cell.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+            }
+            Access::Shared => drop(cell.fetch_add(1, Ordering::Relaxed)),
+        }
+        true
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != CLOSED
+    }
+
+    /// Called by one writer at a time, as is [`count_users`](ExperimentCounters::count_users).
+    pub(crate) fn set_open(&self, open: bool) {
+        let state = match self.users() {
+            _ if !open => CLOSED,
+            Some(_) => OPEN_WITH_USERS,
+            None => OPEN,
+        };
+        // A store invalidates the line in the readers' caches, even if it changes nothing.
+        if self.state.load(Ordering::Relaxed) != state {
+            self.state.store(state, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts users from now on, if it does not yet.
+    pub(crate) fn count_users(&self, users: impl FnOnce() -> DistinctUsers) {
+        let extras = self.extras();
+        if extras.users.is_none() {
+            self.extras.store(Some(Arc::new(Extras { users: Some(Arc::new(users())), ..extras })));
+        }
+        self.set_open(self.is_open());
+    }
+
+    /// The users, if they are counted.
+    pub(crate) fn users(&self) -> Option<Arc<DistinctUsers>> {
+        self.extras().users
+    }
+
+    /// Where the count starts.
+    pub(crate) fn base(&self) -> Baseline {
+        self.extras().base
+    }
+
+    fn extras(&self) -> Extras {
+        self.extras.load().as_deref().cloned().unwrap_or_default()
+    }
+
+    /// What has been counted of each variant, from where its count starts.
+    pub(crate) fn counts(&self) -> Box<[Count]> {
+        let stripes = u32::from(self.mask).saturating_add(1);
+        let sum = |variant, event| {
+            let of_stripe = |stripe| {
+                [Access::Exclusive, Access::Shared]
+                    .map(|access| self.cell(stripe, variant, event, access))
+            };
+            let cells = (0..stripes).flat_map(of_stripe).flatten();
+            cells.map(|cell| cell.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
+        };
+        let base = self.base();
+        let counted = |variant: u32| {
+            base.of(variant as usize).plus(Count {
+                exposures: sum(variant, Event::Exposure),
+                conversions: sum(variant, Event::Conversion),
+            })
+        };
+        (0..self.variants.into()).map(counted).collect()
+    }
+
+    #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 100 variants and 64 stripes")]
+    fn cell(&self, stripe: u32, variant: u32, event: Event, access: Access) -> Option<&AtomicU64> {
+        let event = match event {
+            Event::Exposure => 0,
+            Event::Conversion => 1,
+        };
+        let access = match access {
+            Access::Exclusive => 0,
+            Access::Shared => 1,
+        };
+        let cell = variant * CELLS_PER_VARIANT + event * CELLS_PER_EVENT + access;
+        let line = stripe * u32::from(self.lines_per_stripe) + cell / CELLS;
+        self.lines.all().get(line as usize)?.get((cell % CELLS) as usize)
+    }
+}

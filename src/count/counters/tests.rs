@@ -1,0 +1,182 @@
+use std::cell::OnceCell;
+use std::sync::Barrier;
+use std::thread;
+
+use super::*;
+use crate::count::cells::Line;
+use crate::count::stripe::tests::{CROWD, one_at_a_time};
+use crate::model::timestamp::Timestamp;
+
+fn open(variants: u32, stripes: u32) -> ExperimentCounters {
+    let counters = ExperimentCounters::new(variants, Baseline::default(), stripes);
+    counters.set_open(true);
+    counters
+}
+
+#[test]
+fn every_variant_and_event_has_a_cell_of_its_own() {
+    for stripes in [1, 2, 8] {
+        for variants in [1, 2, 4, 5, 100] {
+            let counters = open(variants, stripes);
+            for variant in 0..variants {
+                for thread in 0..=variant {
+                    assert!(counters.add_as(thread, variant, Event::Exposure));
+                }
+                for thread in 0..variant * 2 {
+                    assert!(counters.add_as(thread, variant, Event::Conversion));
+                }
+            }
+            for (variant, count) in (0u64..).zip(counters.counts()) {
+                assert_eq!(count, Count { exposures: variant + 1, conversions: variant * 2 });
+            }
+        }
+    }
+}
+
+#[test]
+fn stripes_lie_on_lines_of_their_own() {
+    let counters = open(2, 4);
+    let address = |stripe| {
+        std::ptr::from_ref(counters.cell(stripe, 0, Event::Exposure, Access::Exclusive).unwrap())
+            .addr()
+    };
+    for stripe in 0..4 {
+        assert_eq!(address(stripe) % align_of::<Line>(), 0);
+        assert_eq!(address(stripe), address(0) + stripe as usize * size_of::<Line>());
+    }
+}
+
+#[test]
+fn threads_that_share_a_stripe_add_to_the_cell_that_is_added_to_atomically() {
+    for stripes in [1, 2, 64] {
+        let counters = open(1, stripes);
+        for thread in 0..200 {
+            assert!(counters.add_as(thread, 0, Event::Conversion));
+        }
+        for stripe in 0..stripes {
+            let count = |access| {
+                let cell = counters.cell(stripe, 0, Event::Conversion, access).unwrap();
+                cell.load(Ordering::Relaxed)
+            };
+            let threads = (stripe..200).step_by(stripes as usize).count() as u64;
+            assert_eq!((count(Access::Exclusive), count(Access::Shared)), (1, threads - 1));
+        }
+    }
+}
+
+/// Adds exposures, and returns how many were counted.
+fn add_many(counters: &ExperimentCounters, times: u32) -> u64 {
+    (0..times).map(|_| u64::from(counters.add(0, Event::Exposure))).sum()
+}
+
+#[test]
+fn threads_beyond_the_64_numbers_lose_no_count() {
+    let _alone = one_at_a_time();
+    // A machine of 64 hardware threads, and one of a single one.
+    for stripes in [64, 1] {
+        let counters = &open(1, stripes);
+        let all_have_numbers = &Barrier::new(CROWD);
+        let reported: u64 = thread::scope(|scope| {
+            let work = || {
+                stripe::number();
+                all_have_numbers.wait();
+                add_many(counters, 10_000)
+            };
+            let threads: Vec<_> = (0..CROWD).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(counters.counts()[0].exposures, reported);
+    }
+}
+
+/// A thread that ends counts in a destructor, while the next thread counts with its number.
+#[test]
+fn threads_that_take_over_numbers_lose_no_count() {
+    /// Enough for a thread to be interrupted in the middle.
+    const TIMES: u32 = 100_000;
+    struct Ending {
+        counters: Arc<ExperimentCounters>,
+        reported: Arc<AtomicU64>,
+        number_is_free: Arc<Barrier>,
+    }
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            self.number_is_free.wait();
+            self.reported.fetch_add(add_many(&self.counters, TIMES), Ordering::Relaxed);
+        }
+    }
+    thread_local!(static ENDING: OnceCell<Ending> = const { OnceCell::new() });
+
+    let _alone = one_at_a_time();
+    let counters = Arc::new(open(1, 64));
+    let reported = Arc::new(AtomicU64::new(0));
+    for _ in 0..20 {
+        let number_is_free = Arc::new(Barrier::new(2));
+        let ending = Ending {
+            counters: Arc::clone(&counters),
+            reported: Arc::clone(&reported),
+            number_is_free: Arc::clone(&number_is_free),
+        };
+        let first = thread::spawn(move || {
+            // Used before the number is taken, so destroyed after it has gone back.
+            ENDING.with(|cell| assert!(cell.set(ending).is_ok()));
+            ENDING.with(|cell| cell.get().map_or(0, |ending| add_many(&ending.counters, 1)))
+        });
+        let next = {
+            let counters = Arc::clone(&counters);
+            thread::spawn(move || {
+                number_is_free.wait();
+                add_many(&counters, TIMES)
+            })
+        };
+        let counted = first.join().unwrap() + next.join().unwrap();
+        reported.fetch_add(counted, Ordering::Relaxed);
+    }
+    assert_eq!(counters.counts()[0].exposures, reported.load(Ordering::Relaxed));
+}
+
+#[test]
+fn closed_counters_count_nothing() {
+    let counters = ExperimentCounters::new(2, Baseline::default(), 2);
+    assert!(!counters.add(0, Event::Exposure));
+    counters.set_open(true);
+    assert!(counters.add(0, Event::Exposure));
+    counters.set_open(false);
+    assert!(!counters.add(0, Event::Conversion));
+    assert_eq!(counters.counts()[0], Count { exposures: 1, conversions: 0 });
+}
+
+#[test]
+fn counting_users_leaves_open_counters_open_and_their_counts_as_they_were() {
+    let base = Count { exposures: 5, conversions: 3 };
+    for is_open in [false, true] {
+        let counters = ExperimentCounters::new(1, Baseline::new(&[base]), 2);
+        counters.set_open(is_open);
+        let users = || DistinctUsers::new(10, Timestamp::from_unix_seconds(0));
+        counters.count_users(users);
+        let first = counters.users().unwrap();
+        counters.count_users(users);
+        assert!(Arc::ptr_eq(&first, &counters.users().unwrap()), "one set for good");
+        assert_eq!((counters.is_open(), &*counters.counts()), (is_open, &[base][..]));
+        assert_eq!(counters.add_event(0, Event::Exposure), None, "it would not count the user");
+        let mut is_user_asked_for = false;
+        let is_counted = counters.add_with_user(0, Event::Exposure, || {
+            is_user_asked_for = true;
+            1
+        });
+        assert_eq!((is_counted, is_user_asked_for), (is_open, is_open));
+        assert_eq!(counters.counts()[0].exposures, 5 + u64::from(is_open));
+    }
+}
+
+#[test]
+fn a_count_near_the_end_of_its_range_stays_there() {
+    let base = Count { exposures: u64::MAX, conversions: u64::MAX - 1 };
+    let counters = ExperimentCounters::new(1, Baseline::new(&[base]), 2);
+    counters.set_open(true);
+    for _ in 0..3 {
+        counters.add(0, Event::Exposure);
+        counters.add(0, Event::Conversion);
+    }
+    assert_eq!(counters.counts()[0], Count { exposures: u64::MAX, conversions: u64::MAX });
+}

@@ -1,0 +1,58 @@
+//! Deltas: what has been added to the counts since they were last handed over.
+
+use serde::Serialize;
+
+use crate::count::counts::Count;
+use crate::model::id::ExperimentId;
+
+/// What has been counted for one variant since the deltas before: see
+/// [`Engine::with_deltas`](crate::Engine::with_deltas).
+///
+/// # Examples
+///
+/// A receiver that may get a delta twice keeps the total that it has seen:
+///
+/// ```
+/// use fairsplit::{Delta, Engine};
+///
+/// let (engine, mut total) = (Engine::new(), 0);
+/// let mut receive = |delta: &Delta| total = total.max(delta.to.conversions);
+/// engine.with_deltas(|deltas| {
+///     deltas.iter().for_each(&mut receive);
+///     Ok::<(), std::convert::Infallible>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Delta {
+    /// The experiment's id.
+    pub experiment: ExperimentId,
+    /// The variant's key.
+    pub variant: String,
+    /// The count "ever" at which the delta before ended; for the first, where this engine began to
+    /// count.
+    pub from: Count,
+    /// The count "ever" at which this one ends, and the next begins.
+    pub to: Count,
+}
+
+impl Delta {
+    /// What has been added.
+    #[must_use]
+    pub fn added(&self) -> Count {
+        self.to.since(self.from)
+    }
+}
+
+/// Why no deltas were handed over. The next ones hold everything.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeltaError<E> {
+    /// Another call on this engine has not returned yet.
+    #[error("deltas are already being handed over")]
+    UnderWay,
+    /// The caller's function has refused them.
+    #[error("the deltas were refused: {0}")]
+    Refused(E),
+}

@@ -1,0 +1,61 @@
+//! Users, each counted once, as a reader of them gets them.
+
+use serde::Serialize;
+
+use crate::model::timestamp::Timestamp;
+
+/// The users of an experiment, each counted once, by variant, at one moment.
+///
+/// Beyond its capacity a set of users is downsampled to one in 2, 4, 8 and so on, drawn by a hash
+/// of its own. These counts are of the sample, which is unbiased: rates and tests hold on it as
+/// they are. A total is the count times [`one_in`](UserCounts::one_in), with an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserCounts {
+    pub(crate) variants: Vec<VariantUsers>,
+    pub(crate) sampled_bits: u32,
+    pub(crate) since: Timestamp,
+}
+
+impl UserCounts {
+    /// One for each variant, in the variants' order.
+    #[must_use]
+    pub fn variants(&self) -> &[VariantUsers] {
+        &self.variants
+    }
+
+    /// The sample holds one user in this many: a power of two, and 1 if it holds all of them.
+    #[must_use]
+    pub fn one_in(&self) -> u64 {
+        1_u64.checked_shl(self.sampled_bits).unwrap_or(u64::MAX)
+    }
+
+    /// When counting users began. A user from before that is counted only if seen again.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+}
+
+/// The users of one variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VariantUsers {
+    /// The variant's key.
+    pub key: String,
+    /// Since counting users began, restarts included.
+    pub ever: UserCount,
+    /// Since the experiment was last started.
+    pub since_start: UserCount,
+}
+
+/// Users who were exposed, and users who converted, each counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct UserCount {
+    /// Users who were exposed.
+    pub exposed: u64,
+    /// Those of the exposed who converted.
+    pub converted: u64,
+    /// Users who converted without an exposure: counted apart, and part of no rate.
+    pub converted_unexposed: u64,
+}

@@ -1,0 +1,271 @@
+//! The counters' file: cells in a shared mapping. `docs/durable.md` has the format to the byte.
+//!
+//! * `open`: the file made, or read with everything in it checked;
+//! * `segment`: a part of it in memory; `block`: what it has for one experiment;
+//! * `layout`: where in it the block of each experiment is.
+
+mod block;
+mod layout;
+mod open;
+pub(super) mod segment;
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use self::block::{Block, put, word};
+use self::layout::{Layout, lines};
+use super::disk;
+use crate::count::cells::{Line, MappedCells, Owner};
+use crate::count::counts::{Baseline, Count};
+use crate::model::definition::Definition;
+use crate::model::error::FileError;
+use crate::model::id::ExperimentId;
+use crate::model::terms::Terms;
+
+pub(super) const MAGIC: u64 = u64::from_be_bytes(*b"fairsplt");
+pub(super) const VERSION: u64 = 1;
+/// Reads otherwise on a machine of the other byte order.
+pub(super) const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
+/// The file is in use, or its process was killed.
+pub(super) const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
+/// The file was left in order: the checksum of the cells holds.
+pub(super) const CLEAN: u64 = 0x636c_6561_6e5f_5f5f;
+/// The first byte after the two lines that every file has.
+pub(super) const BLOCKS_START: u64 = (2 * size_of::<Line>()) as u64;
+
+/// Words of the second line of the file.
+pub(super) const STATE: usize = 0;
+pub(super) const BLOCKS: usize = 1;
+pub(super) const CELLS_SUM: usize = 2;
+const DEFINITIONS: usize = 3;
+const NEXT_DEFINITIONS: usize = 4;
+
+/// The counters of an engine, on disk. Everything that counts in it is an owner, too: the last one
+/// marks the file as clean.
+#[derive(Debug)]
+pub(super) struct Counters {
+    path: PathBuf,
+    file: File,
+    layout: Mutex<Layout>,
+}
+
+impl Counters {
+    fn layout(&mut self) -> &mut Layout {
+        self.layout.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_layout<R>(&self, work: impl FnOnce(&mut Layout) -> R) -> R {
+        work(&mut self.layout.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Cells for an experiment: its own, or new ones that become its own with the next save.
+    pub(super) fn cells(
+        self: &Arc<Self>,
+        definition: &Definition,
+        base: Baseline,
+    ) -> Result<MappedCells, FileError> {
+        let (id, identity) = (definition.id, identity_of(&definition.terms));
+        let owner: Arc<Owner> = Arc::new(Box::new(Arc::clone(self)));
+        self.with_layout(|layout| {
+            let block = match layout.blocks.get(&id) {
+                Some(block) if block.identity == identity => block.clone(),
+                Some(_) => {
+                    // The engine refuses this of an experiment that it knows, and of one in a
+                    // document; this one has left the definitions before the engine was opened.
+                    let what = format!("{id} has counted for other variants, or elsewhere");
+                    let error = io::Error::new(io::ErrorKind::InvalidInput, what);
+                    return Err(FileError::new("count in", &self.path, &error));
+                }
+                None => {
+                    let variants = definition.terms.count();
+                    let block = layout.reserve(&self.file, variants, identity, base);
+                    let block =
+                        block.map_err(|error| FileError::new("grow", &self.path, &error))?;
+                    layout.pending.push((id, block.clone()));
+                    block
+                }
+            };
+            let segment = layout.segments.get(block.segment);
+            let lines = segment.and_then(|segment| segment.mapped_lines(block.cells(), owner));
+            let lines = lines.ok_or_else(|| {
+                FileError::new("use", &self.path, &io::ErrorKind::InvalidData.into())
+            })?;
+            Ok(MappedCells { lines, stripes: block.stripes, base: block.base })
+        })
+    }
+
+    /// Whether there is a block of this id that is not of these variants in this environment.
+    pub(super) fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        let counted = self.with_layout(|layout| layout.blocks.get(&id).map(|block| block.identity));
+        counted.is_some_and(|identity| identity != identity_of(terms))
+    }
+
+    /// Copies all blocks of another file, with their counts, and records these definitions as
+    /// saved.
+    pub(super) fn copy_from(
+        &self,
+        other: &Counters,
+        definitions: Option<&str>,
+    ) -> Result<usize, FileError> {
+        let (segments, mut blocks) = other.with_layout(|layout| {
+            let blocks = layout.blocks.iter().map(|(id, block)| (*id, block.clone()));
+            (layout.segments.clone(), blocks.collect::<Vec<_>>())
+        });
+        blocks.sort_by_key(|(_, block)| (block.segment, block.head));
+        let count = blocks.len();
+        self.with_layout(|layout| {
+            for (id, block) in blocks {
+                let new = layout.place(&self.file, block.variants, block.stripes)?;
+                let new = Block { identity: block.identity, base: block.base.clone(), ..new };
+                let from = lines(&segments, block.segment, block.body());
+                let to = lines(&layout.segments, new.segment, new.body());
+                for (from, to) in from.iter().zip(to) {
+                    for (from, to) in from.iter().zip(to.iter()) {
+                        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+                    }
+                }
+                layout.pending.push((id, new));
+            }
+            Ok::<_, io::Error>(())
+        })
+        .map_err(|error| FileError::new("grow", &self.path, &error))?;
+        match definitions {
+            Some(definitions) => {
+                self.announce(definitions)?;
+                self.commit(definitions);
+            }
+            None => self.commit_cells(),
+        }
+        Ok(count)
+    }
+
+    /// Whether nothing has ever been saved beside this file.
+    pub(super) fn has_no_definitions(&self) -> bool {
+        // A first change that failed, or was killed, has only been announced.
+        self.live(DEFINITIONS) == 0
+    }
+
+    /// Whether these definitions are those that were saved last, or were being saved.
+    pub(super) fn knows(&self, definitions: &str) -> bool {
+        let sum = xxh3_64(definitions.as_bytes());
+        [DEFINITIONS, NEXT_DEFINITIONS].iter().any(|at| self.live(*at) == sum)
+    }
+
+    /// Whether it is these definitions that were saved last.
+    pub(super) fn has_saved(&self, definitions: &str) -> bool {
+        self.live(DEFINITIONS) == xxh3_64(definitions.as_bytes())
+    }
+
+    /// Records which definitions are about to be saved, so that they are known after a kill.
+    pub(super) fn announce(&self, definitions: &str) -> Result<(), FileError> {
+        self.set_live(NEXT_DEFINITIONS, xxh3_64(definitions.as_bytes()));
+        let first = self.with_layout(|layout| layout.segments.first().cloned());
+        let flushed = first.map_or(Ok(()), |segment| disk::flush_head(&segment));
+        flushed.map_err(|error| FileError::new("write", &self.path, &error))
+    }
+
+    /// Records that these definitions are in the file, and that those before may come back.
+    pub(super) fn exchange(&self, definitions: &str) {
+        let before = self.live(DEFINITIONS);
+        self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
+        self.set_live(NEXT_DEFINITIONS, before);
+    }
+
+    /// Records these definitions as saved, and makes the reserved cells those of their experiments.
+    pub(super) fn commit(&self, definitions: &str) {
+        self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
+        self.commit_cells();
+    }
+
+    fn commit_cells(&self) {
+        self.with_layout(|layout| {
+            for (id, block) in std::mem::take(&mut layout.pending) {
+                if let Some(segment) = layout.segments.get(block.segment) {
+                    block.write(id, segment.lines());
+                }
+                layout.blocks.insert(id, block);
+            }
+            let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
+            put(live, BLOCKS, layout.blocks.len() as u64);
+        });
+    }
+
+    /// Releases the cells that were reserved since the last save.
+    ///
+    /// The announced definitions stay known: they may be on the disk all the same.
+    pub(super) fn give_up(&self) {
+        self.with_layout(|layout| {
+            if let Some((_, first)) = layout.pending.first() {
+                layout.end = (first.segment, first.head);
+                layout.pending.clear();
+            }
+        });
+    }
+
+    /// Waits until the disk has every count.
+    pub(super) fn sync(&self) -> Result<(), FileError> {
+        let segments = self.with_layout(|layout| layout.segments.clone());
+        let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
+        let synced = flushed.and_then(|()| self.file.sync_all());
+        synced.map_err(|error| FileError::new("write", &self.path, &error))
+    }
+
+    /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
+    pub(super) fn mark(&self, id: ExperimentId) -> Box<[Count]> {
+        self.with_layout(|layout| {
+            let block = layout.blocks.get(&id)?;
+            let segment = layout.segments.get(block.segment)?;
+            Some(block.mark(segment.lines()))
+        })
+        .unwrap_or_default()
+    }
+
+    /// Sets that.
+    pub(super) fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
+        self.with_layout(|layout| {
+            let block = layout.blocks.get(&id)?;
+            let segment = layout.segments.get(block.segment)?;
+            block.set_mark(segment.lines(), mark);
+            Some(())
+        });
+    }
+
+    fn live(&self, at: usize) -> u64 {
+        self.with_layout(|layout| {
+            word(layout.segments.first().and_then(|segment| segment.lines().get(1)), at)
+        })
+    }
+
+    fn set_live(&self, at: usize, value: u64) {
+        self.with_layout(|layout| {
+            let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
+            put(live, at, value);
+        });
+    }
+}
+
+impl Drop for Counters {
+    fn drop(&mut self) {
+        // Nothing counts any more: everything that could is an owner.
+        let layout = self.layout();
+        let sum = layout.sum();
+        let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
+        put(live, CELLS_SUM, sum);
+        put(live, STATE, CLEAN);
+        // The disk does not matter here: the kernel has it. The lock goes with the file, but a
+        // process that is being started at this moment has inherited that until it runs its
+        // program.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Tells experiments apart that have one id, and count different things.
+fn identity_of(terms: &Terms) -> u64 {
+    let text = serde_json::to_vec(&(terms.environment.as_str(), &*terms.variants));
+    xxh3_64(&text.unwrap_or_default())
+}

@@ -1,0 +1,198 @@
+//! The counters' file, when it is opened: made, or read with everything in it checked.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use super::block::{Block, put, sum_of, word};
+use super::layout::Layout;
+use super::segment::{BYTES, LINES, Segment};
+use super::{
+    BLOCKS, BLOCKS_START, BYTE_ORDER, CELLS_SUM, CLEAN, Counters, MAGIC, OPEN, STATE, VERSION,
+};
+use crate::count::cells::Line;
+use crate::durable::disk;
+use crate::durable::error::OpenError;
+use crate::model::error::FileError;
+
+/// What could not be read, when damage is passed over.
+#[derive(Debug, Default)]
+pub(in crate::durable) struct Damage(pub(in crate::durable) Vec<String>);
+
+impl Counters {
+    /// Opens the file, or makes a new one, and locks it. With `is_first`, nothing has ever been
+    /// saved beside it.
+    pub(in crate::durable) fn open(
+        path: &Path,
+        is_first: bool,
+    ) -> Result<(Counters, bool), OpenError> {
+        let failed = |tried: &str| {
+            let (tried, path) = (tried.to_owned(), path.to_owned());
+            move |error: io::Error| OpenError::File(FileError::new(&tried, &path, &error))
+        };
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(failed("open"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::InUse { path: path.to_owned() });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
+        }
+        let mut length = file.metadata().map_err(failed("read"))?.len();
+        // Zeros at the end of the file, short of a whole segment: the process was killed as the
+        // file grew.
+        let whole = length.saturating_sub(length.checked_rem(BYTES).unwrap_or_default());
+        if is_zero_from(&file, whole).map_err(failed("read"))? {
+            length = whole;
+        }
+        // The first word of a new file is written last.
+        let is_new = is_first
+            && (length == 0
+                || (length == BYTES && is_unfinished(&file).map_err(failed("read"))?));
+        let mut this =
+            Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
+        if is_new {
+            this.begin().map_err(failed("write"))?;
+        } else {
+            this.read(length, None)?;
+        }
+        Ok((this, is_new))
+    }
+
+    /// Reads what can be read of a file that may be damaged, and returns what cannot. The file
+    /// stays as it is, and is locked.
+    pub(in crate::durable) fn salvage(path: &Path) -> Result<(Counters, Damage), OpenError> {
+        let error = |error: io::Error| OpenError::File(FileError::new("open", path, &error));
+        let file = File::open(path).map_err(error)?;
+        if file.try_lock().is_err() {
+            return Err(OpenError::InUse { path: path.to_owned() });
+        }
+        // A length that ends within a segment: the rest reads as nothing.
+        let length = file.metadata().map_err(error)?.len();
+        let mut damage = Damage::default();
+        let whole = length.div_ceil(BYTES).saturating_mul(BYTES);
+        if whole != length {
+            damage.0.push(format!("the file ends within a segment, at byte {length}"));
+        }
+        let mut this =
+            Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
+        this.read(whole, Some(&mut damage))?;
+        Ok((this, damage))
+    }
+
+    /// A new file: one segment, with a head.
+    fn begin(&mut self) -> io::Result<()> {
+        let segment = disk::grow(&self.file, 0)?;
+        let head = segment.lines().first();
+        put(segment.lines().get(1), STATE, OPEN);
+        put(head, 4, sum_of([MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter()));
+        for (at, value) in [MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter().enumerate().rev() {
+            // In this order: a process is killed between two stores, not within one.
+            std::sync::atomic::compiler_fence(Ordering::SeqCst);
+            put(head, at, value);
+        }
+        disk::flush(&segment)?;
+        let layout = self.layout();
+        layout.segments.push(Arc::new(segment));
+        layout.end = (0, 2);
+        Ok(())
+    }
+
+    /// Finds the blocks. What is wrong is an error, or else added to `damage` and passed over.
+    fn read(&mut self, length: u64, mut damage: Option<&mut Damage>) -> Result<(), OpenError> {
+        let (path, is_salvage) = (self.path.clone(), damage.is_some());
+        let mut wrong = |at: u64, what: String| match &mut damage {
+            Some(damage) => {
+                damage.0.push(format!("at byte {at}: {what}"));
+                Ok(())
+            }
+            None => Err(OpenError::Damaged { path: path.clone(), at, what }),
+        };
+        if !length.is_multiple_of(BYTES) {
+            wrong(length, "the file ends within a segment".to_owned())?;
+        }
+        let mut segments = Vec::new();
+        for position in 0..length.checked_div(BYTES).unwrap_or_default() {
+            let get = if is_salvage { Segment::copy } else { Segment::map };
+            let segment = get(&self.file, position)
+                .map_err(|error| OpenError::File(FileError::new("map", &self.path, &error)))?;
+            segments.push(Arc::new(segment));
+        }
+        let front: Option<Arc<Segment>> = segments.first().map(Arc::clone);
+        let front = front.as_ref().map(|segment| segment.lines()).unwrap_or_default();
+        let (head, state) = (front.first(), front.get(1));
+        let is_ours = word(head, 0) == MAGIC;
+        if is_ours && word(head, 2) != BYTE_ORDER {
+            wrong(16, "it was written by a machine of the other byte order".to_owned())?;
+        } else if is_ours && word(head, 1) != VERSION {
+            wrong(8, format!("it is of version {}, and this is version {VERSION}", word(head, 1)))?;
+        } else if !is_ours || word(head, 4) != sum_of((0..4).map(|at| word(head, at))) {
+            wrong(0, "it does not begin like a file of counters".to_owned())?;
+        }
+        let mut layout = Layout { segments, ..Layout::default() };
+        let mut line = 2;
+        // After damage, lines outside of any block are what is left of one. Even its first word may
+        // be zero then: a salvage looks at every line.
+        let mut is_lost = false;
+        for position in 0..layout.segments.len() {
+            while let Some(segment) = layout.segments.get(position).map(Arc::clone)
+                && line < LINES
+                && (is_salvage || word(segment.lines().get(line), 0) != 0)
+            {
+                match Block::read(segment.lines(), position, line) {
+                    Some((id, block)) if !layout.blocks.contains_key(&id) => {
+                        line = block.lines().end;
+                        layout.blocks.insert(id, block);
+                        is_lost = false;
+                    }
+                    _ => {
+                        if !is_lost && word(segment.lines().get(line), 0) != 0 {
+                            is_lost = true;
+                            let line = (line as u64).saturating_mul(size_of::<Line>() as u64);
+                            let at = (position as u64).saturating_mul(BYTES).saturating_add(line);
+                            wrong(at, "a block is damaged".to_owned())?;
+                        }
+                        line = line.saturating_add(1);
+                    }
+                }
+            }
+            layout.end = (position, line);
+            line = 0;
+        }
+        let found = layout.blocks.len() as u64;
+        if found < word(state, BLOCKS) {
+            let what = format!("{found} of {} blocks are there", word(state, BLOCKS));
+            wrong(size_of::<Line>() as u64, what)?;
+        }
+        match word(state, STATE) {
+            OPEN => {}
+            CLEAN if word(state, CELLS_SUM) == layout.sum() => {}
+            CLEAN => wrong(144, "the counts are not those that were left here".to_owned())?,
+            _ => wrong(128, "it says neither that it is in use nor that it is not".to_owned())?,
+        }
+        put(state, STATE, OPEN);
+        *self.layout() = layout;
+        Ok(())
+    }
+}
+
+/// Whether there is nothing but zeros from here to the end of the file.
+fn is_zero_from(mut file: &File, start: u64) -> io::Result<bool> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes.iter().all(|byte| *byte == 0))
+}
+
+/// Whether this is what a process leaves that is killed as it makes a new file: no first word, and
+/// no block.
+fn is_unfinished(mut file: &File) -> io::Result<bool> {
+    let mut first = [0; 8];
+    file.rewind()?;
+    file.read_exact(&mut first)?;
+    Ok(first == [0; 8] && is_zero_from(file, BLOCKS_START)?)
+}

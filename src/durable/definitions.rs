@@ -1,0 +1,34 @@
+//! A text file that is replaced whole: a reader finds the text before or the text after.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::disk;
+
+/// The name of the file while it is written. One that a crash leaves is ignored.
+pub(super) fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension("json.new")
+}
+
+/// Replaces the text, which lasts once the directory is synced. If it fails, the text before is
+/// still there.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = unfinished(path);
+    let written = disk::write(&new, text).and_then(|()| disk::rename(&new, path));
+    if let Err(error) = written {
+        // If this fails too, the next opening ignores the file and removes it.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// The text, if there is one.
+pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,81 @@
+//! The directory of an engine: its definitions and its counters.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::background::Background;
+use super::counters::Counters;
+use super::{definitions, disk};
+use crate::count::cells::MappedCells;
+use crate::count::counts::{Baseline, Count};
+use crate::engine::durability::Durability;
+use crate::model::definition::Definition;
+use crate::model::error::FileError;
+use crate::model::id::ExperimentId;
+use crate::model::terms::Terms;
+
+/// The configuration document, counts of its last change included.
+pub(super) const DEFINITIONS: &str = "definitions.json";
+pub(super) const COUNTERS: &str = "counters";
+
+/// A directory, as an engine uses it.
+#[derive(Debug)]
+pub(super) struct Directory {
+    /// First: the thread has ended when the counters are dropped.
+    pub(super) _background: Option<Background>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) definitions: PathBuf,
+    /// The definitions have their name, but the directory could not be synced.
+    pub(super) may_not_last: AtomicBool,
+}
+
+impl Durability for Directory {
+    fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
+        self.counters.cells(definition, base)
+    }
+
+    fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        self.counters.counts_for_others(id, terms)
+    }
+
+    fn save(&self, definitions: &str) -> Result<(), FileError> {
+        let failed = |error| FileError::new("replace", &self.definitions, &error);
+        // The text before has to last under its name before another one may replace it.
+        if self.may_not_last.load(Ordering::Relaxed) {
+            disk::sync_directory(&self.definitions).map_err(failed)?;
+            self.may_not_last.store(false, Ordering::Relaxed);
+        }
+        if self.counters.has_saved(definitions) {
+            self.counters.commit(definitions);
+            return Ok(());
+        }
+        self.counters.announce(definitions)?;
+        definitions::replace(&self.definitions, definitions).map_err(failed)?;
+        // The name is in the directory, which is a file of its own. If this fails, only a power
+        // loss can bring the old text back.
+        if let Err(error) = disk::sync_directory(&self.definitions) {
+            self.may_not_last.store(true, Ordering::Relaxed);
+            self.counters.exchange(definitions);
+            return Err(failed(error));
+        }
+        self.counters.commit(definitions);
+        Ok(())
+    }
+
+    fn give_up(&self) {
+        self.counters.give_up();
+    }
+
+    fn mark(&self, id: ExperimentId) -> Box<[Count]> {
+        self.counters.mark(id)
+    }
+
+    fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
+        self.counters.set_mark(id, mark);
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        self.counters.sync()
+    }
+}

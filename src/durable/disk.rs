@@ -1,0 +1,120 @@
+//! What is asked of the disk, each request by its name, so that tests can make each of them fail.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::counters::segment::{BYTES, LINES, Segment};
+use crate::count::cells::Line;
+
+/// A text in a file of its own, on the disk when this returns.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+    ask("create")?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    // In two parts, as on a disk that gets full.
+    let (some, rest) = text.as_bytes().split_at(text.len().checked_div(2).unwrap_or_default());
+    file.write_all(some)?;
+    ask("write")?;
+    file.write_all(rest)?;
+    ask("sync")?;
+    file.sync_all()
+}
+
+/// Gives a file the name of another one, which is gone then.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    ask("rename")?;
+    fs::rename(from, to)
+}
+
+/// Makes the names in the directory of this file last.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    ask("sync the directory")?;
+    // Elsewhere a directory cannot be opened as a file.
+    if cfg!(unix) {
+        path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    } else {
+        Ok(())
+    }
+}
+
+/// Makes the file longer by a segment, written through, so that a full disk is found here and not
+/// by counting.
+pub(super) fn grow(file: &File, position: u64) -> io::Result<Segment> {
+    ask("seek")?;
+    let mut writer = file;
+    writer.seek(SeekFrom::Start(position.saturating_mul(BYTES)))?;
+    let zeros = vec![0; LINES.saturating_mul(size_of::<Line>())];
+    let (some, rest) = zeros.split_at(LINES);
+    writer.write_all(some)?;
+    ask("grow")?;
+    writer.write_all(rest)?;
+    ask("sync the longer file")?;
+    file.sync_all()?;
+    ask("map")?;
+    Segment::map(file, position)
+}
+
+/// Writes the first lines to the disk.
+pub(super) fn flush_head(segment: &Segment) -> io::Result<()> {
+    ask("flush")?;
+    segment.flush_head()
+}
+
+/// Writes a segment to the disk.
+pub(super) fn flush(segment: &Segment) -> io::Result<()> {
+    ask("flush")?;
+    segment.flush()
+}
+
+/// Allows every request.
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "in tests it fails")]
+fn ask(_: &'static str) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) use self::faulty::{ask, fail_at, failed};
+
+/// A disk on which one request fails.
+#[cfg(test)]
+mod faulty {
+    use std::cell::Cell;
+    use std::{io, thread};
+
+    thread_local! {
+        static LEFT: Cell<u32> = const { Cell::new(0) };
+        static FAILED: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
+
+    /// Lets the request in this position fail that this thread makes from now on, counted from 1;
+    /// with 0 none does.
+    pub(crate) fn fail_at(position: u32) {
+        LEFT.set(position);
+        FAILED.set(None);
+    }
+
+    /// What failed, if it did.
+    pub(crate) fn failed() -> Option<&'static str> {
+        FAILED.get()
+    }
+
+    pub(crate) fn ask(what: &'static str) -> io::Result<()> {
+        // The thread that syncs in the background never gets what it asks for.
+        if thread::current().name() == Some("fairsplit-sync") {
+            return Err(io::Error::other("made to fail"));
+        }
+        match LEFT.get() {
+            0 => Ok(()),
+            1 => {
+                LEFT.set(0);
+                FAILED.set(Some(what));
+                Err(io::Error::other("made to fail"))
+            }
+            left => {
+                LEFT.set(left - 1);
+                Ok(())
+            }
+        }
+    }
+}

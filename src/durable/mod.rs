@@ -1,0 +1,23 @@
+//! Engines that outlive their process: a directory with their definitions and their counters.
+//!
+//! * `open`: opening a directory; `recover`: saving what is left of a damaged one; `error`: why
+//!   not;
+//! * `directory`: what the engine asks of it at every change;
+//! * `definitions`: the file of the configuration document;
+//! * `counters`: the file that is counted in, mapped into memory;
+//! * `disk`: what is asked of the operating system; `background`: the thread that syncs.
+
+mod background;
+mod counters;
+mod definitions;
+mod directory;
+mod disk;
+mod error;
+mod open;
+mod recover;
+#[cfg(test)]
+mod tests;
+
+pub use self::error::OpenError;
+pub use self::open::OpenOptions;
+pub use self::recover::{Recovered, recover};

@@ -1,0 +1,213 @@
+//! Opening a directory.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::background::{Background, OnFailure};
+use super::counters::Counters;
+use super::definitions;
+use super::directory::{COUNTERS, DEFINITIONS, Directory};
+use super::error::OpenError;
+use crate::engine::Engine;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::model::error::{FileError, LoadError};
+
+/// How to open a directory; [`Engine::open`] does it with the defaults.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use fairsplit::{ManualClock, OpenOptions, Timestamp};
+///
+/// # let directory = std::env::temp_dir().join(format!("fairsplit-doc-{}", std::process::id()));
+/// let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(0)));
+/// let engine = OpenOptions::new().clock(clock).open(&directory)?;
+/// assert!(engine.flags().is_empty());
+/// # drop(engine);
+/// # std::fs::remove_dir_all(&directory).unwrap();
+/// # Ok::<(), fairsplit::OpenError>(())
+/// ```
+#[must_use = "nothing is opened yet"]
+pub struct OpenOptions {
+    clock: Box<dyn Clock>,
+    accepts_edits: bool,
+    sync: Option<(Duration, OnFailure)>,
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OpenOptions { clock, accepts_edits, sync } = self;
+        let sync = sync.as_ref().map(|(interval, _)| interval);
+        f.debug_struct("OpenOptions")
+            .field("clock", clock)
+            .field("accepts_edits", accepts_edits)
+            .field("sync", &sync)
+            .finish()
+    }
+}
+
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions { clock: Box::new(SystemClock), accepts_edits: false, sync: None }
+    }
+}
+
+impl OpenOptions {
+    /// The system's clock, and definitions as they were saved.
+    pub fn new() -> OpenOptions {
+        OpenOptions::default()
+    }
+
+    /// Another clock.
+    pub fn clock(self, clock: impl Clock + 'static) -> OpenOptions {
+        OpenOptions { clock: Box::new(clock), ..self }
+    }
+
+    /// Accepts definitions that were edited by hand while no engine had the directory open, if they
+    /// have no fault. Without this, a file that is not as it was saved is an
+    /// [error](OpenError::Edited): it may as well be damaged, in a place where it still is JSON.
+    pub fn accept_edited_definitions(self) -> OpenOptions {
+        OpenOptions { accepts_edits: true, ..self }
+    }
+
+    /// Syncs on a thread of its own, as [`Engine::sync`] does, this long after the last time: after
+    /// a loss of power, no count is missing that is older than this and the time that the disk
+    /// needs. Without this, that is up to the kernel. The interval is at least a millisecond; a
+    /// second is a fair one.
+    ///
+    /// `on_failure` is called with each failure, on that thread, and the next interval tries again.
+    /// Do not let it hold the engine, which would then never be dropped; if it panics, syncing
+    /// ends. The thread ends with the engine's last clone, which waits for a sync that is under
+    /// way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fairsplit::OpenOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("fairsplit-sync-{}", std::process::id()));
+    /// let engine = OpenOptions::new()
+    ///     .sync_every(Duration::from_secs(1), |error| eprintln!("{error}"))
+    ///     .open(&directory)?;
+    /// # drop(engine);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), fairsplit::OpenError>(())
+    /// ```
+    pub fn sync_every(
+        self,
+        interval: Duration,
+        on_failure: impl FnMut(&FileError) + Send + 'static,
+    ) -> OpenOptions {
+        OpenOptions { sync: Some((interval, Box::new(on_failure))), ..self }
+    }
+
+    /// Opens a directory, and makes it if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::open`].
+    pub fn open(self, directory: impl AsRef<Path>) -> Result<Engine, OpenError> {
+        let directory = directory.as_ref();
+        let failed = |tried: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |error: io::Error| FileError::new(tried, &path, &error)
+        };
+        fs::create_dir_all(directory).map_err(failed("make", directory))?;
+        // Links on the way may be turned later, and the current directory may be another one.
+        let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
+        let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
+        let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
+        let is_first = !is_there(&definitions)?;
+        if !is_first && !is_there(&counters)? {
+            return Err(OpenError::Missing { path: counters });
+        }
+        let (opened, is_new) = Counters::open(&counters, is_first)?;
+        // Only with the lock held: another engine that has the directory open is not disturbed.
+        let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
+        let unfinished = definitions::unfinished(&definitions);
+        if is_there(&unfinished)? {
+            fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
+        }
+        match &text {
+            None if !is_new && !opened.has_no_definitions() => {
+                return Err(OpenError::Missing { path: definitions });
+            }
+            Some(text) if !self.accepts_edits && !opened.knows(text) => {
+                return Err(OpenError::Edited { path: definitions });
+            }
+            _ => {}
+        }
+        let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));
+        let opened = Arc::new(opened);
+        let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
+        let background =
+            self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
+        let directory = Directory {
+            _background: background,
+            counters: opened,
+            definitions: definitions.clone(),
+            may_not_last: AtomicBool::new(false),
+        };
+        let engine = Engine::with_durability(self.clock, Some(Box::new(directory)));
+        if let Some(text) = text {
+            // An edited text is stored again, with all that an engine adds to it.
+            let loaded =
+                if is_as_saved { engine.reload_stored(&text) } else { engine.reload(&text) };
+            loaded.map_err(|source| match source {
+                LoadError::File(error) => OpenError::File(error),
+                source => OpenError::Definitions { path: definitions, source },
+            })?;
+        }
+        Ok(engine)
+    }
+}
+
+impl Engine {
+    /// An engine that outlives its process: opens a directory, makes it if it does not exist, and
+    /// goes on from where the last engine in it was.
+    ///
+    /// Every change is on disk before it is visible; one that cannot be stored is an error of that
+    /// call and changes nothing. Counting costs what it costs in memory, since the cells are in
+    /// memory that the kernel keeps: no count is lost in a crash or a kill of the process. A loss
+    /// of power loses what was counted since the last [`sync`](Engine::sync), unless the kernel has
+    /// written it by itself. [`docs::durable`](crate::docs::durable) has the table of what survives
+    /// what, and the formats.
+    ///
+    /// The directory is this engine's until it is dropped, with all its clones, handles, readers
+    /// and views.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: in use, unreadable, damaged, or edited by hand. Nothing in the directory has
+    /// been changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("fairsplit-open-{}", std::process::id()));
+    /// let engine = Engine::open(&directory)?;
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let experiment = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
+    /// let id = engine.create_experiment("hero-banner", experiment.status(Status::Running))?.id();
+    /// assert!(engine.convert_variant(id, "control").is_counted());
+    /// drop(engine);
+    ///
+    /// let engine = Engine::open(&directory)?;
+    /// assert_eq!(engine.experiment(id).unwrap().conversions().next(), Some(("control", 1)));
+    /// # drop(engine);
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(directory: impl AsRef<Path>) -> Result<Engine, OpenError> {
+        OpenOptions::new().open(directory)
+    }
+}

@@ -1,0 +1,69 @@
+//! Saving what is left of a damaged directory.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::counters::Counters;
+use super::directory::{COUNTERS, DEFINITIONS};
+use super::error::OpenError;
+use super::{definitions, disk};
+use crate::model::error::FileError;
+
+/// What [`recover`] has saved of a damaged directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// How many experiments' counters could be read.
+    pub experiments: usize,
+    /// What could not be read, each with its place in the file. Counts of cells are not among it: a
+    /// number that was changed is still a number.
+    pub damage: Vec<String>,
+    /// Where the damaged file is now.
+    pub set_aside: PathBuf,
+}
+
+/// Saves what can be read of a damaged counters' file, and sets that file aside. Call it after
+/// [`OpenError::Damaged`], to go on with what is left: the directory can be opened then. An
+/// experiment whose counters are lost starts at the counts that its definition had at its last
+/// change.
+///
+/// # Errors
+///
+/// [`OpenError`]: in use, or unreadable. The damaged file is still there then.
+pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
+    let directory = directory.as_ref();
+    let (path, definitions) = (directory.join(COUNTERS), directory.join(DEFINITIONS));
+    let failed = |tried: &'static str, path: &Path| {
+        let path = path.to_owned();
+        move |error: io::Error| FileError::new(tried, &path, &error)
+    };
+    // First: this locks the directory.
+    let (damaged, damage) = Counters::salvage(&path)?;
+    let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
+    let mut set_aside = directory.join("counters.damaged");
+    let mut number = 1_u64;
+    while set_aside.try_exists().map_err(failed("look for", &set_aside))? {
+        number = number.saturating_add(1);
+        set_aside = directory.join(format!("counters.damaged-{number}"));
+    }
+    let new = directory.join("counters.new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(failed("remove", &new)(error).into());
+        }
+        _ => {}
+    }
+    let (fresh, _) = Counters::open(&new, true)?;
+    let experiments = fresh.copy_from(&damaged, text.as_deref())?;
+    fresh.sync()?;
+    let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));
+    let replaced = copied.and_then(|_| disk::rename(&new, &path).map_err(failed("replace", &path)));
+    if let Err(error) = replaced {
+        // The file is still where it was.
+        let _ = fs::remove_file(&set_aside);
+        return Err(error.into());
+    }
+    disk::sync_directory(&path).map_err(failed("replace", &path))?;
+    Ok(Recovered { experiments, damage: damage.0, set_aside })
+}

@@ -1,0 +1,516 @@
+//! Each request to the disk fails in turn: the call has an error, nothing has changed, and what is
+//! opened next is one of the two states.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::{OpenOptions, disk};
+use crate::{
+    Engine, Environment, Error, ExperimentId, FileError, FlagId, LoadError, ManualClock,
+    NewExperiment, NewFlag, OpenError, Status, Timestamp,
+};
+
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Directory {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("fairsplit-disk-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Directory(path)
+    }
+
+    fn like(other: &Path) -> Directory {
+        let this = Directory::new();
+        for file in fs::read_dir(other).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), this.0.join(file.file_name())).unwrap();
+        }
+        this
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn open(directory: &Directory) -> Result<Engine, OpenError> {
+    let clock = ManualClock::new(Timestamp::from_unix_seconds(1_700_000_000));
+    OpenOptions::new().clock(clock).open(&directory.0)
+}
+
+fn id(number: u8) -> ExperimentId {
+    ExperimentId::from_bytes([number; 16])
+}
+
+fn flag(key: &str, number: u8) -> NewFlag {
+    NewFlag::new(key, "old").id(FlagId::from_bytes([number; 16]))
+}
+
+fn new(number: u8) -> NewExperiment {
+    let new = NewExperiment::new("An experiment", "production");
+    new.variant("control", "old", 50).variant("treatment", "new", 50).id(id(number))
+}
+
+fn convert(engine: &Engine, times: u32) {
+    for _ in 0..times {
+        assert!(engine.convert_variant(id(1), "treatment").is_counted());
+    }
+}
+
+fn conversions(engine: &Engine) -> u64 {
+    engine.counts(id(1)).unwrap().variants()[1].ever.conversions
+}
+
+/// Two flags; an experiment that runs and has counted, one that is stopped, and a draft.
+fn template() -> Directory {
+    let directory = Directory::new();
+    let engine = open(&directory).unwrap();
+    engine.create_flag(flag("a", 1)).unwrap();
+    engine.create_flag(flag("b", 2)).unwrap();
+    engine.create_experiment("a", new(1).status(Status::Running)).unwrap();
+    engine.create_experiment("b", new(2).status(Status::Running)).unwrap();
+    engine.stop(id(2)).unwrap();
+    engine.create_experiment("b", new(3)).unwrap();
+    convert(&engine, 7);
+    directory
+}
+
+fn stored<T>(result: Result<T, Error>) -> Result<(), FileError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(Error::File(error)) => Err(error),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn loaded<T>(result: Result<T, LoadError>) -> Result<(), FileError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(LoadError::File(error)) => Err(error),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Makes each request of a change fail; how many there were.
+fn fail_each(
+    template: &Directory,
+    name: &str,
+    change: impl Fn(&Engine) -> Result<(), FileError>,
+) -> u32 {
+    let after = {
+        let directory = Directory::like(&template.0);
+        let engine = open(&directory).unwrap();
+        change(&engine).unwrap();
+        convert(&engine, 3);
+        engine.to_json()
+    };
+    for position in 1.. {
+        let directory = Directory::like(&template.0);
+        let engine = open(&directory).unwrap();
+        let before = engine.to_json();
+        disk::fail_at(position);
+        let result = change(&engine);
+        let failed = disk::failed();
+        disk::fail_at(0);
+        let Some(failed) = failed else {
+            assert_eq!(result, Ok(()), "{name}");
+            return position - 1;
+        };
+        let what = format!("{name}: failed to {failed}");
+        let error = result.unwrap_err();
+        assert!(error.to_string().ends_with(": made to fail"), "{error}");
+        assert_eq!(engine.to_json(), before, "{what}");
+        convert(&engine, 3);
+        assert_eq!(conversions(&engine), 10, "{what}");
+        let counted = engine.to_json();
+        drop(engine);
+
+        let engine = open(&directory).unwrap();
+        assert_eq!(conversions(&engine), 10, "{what}");
+        if failed == "sync the directory" {
+            // The new text has its name, though nobody can say for how long.
+            assert_eq!(engine.to_json(), after, "{what}");
+        } else {
+            assert_eq!(engine.to_json(), counted, "{what}");
+            change(&engine).unwrap();
+        }
+        let changed = engine.to_json();
+        drop(engine);
+        let engine = open(&directory).unwrap();
+        assert_eq!(engine.to_json(), changed, "{what}");
+        let left = fs::read_dir(&directory.0).unwrap().count();
+        assert_eq!(left, 2, "{what}");
+    }
+    unreachable!()
+}
+
+#[test]
+fn a_change_that_fails_anywhere_has_not_been_made() {
+    let template = template();
+    let requests = [
+        fail_each(&template, "create a flag", |engine| stored(engine.create_flag(flag("c", 3)))),
+        fail_each(&template, "set a default", |engine| stored(engine.set_default("a", 5))),
+        fail_each(&template, "create", |engine| stored(engine.create_experiment("a", new(4)))),
+        fail_each(&template, "create a running one", |engine| {
+            stored(engine.create_experiment("b", new(4).status(Status::Running)))
+        }),
+        fail_each(&template, "start", |engine| stored(engine.start(id(2)))),
+        fail_each(&template, "force", |engine| stored(engine.force(id(1), "qa", "control"))),
+        fail_each(&template, "reload", |engine| {
+            let document: serde_json::Value = serde_json::from_str(&engine.to_json()).unwrap();
+            let mut document = document;
+            document["flags"][0]["default_value"] = 5.into();
+            loaded(engine.reload(&document.to_string()))
+        }),
+    ];
+    // What a change asks of the disk: flush, create, write, sync, rename, sync the directory.
+    assert_eq!(requests, [6; 7]);
+}
+
+/// What was asked for by a change that failed is nobody's: the id is free, for other variants too.
+#[test]
+fn what_a_failed_change_asked_for_is_given_back() {
+    let template = template();
+    for position in 1..=6 {
+        let directory = Directory::like(&template.0);
+        let engine = open(&directory).unwrap();
+        disk::fail_at(position);
+        stored(engine.create_experiment("a", new(4))).unwrap_err();
+        engine.create_flag(flag("c", 3)).unwrap();
+        engine.create_experiment("a", wide(4)).unwrap();
+        let document = engine.to_json();
+        drop(engine);
+        assert_eq!(open(&directory).unwrap().to_json(), document);
+    }
+}
+
+#[test]
+fn a_start_that_fails_begins_no_new_period_of_users() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    let production = Environment::new("production").unwrap();
+    engine.count_users(id(1), 10).unwrap();
+    assert!(engine.evaluate(&production, "a", "anna").is_counted());
+    let exposed = || {
+        let users = engine.users(id(1)).unwrap();
+        users.variants().iter().map(|variant| variant.since_start.exposed).sum::<u64>()
+    };
+    engine.stop(id(1)).unwrap();
+    disk::fail_at(1);
+    stored(engine.start(id(1))).unwrap_err();
+    assert_eq!(exposed(), 1);
+    engine.start(id(1)).unwrap();
+    assert_eq!(exposed(), 0);
+}
+
+fn wide(number: u8) -> NewExperiment {
+    let new = NewExperiment::new("Many variants", "production").id(id(number));
+    (0..100).fold(new, |new, at| new.variant(format!("v{at}"), at, 1))
+}
+
+/// A directory whose file has to grow for the next wide experiment.
+fn full() -> Directory {
+    let size = |directory: &Directory| fs::metadata(directory.0.join("counters")).unwrap().len();
+    let source = Engine::new();
+    source.reload(&open(&template()).unwrap().to_json()).unwrap();
+    let lines = 13 + 13 + 25 * crate::count::stripe::count() as usize;
+    for number in 0..super::counters::segment::LINES / lines - 2 {
+        source.create_experiment("b", wide(10 + u8::try_from(number).unwrap())).unwrap();
+    }
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    engine.reload(&source.to_json()).unwrap();
+    drop(engine);
+    assert_eq!(size(&directory), 1 << 20);
+    loop {
+        let before = Directory::like(&directory.0);
+        let engine = open(&directory).unwrap();
+        let next = u8::try_from(engine.experiments("b").unwrap().len()).unwrap();
+        engine.create_experiment("b", wide(100 + next)).unwrap();
+        drop(engine);
+        if size(&directory) > size(&before) {
+            return before;
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_grow_has_not_grown() {
+    let requests =
+        fail_each(&full(), "grow", |engine| stored(engine.create_experiment("b", wide(255))));
+    // As above, and before it: seek, write, sync, map.
+    assert_eq!(requests, 6 + 4);
+}
+
+#[test]
+fn a_directory_that_cannot_be_begun_can_be_begun_later() {
+    for position in 1.. {
+        let directory = Directory::new();
+        disk::fail_at(position);
+        let result = open(&directory);
+        let failed = disk::failed();
+        disk::fail_at(0);
+        if failed.is_none() {
+            result.unwrap();
+            // Seek, write, sync, map, flush.
+            assert_eq!(position - 1, 5);
+            return;
+        }
+        assert!(matches!(result, Err(OpenError::File(_))), "{failed:?}: {result:?}");
+        open(&directory).unwrap().create_flag(flag("a", 1)).unwrap();
+        assert!(open(&directory).unwrap().flag("a").is_some());
+    }
+}
+
+/// A process that is killed as the file grows leaves zeros behind what was there.
+#[test]
+fn zeros_at_the_end_are_room_to_grow_and_anything_else_is_damage() {
+    let template = template();
+    for length in [1, 128, 65536, (1 << 20) - 1] {
+        let directory = Directory::like(&template.0);
+        let path = directory.0.join("counters");
+        let mut content = fs::read(&path).unwrap();
+        content.resize(content.len() + length, 0);
+        fs::write(&path, &content).unwrap();
+        assert_eq!(conversions(&open(&directory).unwrap()), 7);
+        *content.last_mut().unwrap() = 1;
+        fs::write(&path, &content).unwrap();
+        assert!(matches!(open(&directory), Err(OpenError::Damaged { .. })));
+        // An empty file of counters beside definitions is nothing to begin with.
+        fs::write(&path, vec![0; length - 1]).unwrap();
+        assert!(matches!(open(&directory), Err(OpenError::Damaged { at: 0, .. })));
+    }
+}
+
+/// A process that is killed as it makes the file leaves one without the first word.
+#[test]
+fn a_file_that_was_never_finished_is_begun_anew_if_nothing_was_ever_saved() {
+    let path = |directory: &Directory| directory.0.join("counters");
+    let mut made = {
+        let directory = Directory::new();
+        drop(open(&directory).unwrap());
+        fs::read(path(&directory)).unwrap()
+    };
+    let is_begun = |content: &[u8]| {
+        let directory = Directory::new();
+        fs::write(path(&directory), content).unwrap();
+        open(&directory).is_ok()
+    };
+    assert!(is_begun(&made));
+    made[..8].fill(0);
+    assert!(is_begun(&made));
+    made[1000] = 1;
+    assert!(!is_begun(&made));
+    made[1000] = 0;
+    made[0] = 1;
+    assert!(!is_begun(&made));
+    assert!(is_begun(&vec![0; made.len()]) && is_begun(&[0; 4711]) && is_begun(&[]));
+}
+
+#[test]
+fn the_background_syncs_again_and_again_tells_what_fails_and_ends_with_the_engine() {
+    let directory = Directory::new();
+    let (sender, failures) = mpsc::channel();
+    let engine = OpenOptions::new()
+        .sync_every(Duration::ZERO, move |error| sender.send(error.clone()).unwrap())
+        .open(&directory.0)
+        .unwrap();
+    engine.create_flag(flag("a", 1)).unwrap();
+    engine.create_experiment("a", new(1)).unwrap();
+    let handle = engine.handle(&Environment::new("production").unwrap(), "a");
+    for _ in 0..3 {
+        let failure = failures.recv().unwrap().to_string();
+        let file = directory.0.join("counters");
+        assert_eq!(failure, format!("cannot write {}: made to fail", file.display()));
+    }
+    let clone = engine.clone();
+    drop(engine);
+    assert!(failures.recv().is_ok());
+    drop(clone);
+    // The thread has ended, and its calls with it.
+    assert!(failures.try_iter().count() < 1000 && failures.recv().is_err());
+    // A handle in whose snapshot something is counted keeps the directory, and no thread.
+    assert!(matches!(open(&directory), Err(OpenError::InUse { .. })));
+    drop(handle);
+    open(&directory).unwrap();
+}
+
+/// Whoever drops the last engine may be the thread itself.
+#[test]
+fn the_background_may_drop_the_engine() {
+    let directory = Directory::new();
+    let (sender, engines) = mpsc::channel::<Engine>();
+    let (done, is_done) = mpsc::channel();
+    let options = OpenOptions::new().sync_every(Duration::ZERO, move |_| {
+        drop(engines.recv());
+        let _ = done.send(());
+    });
+    sender.send(options.open(&directory.0).unwrap()).unwrap();
+    is_done.recv().unwrap();
+    // Within a moment of that, nothing holds the directory.
+    while matches!(open(&directory), Err(OpenError::InUse { .. })) {
+        std::thread::yield_now();
+    }
+}
+
+/// Nothing has been saved yet, so nothing is missing.
+#[test]
+fn a_first_change_that_fails_leaves_a_directory_that_can_be_opened() {
+    for position in 1..=6 {
+        let directory = Directory::new();
+        let engine = open(&directory).unwrap();
+        disk::fail_at(position);
+        stored(engine.create_flag(flag("a", 1))).unwrap_err();
+        let failed = disk::failed();
+        drop(engine);
+        let engine = open(&directory).unwrap_or_else(|error| panic!("{failed:?}: {error}"));
+        let is_saved = failed == Some("sync the directory");
+        assert_eq!(engine.flags().len(), usize::from(is_saved), "{failed:?}");
+    }
+}
+
+/// The text of a change that failed when its name was to be made last is in the file.
+#[test]
+fn a_change_after_one_whose_name_may_not_last_is_stored_or_fails() {
+    let template = template();
+    for position in 0..=7 {
+        let directory = Directory::like(&template.0);
+        let engine = open(&directory).unwrap();
+        disk::fail_at(6);
+        stored(engine.set_default("a", "other")).unwrap_err();
+        assert_eq!(disk::failed(), Some("sync the directory"));
+        disk::fail_at(position);
+        let second = stored(engine.set_default("b", "other"));
+        let failed = disk::failed();
+        disk::fail_at(0);
+        assert_eq!(second.is_err(), failed.is_some());
+        let expected = engine.to_json();
+        drop(engine);
+        let engine = open(&directory).unwrap_or_else(|error| panic!("{failed:?}: {error}"));
+        if second.is_ok() {
+            assert_eq!(engine.to_json(), expected);
+        }
+    }
+}
+
+#[test]
+fn taking_back_a_change_whose_name_may_not_last_is_stored() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    engine.set_default("a", "new").unwrap();
+    let before = engine.to_json();
+    disk::fail_at(6);
+    stored(engine.set_default("a", "other")).unwrap_err();
+    assert_eq!(disk::failed(), Some("sync the directory"));
+    engine.reload(&before).unwrap();
+    drop(engine);
+    assert_eq!(open(&directory).unwrap().to_json(), before);
+}
+
+/// Deploys turn links while the process before still runs.
+#[test]
+#[cfg(unix)]
+fn a_link_that_is_turned_leads_no_change_elsewhere() {
+    use std::os::unix::fs::symlink;
+    let (root, one, two) = (Directory::new(), Directory::new(), Directory::new());
+    let link = root.0.join("current");
+    symlink(&one.0, &link).unwrap();
+    let engine = OpenOptions::new().open(&link).unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(&two.0, &link).unwrap();
+    engine.create_flag(flag("a", 1)).unwrap();
+    drop(engine);
+    assert_eq!(fs::read_dir(&two.0).unwrap().count(), 0);
+    assert!(open(&one).unwrap().flag("a").is_some());
+}
+
+/// Neither by a failure, nor by being killed after it.
+#[test]
+fn a_recovery_that_fails_has_not_made_damage_look_sound() {
+    let template = template();
+    let content = fs::read(template.0.join("counters")).unwrap();
+    let at = content.windows(8).position(|word| word == 7_u64.to_le_bytes()).unwrap();
+    let mut altered = content.clone();
+    altered[at..at + 8].fill(9);
+    for damaged in [&altered, &content[..at]] {
+        for position in 1.. {
+            let directory = Directory::like(&template.0);
+            let counters = directory.0.join("counters");
+            fs::write(&counters, damaged).unwrap();
+            disk::fail_at(position);
+            let recovered = super::recover(&directory.0);
+            let failed = disk::failed();
+            disk::fail_at(0);
+            if failed.is_none() {
+                assert_eq!(fs::read(recovered.unwrap().set_aside).unwrap(), damaged);
+                open(&directory).unwrap();
+                break;
+            }
+            recovered.unwrap_err();
+            if failed != Some("sync the directory") {
+                assert!(fs::read(&counters).unwrap() == damaged, "{failed:?}");
+                assert!(matches!(open(&directory), Err(OpenError::Damaged { .. })), "{failed:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_recovery_of_what_is_in_use_leaves_nothing_behind() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    assert!(matches!(super::recover(&directory.0), Err(OpenError::InUse { .. })));
+    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2);
+    drop(engine);
+}
+
+#[test]
+fn a_recovery_finds_what_lies_behind_a_page_that_was_lost() {
+    let directory = template();
+    let counters = directory.0.join("counters");
+    let mut content = fs::read(&counters).unwrap();
+    // The first block: two lines of the file are before it.
+    content[256..256 + 128].fill(0);
+    fs::write(&counters, content).unwrap();
+    assert!(matches!(open(&directory), Err(OpenError::Damaged { at: 128, .. })));
+    let recovered = super::recover(&directory.0).unwrap();
+    assert_eq!(recovered.experiments, 2);
+    assert_eq!(recovered.damage[0], "at byte 128: 2 of 3 blocks are there");
+    open(&directory).unwrap();
+}
+
+/// An experiment that left the definitions before the engine was opened is known by its counters.
+#[test]
+fn other_variants_of_a_counted_experiment_are_a_fault_of_their_flag() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    let other = engine.to_json().replacen(r#""percentage": 50"#, r#""percentage": 40"#, 1);
+    let other = other.replacen(r#""percentage": 50"#, r#""percentage": 60"#, 1);
+    engine.reload(r#"{"flags": []}"#).unwrap();
+    drop(engine);
+    let engine = open(&directory).unwrap();
+    let expected = format!(
+        "flags[0].experiments[0]: must be the variants and the environment for which experiment {} has \
+         counted; a new split is a new experiment",
+        id(1)
+    );
+    assert_eq!(engine.reload(&other).unwrap_err().to_string(), expected);
+    let report = engine.reload_tolerant(&other).unwrap();
+    assert_eq!((report.loaded, report.skipped.len()), (1, 1));
+    assert_eq!(report.skipped[0].faults[0].to_string(), expected);
+    drop(engine);
+
+    let definitions = directory.0.join("definitions.json");
+    fs::write(&definitions, other).unwrap();
+    let edited = OpenOptions::new().accept_edited_definitions().open(&directory.0).unwrap_err();
+    assert_eq!(edited.to_string(), format!("{}: {expected}", definitions.display()));
+}

@@ -1,0 +1,151 @@
+//! A document becomes the configuration: what it says, beside what the engine knows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Engine;
+use super::writer::Writer;
+use crate::format::experiment::ExperimentDocument;
+use crate::format::flag_document::{ExperimentSection, FlagDocument};
+use crate::model::definition::Definition;
+use crate::model::environment::Environment;
+use crate::model::error::FileError;
+use crate::model::flag::FlagRef;
+use crate::model::status::Status;
+use crate::model::timestamp::Timestamp;
+use crate::read::snapshot::Snapshot;
+use crate::read::state::{ExperimentState, FlagState};
+
+impl Engine {
+    /// Publishes the valid flags of a document, beside flags that stay as they are.
+    pub(super) fn apply(
+        &self,
+        mut writer: Writer<'_>,
+        old: &Snapshot,
+        flags: Vec<FlagDocument>,
+        kept: Vec<Arc<FlagState>>,
+    ) -> Result<(), FileError> {
+        let now = self.control.clock.now();
+        let mut environments = BTreeSet::new();
+        let mut states = Vec::with_capacity(flags.len());
+        for mut document in flags {
+            let known = document.id.and_then(|id| old.find(FlagRef::Id(id)));
+            let Some(flag) = document.flag(known.map(|state| &state.flag), now) else { continue };
+            let sections = document.experiments.into_iter().map(|mut section| {
+                let environment = &mut section.experiment.terms.environment;
+                share(environment, old, &mut environments);
+                experiment_of(&mut writer, self, old, section, now)
+            });
+            let experiments = sections.collect::<Result<_, _>>()?;
+            let state = FlagState { flag, experiments };
+            // An unchanged flag stays where it is in memory, and in the caches of the readers.
+            states.push(match known {
+                Some(known) if state.is_same(known) => Arc::clone(known),
+                _ => Arc::new(state),
+            });
+        }
+        states.extend(kept);
+        let next = old.with_all(&states);
+        for experiment in running(&next) {
+            writer.open(&experiment.counters);
+        }
+        for experiment in running(old) {
+            let now = next.find_experiment(experiment.definition.id);
+            if !now.is_some_and(|found| found.state.definition.is_running()) {
+                writer.close(&experiment.counters);
+            }
+        }
+        writer.publish(next)
+    }
+}
+
+/// An experiment of a document, with its counters and forced users.
+fn experiment_of(
+    writer: &mut Writer<'_>,
+    engine: &Engine,
+    old: &Snapshot,
+    mut section: ExperimentSection,
+    now: Timestamp,
+) -> Result<ExperimentState, FileError> {
+    let known = old.find_experiment(section.experiment.id).map(|found| found.state);
+    let forced = match section.forced.take() {
+        Some(forced) => (!forced.is_empty()).then(|| Arc::new(forced)),
+        None => known.and_then(|experiment| experiment.forced.clone()),
+    };
+    let known = known.map(|experiment| &experiment.definition);
+    let carried = section.carried();
+    let is_dated = section.experiment.started_at.is_some();
+    let registry = &engine.control.registry;
+    let last = registry.with(section.experiment.id, |record| record.started_at);
+    let last_start = last.flatten();
+    let definition = definition_of(section.experiment, known, last_start, now);
+    // Without counts at a start, the document says that there was none.
+    let at_start = || section.at_start.unwrap_or_default();
+    let mut record = writer.apply(&definition, || carried, at_start)?;
+    // "Since start" moves with `started_at`, or with a start that has no other date than now.
+    let was_running = known.is_some_and(|known| known.is_running());
+    let is_undated_start = definition.is_running() && !is_dated && !was_running;
+    let is_started = definition.started_at > last_start || is_undated_start;
+    if last.is_some() && is_started {
+        record = writer.mark_start(record);
+    }
+    Ok(ExperimentState::new(record, forced))
+}
+
+fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
+    let experiments = snapshot.states().flat_map(|state| &*state.experiments);
+    experiments.filter(|experiment| experiment.definition.is_running())
+}
+
+/// Replaces a text by an equal one that is in use already. There are few environments.
+fn share(environment: &mut Environment, old: &Snapshot, new: &mut BTreeSet<Environment>) {
+    match old.index().environment(environment).or_else(|| new.get(environment)) {
+        Some(known) => *environment = known.clone(),
+        None => drop(new.insert(environment.clone())),
+    }
+}
+
+/// The definition that a document gives. What it leaves out comes from the known one, or else from
+/// the clock.
+fn definition_of(
+    document: ExperimentDocument,
+    known: Option<&Arc<Definition>>,
+    last_start: Option<Timestamp>,
+    now: Timestamp,
+) -> Arc<Definition> {
+    let was_running = known.is_some_and(|known| known.is_running());
+    let is_running = document.status == Status::Running;
+    // A start or a stop without a date happens now.
+    let started_at = document.started_at.or((is_running && !was_running).then_some(now));
+    let (started_at, stopped_at) = match document.status {
+        Status::Draft => (document.started_at, document.stopped_at),
+        // A document from before the last start does not undo it: the counts "since start" belong
+        // to that start.
+        Status::Running => (started_at.max(last_start), None),
+        Status::Stopped | Status::Completed => {
+            let known_stop = known.and_then(|known| known.stopped_at);
+            let last_stop = if was_running { Some(now) } else { known_stop };
+            (started_at.max(last_start), document.stopped_at.or(last_stop))
+        }
+    };
+    let created_at = document.created_at.or(known.map(|known| known.created_at)).unwrap_or(now);
+    let mut definition = Definition {
+        id: document.id,
+        terms: document.terms,
+        status: document.status,
+        started_at,
+        stopped_at,
+        created_at,
+        updated_at: known.map_or(now, |known| known.updated_at),
+    };
+    // An unchanged experiment was not updated.
+    let as_before = known.filter(|known| definition == ***known);
+    let updated_at = document.updated_at.or(as_before.map(|known| known.updated_at)).unwrap_or(now);
+    match as_before {
+        Some(known) if updated_at == known.updated_at => Arc::clone(known),
+        _ => {
+            definition.updated_at = updated_at;
+            Arc::new(definition)
+        }
+    }
+}

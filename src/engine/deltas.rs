@@ -1,0 +1,117 @@
+//! Counts handed over as deltas: each event once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, TryLockError};
+
+use super::Engine;
+use crate::count::counts::Count;
+use crate::count::deltas::{Delta, DeltaError};
+use crate::count::registry::Counted;
+use crate::model::definition::Definition;
+use crate::model::id::ExperimentId;
+
+/// The mark of each experiment: how much of its counts has been handed over, beyond where they
+/// start.
+pub(super) type Marks = HashMap<ExperimentId, Box<[Count]>>;
+
+impl Engine {
+    /// Hands over what has been counted since the last call, as deltas, to ship it elsewhere: each
+    /// event once. The counts themselves stay as they are.
+    ///
+    /// `receive` gets a delta for each variant whose counts have grown, in the order of the
+    /// experiments' ids and of their variants. If it returns `Ok`, the next deltas begin where
+    /// these end; if it fails, or panics, the next ones include these. They cover every experiment
+    /// that this engine knows, also stopped ones, and those that have left the configuration. Those
+    /// that had left it before a durable engine was opened are covered when they come back. Counts
+    /// that a document carried when the engine was loaded from it were counted elsewhere, and are
+    /// not part of any delta.
+    ///
+    /// The mark up to which deltas were handed over lasts as long as the counts: with the process,
+    /// or in the directory of a [durable](crate::docs::durable) engine. If a process is killed
+    /// after `receive` has done its work and before the mark is set, the same events come again,
+    /// with the same [`Delta::from`]; a receiver that keeps the last [`Delta::to`] of each variant
+    /// knows what is new.
+    ///
+    /// # Errors
+    ///
+    /// [`DeltaError::UnderWay`] during another call on this engine; [`DeltaError::Refused`] with
+    /// the error of `receive`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use fairsplit::{Delta, Engine, NewExperiment, NewFlag, Status};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let new = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
+    /// let id = engine.create_experiment("hero-banner", new.status(Status::Running))?.id();
+    /// let _ = engine.convert_variant(id, "control");
+    ///
+    /// let mut shipped = 0;
+    /// let mut ship = |deltas: &[Delta]| {
+    ///     shipped += deltas.iter().map(|delta| delta.added().conversions).sum::<u64>();
+    ///     Ok::<(), Infallible>(())
+    /// };
+    /// engine.with_deltas(&mut ship)?;
+    /// engine.with_deltas(&mut ship)?;
+    /// assert_eq!(shipped, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_deltas<E>(
+        &self,
+        receive: impl FnOnce(&[Delta]) -> Result<(), E>,
+    ) -> Result<(), DeltaError<E>> {
+        let mut marks = match self.control.marks.try_lock() {
+            Ok(marks) => marks,
+            // An earlier `receive` has panicked: no mark has moved.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(DeltaError::UnderWay),
+        };
+        let durability = self.control.durability.as_deref();
+        let mut deltas = Vec::new();
+        let mut moved = Vec::new();
+        for counted in self.control.registry.all_counted() {
+            let Counted { definition, base, counts: now } = counted;
+            let mark = marks.get(&definition.id).cloned();
+            let mark = mark.or_else(|| durability.map(|durability| durability.mark(definition.id)));
+            let mark = mark.unwrap_or_default();
+            let from: Box<[Count]> = (0..now.len())
+                .map(|at| base.of(at).plus(mark.get(at).copied().unwrap_or_default()))
+                .collect();
+            if from == now {
+                continue;
+            }
+            deltas.extend(deltas_of(&definition, &from, &now));
+            let mark: Box<[Count]> =
+                now.iter().enumerate().map(|(at, now)| now.since(base.of(at))).collect();
+            moved.push((definition.id, mark));
+        }
+        receive(&deltas).map_err(DeltaError::Refused)?;
+        for (id, mark) in moved {
+            if let Some(durability) = durability {
+                durability.set_mark(id, &mark);
+            }
+            marks.insert(id, mark);
+        }
+        Ok(())
+    }
+}
+
+/// A delta for each variant of an experiment whose count has grown.
+fn deltas_of(
+    definition: &Arc<Definition>,
+    from: &[Count],
+    to: &[Count],
+) -> impl Iterator<Item = Delta> {
+    let counts = from.iter().zip(to);
+    definition.terms.variants.iter().zip(counts).filter(|(_, (from, to))| from != to).map(
+        |(variant, (&from, &to))| Delta {
+            experiment: definition.id,
+            variant: variant.key().to_owned(),
+            from,
+            to,
+        },
+    )
+}

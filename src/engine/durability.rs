@@ -1,0 +1,37 @@
+//! The seam between an engine and what makes it outlive its process: `durable` implements it, and
+//! the engine knows nothing else of that.
+
+use std::fmt;
+
+use crate::count::cells::MappedCells;
+use crate::count::counts::{Baseline, Count};
+use crate::model::definition::Definition;
+use crate::model::error::FileError;
+use crate::model::id::ExperimentId;
+use crate::model::terms::Terms;
+
+/// Keeps definitions and counters beyond the process. Called by one writer at a time.
+pub(crate) trait Durability: fmt::Debug + Send + Sync {
+    /// The cells of an experiment's counters: those that exist under its id, or else new ones that
+    /// start at `base` and become the experiment's when the change is saved.
+    fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError>;
+
+    /// Whether cells exist under this id that belong to other variants, or to another environment.
+    fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool;
+
+    /// Replaces the definitions, and keeps the cells that were handed out since the last save. When
+    /// it returns, they outlive the process; if it fails, nothing has changed.
+    fn save(&self, definitions: &str) -> Result<(), FileError>;
+
+    /// Releases the cells that were handed out since the last save.
+    fn give_up(&self);
+
+    /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
+    fn mark(&self, id: ExperimentId) -> Box<[Count]>;
+
+    /// Sets that.
+    fn set_mark(&self, id: ExperimentId, mark: &[Count]);
+
+    /// Waits until everything that has been counted outlives a loss of power, too.
+    fn sync(&self) -> Result<(), FileError>;
+}

@@ -1,0 +1,84 @@
+//! Users that are forced into a variant, for testing by hand.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::lifecycle::find_experiment;
+use crate::engine::events;
+use crate::model::error::Error;
+use crate::model::id::ExperimentId;
+use crate::model::path::quote;
+
+impl Engine {
+    /// Forces a user into a variant of an experiment, for manual testing. Replaces the variant that
+    /// the user was forced into before, if any.
+    ///
+    /// The flag answers the variant with the reason [`Forced`](crate::Reason::Forced), and neither
+    /// the exposure nor a conversion of that user is counted. The user stays forced while the
+    /// experiment is a draft, so that a variant can be seen before the start, and while it is
+    /// running. Where several experiments on one flag and environment force a user, the running one
+    /// decides, then the oldest draft.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`]; [`Error::VariantNotFound`], which names the variants that
+    /// there are; [`Error::NoUserKey`] for the empty key.
+    pub fn force(&self, id: ExperimentId, user_key: &str, variant: &str) -> Result<(), Error> {
+        if user_key.is_empty() {
+            return Err(Error::NoUserKey);
+        }
+        let writer = self.lock();
+        let view = self.current.view();
+        let found = find_experiment(&view, id)?;
+        let definition = &found.state.definition;
+        let Some(position) = definition.position(variant) else {
+            let keys = definition.terms.variants.iter().map(|known| known.key().to_owned());
+            return Err(Error::VariantNotFound {
+                experiment: id,
+                variant: quote(variant),
+                known: keys.collect(),
+            });
+        };
+        let mut next = found.state.clone();
+        Arc::make_mut(next.forced.get_or_insert_default()).insert(user_key.into(), position);
+        writer.publish(view.with(found.flag.with_experiment(found.position, next)))?;
+        events::user_forced(id);
+        Ok(())
+    }
+
+    /// Lets assignment decide again for a user; returns whether the user was forced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`].
+    pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, Error> {
+        let writer = self.lock();
+        let view = self.current.view();
+        let found = find_experiment(&view, id)?;
+        let mut next = found.state.clone();
+        let forced = next.forced.as_mut().filter(|forced| forced.contains_key(user_key));
+        let Some(forced) = forced else {
+            return Ok(false);
+        };
+        Arc::make_mut(forced).remove(user_key);
+        writer.publish(view.with(found.flag.with_experiment(found.position, next)))?;
+        events::user_unforced(id);
+        Ok(true)
+    }
+
+    /// The user keys that are forced in an experiment, each with its variant's key, in the order of
+    /// the user keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`].
+    pub fn forced(&self, id: ExperimentId) -> Result<Vec<(String, String)>, Error> {
+        let view = self.current.view();
+        let found = find_experiment(&view, id)?;
+        let variants = &found.state.definition.terms.variants;
+        let forced = found.state.forced_users().filter_map(|(user_key, variant)| {
+            Some((user_key.to_string(), variants.get(variant)?.key().to_owned()))
+        });
+        Ok(forced.collect())
+    }
+}

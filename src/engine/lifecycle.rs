@@ -1,0 +1,188 @@
+//! Experiments: made, started, stopped and listed.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::flags::find;
+use crate::count::counts::Baseline;
+use crate::count::registry::Record;
+use crate::engine::events;
+use crate::format::fields::strictly;
+use crate::model::definition::Definition;
+use crate::model::error::Error;
+use crate::model::experiment::Experiment;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
+use crate::model::flag::FlagRef;
+use crate::model::id::ExperimentId;
+use crate::model::new_experiment::NewExperiment;
+use crate::model::path::Path;
+use crate::model::status::Transition;
+use crate::model::terms::{Terms, Unchecked};
+use crate::read::snapshot::{FoundExperiment, Snapshot};
+use crate::read::state::{ExperimentState, FlagState};
+
+impl Engine {
+    /// Creates an experiment on a flag. One that is created running counts as started now.
+    ///
+    /// Its counts start at 0, unless the engine knows an experiment of this id from before, with
+    /// the same variants in the same environment: then they go on from there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with every rule that it breaks; [`Error::FlagNotFound`];
+    /// [`Error::ExperimentIdTaken`]; [`Error::AlreadyRunning`] if it is to be created running where
+    /// another one runs.
+    pub fn create_experiment<'a>(
+        &self,
+        flag: impl Into<FlagRef<'a>>,
+        new: NewExperiment,
+    ) -> Result<Experiment, Error> {
+        let (id, status) = (new.id, new.status);
+        let terms = strictly(|faults| Unchecked::from(new).check(&Path::Root, faults))?;
+
+        let mut writer = self.lock();
+        let now = self.control.clock.now();
+        let view = self.current.view();
+        let state = find(&view, flag.into())?;
+        let id = id.map_or_else(random_experiment_id, Ok)?;
+        if view.find_experiment(id).is_some() {
+            return Err(Error::ExperimentIdTaken { id });
+        }
+        let mut faults = Faults::default();
+        self.control.registry.with(id, |record| {
+            same_experiment(record, id, &terms, &Path::Root, &mut faults);
+        });
+        faults.into_result()?;
+        let definition = Arc::new(Definition::create(id, terms, status, now));
+        if definition.is_running() {
+            refuse_second_running(state, &definition)?;
+        }
+        let nothing = Baseline::default;
+        let mut record = writer.apply(&definition, nothing, nothing)?;
+        if definition.is_running() {
+            record = writer.mark_start(record);
+            writer.open(&record.counters);
+        }
+        let created = ExperimentState::new(record, None);
+        let experiment = created.read();
+        let mut experiments = state.experiments.to_vec();
+        experiments.push(created);
+        let experiments = experiments.into();
+        writer.publish(view.with(FlagState { flag: state.flag.clone(), experiments }))?;
+        events::experiment_created(state.flag.key(), &definition);
+        Ok(experiment)
+    }
+
+    /// Starts a draft or a stopped experiment: traffic is split from now on. `started_at` becomes
+    /// now, `stopped_at` is cleared, the counts go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`]; [`Error::Transition`] if it is running or completed;
+    /// [`Error::AlreadyRunning`] if another one runs on the same flag in the same environment.
+    pub fn start(&self, id: ExperimentId) -> Result<Experiment, Error> {
+        self.transition(id, Transition::Start)
+    }
+
+    /// Stops a running experiment: the flag answers its default from now on, and nothing more is
+    /// counted. `stopped_at` becomes now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExperimentNotFound`]; [`Error::Transition`] if it is not running.
+    pub fn stop(&self, id: ExperimentId) -> Result<Experiment, Error> {
+        self.transition(id, Transition::Stop)
+    }
+
+    /// The experiment of this id, as it stands now.
+    #[must_use]
+    pub fn experiment(&self, id: ExperimentId) -> Option<Experiment> {
+        let view = self.current.view();
+        view.find_experiment(id).map(|found| found.state.read())
+    }
+
+    /// The experiments of a flag, in the order of their creation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FlagNotFound`].
+    pub fn experiments<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Result<Vec<Experiment>, Error> {
+        let view = self.current.view();
+        let state = find(&view, flag.into())?;
+        Ok(state.experiments.iter().map(ExperimentState::read).collect())
+    }
+
+    fn transition(&self, id: ExperimentId, transition: Transition) -> Result<Experiment, Error> {
+        let mut writer = self.lock();
+        let now = self.control.clock.now();
+        let view = self.current.view();
+        let found = find_experiment(&view, id)?;
+        let definition = found.state.definition.after(transition, now);
+        let definition = Arc::new(definition.map_err(|source| Error::Transition { id, source })?);
+        let mut record = writer.apply(&definition, Baseline::default, Baseline::default)?;
+        match transition {
+            Transition::Start => {
+                refuse_second_running(found.flag, &definition)?;
+                record = writer.mark_start(record);
+                writer.open(&record.counters);
+            }
+            Transition::Stop => writer.close(&record.counters),
+        }
+        let next = ExperimentState::new(record, found.state.forced.clone());
+        writer.publish(view.with(found.flag.with_experiment(found.position, next.clone())))?;
+        match transition {
+            Transition::Start => events::experiment_started(found.flag.flag.key(), &definition),
+            Transition::Stop => events::experiment_stopped(found.flag.flag.key(), &definition),
+        }
+        Ok(next.read())
+    }
+}
+
+/// Adds what differs from the experiment that the engine knows under this id.
+pub(super) fn same_experiment(
+    record: &Record,
+    id: ExperimentId,
+    terms: &Terms,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
+    let known = &record.definition.terms;
+    if known.environment != terms.environment {
+        let expected = (&known.environment).into();
+        let kind = FaultKind::EnvironmentChanged { id: id.to_string(), expected };
+        faults.add(&path.field("environment"), kind);
+    }
+    if known.variants != terms.variants {
+        faults.add(&path.field("variants"), FaultKind::VariantsChanged { id: id.to_string() });
+    }
+}
+
+fn refuse_second_running(state: &FlagState, definition: &Definition) -> Result<(), Error> {
+    match state.running_in(&definition.terms.environment) {
+        Some(running) if running != definition.id => Err(Error::AlreadyRunning {
+            flag: state.flag.key().to_owned(),
+            environment: (&definition.terms.environment).into(),
+            running,
+        }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn find_experiment(
+    snapshot: &Snapshot,
+    id: ExperimentId,
+) -> Result<FoundExperiment<'_>, Error> {
+    snapshot.find_experiment(id).ok_or(Error::ExperimentNotFound { id })
+}
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[expect(clippy::unnecessary_wraps, reason = "there are platforms without randomness")]
+fn random_experiment_id() -> Result<ExperimentId, Error> {
+    Ok(ExperimentId::random())
+}
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+fn random_experiment_id() -> Result<ExperimentId, Error> {
+    Err(Error::IdRequired)
+}

@@ -1,0 +1,230 @@
+//! Configuration from a document, whole or in its sound parts, and back into one.
+
+use std::sync::PoisonError;
+
+use super::Engine;
+use super::lifecycle::same_experiment;
+use super::select::{Selection, select};
+use crate::engine::events;
+use crate::engine::load_report::{LastReload, LoadReport};
+use crate::format::document::Document;
+use crate::format::export::Export;
+use crate::model::error::LoadError;
+use crate::model::fault::FaultKind;
+use crate::model::path::Path;
+
+impl Engine {
+    /// An engine on the system's clock with the configuration of a document, loaded strictly.
+    ///
+    /// Not on `wasm32-unknown-unknown`: there use [`Engine::with_clock`] and [`Engine::reload`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::reload`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, Environment};
+    ///
+    /// let engine = Engine::from_json(r#"{"flags": [{
+    ///     "id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a",
+    ///     "key": "hero-banner",
+    ///     "default_value": "old",
+    ///     "experiments": [{
+    ///         "id": "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f",
+    ///         "name": "Hero Banner A/B Test",
+    ///         "environment": "production",
+    ///         "status": "running",
+    ///         "variants": [
+    ///             {"key": "control", "value": "old", "percentage": 50},
+    ///             {"key": "treatment", "value": "new", "percentage": 50}
+    ///         ]
+    ///     }]
+    /// }]}"#)?;
+    /// let production = Environment::new("production")?;
+    /// assert!(engine.evaluate(&production, "hero-banner", "user-1").variant().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn from_json(text: &str) -> Result<Engine, LoadError> {
+        let engine = Engine::new();
+        engine.reload(text)?;
+        Ok(engine)
+    }
+
+    /// Replaces the configuration by that of a document, strictly: any fault refuses it, unknown
+    /// fields included. For configuration that was written by hand or is shipped with the service.
+    ///
+    /// All readers see the change in one step. Flags that the document does not have are gone.
+    ///
+    /// The document is the configuration: an experiment has the status that stands there, so one
+    /// that was stopped on the engine runs again if the document says so. Counters go on for every
+    /// experiment that the engine knows, whatever the document says of them; for others they start
+    /// at what the document carries. "Since start" begins anew with a `started_at` that is later
+    /// than the last one, and with a start that has no date but now. Timestamps and forced users
+    /// that the document leaves out stay as they are in the engine; a new timestamp comes from the
+    /// clock.
+    ///
+    /// The variants and the environment of an experiment never change: a document that changes them
+    /// under an id that the engine knows has a fault there.
+    ///
+    /// [`docs::document`](crate::docs::document) describes the format.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] with every fault of
+    /// the document. The engine is then as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::Engine;
+    ///
+    /// let engine = Engine::new();
+    /// let misspelt = r#"{"flags": [
+    ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2}
+    /// ]}"#;
+    /// let refused = engine.reload(misspelt).unwrap_err();
+    /// assert_eq!(refused.to_string(), "flags[0].default_value: is required; \
+    ///     flags[0].defualt_value: is not a known field");
+    /// ```
+    pub fn reload(&self, text: &str) -> Result<(), LoadError> {
+        self.record_reload(self.replace_by(text, None)).map(drop)
+    }
+
+    /// The same with a text that an engine has stored, and that need not be stored again.
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
+    pub(crate) fn reload_stored(&self, text: &str) -> Result<(), LoadError> {
+        self.replace_by(text, Some(text)).map(drop)
+    }
+
+    fn replace_by(&self, text: &str, stored_as: Option<&str>) -> Result<LoadReport, LoadError> {
+        // All that does not depend on the engine is done before its writers have to wait.
+        let mut document = Document::read(text)?;
+        let mut writer = self.lock();
+        if let Some(stored) = stored_as {
+            writer.store_as(stored);
+        }
+        let view = self.current.view();
+        self.refuse_changed_terms(&mut document);
+        document.take_faults().into_result()?;
+        let report = LoadReport { loaded: document.flags.len(), ..LoadReport::default() };
+        self.apply(writer, &view, document.flags, Vec::new())?;
+        Ok(report)
+    }
+
+    /// Records the outcome of a reload, and traces it.
+    fn record_reload(
+        &self,
+        outcome: Result<LoadReport, LoadError>,
+    ) -> Result<LoadReport, LoadError> {
+        let (at, succeeded) = (self.control.clock.now(), outcome.is_ok());
+        let skipped = outcome.as_ref().map_or(0, |report| report.skipped.len());
+        let last = LastReload { at, succeeded, skipped };
+        *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        events::reloaded(self.current.view().version(), &outcome);
+        outcome
+    }
+
+    /// The outcome of the last reload, [strict](Engine::reload) or
+    /// [tolerant](Engine::reload_tolerant); `None` before the first.
+    /// The first load of [`Engine::from_json`] is one; that of a directory that is opened is not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::Engine;
+    ///
+    /// let engine = Engine::new();
+    /// assert!(engine.last_reload().is_none());
+    /// engine.reload("{").unwrap_err();
+    /// assert!(!engine.last_reload().unwrap().succeeded);
+    /// ```
+    #[must_use]
+    pub fn last_reload(&self) -> Option<LastReload> {
+        *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the configuration by the valid flags of a document: a flag with a fault keeps its
+    /// last good definition, and the others go live. Unknown fields are reported and otherwise
+    /// ignored, since a newer server may send more. For configuration that is fetched.
+    ///
+    /// Else as [`reload`](Engine::reload).
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] if it is not a
+    /// document: not an object with an array of `flags`. The engine is then as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewFlag};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("a", 1).id("00000000-0000-4000-8000-00000000000a".parse()?))?;
+    /// let report = engine.reload_tolerant(r#"{"flags": [
+    ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2},
+    ///     {"id": "00000000-0000-4000-8000-00000000000b", "key": "b", "default_value": 3}
+    /// ]}"#)?;
+    /// assert_eq!(report.loaded, 1);
+    /// assert_eq!(report.skipped[0].path, "flags[0]");
+    /// assert!(report.skipped[0].kept_previous);
+    /// assert_eq!(engine.flag("a").unwrap().default_value(), 1);
+    /// assert_eq!(engine.flag("b").unwrap().default_value(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reload_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
+        self.record_reload(self.replace_by_sound(text))
+    }
+
+    fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {
+        let mut document = Document::read(text)?;
+        let writer = self.lock();
+        let view = self.current.view();
+        self.refuse_changed_terms(&mut document);
+        if document.frame.has_any() {
+            return Err(document.take_faults().into_error().into());
+        }
+        let mut unknown_fields = document.frame.take_unknown_fields();
+        for flag in &mut document.flags {
+            unknown_fields.append(&mut flag.faults.take_unknown_fields());
+        }
+        let Selection { loaded, kept, skipped } = select(&view, document.flags);
+        let report = LoadReport { loaded: loaded.len(), skipped, unknown_fields };
+        self.apply(writer, &view, loaded, kept)?;
+        Ok(report)
+    }
+
+    /// The configuration as a document, counters included: loading it gives an equal engine. Counts
+    /// are as of the moment at which each experiment is written, under the terms of
+    /// [`Counts`](crate::Counts).
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let view = self.current.view();
+        Export::of(view.states()).to_json()
+    }
+
+    /// Adds a fault to each experiment whose variants or environment differ from those that the
+    /// engine knows, or from those that counters from before the opening belong to.
+    fn refuse_changed_terms(&self, document: &mut Document) {
+        let root = Path::Root;
+        let all = root.field("flags");
+        for (at, flag) in document.flags.iter_mut().enumerate() {
+            let path = all.item(at);
+            let path = path.field("experiments");
+            for section in &flag.experiments {
+                let (id, terms) = (section.experiment.id, &section.experiment.terms);
+                let path = path.item(section.at);
+                let known = self.control.registry.with(id, |record| {
+                    same_experiment(record, id, terms, &path, &mut flag.faults);
+                });
+                let durability = self.control.durability.as_ref().filter(|_| known.is_none());
+                if durability.is_some_and(|durability| durability.counts_for_others(id, terms)) {
+                    flag.faults.add(&path, FaultKind::CountsForOthers { id: id.to_string() });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The engine: what a service links, shares between its threads and asks. Everything that changes
+//! something goes through here, one change at a time, published whole.
+//!
+//! The methods of `Engine`, each file of which is named after what they do:
+//! * `requests`: what a request asks, and the ways to hold a snapshot;
+//! * `flags`: flags made, changed and listed;
+//! * `lifecycle`: experiments made, started, stopped and listed; `forcing`: users forced into a
+//!   variant;
+//! * `loading`: a document in and out; `apply`: what its parts become; `select`: its sound parts;
+//!   `load_report`: what a caller gets to know of that;
+//! * `counting`: events and users, counted; `deltas`: the same, handed over once.
+//!
+//! What they stand on:
+//! * `writer`: one change, staged and published;
+//! * `durability`: the seam to what outlives the process;
+//! * `clock`: where time enters; `events`: what is traced.
+
+mod apply;
+pub(crate) mod clock;
+mod counting;
+mod deltas;
+pub(crate) mod durability;
+pub(crate) mod events;
+mod flags;
+mod forcing;
+mod lifecycle;
+pub(crate) mod load_report;
+mod loading;
+mod requests;
+mod select;
+mod writer;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::count::registry::Registry;
+use crate::engine::clock::Clock;
+use crate::engine::durability::Durability;
+use crate::engine::load_report::LastReload;
+use crate::read::current::{Current, Retired};
+use crate::read::snapshot::Snapshot;
+
+/// The flags and experiments of a service, answered from memory.
+///
+/// Cheap to clone and shared by threads; clones are the same engine. There is no global one, no
+/// runtime and no background thread.
+///
+/// **Reading** never blocks. [`evaluate`](Engine::evaluate) and its kin read the current
+/// [`Snapshot`], and count in cells that threads do not share. There are three ways in, with one
+/// meaning: by names on the engine; by a [`FlagHandle`](crate::FlagHandle) that was resolved once;
+/// on a pinned [`View`](crate::View) for many flags on one version.
+///
+/// **Writing** makes a new snapshot and swaps it in: all of a change, or none of it. Writers wait
+/// for each other, and readers never wait. A refused call changes nothing.
+///
+/// # Methods
+///
+/// * Of a request: [`evaluate`](Engine::evaluate), [`peek`](Engine::peek),
+///   [`explain`](Engine::explain), [`convert`](Engine::convert),
+///   [`convert_variant`](Engine::convert_variant); [`handle`](Engine::handle),
+///   [`view`](Engine::view), [`reader`](Engine::reader).
+/// * Flags: [`create_flag`](Engine::create_flag), [`set_default`](Engine::set_default),
+///   [`flag`](Engine::flag), [`flags`](Engine::flags).
+/// * Experiments: [`create_experiment`](Engine::create_experiment), [`start`](Engine::start),
+///   [`stop`](Engine::stop), [`experiment`](Engine::experiment),
+///   [`experiments`](Engine::experiments); [`force`](Engine::force), [`unforce`](Engine::unforce),
+///   [`forced`](Engine::forced).
+/// * Documents: [`from_json`](Engine::from_json), [`reload`](Engine::reload),
+///   [`reload_tolerant`](Engine::reload_tolerant), [`last_reload`](Engine::last_reload),
+///   [`to_json`](Engine::to_json).
+/// * What was counted: [`counts`](Engine::counts), [`count_users`](Engine::count_users),
+///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync).
+/// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Reason};
+///
+/// let engine = Engine::new();
+/// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+/// let experiment = engine.create_experiment(
+///     "hero-banner",
+///     NewExperiment::new("Hero Banner A/B Test", "production")
+///         .variant("control", "old", 50)
+///         .variant("treatment", "new", 50),
+/// )?;
+/// engine.start(experiment.id())?;
+///
+/// let production = Environment::new("production")?;
+/// let banner = engine.evaluate(&production, "hero-banner", "user-1");
+/// assert_eq!(banner.reason(), Reason::Split);
+/// assert!(matches!(banner.str_or("old"), "old" | "new"));
+/// assert!(engine.convert(&production, "hero-banner", "user-1").is_counted());
+/// # Ok::<(), fairsplit::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    current: Current,
+    control: Arc<Control>,
+}
+
+/// What only writers need.
+#[derive(Debug)]
+struct Control {
+    /// Held while a snapshot is made from the one before it.
+    writer: Mutex<Retired>,
+    registry: Registry,
+    last_reload: Mutex<Option<LastReload>>,
+    /// Held while counts are handed over.
+    marks: Mutex<deltas::Marks>,
+    clock: Box<dyn Clock>,
+    /// None for an engine in memory.
+    durability: Option<Box<dyn Durability>>,
+}
+
+impl Engine {
+    /// An engine with no flags, on the system's clock.
+    ///
+    /// Not on `wasm32-unknown-unknown`, which has no clock: use [`Engine::with_clock`] there.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    #[must_use]
+    pub fn new() -> Engine {
+        Engine::with_clock(crate::engine::clock::SystemClock)
+    }
+
+    /// An engine with no flags, on this clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use fairsplit::{Engine, ManualClock, Timestamp};
+    ///
+    /// let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(0)));
+    /// let engine = Engine::with_clock(Arc::clone(&clock));
+    /// clock.advance(3600);
+    /// # let _ = engine;
+    /// ```
+    #[must_use]
+    pub fn with_clock(clock: impl Clock + 'static) -> Engine {
+        Engine::with_durability(Box::new(clock), None)
+    }
+
+    pub(crate) fn with_durability(
+        clock: Box<dyn Clock>,
+        durability: Option<Box<dyn Durability>>,
+    ) -> Engine {
+        static ENGINES: AtomicU64 = AtomicU64::new(0);
+        let number = ENGINES.fetch_add(1, Ordering::Relaxed);
+        Engine {
+            current: Current::new(Snapshot::empty(number)),
+            control: Arc::new(Control {
+                writer: Mutex::default(),
+                registry: Registry::new(),
+                last_reload: Mutex::default(),
+                marks: Mutex::default(),
+                clock,
+                durability,
+            }),
+        }
+    }
+}
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+impl Default for Engine {
+    fn default() -> Engine {
+        Engine::new()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("snapshot", &*self.current.view()).finish_non_exhaustive()
+    }
+}

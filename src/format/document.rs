@@ -1,0 +1,64 @@
+//! The configuration document: flags with their experiments, as JSON. Reading it finds every
+//! fault of the text itself; what conflicts with the engine's own state, the engine finds.
+
+use crate::format::duplicates::refuse_duplicates;
+use crate::format::fields::{Fields, array};
+use crate::format::flag_document::FlagDocument;
+use crate::format::node::Node;
+use crate::model::error::SyntaxError;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
+use crate::model::path::Path;
+
+/// The version of the format, which a document may state and an export does.
+pub(crate) const FORMAT_VERSION: u64 = 1;
+
+/// A document as far as it could be read.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) flags: Vec<FlagDocument>,
+    /// The faults outside of any flag. With one, it is unknown which flags the document means to
+    /// have.
+    pub(crate) frame: Faults,
+}
+
+impl Document {
+    /// Reads a document; fails only for text that is not JSON.
+    pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
+        let node = Node::parse(text)?;
+        let mut frame = Faults::default();
+        let mut flags = Vec::new();
+        let root = Path::Root;
+        if let Some(mut fields) = Fields::open(node, &root, &mut frame) {
+            fields.optional("version", &mut frame, format_version);
+            let nodes = fields.required("flags", &mut frame, array);
+            fields.close(&mut frame);
+            let path = root.field("flags");
+            for (at, node) in nodes.into_iter().flatten().enumerate() {
+                flags.push(FlagDocument::read(node, &path.item(at)));
+            }
+        }
+        refuse_duplicates(&mut flags);
+        Ok(Document { flags, frame })
+    }
+
+    /// All faults, those of the frame first.
+    pub(crate) fn take_faults(&mut self) -> Faults {
+        let mut faults = std::mem::take(&mut self.frame);
+        for flag in &mut self.flags {
+            faults.append(std::mem::take(&mut flag.faults));
+        }
+        faults
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
+fn format_version(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<()> {
+    match &node {
+        Node::Number(number) if number.as_u64() == Some(FORMAT_VERSION) => Some(()),
+        _ => {
+            faults.add(path, FaultKind::FormatVersion { found: node.describe() });
+            None
+        }
+    }
+}

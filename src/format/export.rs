@@ -1,0 +1,125 @@
+//! The configuration document, written: flags as they are now, counters included.
+//!
+//! An experiment is written as the API writes it. What the API has no field for, exposures, the
+//! counts at the last start and forced users, stands beside it, by the experiment's id.
+
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::count::counts::{Baseline, Count};
+use crate::format::document::FORMAT_VERSION;
+use crate::model::experiment::{ByVariant, Experiment};
+use crate::model::id::ExperimentId;
+use crate::model::variant::Variant;
+use crate::read::state::{ExperimentState, FlagState};
+
+/// The document that holds some flags as they are now, counters included.
+pub(crate) struct Export<'a>(Vec<FlagSection<'a>>);
+
+impl<'a> Export<'a> {
+    pub(crate) fn of(states: impl Iterator<Item = &'a Arc<FlagState>>) -> Export<'a> {
+        Export(states.map(|state| FlagSection::of(state)).collect())
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        // Serialising into a string fails only for maps whose keys are no strings; these are.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Export<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Document", 2)?;
+        fields.serialize_field("version", &FORMAT_VERSION)?;
+        fields.serialize_field("flags", &self.0)?;
+        fields.end()
+    }
+}
+
+struct FlagSection<'a> {
+    state: &'a FlagState,
+    /// Read once, so that an experiment and our section about it have the same counts.
+    counts: Vec<Box<[Count]>>,
+}
+
+impl<'a> FlagSection<'a> {
+    fn of(state: &'a FlagState) -> FlagSection<'a> {
+        let counts = state.experiments.iter().map(|experiment| experiment.counters.counts());
+        FlagSection { state, counts: counts.collect() }
+    }
+}
+
+impl Serialize for FlagSection<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let FlagState { flag, experiments, .. } = self.state;
+        let counted = || experiments.iter().zip(&self.counts);
+        let as_they_stand: Vec<Experiment> = counted()
+            .map(|(experiment, counts)| {
+                let conversions = counts.iter().map(|count| count.conversions).collect();
+                Experiment::new(Arc::clone(&experiment.definition), conversions)
+            })
+            .collect();
+        let counters = ById(counted().map(|(experiment, counts)| {
+            let variants = &*experiment.definition.terms.variants;
+            let exposures = counts.iter().map(|count| count.exposures).collect();
+            let at_start = &experiment.at_start;
+            (experiment.definition.id, CountersSection { variants, exposures, at_start })
+        }));
+        let forced = experiments
+            .iter()
+            .map(|experiment| (experiment.definition.id, ForcedSection(experiment)));
+        let forced = ById(forced);
+        let mut fields = serializer.serialize_struct("Flag", 9)?;
+        fields.serialize_field("id", &flag.id())?;
+        fields.serialize_field("key", flag.key())?;
+        fields.serialize_field("name", flag.name())?;
+        fields.serialize_field("default_value", flag.default_value())?;
+        fields.serialize_field("created_at", &flag.created_at())?;
+        fields.serialize_field("updated_at", &flag.updated_at())?;
+        fields.serialize_field("experiments", &as_they_stand)?;
+        fields.serialize_field("counters", &counters)?;
+        fields.serialize_field("forced", &forced)?;
+        fields.end()
+    }
+}
+
+/// An object with a field for each experiment.
+struct ById<I>(I);
+
+impl<I, T> Serialize for ById<I>
+where
+    I: Iterator<Item = (ExperimentId, T)> + Clone,
+    T: Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.clone())
+    }
+}
+
+struct CountersSection<'a> {
+    variants: &'a [Variant],
+    exposures: Vec<u64>,
+    at_start: &'a Baseline,
+}
+
+impl Serialize for CountersSection<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Counters", 2)?;
+        fields.serialize_field("exposures", &ByVariant(self.variants, &self.exposures))?;
+        let at_start = (0..self.variants.len()).map(|variant| self.at_start.of(variant));
+        let at_start: Vec<Count> = at_start.collect();
+        fields.serialize_field("at_start", &ByVariant(self.variants, &at_start))?;
+        fields.end()
+    }
+}
+
+struct ForcedSection<'a>(&'a ExperimentState);
+
+impl Serialize for ForcedSection<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let users = self.0.forced_users();
+        let users = users.map(|(key, variant)| (&**key, self.0.variant(variant).map(Variant::key)));
+        serializer.collect_map(users)
+    }
+}

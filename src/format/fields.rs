@@ -1,0 +1,221 @@
+//! The fields of JSON objects. Every reader here takes a whole node, reports all that is wrong with
+//! it, and gives what could be read.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
+use serde_json::Value;
+
+use crate::format::node::Node;
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::faults::{Faults, ValidationError};
+use crate::model::path::{Path, quote};
+use crate::model::variant::Variant;
+
+/// The fields of a JSON object that have not been asked for yet.
+pub(crate) struct Fields<'p, 't> {
+    path: &'p Path<'p>,
+    rest: Vec<(Cow<'t, str>, Node<'t>)>,
+}
+
+impl<'p, 't> Fields<'p, 't> {
+    /// The fields of an object; anything else is reported. Of a field that is repeated, which is
+    /// reported too, the first is kept.
+    pub(crate) fn open(node: Node<'t>, path: &'p Path<'p>, faults: &mut Faults) -> Option<Self> {
+        let Node::Object(mut rest) = node else {
+            mistyped(&node, "an object", path, faults);
+            return None;
+        };
+        if has_repeated(&rest) {
+            let mut seen: HashSet<Cow<'_, str>, RandomState> = HashSet::default();
+            rest.retain(|(name, _)| {
+                let is_first = seen.insert(name.clone());
+                if !is_first {
+                    faults.add(&path.field(name), FaultKind::RepeatedField);
+                }
+                is_first
+            });
+        }
+        Some(Fields { path, rest })
+    }
+
+    /// The field of this name, if it is there and not `null`.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &str,
+        faults: &mut Faults,
+        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+    ) -> Option<T> {
+        match self.remove(name)? {
+            Node::Null => None,
+            node => read(node, &self.path.field(name), faults),
+        }
+    }
+
+    /// The field of this name; its absence is reported.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &str,
+        faults: &mut Faults,
+        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+    ) -> Option<T> {
+        let Some(node) = self.remove(name) else {
+            faults.add(&self.path.field(name), FaultKind::Required);
+            return None;
+        };
+        read(node, &self.path.field(name), faults)
+    }
+
+    /// Ends the reading: fields that were not read are unknown.
+    pub(crate) fn close(self, faults: &mut Faults) {
+        for (name, _) in &self.rest {
+            faults.add_unknown_field(&self.path.field(name));
+        }
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Node<'t>> {
+        let at = self.rest.iter().position(|(other, _)| other == name)?;
+        Some(self.rest.remove(at).1)
+    }
+}
+
+/// Whether two fields have one name. Objects of the format have few fields, which are quicker
+/// compared than hashed.
+fn has_repeated(fields: &[(Cow<'_, str>, Node<'_>)]) -> bool {
+    const FEW: usize = 16;
+    if fields.len() > FEW {
+        let mut seen: HashSet<&str, RandomState> =
+            HashSet::with_capacity_and_hasher(fields.len(), RandomState::default());
+        return !fields.iter().all(|(name, _)| seen.insert(name));
+    }
+    let mut rest = fields;
+    while let Some(((name, _), others)) = rest.split_first() {
+        if others.iter().any(|(other, _)| other == name) {
+            return true;
+        }
+        rest = others;
+    }
+    false
+}
+
+pub(super) fn mistyped(
+    node: &Node<'_>,
+    expected: &'static str,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
+    faults.add(path, FaultKind::Type { expected, found: node.describe() });
+}
+
+pub(crate) fn string(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
+    text(node, path, faults).map(Cow::into_owned)
+}
+
+/// A string that need not be kept.
+pub(crate) fn text<'t>(
+    node: Node<'t>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Option<Cow<'t, str>> {
+    match node {
+        Node::String(text) => Some(text),
+        node => {
+            mistyped(&node, "a string", path, faults);
+            None
+        }
+    }
+}
+
+pub(crate) fn array<'t>(
+    node: Node<'t>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Option<Vec<Node<'t>>> {
+    match node {
+        Node::Array(items) => Some(items),
+        node => {
+            mistyped(&node, "an array", path, faults);
+            None
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
+pub(crate) fn count(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<u64> {
+    let integer = match &node {
+        Node::Number(number) => number.as_u64(),
+        _ => None,
+    };
+    if integer.is_none() {
+        mistyped(&node, "an integer from 0 to 18446744073709551615", path, faults);
+    }
+    integer
+}
+
+/// A value of any type.
+#[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
+pub(crate) fn any(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Value> {
+    Some(node.into_value(path, faults))
+}
+
+/// What is written as a string and parsed from it: ids, timestamps, statuses.
+pub(crate) fn parsed<T>(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<T>
+where
+    T: std::str::FromStr<Err = ValidationError>,
+{
+    match text(node, path, faults)?.parse() {
+        Ok(value) => Some(value),
+        Err(error) => {
+            for fault in error.faults() {
+                faults.add(path, fault.kind().clone());
+            }
+            None
+        }
+    }
+}
+
+/// An object with a field for each of some variants. Variants without a field get the default; a
+/// field for something else is a fault.
+pub(crate) fn by_variant<'t, T: Clone + Default>(
+    node: Node<'t>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+    variants: &[Variant],
+    read: impl Fn(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+) -> Option<Vec<T>> {
+    let mut items = vec![T::default(); variants.len()];
+    for (name, node) in Fields::open(node, path, faults)?.rest {
+        let path = path.field(&name);
+        let at = variants.iter().position(|variant| variant.key() == name);
+        match at.and_then(|at| items.get_mut(at)) {
+            Some(item) => {
+                if let Some(read) = read(node, &path, faults) {
+                    *item = read;
+                }
+            }
+            None => faults.add(&path, FaultKind::NoSuchVariant { found: quote(&name) }),
+        }
+    }
+    Some(items)
+}
+
+/// The fields of an object whose names are data, not words of the format.
+pub(crate) fn entries<'t>(
+    node: Node<'t>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) -> Vec<(Cow<'t, str>, Node<'t>)> {
+    Fields::open(node, path, faults).map_or_else(Vec::new, |fields| fields.rest)
+}
+
+/// What `read` returns, unless it finds a fault.
+pub(crate) fn strictly<T>(
+    read: impl FnOnce(&mut Faults) -> Option<T>,
+) -> Result<T, ValidationError> {
+    let mut faults = Faults::default();
+    let value = read(&mut faults);
+    faults.into_result()?;
+    // A reader that returns nothing has added a fault; this keeps the promise if one ever forgets.
+    value.ok_or_else(|| Fault::new(&Path::Root, FaultKind::Required).into())
+}

@@ -1,0 +1,53 @@
+//! A flag as a request to create one writes it.
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use crate::format::fields::{Fields, any, parsed, strictly, string};
+use crate::format::node::Node;
+use crate::model::error::LoadError;
+use crate::model::faults::Faults;
+use crate::model::new_flag::NewFlag;
+use crate::model::path::Path;
+use crate::model::validation::check_flag;
+
+impl NewFlag {
+    /// Reads a flag to create, and names every fault in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewExperiment::from_json`](crate::NewExperiment::from_json).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewFlag};
+    ///
+    /// let new = NewFlag::from_json(r#"{"key": "hero-banner", "default_value": "old"}"#)?;
+    /// let flag = Engine::new().create_flag(new.name("Hero banner"))?;
+    /// assert_eq!((flag.key(), flag.name()), ("hero-banner", "Hero banner"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<NewFlag, LoadError> {
+        let node = Node::parse(text)?;
+        Ok(strictly(|faults| new_flag(node, faults))?)
+    }
+}
+
+impl<'de> Deserialize<'de> for NewFlag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NewFlag, D::Error> {
+        let node = Node::deserialize(deserializer)?;
+        strictly(|faults| new_flag(node, faults)).map_err(D::Error::custom)
+    }
+}
+
+fn new_flag(node: Node<'_>, faults: &mut Faults) -> Option<NewFlag> {
+    let path = &Path::Root;
+    let mut fields = Fields::open(node, path, faults)?;
+    let id = fields.optional("id", faults, parsed);
+    let key = fields.required("key", faults, string);
+    let name = fields.optional("name", faults, string);
+    let default_value = fields.required("default_value", faults, any);
+    fields.close(faults);
+    check_flag(path, key.as_deref(), name.as_deref(), default_value.as_ref(), faults);
+    Some(NewFlag { id, key: key?, name, default_value: default_value? })
+}

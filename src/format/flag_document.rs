@@ -1,0 +1,244 @@
+//! One flag of a document, with its experiments and what is said of them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::count::counts::{Baseline, Count};
+use crate::format::experiment::{ExperimentDocument, experiment};
+use crate::format::fields::{Fields, any, array, by_variant, count, entries, parsed, string, text};
+use crate::format::node::Node;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
+use crate::model::flag::Flag;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::model::path::{Path, quote};
+use crate::model::status::Status;
+use crate::model::timestamp::Timestamp;
+use crate::model::validation::check_flag;
+use crate::read::state::ForcedUsers;
+
+/// One flag of a document, with what is wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct FlagDocument {
+    /// The key, if it is a text: it identifies the flag even where the rest has faults.
+    pub(crate) key: Option<String>,
+    pub(crate) id: Option<FlagId>,
+    pub(crate) name: Option<String>,
+    /// `None` if it could not be read.
+    pub(crate) default_value: Option<Value>,
+    pub(crate) created_at: Option<Timestamp>,
+    pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) experiments: Vec<ExperimentSection>,
+    /// The ids of all experiments, those that could not be read included, with their positions.
+    pub(crate) experiment_ids: Vec<(usize, ExperimentId)>,
+    pub(crate) faults: Faults,
+}
+
+/// An experiment of a document, with what is ours to say about it.
+#[derive(Debug)]
+pub(crate) struct ExperimentSection {
+    /// Its position among the flag's experiments in the text.
+    pub(crate) at: usize,
+    pub(crate) experiment: ExperimentDocument,
+    pub(crate) exposures: Option<Vec<u64>>,
+    pub(crate) at_start: Option<Baseline>,
+    /// `None` if the document has no section of forced users.
+    pub(crate) forced: Option<ForcedUsers>,
+}
+
+impl FlagDocument {
+    /// Whether the flag could be read, and nothing is wrong with it.
+    pub(crate) fn is_sound(&self) -> bool {
+        let is_read = self.id.is_some() && self.key.is_some() && self.default_value.is_some();
+        is_read && !self.faults.has_any()
+    }
+
+    /// The flag, to which the default value is moved; `None` if it could not be read. `known` is
+    /// the flag as it was.
+    pub(crate) fn flag(&mut self, known: Option<&Flag>, now: Timestamp) -> Option<Flag> {
+        let (id, key, name) = (self.id?, self.key.as_deref()?, self.name.as_deref());
+        let flag = Flag::create(id, key, name, self.default_value.take()?, now);
+        Some(flag.dated(self.created_at, self.updated_at, known))
+    }
+
+    pub(super) fn read(node: Node<'_>, path: &Path<'_>) -> FlagDocument {
+        let mut faults = Faults::default();
+        let mut this = FlagDocument::default();
+        if let Some(mut fields) = Fields::open(node, path, &mut faults) {
+            this.id = fields.required("id", &mut faults, parsed);
+            this.key = fields.required("key", &mut faults, string);
+            this.name = fields.optional("name", &mut faults, string);
+            this.default_value = fields.required("default_value", &mut faults, any);
+            this.created_at = fields.optional("created_at", &mut faults, parsed);
+            this.updated_at = fields.optional("updated_at", &mut faults, parsed);
+            let experiments = fields.optional("experiments", &mut faults, array);
+            let counters = fields.optional("counters", &mut faults, keep);
+            let forced = fields.optional("forced", &mut faults, keep);
+            fields.close(&mut faults);
+
+            let (key, name) = (this.key.as_deref(), this.name.as_deref());
+            check_flag(path, key, name, this.default_value.as_ref(), &mut faults);
+            let all = path.field("experiments");
+            for (at, node) in experiments.into_iter().flatten().enumerate() {
+                let (id, experiment) = experiment(node, &all.item(at), &mut faults);
+                this.experiment_ids.extend(id.map(|id| (at, id)));
+                this.experiments.extend(experiment.map(|experiment| ExperimentSection {
+                    at,
+                    experiment,
+                    exposures: None,
+                    at_start: None,
+                    forced: None,
+                }));
+            }
+            if let Some(node) = counters {
+                this.read_counters(node, &path.field("counters"), &mut faults);
+            }
+            if let Some(node) = forced {
+                this.read_forced(node, &path.field("forced"), &mut faults);
+            }
+            this.refuse_second_running(&all, &mut faults);
+        }
+        this.faults = faults;
+        this
+    }
+
+    fn read_counters(&mut self, node: Node<'_>, path: &Path<'_>, faults: &mut Faults) {
+        self.read_sections(node, path, faults, |section, node, path, faults| {
+            let Some(mut fields) = Fields::open(node, path, faults) else { return };
+            let variants = &section.experiment.terms.variants;
+            let exposures = fields.optional("exposures", faults, |node, path, faults| {
+                by_variant(node, path, faults, variants, count)
+            });
+            let at_start = fields.optional("at_start", faults, |node, path, faults| {
+                by_variant(node, path, faults, variants, both_counts)
+            });
+            fields.close(faults);
+            section.exposures = exposures;
+            section.at_start = at_start.map(|counts| Baseline::new(&counts));
+            section.refuse_more_at_start_than_ever(&path.field("at_start"), faults);
+        });
+    }
+
+    fn read_forced(&mut self, node: Node<'_>, path: &Path<'_>, faults: &mut Faults) {
+        // The section is complete: a user that is not in it is not forced.
+        for section in &mut self.experiments {
+            section.forced = Some(ForcedUsers::new());
+        }
+        self.read_sections(node, path, faults, |section, node, path, faults| {
+            let mut forced = ForcedUsers::new();
+            for (user_key, node) in entries(node, path, faults) {
+                let path = path.field(&user_key);
+                if user_key.is_empty() {
+                    faults.add(&path, FaultKind::Blank);
+                }
+                let Some(variant) = text(node, &path, faults) else { continue };
+                let mut variants = section.experiment.terms.variants.iter();
+                match variants.position(|known| known.key() == variant) {
+                    Some(position) => drop(forced.insert(user_key.into(), position)),
+                    None => {
+                        faults.add(&path, FaultKind::NoSuchVariant { found: quote(&variant) });
+                    }
+                }
+            }
+            section.forced = Some(forced);
+        });
+    }
+
+    /// Reads an object with a field for each of some experiments, by id.
+    fn read_sections(
+        &mut self,
+        node: Node<'_>,
+        path: &Path<'_>,
+        faults: &mut Faults,
+        read: impl Fn(&mut ExperimentSection, Node<'_>, &Path<'_>, &mut Faults),
+    ) {
+        let mut seen = HashSet::new();
+        let positions = self.experiments.iter().enumerate();
+        let positions: HashMap<ExperimentId, usize> =
+            positions.map(|(at, section)| (section.experiment.id, at)).collect();
+        for (name, node) in entries(node, path, faults) {
+            let path = path.field(&name);
+            let id = name.parse().ok();
+            let found = id.and_then(|id| self.experiments.get_mut(*positions.get(&id)?));
+            // One id can be written in several ways.
+            if id.is_some_and(|id| !seen.insert(id)) {
+                faults.add(&path, FaultKind::RepeatedField);
+            } else if let Some(section) = found {
+                read(section, node, &path, faults);
+            } else if !self.experiment_ids.iter().any(|(_, known)| Some(*known) == id) {
+                // One that is there but could not be read has been reported as that.
+                faults.add(&path, FaultKind::NoSuchExperiment { found: quote(&name) });
+            }
+        }
+    }
+
+    fn refuse_second_running(&self, path: &Path<'_>, faults: &mut Faults) {
+        let mut running = BTreeMap::new();
+        for section in &self.experiments {
+            if section.experiment.status != Status::Running {
+                continue;
+            }
+            let environment = &section.experiment.terms.environment;
+            if let Some(first) = running.get(environment) {
+                let kind = FaultKind::SecondRunning {
+                    environment: environment.into(),
+                    other: path.item(*first).to_string(),
+                };
+                faults.add(&path.item(section.at).field("status"), kind);
+            } else {
+                running.insert(environment, section.at);
+            }
+        }
+    }
+}
+
+impl ExperimentSection {
+    fn refuse_more_at_start_than_ever(&self, path: &Path<'_>, faults: &mut Faults) {
+        let Some(at_start) = &self.at_start else { return };
+        let carried = self.carried();
+        for (at, variant) in self.experiment.terms.variants.iter().enumerate() {
+            let path = path.field(variant.key());
+            let (at_start, ever) = (at_start.of(at), carried.of(at));
+            for (event, found, ever) in [
+                ("exposures", at_start.exposures, ever.exposures),
+                ("conversions", at_start.conversions, ever.conversions),
+            ] {
+                if found > ever {
+                    faults.add(&path.field(event), FaultKind::AtStart { found, ever });
+                }
+            }
+        }
+    }
+
+    /// The counts that the document carries.
+    pub(crate) fn carried(&self) -> Baseline {
+        if self.exposures.is_none() && self.experiment.conversions.is_none() {
+            return Baseline::default();
+        }
+        let nth = |counts: Option<&Vec<u64>>, at: usize| {
+            counts.and_then(|counts| counts.get(at)).copied().unwrap_or_default()
+        };
+        let counts = (0..self.experiment.terms.variants.len()).map(|at| Count {
+            exposures: nth(self.exposures.as_ref(), at),
+            conversions: nth(self.experiment.conversions.as_ref(), at),
+        });
+        Baseline::new(&counts.collect::<Vec<_>>())
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
+fn keep<'t>(node: Node<'t>, _: &Path<'_>, _: &mut Faults) -> Option<Node<'t>> {
+    Some(node)
+}
+
+fn both_counts(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Count> {
+    let mut fields = Fields::open(node, path, faults)?;
+    let exposures = fields.optional("exposures", faults, count);
+    let conversions = fields.optional("conversions", faults, count);
+    fields.close(faults);
+    Some(Count {
+        exposures: exposures.unwrap_or_default(),
+        conversions: conversions.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,17 @@
+//! JSON in and out. Reading reports every fault with its path, not the first alone.
+//!
+//! * `node`: JSON text as a tree that keeps repeated fields and the last digit of every number;
+//! * `fields`: the fields of its objects;
+//! * `experiment`, `flag`: as the Experiments API writes them;
+//! * `document`: the configuration document, read; `flag_document`: one flag of it; `duplicates`:
+//!   keys and ids that it has twice;
+//! * `export`: the document, written.
+
+pub(crate) mod document;
+pub(crate) mod duplicates;
+pub(crate) mod experiment;
+pub(crate) mod export;
+pub(crate) mod fields;
+pub(crate) mod flag;
+pub(crate) mod flag_document;
+pub(crate) mod node;

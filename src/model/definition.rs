@@ -1,0 +1,69 @@
+//! An experiment without its counts: its terms, and where it is in its life.
+
+use crate::assign::allocation::Allocation;
+use crate::assign::assignment::Assignment;
+use crate::assign::bucket::Seed;
+use crate::model::id::ExperimentId;
+use crate::model::status::{Status, Transition, TransitionError};
+use crate::model::terms::Terms;
+use crate::model::timestamp::Timestamp;
+use crate::model::variant::Variant;
+
+/// The definition of an experiment: all of it but what has been counted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Definition {
+    pub(crate) id: ExperimentId,
+    pub(crate) terms: Terms,
+    pub(crate) status: Status,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) stopped_at: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+impl Definition {
+    /// A new experiment; one that is created running counts as started now.
+    pub(crate) fn create(id: ExperimentId, terms: Terms, status: Status, now: Timestamp) -> Self {
+        Definition {
+            id,
+            terms,
+            status,
+            started_at: (status == Status::Running).then_some(now),
+            stopped_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// The experiment after a start or a stop.
+    pub(crate) fn after(
+        &self,
+        transition: Transition,
+        now: Timestamp,
+    ) -> Result<Definition, TransitionError> {
+        let status = self.status.after(transition)?;
+        let mut next = Definition { status, updated_at: now, ..self.clone() };
+        match transition {
+            Transition::Start => {
+                next.started_at = Some(now);
+                next.stopped_at = None;
+            }
+            Transition::Stop => next.stopped_at = Some(now),
+        }
+        Ok(next)
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.status == Status::Running
+    }
+
+    pub(crate) fn assignment(&self) -> Assignment {
+        let percentages = self.terms.variants.iter().map(Variant::percentage);
+        Assignment::from_parts(Seed::from_id(self.id.to_bytes()), Allocation::of(percentages))
+    }
+
+    /// The position of the variant with this key.
+    pub(crate) fn position(&self, variant: &str) -> Option<usize> {
+        self.terms.variants.iter().position(|candidate| candidate.key() == variant)
+    }
+}

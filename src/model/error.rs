@@ -1,0 +1,159 @@
+//! Why a call of the control plane was refused, or failed.
+
+use std::io;
+use std::path::Path;
+
+use crate::model::faults::ValidationError;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::model::status::TransitionError;
+
+/// Why a control-plane call was refused. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was asked for breaks rules; all of them are named.
+    #[error(transparent)]
+    Invalid(#[from] ValidationError),
+    /// There is no such flag.
+    #[error("there is no flag {flag}")]
+    FlagNotFound {
+        /// The key, quoted, or the id.
+        flag: String,
+    },
+    /// There is no such experiment.
+    #[error("there is no experiment {id}")]
+    ExperimentNotFound {
+        /// The id.
+        id: ExperimentId,
+    },
+    /// The experiment has no such variant.
+    #[error("experiment {experiment} has no variant {variant:?}, only {}", known.join(", "))]
+    VariantNotFound {
+        /// The experiment's id.
+        experiment: ExperimentId,
+        /// The key that was given.
+        variant: String,
+        /// The keys that it has.
+        known: Vec<String>,
+    },
+    /// The key is another flag's.
+    #[error("there is already a flag {key:?}")]
+    FlagKeyTaken {
+        /// The key.
+        key: String,
+    },
+    /// The id is another flag's.
+    #[error("there is already a flag with id {id}")]
+    FlagIdTaken {
+        /// The id.
+        id: FlagId,
+    },
+    /// The id is another experiment's.
+    #[error("there is already an experiment with id {id}")]
+    ExperimentIdTaken {
+        /// The id.
+        id: ExperimentId,
+    },
+    /// The status does not allow it.
+    #[error("experiment {id}: {source}")]
+    Transition {
+        /// The experiment's id.
+        id: ExperimentId,
+        /// The status, and what was tried.
+        source: TransitionError,
+    },
+    /// Another experiment runs on the same flag in the same environment. Two splits of one flag at
+    /// once would have no defined answer.
+    #[error("experiment {running} is already running on flag {flag:?} in {environment:?}")]
+    AlreadyRunning {
+        /// The flag's key.
+        flag: String,
+        /// The environment.
+        environment: String,
+        /// The id of the experiment that runs.
+        running: ExperimentId,
+    },
+    /// The empty user key stands for no user, and cannot be forced into a variant.
+    #[error("the empty user key is nobody, and cannot be forced")]
+    NoUserKey,
+    /// The change could not be written to the engine's directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// An id is needed and this platform has no source of randomness to make one from.
+    #[error("this platform has no source of randomness: the id has to be given")]
+    IdRequired,
+}
+
+/// Why a JSON text was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// It is not JSON.
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    /// It is JSON with faults; all of them are named.
+    #[error(transparent)]
+    Invalid(#[from] ValidationError),
+    /// It is valid, but could not be written to the engine's directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Text that is not JSON: where reading stopped, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no JSON at line {line}, column {column}: {message}")]
+pub struct SyntaxError {
+    line: usize,
+    column: usize,
+    message: String,
+}
+
+impl SyntaxError {
+    pub(crate) fn new(error: &serde_json::Error) -> SyntaxError {
+        let (line, column) = (error.line(), error.column());
+        let message = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
+        SyntaxError { line, column, message }
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The column, from 1, in bytes; 0 if the line is empty.
+    #[must_use]
+    pub fn column(&self) -> usize {
+        self.column
+    }
+}
+
+/// A file could not be read or written. A change that had to be stored has then not been made,
+/// neither in memory nor on disk. Only an engine that was opened from a directory, or that follows
+/// a file, returns this error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {message}")]
+pub struct FileError {
+    what: String,
+    message: String,
+    kind: io::ErrorKind,
+}
+
+impl FileError {
+    #[cfg_attr(
+        not(any(feature = "durable", feature = "watch")),
+        expect(dead_code, reason = "no file is read or written")
+    )]
+    pub(crate) fn new(tried: &str, path: &Path, error: &io::Error) -> FileError {
+        let what = format!("cannot {tried} {}", path.display());
+        FileError { what, message: error.to_string(), kind: error.kind() }
+    }
+
+    /// What the operating system said, by its kind: no permission, no space left, and so on.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.kind
+    }
+}

@@ -1,0 +1,145 @@
+//! An experiment as it stands: its definition, and its conversions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+
+use crate::assign::assignment::Assignment;
+use crate::model::definition::Definition;
+use crate::model::environment::Environment;
+use crate::model::id::ExperimentId;
+use crate::model::status::Status;
+use crate::model::timestamp::Timestamp;
+use crate::model::variant::Variant;
+
+/// An experiment as it stands: its definition, and its conversions at the moment it was asked for.
+///
+/// A copy: it does not follow later changes. Cloning shares the definition.
+///
+/// # JSON
+///
+/// Serialises as the Experiments API writes it, field for field and in its order: `id`, `name`,
+/// `environment`, `status`, `variants`, `conversions` (every variant, in the variants' order),
+/// `started_at`, `stopped_at`, `created_at`, `updated_at`. Deserialises from the same, and refuses
+/// what breaks a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    definition: Arc<Definition>,
+    /// One for each variant.
+    conversions: Vec<u64>,
+}
+
+impl Experiment {
+    pub(crate) fn new(definition: Arc<Definition>, conversions: Vec<u64>) -> Experiment {
+        Experiment { definition, conversions }
+    }
+
+    /// The id, which decides the split.
+    #[must_use]
+    pub fn id(&self) -> ExperimentId {
+        self.definition.id
+    }
+
+    /// The display name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.definition.terms.name
+    }
+
+    /// The environment that it runs in.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.definition.terms.environment
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.definition.status
+    }
+
+    /// Whether it is running: only then does it split traffic, and count.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.definition.is_running()
+    }
+
+    /// The variants, in the order that decides which buckets they own.
+    #[must_use]
+    pub fn variants(&self) -> &[Variant] {
+        &self.definition.terms.variants
+    }
+
+    /// The conversions of each variant ever counted, restarts included: variant keys with their
+    /// counts, in the variants' order. Events, not users.
+    pub fn conversions(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
+        self.variants().iter().map(Variant::key).zip(self.conversions.iter().copied())
+    }
+
+    /// When it was last started, if ever.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.definition.started_at
+    }
+
+    /// When it was last stopped, if it has not been started again since.
+    #[must_use]
+    pub fn stopped_at(&self) -> Option<Timestamp> {
+        self.definition.stopped_at
+    }
+
+    /// When it was created.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.definition.created_at
+    }
+
+    /// When its definition or its status last changed. Counting does not move it.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        self.definition.updated_at
+    }
+
+    /// The assignment function of this experiment, as the engine uses it.
+    #[must_use]
+    pub fn assignment(&self) -> Assignment {
+        self.definition.assignment()
+    }
+}
+
+impl Serialize for Experiment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Experiment", 10)?;
+        fields.serialize_field("id", &self.id())?;
+        fields.serialize_field("name", self.name())?;
+        fields.serialize_field("environment", self.environment().as_str())?;
+        fields.serialize_field("status", &self.status())?;
+        fields.serialize_field("variants", self.variants())?;
+        fields.serialize_field("conversions", &ByVariant(self.variants(), &self.conversions))?;
+        fields.serialize_field("started_at", &self.started_at())?;
+        fields.serialize_field("stopped_at", &self.stopped_at())?;
+        fields.serialize_field("created_at", &self.created_at())?;
+        fields.serialize_field("updated_at", &self.updated_at())?;
+        fields.end()
+    }
+}
+
+/// An object with a field for each variant, in the variants' order.
+pub(crate) struct ByVariant<'a, T>(pub(crate) &'a [Variant], pub(crate) &'a [T]);
+
+impl<T: Serialize> Serialize for ByVariant<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(self.0.len()))?;
+        for (variant, item) in self.0.iter().zip(self.1) {
+            fields.serialize_entry(variant.key(), item)?;
+        }
+        fields.end()
+    }
+}
+
+impl fmt::Display for Experiment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name(), self.id(), self.status())
+    }
+}

@@ -1,0 +1,200 @@
+//! One thing that is wrong with a configuration: where, what was found, and what is allowed.
+
+use std::fmt;
+
+use crate::assign::allocation::MAX_VARIANTS;
+use crate::model::path::Path;
+
+/// The most characters that a name, an environment, a flag key or a variant key can have.
+pub const MAX_NAME_LENGTH: usize = 255;
+
+/// The most arrays and objects within each other that the value of a flag or a variant can have:
+/// with the document around it, it stays below the 127 levels that `serde_json` reads.
+pub const MAX_VALUE_DEPTH: usize = 100;
+
+/// One thing that is wrong with a configuration: a path, and the kind of fault that is there.
+///
+/// Displays as `variants[1].percentage: must be an integer from 0 to 100, found 101`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub(super) path: String,
+    pub(super) kind: FaultKind,
+}
+
+impl Fault {
+    pub(crate) fn new(path: &Path<'_>, kind: FaultKind) -> Fault {
+        Fault { path: path.to_string(), kind }
+    }
+
+    /// Where: fields joined by dots, positions in brackets, as in `variants[1].percentage`. Empty
+    /// for the whole of what was given.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong there; it displays as the message without the path.
+    #[must_use]
+    pub fn kind(&self) -> &FaultKind {
+        &self.kind
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        self.kind.fmt(f)
+    }
+}
+
+/// What can be wrong in one place of a configuration, with what was found there.
+///
+/// A text that was found is quoted up to its first 64 characters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// A required field is absent.
+    #[error("is required")]
+    Required,
+    /// A field that the format does not have; most often a misspelt one.
+    #[error("is not a known field")]
+    UnknownField,
+    /// A JSON object gives one field twice.
+    #[error("is given more than once")]
+    RepeatedField,
+    /// A value of the wrong JSON type.
+    #[error("must be {expected}, found {found}")]
+    Type {
+        /// What is allowed.
+        expected: &'static str,
+        /// What was found.
+        found: String,
+    },
+    /// A name that is empty or all white space.
+    #[error("must not be blank")]
+    Blank,
+    /// A name of more than [`MAX_NAME_LENGTH`] characters.
+    #[error("must have at most {MAX_NAME_LENGTH} characters, found {found}")]
+    TooLong {
+        /// How many characters it has.
+        found: usize,
+    },
+    /// Something that must be unique is also elsewhere.
+    #[error("must be unique, but {found:?} is also at {other}")]
+    Duplicate {
+        /// The value that is there twice.
+        found: String,
+        /// The path of another place that has it.
+        other: String,
+    },
+    /// No variants at all.
+    #[error("must hold at least one variant")]
+    NoVariants,
+    /// More than [`MAX_VARIANTS`] variants.
+    #[error("must hold at most {MAX_VARIANTS} variants, found {found}")]
+    TooManyVariants {
+        /// How many there are.
+        found: usize,
+    },
+    /// A percentage outside 0 to 100.
+    #[error("must be an integer from 0 to 100, found {found}")]
+    Percentage {
+        /// The percentage found.
+        found: i64,
+    },
+    /// Percentages that do not sum to 100.
+    #[error("percentages must sum to 100, found {found}")]
+    Sum {
+        /// What they sum to.
+        found: i128,
+    },
+    /// A value nested deeper than [`MAX_VALUE_DEPTH`].
+    #[error("must not be nested deeper than {MAX_VALUE_DEPTH} levels")]
+    TooDeep,
+    /// An integer that neither an `i64` nor a `u64` holds, and that would lose digits.
+    #[error("must be an integer that 64 bits hold, found {found}")]
+    Integer {
+        /// The integer as it is written.
+        found: String,
+    },
+    /// A text that is not a UUID.
+    #[error("must be a UUID, found {found:?}")]
+    Id {
+        /// What was found.
+        found: String,
+    },
+    /// A text that is not an RFC 3339 timestamp, or one outside the years 0 to 9999.
+    #[error("must be an RFC 3339 timestamp, found {found:?}")]
+    Timestamp {
+        /// What was found.
+        found: String,
+    },
+    /// A text that is not one of the four statuses.
+    #[error("must be draft, running, stopped or completed, found {found:?}")]
+    Status {
+        /// What was found.
+        found: String,
+    },
+    /// A format version that this release does not read.
+    #[error("must be 1, the format version that this release reads, found {found}")]
+    FormatVersion {
+        /// The version found.
+        found: String,
+    },
+    /// A count at the last start that is more than the count ever.
+    #[error("must be at most {ever}, the count ever, found {found}")]
+    AtStart {
+        /// The count at the last start.
+        found: u64,
+        /// The count ever.
+        ever: u64,
+    },
+    /// A key that no variant of the experiment has.
+    #[error("must be the key of a variant of this experiment, found {found:?}")]
+    NoSuchVariant {
+        /// The key found.
+        found: String,
+    },
+    /// An id that no experiment of the flag has.
+    #[error("must be the id of an experiment of this flag, found {found:?}")]
+    NoSuchExperiment {
+        /// The id found.
+        found: String,
+    },
+    /// Two running experiments of one flag in one environment.
+    #[error("is a second running experiment of its flag in {environment:?}, beside {other}")]
+    SecondRunning {
+        /// The environment that both run in.
+        environment: String,
+        /// The path of the other one.
+        other: String,
+    },
+    /// An experiment that the engine already knows with other variants.
+    #[error(
+        "must be the variants that experiment {id} already has; a new split is a new experiment"
+    )]
+    VariantsChanged {
+        /// The experiment's id.
+        id: String,
+    },
+    /// An experiment that the engine already knows in another environment.
+    #[error("must be {expected:?}, the environment that experiment {id} already has")]
+    EnvironmentChanged {
+        /// The experiment's id.
+        id: String,
+        /// The environment that it has.
+        expected: String,
+    },
+    /// An experiment that a durable engine has counters of, from before it was opened, for other
+    /// variants or another environment.
+    #[error(
+        "must be the variants and the environment for which experiment {id} has counted; \
+         a new split is a new experiment"
+    )]
+    CountsForOthers {
+        /// The experiment's id.
+        id: String,
+    },
+}

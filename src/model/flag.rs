@@ -1,0 +1,161 @@
+//! A named decision point, with a default value.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::model::id::FlagId;
+use crate::model::timestamp::Timestamp;
+
+/// A named decision point, with the value that it answers when no experiment decides.
+///
+/// Serialises in the style of the Experiments API, as an object of `id`, `key`, `name`,
+/// `default_value`, `created_at`, `updated_at`. Cloning shares the texts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Flag {
+    id: FlagId,
+    #[serde(serialize_with = "text")]
+    key: Arc<str>,
+    #[serde(serialize_with = "text")]
+    name: Arc<str>,
+    #[serde(serialize_with = "value")]
+    default_value: Arc<Value>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+// serde serialises an `Arc` only with its feature `rc`, which would leak into the user's build.
+fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+fn value<S: serde::Serializer>(value: &Arc<Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    Value::serialize(value, serializer)
+}
+
+/// Puts what there was in the place of what is equal to it, and says whether it is.
+fn share<T: PartialEq + ?Sized>(new: &mut Arc<T>, known: &Arc<T>) -> bool {
+    let is_equal = new == known;
+    if is_equal {
+        *new = Arc::clone(known);
+    }
+    is_equal
+}
+
+impl Flag {
+    /// A flag that has been checked, as created now. Without a name of its own it goes by its key.
+    pub(crate) fn create(
+        id: FlagId,
+        key: &str,
+        name: Option<&str>,
+        default_value: Value,
+        now: Timestamp,
+    ) -> Flag {
+        let key: Arc<str> = key.into();
+        let name = name.filter(|name| **name != *key).map_or_else(|| Arc::clone(&key), Arc::from);
+        let default_value = Arc::new(default_value);
+        Flag { id, key, name, default_value, created_at: now, updated_at: now }
+    }
+
+    /// The flag with another default value, as changed now.
+    pub(crate) fn with_default(&self, default_value: Value, now: Timestamp) -> Flag {
+        Flag { default_value: Arc::new(default_value), updated_at: now, ..self.clone() }
+    }
+
+    /// The flag with these dates. Where there is none, `known` has it, which is the flag as it was;
+    /// an unchanged flag was not updated. What has not changed is shared with it.
+    pub(crate) fn dated(
+        mut self,
+        created_at: Option<Timestamp>,
+        updated_at: Option<Timestamp>,
+        known: Option<&Flag>,
+    ) -> Flag {
+        if let Some(known) = known {
+            let now = self.updated_at;
+            self.created_at = known.created_at;
+            self.updated_at = known.updated_at;
+            let shared = [
+                share(&mut self.key, &known.key),
+                share(&mut self.name, &known.name),
+                share(&mut self.default_value, &known.default_value),
+            ];
+            if shared.contains(&false) {
+                self.updated_at = now;
+            }
+        }
+        self.created_at = created_at.unwrap_or(self.created_at);
+        self.updated_at = updated_at.unwrap_or(self.updated_at);
+        self
+    }
+
+    /// The id: a name that stays when the key is changed.
+    #[must_use]
+    pub fn id(&self) -> FlagId {
+        self.id
+    }
+
+    /// The key by which code asks for the flag.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The key, to be shared.
+    pub(crate) fn shared_key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    /// The display name: the key, unless one was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the flag answers when no experiment decides.
+    #[must_use]
+    pub fn default_value(&self) -> &Value {
+        &self.default_value
+    }
+
+    /// When it was created.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// When its key, name or default value last changed. Changes of its experiments do not
+    /// move it.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+}
+
+/// A flag, by its key or by its id: what methods that concern a flag accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a flag has these two names")]
+pub enum FlagRef<'a> {
+    /// By its key.
+    Key(&'a str),
+    /// By its id.
+    Id(FlagId),
+}
+
+impl<'a> From<&'a str> for FlagRef<'a> {
+    fn from(key: &'a str) -> FlagRef<'a> {
+        FlagRef::Key(key)
+    }
+}
+
+impl<'a> From<&'a String> for FlagRef<'a> {
+    fn from(key: &'a String) -> FlagRef<'a> {
+        FlagRef::Key(key)
+    }
+}
+
+impl From<FlagId> for FlagRef<'_> {
+    fn from(id: FlagId) -> Self {
+        FlagRef::Id(id)
+    }
+}

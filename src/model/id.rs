@@ -1,0 +1,94 @@
+//! The ids of flags and experiments: UUIDs, a type each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::faults::ValidationError;
+use crate::model::path::{Path, quote};
+
+macro_rules! id {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new random id (UUID version 4), from the system's source of randomness.
+            ///
+            /// Not on `wasm32-unknown-unknown`, which has no such source.
+            #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+            #[must_use]
+            pub fn random() -> Self {
+                Self(Uuid::new_v4())
+            }
+
+            /// The id whose text form writes these bytes, in this order.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The 16 bytes of the id, in the order of its text form (big-endian).
+            #[must_use]
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self.0.as_hyphenated(), f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        /// Takes the forms that UUIDs are written in: hyphenated, plain, in braces, or as a URN, in
+        /// either case.
+        impl FromStr for $name {
+            type Err = ValidationError;
+
+            fn from_str(text: &str) -> Result<Self, ValidationError> {
+                match text.parse() {
+                    Ok(uuid) => Ok(Self(uuid)),
+                    Err(_) => Err(Fault::new(&Path::Root, FaultKind::Id { found: quote(text) }).into()),
+                }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id! {
+    /// The id of an experiment: a UUID, written hyphenated and in lower case.
+    ///
+    /// It decides the split: the same id, percentages and user key give the same variant in every
+    /// process. Where several processes must agree, they have to be given it.
+    ExperimentId
+}
+
+id! {
+    /// The id of a flag: a UUID, written hyphenated and in lower case. It decides nothing; it is a
+    /// name for the flag that stays when its key is changed.
+    FlagId
+}

@@ -1,0 +1,28 @@
+//! What a configuration is made of, and what makes it valid. Pure: time is an argument, and there
+//! is no I/O.
+//!
+//! * `flag`, `variant`, `experiment`: the parts, as they stand;
+//! * `new_flag`, `new_experiment`: what a caller asks for, not yet checked;
+//! * `terms`: what never changes in an experiment; `definition`: that, and where it is in its life;
+//! * `status`: the lifecycle;
+//! * `id`, `timestamp`, `environment`: the small types of the fields;
+//! * `validation`: the rules that they keep;
+//! * `fault`: one thing that is wrong, and its kind; `path`: where; `faults`: all of them;
+//! * `error`: why a call was refused.
+
+pub(crate) mod definition;
+pub(crate) mod environment;
+pub(crate) mod error;
+pub(crate) mod experiment;
+pub(crate) mod fault;
+pub(crate) mod faults;
+pub(crate) mod flag;
+pub(crate) mod id;
+pub(crate) mod new_experiment;
+pub(crate) mod new_flag;
+pub(crate) mod path;
+pub(crate) mod status;
+pub(crate) mod terms;
+pub(crate) mod timestamp;
+pub(crate) mod validation;
+pub(crate) mod variant;

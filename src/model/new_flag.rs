@@ -1,0 +1,50 @@
+//! A flag as asked for.
+
+use serde_json::Value;
+
+use crate::model::id::FlagId;
+
+/// A flag as asked for; [`Engine::create_flag`](crate::Engine::create_flag) checks it.
+///
+/// # JSON
+///
+/// Deserialises from an object of `key` and `default_value`, which are required, and `name` and
+/// `id`, which may be given. Read it with [`NewFlag::from_json`], which names every fault with its
+/// path. Unknown fields are refused.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::NewFlag;
+/// use serde_json::json;
+///
+/// let flag = NewFlag::new("checkout", json!({"steps": 3}));
+/// # let _ = flag;
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a new flag does nothing until an engine creates it"]
+pub struct NewFlag {
+    pub(crate) id: Option<FlagId>,
+    pub(crate) key: String,
+    pub(crate) name: Option<String>,
+    pub(crate) default_value: Value,
+}
+
+impl NewFlag {
+    /// A flag with this key and default value; the engine makes its id, and its name is the key.
+    pub fn new(key: impl Into<String>, default_value: impl Into<Value>) -> NewFlag {
+        NewFlag { id: None, key: key.into(), name: None, default_value: default_value.into() }
+    }
+
+    /// Gives a display name.
+    pub fn name(mut self, name: impl Into<String>) -> NewFlag {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Gives the id instead of having the engine make one.
+    pub fn id(mut self, id: FlagId) -> NewFlag {
+        self.id = Some(id);
+        self
+    }
+}

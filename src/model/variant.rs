@@ -1,0 +1,39 @@
+//! One of the values that an experiment splits users between.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// One of the values that an experiment splits users between. Always valid: an engine or a document
+/// has checked it.
+///
+/// Serialises as `{"key": ..., "value": ..., "percentage": ...}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Variant {
+    key: Box<str>,
+    value: Value,
+    percentage: u8,
+}
+
+impl Variant {
+    pub(crate) fn new(key: String, value: Value, percentage: u8) -> Variant {
+        Variant { key: key.into(), value, percentage }
+    }
+
+    /// The key, unique within its experiment.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What the flag answers to the users who are assigned this variant.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Its share of the buckets, 0 to 100.
+    #[must_use]
+    pub fn percentage(&self) -> u8 {
+        self.percentage
+    }
+}

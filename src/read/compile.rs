@@ -1,0 +1,85 @@
+//! How the next snapshot is made, beside the one that is read.
+
+use std::sync::Arc;
+
+use crate::model::environment::Environment;
+use crate::model::flag::FlagRef;
+use crate::read::compiled_flag::CompiledFlag;
+use crate::read::index::Index;
+use crate::read::place::SlotId;
+use crate::read::snapshot::Snapshot;
+use crate::read::state::FlagState;
+
+impl Snapshot {
+    /// The next version, with one flag added or replaced.
+    pub(crate) fn with(&self, state: FlagState) -> Snapshot {
+        let mut next = self.next(self.flags.clone());
+        if !next.index.knows(&state) {
+            next.change_index(|index| index.add([&state].into_iter()));
+        }
+        let key = state.flag.key().to_owned();
+        let state = Arc::new(state);
+        let index = Arc::clone(&next.index);
+        if let Some(slot) = index.flag(&key) {
+            next.put(slot, CompiledFlag::Default(Arc::clone(&state)));
+        }
+        for (environment, slot) in index.own_of(&key) {
+            next.put(slot, CompiledFlag::new(&state, environment));
+        }
+        next
+    }
+
+    /// The next version, of just these flags.
+    pub(crate) fn with_all(&self, states: &[Arc<FlagState>]) -> Snapshot {
+        let mut next = self.next(vec![CompiledFlag::NotFound; self.flags.len()]);
+        if !next.index.has_just(states) {
+            next.change_index(|index| {
+                index.forget_ids();
+                index.add(states.iter().map(|state| &**state));
+            });
+        }
+        let index = Arc::clone(&next.index);
+        for state in states {
+            if let Some(slot) = index.flag(state.flag.key()) {
+                next.put(slot, CompiledFlag::Default(Arc::clone(state)));
+            }
+        }
+        for (environment, own, slot) in index.all_own() {
+            let Some(state) = next.compiled(Some(slot)).state() else { continue };
+            let before = self.compiled(Some(own));
+            let is_as_before = before.state().is_some_and(|before| Arc::ptr_eq(before, state));
+            let compiled =
+                if is_as_before { before.clone() } else { CompiledFlag::new(state, environment) };
+            next.put(own, compiled);
+        }
+        next
+    }
+
+    /// The same version, with a slot for a flag in an environment.
+    pub(crate) fn with_slot(&self, environment: &Environment, key: &str) -> (Snapshot, SlotId) {
+        let mut next = Snapshot { version: self.version, ..self.next(self.flags.clone()) };
+        let slot = next.change_index(|index| index.reserve_own(environment, key));
+        if let Some(state) = self.find(FlagRef::Key(key)) {
+            next.put(slot, CompiledFlag::new(state, environment));
+        }
+        (next, slot)
+    }
+
+    /// The next version, with the same names and ids.
+    fn next(&self, flags: Vec<CompiledFlag>) -> Snapshot {
+        let (version, index) = (self.version.saturating_add(1), Arc::clone(&self.index));
+        Snapshot { engine: self.engine, version, flags, index }
+    }
+
+    fn change_index<R>(&mut self, change: impl FnOnce(&mut Index) -> R) -> R {
+        let result = change(Arc::make_mut(&mut self.index));
+        self.flags.resize(self.index.places(), CompiledFlag::NotFound);
+        result
+    }
+
+    fn put(&mut self, slot: SlotId, compiled: CompiledFlag) {
+        if let Some(place) = self.flags.get_mut(SlotId::index(Some(slot))) {
+            *place = compiled;
+        }
+    }
+}

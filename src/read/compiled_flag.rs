@@ -1,0 +1,172 @@
+//! A flag in one environment, as evaluations read it: everything that can be decided before a
+//! request has been.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::model::environment::Environment;
+use crate::model::status::Status;
+use crate::model::variant::Variant;
+use crate::read::forced::{Forced, Others};
+use crate::read::place::{VariantPlace, VariantPosition};
+use crate::read::reason::Reason;
+use crate::read::running_split::RunningSplit;
+use crate::read::state::{ExperimentState, FlagState};
+
+/// How a flag is answered in an environment.
+///
+/// The tag lies beside the pointer, and not behind it, so that finding a running split costs a
+/// comparison.
+#[derive(Clone, Debug)]
+pub(crate) enum CompiledFlag {
+    /// The configuration has no such flag.
+    NotFound,
+    /// Every user gets the default value.
+    Default(Arc<FlagState>),
+    /// An experiment is running.
+    Split(Arc<RunningSplit>),
+    /// Some users are forced into variants.
+    Forced(Arc<Forced>),
+}
+
+/// What a flag answers to a user, and what counts that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decision<'s> {
+    pub(crate) reason: Reason,
+    /// The variant; none for the default value, and for a flag that is not found.
+    pub(crate) position: VariantPosition,
+    /// The running experiment: there if, and only if, the reason is a split.
+    pub(crate) split: Option<&'s RunningSplit>,
+}
+
+impl CompiledFlag {
+    /// A flag in an environment.
+    pub(crate) fn new(state: &Arc<FlagState>, environment: &Environment) -> CompiledFlag {
+        // A user is forced while the experiment is a draft or running. Where several experiments
+        // force a user, the running one decides, then the oldest draft: so that one comes first.
+        let experiments = state.experiments.iter().enumerate();
+        let mut active: Vec<_> = experiments
+            .filter(|(_, experiment)| {
+                matches!(experiment.definition.status, Status::Running | Status::Draft)
+                    && experiment.environment() == environment
+            })
+            .collect();
+        active.sort_by_key(|(_, experiment)| !experiment.definition.is_running());
+
+        let others = match active.first() {
+            Some((at, experiment)) if experiment.definition.is_running() => {
+                Others::Split(Arc::new(RunningSplit::new(state, *at, experiment)))
+            }
+            _ => Others::Default(Arc::clone(state)),
+        };
+        match Forced::new(&active, others) {
+            Ok(forced) => CompiledFlag::Forced(Arc::new(forced)),
+            Err(Others::Default(state)) => CompiledFlag::Default(state),
+            Err(Others::Split(split)) => CompiledFlag::Split(split),
+        }
+    }
+
+    /// The state that it was compiled from.
+    #[inline]
+    pub(crate) fn state(&self) -> Option<&Arc<FlagState>> {
+        match self {
+            CompiledFlag::NotFound => None,
+            CompiledFlag::Default(state) => Some(state),
+            CompiledFlag::Split(split) => Some(&split.state),
+            CompiledFlag::Forced(forced) => Some(forced.state()),
+        }
+    }
+
+    /// What the flag answers to a user: the one path of evaluate, peek, explain and convert.
+    ///
+    /// In this order: no such flag; no user key; forced; running experiment; default.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
+    pub(crate) fn decide(&self, user_key: &str) -> Decision<'_> {
+        let split = match self {
+            CompiledFlag::Split(split) if !user_key.is_empty() => Some(&**split),
+            CompiledFlag::Forced(forced) => forced.split_for(user_key),
+            _ => None,
+        };
+        if let Some(split) = split {
+            let position =
+                split.assignment.allocation().position(split.assignment.bucket(user_key));
+            Decision { reason: Reason::Split, position: position.into(), split: Some(split) }
+        } else {
+            let (reason, position) = self.decide_without_split(user_key);
+            Decision { reason, position, split: None }
+        }
+    }
+
+    /// What a flag answers to a user whom no experiment splits. A function of its own, so that what
+    /// is inlined into callers is short.
+    #[inline(never)]
+    fn decide_without_split(&self, user_key: &str) -> (Reason, VariantPosition) {
+        if let CompiledFlag::NotFound = self {
+            return (Reason::FlagNotFound, VariantPosition::NONE);
+        }
+        if user_key.is_empty() {
+            return (Reason::NoUserKey, VariantPosition::NONE);
+        }
+        match self {
+            CompiledFlag::Forced(forced) if let Some(position) = forced.users.get(user_key) => {
+                (Reason::Forced, *position)
+            }
+            _ => (Reason::NotRunning, VariantPosition::NONE),
+        }
+    }
+
+    /// The value of a variant, or the default value.
+    #[inline]
+    pub(crate) fn value(&self, position: VariantPosition) -> Option<&Value> {
+        match self {
+            CompiledFlag::Split(split)
+                if let Some(variant) = split.variants.get(position.index()) =>
+            {
+                Some(variant.value())
+            }
+            _ => self.value_without_split(position),
+        }
+    }
+
+    #[inline(never)]
+    fn value_without_split(&self, position: VariantPosition) -> Option<&Value> {
+        match self.variant(position) {
+            Some(variant) => Some(variant.value()),
+            None => Some(self.state()?.flag.default_value()),
+        }
+    }
+
+    /// The positions of all variants that it can answer.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = VariantPosition> + use<> {
+        let count = match self {
+            CompiledFlag::NotFound | CompiledFlag::Default(_) => 0,
+            CompiledFlag::Split(split) => split.variants.len(),
+            CompiledFlag::Forced(forced) => forced.variants.len(),
+        };
+        (0..count).map(VariantPosition::new)
+    }
+
+    /// A variant that it can answer.
+    pub(crate) fn variant(&self, position: VariantPosition) -> Option<&Variant> {
+        let place = self.place(position)?;
+        self.state()?.experiments.get(place.experiment)?.variant(place.variant)
+    }
+
+    /// The experiment of such a variant.
+    pub(crate) fn experiment(&self, position: VariantPosition) -> Option<&ExperimentState> {
+        let place = self.place(position)?;
+        self.state()?.experiments.get(place.experiment)
+    }
+
+    fn place(&self, position: VariantPosition) -> Option<VariantPlace> {
+        let position = position.index();
+        match self {
+            CompiledFlag::Split(split) => (position < split.variants.len())
+                .then_some(VariantPlace { experiment: split.experiment, variant: position }),
+            CompiledFlag::Forced(forced) => forced.variants.get(position).copied(),
+            CompiledFlag::NotFound | CompiledFlag::Default(_) => None,
+        }
+    }
+}

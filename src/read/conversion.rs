@@ -1,0 +1,146 @@
+//! Whether a conversion was counted, and for which variant.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::Serialize;
+
+use crate::count::counters::Event;
+use crate::model::id::ExperimentId;
+use crate::model::variant::Variant;
+use crate::read::answer::Answer;
+use crate::read::place::{SlotId, VariantPosition};
+use crate::read::reason::Reason;
+use crate::read::snapshot::{FoundExperiment, Snapshot};
+use crate::read::view::View;
+
+/// Whether a conversion was counted, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Counted, for the variant that assignment gives the user, or that the caller named.
+    Counted,
+    /// Not counted: the user is forced into a variant.
+    Forced,
+    /// Not counted: no experiment is running, or the one that was named is not.
+    NotRunning,
+    /// Not counted: the user key is empty.
+    NoUserKey,
+    /// Not counted: the configuration has no such flag.
+    FlagNotFound,
+    /// Not counted: the configuration has no such experiment.
+    ExperimentNotFound,
+    /// Not counted: the experiment has no such variant.
+    VariantNotFound,
+}
+
+impl Outcome {
+    /// The outcome in JSON: `counted`, `forced`, `not_running`, and so on.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Counted => "counted",
+            Outcome::Forced => "forced",
+            Outcome::NotRunning => "not_running",
+            Outcome::NoUserKey => "no_user_key",
+            Outcome::FlagNotFound => "flag_not_found",
+            Outcome::ExperimentNotFound => "experiment_not_found",
+            Outcome::VariantNotFound => "variant_not_found",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A conversion: whether it was counted, and for which variant.
+///
+/// Every conversion is counted: three by one user are three. Only a running experiment counts;
+/// for any other the [`Outcome`] says why not.
+///
+/// `S` keeps the snapshot that the variant's key is borrowed from, as in
+/// [`Evaluation`](crate::Evaluation).
+#[derive(Clone, Debug)]
+#[must_use = "only this says whether the conversion was counted"]
+pub struct Conversion<S = View> {
+    snapshot: S,
+    answer: Answer,
+    outcome: Outcome,
+}
+
+impl<S: Deref<Target = Snapshot>> Conversion<S> {
+    /// Whether it was counted, and why not.
+    #[inline]
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Whether it was counted.
+    #[inline]
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.outcome == Outcome::Counted
+    }
+
+    /// The key of the variant that it was counted for, or that the user is forced into.
+    #[inline]
+    #[must_use]
+    pub fn variant(&self) -> Option<&str> {
+        self.answer.variant(&self.snapshot).map(Variant::key)
+    }
+
+    /// The experiment of that variant.
+    #[must_use]
+    pub fn experiment(&self) -> Option<ExperimentId> {
+        self.answer.experiment(&self.snapshot)
+    }
+
+    /// Counts for the variant that assignment gives the user.
+    #[inline]
+    pub(crate) fn assigned(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Conversion<S> {
+        let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
+        let outcome = match answer.reason {
+            Reason::Split => match decision.split {
+                Some(split) if split.count(decision.position, Event::Conversion, user_key) => {
+                    Outcome::Counted
+                }
+                _ => Outcome::NotRunning,
+            },
+            Reason::Forced => Outcome::Forced,
+            Reason::NotRunning => Outcome::NotRunning,
+            Reason::NoUserKey => Outcome::NoUserKey,
+            Reason::FlagNotFound => Outcome::FlagNotFound,
+        };
+        Conversion { snapshot, answer, outcome }
+    }
+
+    /// Counts for the variant that the caller names.
+    #[inline]
+    pub(crate) fn named(snapshot: S, id: ExperimentId, variant: &str) -> Conversion<S> {
+        let (answer, outcome) = convert_named(&snapshot, id, variant);
+        Conversion { snapshot, answer, outcome }
+    }
+}
+
+fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
+    let none = Answer { slot: None, position: VariantPosition::NONE, reason: Reason::NotRunning };
+    let Some(FoundExperiment { slot, state, .. }) = snapshot.find_experiment(id) else {
+        return (none, Outcome::ExperimentNotFound);
+    };
+    let Some(position) = state.definition.position(variant) else {
+        return (none, Outcome::VariantNotFound);
+    };
+    if !state.definition.is_running() {
+        return (none, Outcome::NotRunning);
+    }
+    // Where an experiment is running, its variants are the first that the flag can answer.
+    let position = VariantPosition::new(position);
+    let answer = Answer { slot: Some(slot), position, reason: Reason::Split };
+    let is_counted = state.counters.add(position.number(), Event::Conversion);
+    (answer, if is_counted { Outcome::Counted } else { Outcome::NotRunning })
+}

@@ -1,0 +1,74 @@
+//! A flag with forced users, as evaluations read it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::read::place::{VariantPlace, VariantPosition};
+use crate::read::running_split::RunningSplit;
+use crate::read::state::{ExperimentState, FlagState};
+
+/// A flag with users that are forced into variants.
+#[derive(Debug)]
+pub(crate) struct Forced {
+    /// User keys, each with the position of its variant in `variants`.
+    pub(super) users: HashMap<Arc<str>, VariantPosition, RandomState>,
+    /// The variants that can be answered: those of the running experiment in their order, then
+    /// those that a user is forced into.
+    pub(super) variants: Vec<VariantPlace>,
+    pub(super) others: Others,
+}
+
+/// The answer of a flag to users that are not forced.
+#[derive(Debug)]
+pub(crate) enum Others {
+    Default(Arc<FlagState>),
+    Split(Arc<RunningSplit>),
+}
+
+impl Forced {
+    /// The flag with the users that its active experiments force; without any, `others` again.
+    pub(super) fn new(
+        active: &[(usize, &ExperimentState)],
+        others: Others,
+    ) -> Result<Forced, Others> {
+        let mut variants = Vec::new();
+        if let Others::Split(split) = &others {
+            let experiment = split.experiment;
+            let places = 0..split.variants.len();
+            variants.extend(places.map(|variant| VariantPlace { experiment, variant }));
+        }
+        let mut users = HashMap::default();
+        for (at, experiment) in active {
+            for (user_key, variant) in experiment.forced_users() {
+                let place = VariantPlace { experiment: *at, variant };
+                let known = variants.iter().position(|other| *other == place);
+                let position = known.unwrap_or_else(|| {
+                    variants.push(place);
+                    variants.len().saturating_sub(1)
+                });
+                users.entry(Arc::clone(user_key)).or_insert(VariantPosition::new(position));
+            }
+        }
+        if users.is_empty() { Err(others) } else { Ok(Forced { users, variants, others }) }
+    }
+
+    /// The running experiment, unless this user is forced.
+    #[inline(never)]
+    pub(super) fn split_for(&self, user_key: &str) -> Option<&RunningSplit> {
+        match &self.others {
+            Others::Split(split) if !user_key.is_empty() && !self.users.contains_key(user_key) => {
+                Some(split)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn state(&self) -> &Arc<FlagState> {
+        match &self.others {
+            Others::Default(state) => state,
+            Others::Split(split) => &split.state,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A flag in an environment, resolved once.
+
+use std::sync::Arc;
+
+use crate::model::environment::Environment;
+use crate::read::conversion::Conversion;
+use crate::read::current::Current;
+use crate::read::evaluation::Evaluation;
+use crate::read::explanation::Explanation;
+use crate::read::place::SlotId;
+use crate::read::reader::Reader;
+use crate::read::snapshot::Snapshot;
+
+/// A flag in an environment, resolved once: it answers without looking a name up, and follows every
+/// later change of the configuration by itself.
+///
+/// Make it at start-up, by [`Engine::handle`](crate::Engine::handle), and keep it; clones are cheap
+/// and can be shared by threads. It outlives the flag: while the configuration has no flag of this
+/// key, it answers [`FlagNotFound`](crate::Reason::FlagNotFound), and works again when one is
+/// there.
+///
+/// The methods ending in `_on` ask a snapshot that the caller has pinned: through a
+/// [`Reader`](crate::Reader) that is the fastest way there is, and on a [`View`](crate::View) it
+/// keeps several flags on one version.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::{Engine, Environment, NewFlag};
+///
+/// let engine = Engine::new();
+/// let banner = engine.handle(&Environment::new("production")?, "hero-banner");
+/// assert_eq!(banner.evaluate("user-1").str_or("fallback"), "fallback");
+///
+/// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+/// assert_eq!(banner.evaluate("user-1").str_or("fallback"), "old");
+///
+/// let mut reader = engine.reader();
+/// assert_eq!(banner.evaluate_on(reader.snapshot(), "user-1").str_or("fallback"), "old");
+/// # Ok::<(), fairsplit::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FlagHandle {
+    current: Current,
+    engine: u64,
+    slot: SlotId,
+    environment: Environment,
+    key: Arc<str>,
+}
+
+impl FlagHandle {
+    pub(crate) fn new(
+        current: Current,
+        engine: u64,
+        slot: SlotId,
+        environment: Environment,
+        key: &str,
+    ) -> FlagHandle {
+        FlagHandle { current, engine, slot, environment, key: key.into() }
+    }
+
+    /// The flag's key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The environment.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The answer for a user; counts an exposure if it is the running experiment's variant.
+    #[inline]
+    #[must_use = "this is the value that the user gets"]
+    pub fn evaluate(&self, user_key: &str) -> Evaluation {
+        Evaluation::counting(self.current.view(), Some(self.slot), user_key)
+    }
+
+    /// The same answer as [`evaluate`](FlagHandle::evaluate), and nothing is counted.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self, user_key: &str) -> Evaluation {
+        Evaluation::peeking(self.current.view(), Some(self.slot), user_key)
+    }
+
+    /// Counts a conversion for the variant that the user is assigned.
+    #[inline]
+    pub fn convert(&self, user_key: &str) -> Conversion {
+        Conversion::assigned(self.current.view(), Some(self.slot), user_key)
+    }
+
+    /// How the answer for a user comes about; nothing is counted.
+    #[must_use]
+    pub fn explain(&self, user_key: &str) -> Explanation {
+        self.explain_on(&self.current.view(), user_key)
+    }
+
+    /// As [`evaluate`](FlagHandle::evaluate), on a pinned snapshot.
+    #[inline]
+    #[must_use = "this is the value that the user gets"]
+    pub fn evaluate_on<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        user_key: &str,
+    ) -> Evaluation<&'s Snapshot> {
+        Evaluation::counting(snapshot, self.slot_on(snapshot), user_key)
+    }
+
+    /// As [`peek`](FlagHandle::peek), on a pinned snapshot.
+    #[inline]
+    #[must_use]
+    pub fn peek_on<'s>(&self, snapshot: &'s Snapshot, user_key: &str) -> Evaluation<&'s Snapshot> {
+        Evaluation::peeking(snapshot, self.slot_on(snapshot), user_key)
+    }
+
+    /// As [`convert`](FlagHandle::convert), on a pinned snapshot.
+    #[inline]
+    pub fn convert_on<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        user_key: &str,
+    ) -> Conversion<&'s Snapshot> {
+        Conversion::assigned(snapshot, self.slot_on(snapshot), user_key)
+    }
+
+    /// As [`explain`](FlagHandle::explain), on a pinned snapshot.
+    #[must_use]
+    pub fn explain_on(&self, snapshot: &Snapshot, user_key: &str) -> Explanation {
+        let slot = self.slot_on(snapshot);
+        Explanation::of(snapshot, slot, &self.environment, &self.key, user_key)
+    }
+
+    /// A cached way to the current snapshot of this handle's engine.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::new(self.current.clone())
+    }
+
+    /// The flag's slot on a snapshot: by names if that is another engine's, or older than the slot.
+    #[inline]
+    pub(crate) fn slot_on(&self, snapshot: &Snapshot) -> Option<SlotId> {
+        if snapshot.engine() == self.engine && snapshot.has_slot(self.slot) {
+            Some(self.slot)
+        } else {
+            self.look_up_on(snapshot)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_up_on(&self, snapshot: &Snapshot) -> Option<SlotId> {
+        snapshot.slot_of(&self.environment, &self.key)
+    }
+}

@@ -1,0 +1,241 @@
+//! From the names and ids of a configuration to its compiled flags.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::model::environment::Environment;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::read::place::SlotId;
+use crate::read::state::FlagState;
+
+/// Names and ids to slots. A slot belongs to its names for good, so that handles can keep it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    /// The number of each flag's key.
+    numbers: HashMap<Arc<str>, FlagNumber, RandomState>,
+    /// By a flag's number: its slot for environments that have none of their own for it.
+    flags: Vec<SlotId>,
+    /// Environments in which flags have had experiments, or handles, sorted. Few, so that a search
+    /// is a comparison or two.
+    environments: Vec<(Environment, OwnSlots)>,
+    /// The slot of each flag, sorted by the ids. Only the control plane looks up ids.
+    ids: Vec<(FlagId, SlotId)>,
+    experiments: HashMap<ExperimentId, ExperimentPlace, RandomState>,
+    /// How many slots were given out.
+    slots: usize,
+}
+
+/// A flag, by the number of keys that were known before its own. Half of a `usize`, since there is
+/// one for each flag.
+#[derive(Clone, Copy, Debug)]
+struct FlagNumber(u32);
+
+impl FlagNumber {
+    fn new(number: usize) -> FlagNumber {
+        // More than 32 bits of them do not fit into memory.
+        FlagNumber(u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// By a flag's number: its slot in one environment. As long as it has to be.
+type OwnSlots = Vec<Option<SlotId>>;
+
+/// An experiment, by the slot of its flag in its environment, and its position in the flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExperimentPlace {
+    pub(crate) slot: SlotId,
+    position: u32,
+}
+
+impl ExperimentPlace {
+    fn new(slot: SlotId, position: usize) -> ExperimentPlace {
+        ExperimentPlace { slot, position: u32::try_from(position).unwrap_or(u32::MAX) }
+    }
+
+    pub(crate) fn position(self) -> usize {
+        self.position as usize
+    }
+}
+
+impl Index {
+    /// The length of a snapshot: a place for each slot, and the one that is none.
+    pub(crate) fn places(&self) -> usize {
+        self.slots.saturating_add(1)
+    }
+
+    /// The slot of a flag in an environment, for reading.
+    #[inline]
+    pub(crate) fn find(&self, environment: &Environment, key: &str) -> Option<SlotId> {
+        let number = self.number(key)?;
+        // Nearly every flag that is asked for by name has a slot of its own there.
+        self.own_slot(environment, number).or_else(|| self.flags.get(number.index()).copied())
+    }
+
+    /// The slot that a flag has of its own in an environment.
+    pub(crate) fn own(&self, environment: &Environment, key: &str) -> Option<SlotId> {
+        self.own_slot(environment, self.number(key)?)
+    }
+
+    /// The slot of a flag for environments that have none of their own for it.
+    pub(crate) fn flag(&self, key: &str) -> Option<SlotId> {
+        self.flags.get(self.number(key)?.index()).copied()
+    }
+
+    pub(crate) fn id(&self, id: FlagId) -> Option<SlotId> {
+        let at = self.ids.binary_search_by_key(&id, |(known, _)| *known).ok()?;
+        self.ids.get(at).map(|(_, slot)| *slot)
+    }
+
+    #[inline]
+    pub(crate) fn experiment(&self, id: ExperimentId) -> Option<ExperimentPlace> {
+        self.experiments.get(&id).copied()
+    }
+
+    /// The slots of flags, in the order in which their keys came to be known.
+    pub(crate) fn order(&self) -> impl Iterator<Item = SlotId> {
+        self.flags.iter().copied()
+    }
+
+    /// The index's own copy of an environment: equal ones can share the text.
+    pub(crate) fn environment(&self, environment: &Environment) -> Option<&Environment> {
+        let at = self.position(environment).ok()?;
+        self.environments.get(at).map(|(known, _)| known)
+    }
+
+    /// Every slot that belongs to an environment, with that and the slot of its flag.
+    pub(crate) fn all_own(&self) -> impl Iterator<Item = (&Environment, SlotId, SlotId)> {
+        self.environments.iter().flat_map(move |(environment, own)| {
+            let slots = own.iter().zip(&self.flags);
+            slots.filter_map(move |(own, flag)| Some((environment, (*own)?, *flag)))
+        })
+    }
+
+    /// The slots that belong to a flag and an environment.
+    pub(crate) fn own_of(&self, key: &str) -> impl Iterator<Item = (&Environment, SlotId)> {
+        let number = self.number(key);
+        self.environments.iter().filter_map(move |(environment, own)| {
+            Some((environment, own.get(number?.index()).copied()??))
+        })
+    }
+
+    /// Whether the index has all names and ids of this flag.
+    pub(crate) fn knows(&self, state: &FlagState) -> bool {
+        let key = state.flag.key();
+        let slot = self.flag(key);
+        slot.is_some()
+            && self.id(state.flag.id()) == slot
+            && state.experiments.iter().enumerate().all(|(at, experiment)| {
+                let own = self.own(experiment.environment(), key);
+                let place = own.map(|slot| ExperimentPlace::new(slot, at));
+                place.is_some() && self.experiment(experiment.definition.id) == place
+            })
+    }
+
+    /// Whether the index has all names and ids of these flags, and no other ids.
+    pub(crate) fn has_just(&self, states: &[Arc<FlagState>]) -> bool {
+        let experiments: usize = states.iter().map(|state| state.experiments.len()).sum();
+        self.ids.len() == states.len()
+            && self.experiments.len() == experiments
+            && states.iter().all(|state| self.knows(state))
+    }
+
+    /// Adds flags with their ids and their experiments.
+    pub(crate) fn add<'e>(&mut self, states: impl ExactSizeIterator<Item = &'e FlagState>) {
+        // An index lives long: no capacity beyond what is there.
+        self.ids.reserve_exact(states.len());
+        for state in states {
+            let number = self.reserve(state.flag.shared_key());
+            self.ids.extend(self.flags.get(number.index()).map(|slot| (state.flag.id(), *slot)));
+            for (at, experiment) in state.experiments.iter().enumerate() {
+                // Whatever its status: then a start or a stop leaves the index as it is.
+                let own = self.reserve_own_of(experiment.environment(), number);
+                self.experiments.insert(experiment.definition.id, ExperimentPlace::new(own, at));
+            }
+        }
+        self.ids.sort_unstable();
+        self.ids.dedup();
+    }
+
+    /// Removes all ids. Names keep their slots, for the handles that may have them.
+    pub(crate) fn forget_ids(&mut self) {
+        self.ids.clear();
+        self.experiments.clear();
+    }
+
+    /// A slot of its own for a flag in an environment, neither of which need be there.
+    pub(crate) fn reserve_own(&mut self, environment: &Environment, key: &str) -> SlotId {
+        let number = self.number(key).unwrap_or_else(|| self.reserve(&key.into()));
+        self.reserve_own_of(environment, number)
+    }
+
+    /// The number of a flag, which need not be there.
+    fn reserve(&mut self, key: &Arc<str>) -> FlagNumber {
+        if let Some(number) = self.number(key) {
+            return number;
+        }
+        let number = FlagNumber::new(self.flags.len());
+        let slot = self.next_slot();
+        self.flags.push(slot);
+        self.numbers.insert(Arc::clone(key), number);
+        number
+    }
+
+    fn reserve_own_of(&mut self, environment: &Environment, number: FlagNumber) -> SlotId {
+        if let Some(slot) = self.own_slot(environment, number) {
+            return slot;
+        }
+        let slot = self.next_slot();
+        let at = self.position(environment).unwrap_or_else(|at| {
+            self.environments.insert(at, (environment.clone(), OwnSlots::new()));
+            at
+        });
+        if let Some((_, own)) = self.environments.get_mut(at) {
+            let number = number.index();
+            if own.len() <= number {
+                own.resize(number.saturating_add(1), None);
+            }
+            if let Some(place) = own.get_mut(number) {
+                *place = Some(slot);
+            }
+        }
+        slot
+    }
+
+    fn next_slot(&mut self) -> SlotId {
+        self.slots = self.slots.saturating_add(1);
+        SlotId::new(self.slots)
+    }
+
+    #[inline]
+    fn number(&self, key: &str) -> Option<FlagNumber> {
+        self.numbers.get(key).copied()
+    }
+
+    #[inline]
+    fn own_slot(&self, environment: &Environment, number: FlagNumber) -> Option<SlotId> {
+        self.own_slots(environment)?.get(number.index()).copied().flatten()
+    }
+
+    #[inline]
+    fn own_slots(&self, environment: &Environment) -> Option<&OwnSlots> {
+        /// Names of this many environments are mostly of different lengths: to go through them is
+        /// quicker than to search.
+        const FEW: usize = 8;
+        if self.environments.len() <= FEW {
+            let mut environments = self.environments.iter();
+            return environments.find(|(known, _)| known == environment).map(|(_, own)| own);
+        }
+        let at = self.position(environment).ok()?;
+        self.environments.get(at).map(|(_, own)| own)
+    }
+
+    fn position(&self, environment: &Environment) -> Result<usize, usize> {
+        self.environments.binary_search_by(|(known, _)| known.cmp(environment))
+    }
+}

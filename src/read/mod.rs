@@ -1,0 +1,41 @@
+//! What a request runs: the configuration, compiled for reading, and the answers that it gives. No
+//! lock, no allocation.
+//!
+//! The compiled configuration:
+//! * `state`: a flag with its experiments and their counters, as the control plane keeps it;
+//! * `compiled_flag`: a flag in one environment, with everything decided that can be before a
+//!   request: the default, a `running_split`, or users that are `forced`;
+//! * `index`: from names and ids to compiled flags; `place`: where they are;
+//! * `snapshot`: all of them, one version; `compile`: how the next version is made;
+//! * `current`: the snapshot of the moment; `view`: one that is pinned; `reader`: a thread's cache.
+//!
+//! The answers:
+//! * `answer`: what a flag answers to a user, and where on the snapshot that is: the one way for
+//!   all;
+//! * `evaluation`: a value, and a `reason`;
+//! * `value`: JSON values as the caller's own type;
+//! * `conversion`: whether it was counted, and for which variant;
+//! * `explanation`: how an answer came about;
+//! * `requests`: all of these, asked of a snapshot by names;
+//! * `handle`: a flag in an environment, resolved once; `typed`: its values, decoded once.
+
+pub(crate) mod answer;
+mod compile;
+pub(crate) mod compiled_flag;
+pub(crate) mod conversion;
+pub(crate) mod current;
+pub(crate) mod evaluation;
+pub(crate) mod explanation;
+pub(crate) mod forced;
+pub(crate) mod handle;
+pub(crate) mod index;
+mod place;
+pub(crate) mod reader;
+pub(crate) mod reason;
+mod requests;
+pub(crate) mod running_split;
+pub(crate) mod snapshot;
+pub(crate) mod state;
+pub(crate) mod typed;
+pub(crate) mod value;
+pub(crate) mod view;

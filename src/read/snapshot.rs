@@ -1,0 +1,141 @@
+//! The immutable view of all flags that evaluations read, swapped whole.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::environment::Environment;
+use crate::model::flag::{Flag, FlagRef};
+use crate::model::id::ExperimentId;
+use crate::read::compiled_flag::CompiledFlag;
+use crate::read::index::Index;
+use crate::read::place::SlotId;
+use crate::read::state::{ExperimentState, FlagState};
+
+/// One version of the configuration of an engine, compiled for reading.
+///
+/// What one snapshot answers is one version, however many flags are evaluated on it and whatever is
+/// published meanwhile. Counting is another matter: it goes to the experiments as they are now, so
+/// a snapshot from before a stop still answers the variant, but counts nothing.
+///
+/// [`evaluate`](Snapshot::evaluate), [`peek`](Snapshot::peek), [`explain`](Snapshot::explain),
+/// [`convert`](Snapshot::convert) and [`convert_variant`](Snapshot::convert_variant) ask it by
+/// names; [`flags`](Snapshot::flags) and [`version`](Snapshot::version) say what it holds.
+///
+/// Reached through a [`View`](crate::View) or a [`Reader`](crate::Reader). Both are for the length
+/// of a request: a snapshot that is held on to is configuration that grows old.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::{Engine, Environment, NewFlag};
+///
+/// let engine = Engine::new();
+/// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+/// engine.create_flag(NewFlag::new("checkout", "one-page"))?;
+/// let production = Environment::new("production")?;
+///
+/// let view = engine.view();
+/// engine.set_default("checkout", "three-page")?;
+/// // Both answers are of the version that was pinned.
+/// assert_eq!(view.evaluate(&production, "hero-banner", "user-1").str_or(""), "old");
+/// assert_eq!(view.evaluate(&production, "checkout", "user-1").str_or(""), "one-page");
+/// # Ok::<(), fairsplit::Error>(())
+/// ```
+pub struct Snapshot {
+    /// The engine that it belongs to, so that a handle of another engine cannot read a wrong slot.
+    pub(super) engine: u64,
+    pub(super) version: u64,
+    /// By their slots. The first one belongs to no slot, and is never found.
+    pub(super) flags: Vec<CompiledFlag>,
+    /// Shared by snapshots that have the same flags and experiments.
+    pub(super) index: Arc<Index>,
+}
+
+/// An experiment of a snapshot, and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FoundExperiment<'s> {
+    /// The slot of its flag in its environment.
+    pub(crate) slot: SlotId,
+    pub(crate) flag: &'s FlagState,
+    /// Its position in the flag.
+    pub(crate) position: usize,
+    pub(crate) state: &'s ExperimentState,
+}
+
+impl Snapshot {
+    /// The version of the configuration: 0 for a new engine, and one more with every change or
+    /// reload that was published.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// All flags of this version, in the order in which the engine came to know their keys.
+    pub fn flags(&self) -> impl Iterator<Item = &Flag> {
+        self.states().map(|state| &state.flag)
+    }
+
+    pub(crate) fn empty(engine: u64) -> Snapshot {
+        Snapshot { engine, version: 0, flags: vec![CompiledFlag::NotFound], index: Arc::default() }
+    }
+
+    #[inline]
+    pub(crate) fn engine(&self) -> u64 {
+        self.engine
+    }
+
+    /// Names and ids to slots.
+    #[inline]
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Whether this snapshot is young enough to have a slot.
+    #[inline]
+    pub(crate) fn has_slot(&self, slot: SlotId) -> bool {
+        SlotId::index(Some(slot)) < self.flags.len()
+    }
+
+    /// The slot of a flag in an environment.
+    #[inline]
+    pub(crate) fn slot_of(&self, environment: &Environment, flag: &str) -> Option<SlotId> {
+        self.index.find(environment, flag)
+    }
+
+    /// The flag of a slot.
+    #[inline]
+    pub(crate) fn compiled(&self, slot: Option<SlotId>) -> &CompiledFlag {
+        self.flags.get(SlotId::index(slot)).unwrap_or(&CompiledFlag::NotFound)
+    }
+
+    /// A flag, by its key or its id.
+    pub(crate) fn find(&self, flag: FlagRef<'_>) -> Option<&Arc<FlagState>> {
+        let slot = match flag {
+            FlagRef::Key(key) => self.index.flag(key)?,
+            FlagRef::Id(id) => self.index.id(id)?,
+        };
+        self.compiled(Some(slot)).state()
+    }
+
+    pub(crate) fn find_experiment(&self, id: ExperimentId) -> Option<FoundExperiment<'_>> {
+        let place = self.index.experiment(id)?;
+        let (slot, position) = (place.slot, place.position());
+        let flag = self.compiled(Some(slot)).state()?;
+        Some(FoundExperiment { slot, flag, position, state: flag.experiments.get(position)? })
+    }
+
+    /// The states of all flags, in the order in which their keys came to be known.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &Arc<FlagState>> {
+        self.index.order().filter_map(|slot| self.compiled(Some(slot)).state())
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flags = self.flags().map(Flag::key);
+        f.debug_struct("Snapshot")
+            .field("version", &self.version)
+            .field("flags", &flags.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! The state of a flag and of its experiments, as the control plane keeps it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::count::counters::ExperimentCounters;
+use crate::count::counts::Baseline;
+use crate::count::registry::Record;
+use crate::model::definition::Definition;
+use crate::model::environment::Environment;
+use crate::model::experiment::Experiment;
+use crate::model::flag::Flag;
+use crate::model::id::ExperimentId;
+use crate::model::variant::Variant;
+
+/// User keys, each with the position of the variant that it is forced into.
+pub(crate) type ForcedUsers = BTreeMap<Arc<str>, usize>;
+
+/// An experiment: its definition, its counters, its forced users.
+#[derive(Clone, Debug)]
+pub(crate) struct ExperimentState {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) counters: Arc<ExperimentCounters>,
+    /// The counts when it was last started.
+    pub(crate) at_start: Baseline,
+    /// `None` if no user is forced, as in most experiments.
+    pub(crate) forced: Option<Arc<ForcedUsers>>,
+}
+
+impl ExperimentState {
+    pub(crate) fn new(record: Record, forced: Option<Arc<ForcedUsers>>) -> ExperimentState {
+        let Record { definition, counters, at_start, .. } = record;
+        ExperimentState { definition, counters, at_start, forced }
+    }
+
+    /// The experiment with its conversions of this moment.
+    pub(crate) fn read(&self) -> Experiment {
+        let conversions = self.counters.counts().iter().map(|count| count.conversions).collect();
+        Experiment::new(Arc::clone(&self.definition), conversions)
+    }
+
+    /// The forced user keys, each with the position of its variant, in the keys' order.
+    pub(crate) fn forced_users(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, usize)> {
+        static NONE: ForcedUsers = ForcedUsers::new();
+        let forced = self.forced.as_deref().unwrap_or(&NONE);
+        forced.iter().map(|(user_key, variant)| (user_key, *variant))
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.definition.terms.environment
+    }
+
+    pub(crate) fn variant(&self, position: usize) -> Option<&Variant> {
+        self.definition.terms.variants.get(position)
+    }
+
+    /// Whether the two are equal, counters apart.
+    fn is_same(&self, other: &ExperimentState) -> bool {
+        // A definition that has not changed is the same one.
+        Arc::ptr_eq(&self.definition, &other.definition)
+            && self.at_start == other.at_start
+            && self.forced == other.forced
+    }
+}
+
+/// A flag, with its experiments in the order of their creation.
+#[derive(Debug)]
+pub(crate) struct FlagState {
+    pub(crate) flag: Flag,
+    pub(crate) experiments: Box<[ExperimentState]>,
+}
+
+impl FlagState {
+    /// Whether the two are equal, counters apart.
+    pub(crate) fn is_same(&self, other: &FlagState) -> bool {
+        let pairs = || self.experiments.iter().zip(&other.experiments);
+        self.flag == other.flag
+            && self.experiments.len() == other.experiments.len()
+            && pairs().all(|(ours, theirs)| ours.is_same(theirs))
+    }
+
+    /// The flag with one experiment replaced.
+    pub(crate) fn with_experiment(&self, at: usize, experiment: ExperimentState) -> FlagState {
+        let mut experiments = self.experiments.clone();
+        if let Some(slot) = experiments.get_mut(at) {
+            *slot = experiment;
+        }
+        FlagState { flag: self.flag.clone(), experiments }
+    }
+
+    /// The id of the experiment that runs in an environment.
+    pub(crate) fn running_in(&self, environment: &Environment) -> Option<ExperimentId> {
+        let is_running = |experiment: &&ExperimentState| {
+            experiment.definition.is_running() && experiment.environment() == environment
+        };
+        self.experiments.iter().find(is_running).map(|experiment| experiment.definition.id)
+    }
+}

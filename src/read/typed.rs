@@ -1,0 +1,179 @@
+//! A flag's values as the caller's own type, decoded once.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::read::compiled_flag::CompiledFlag;
+use crate::read::evaluation::Evaluation;
+use crate::read::handle::FlagHandle;
+use crate::read::place::{SlotId, VariantPosition};
+use crate::read::reader::Reader;
+use crate::read::snapshot::Snapshot;
+use crate::read::state::FlagState;
+use crate::read::value::DeserializeError;
+
+/// One thread's way to a flag whose values are of one type.
+///
+/// Each value is decoded once for each change of the flag, at the first call after it, and then
+/// borrowed. Between changes a call costs what it costs by a handle on a [`Reader`], and one
+/// comparison: no lock, no allocation. Like a reader it is for one thread to keep, and keeps the
+/// snapshot alive that it read last; a clone decodes for itself.
+///
+/// Made by [`FlagHandle::typed`].
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::{Engine, Environment, NewFlag};
+/// use serde_json::json;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Theme { name: String, dark: bool }
+///
+/// let engine = Engine::new();
+/// engine.create_flag(NewFlag::new("theme", json!({"name": "dusk", "dark": true})))?;
+/// let fallback = Theme { name: "plain".to_owned(), dark: false };
+///
+/// let mut theme = engine.handle(&Environment::new("production")?, "theme").typed::<Theme>();
+/// assert_eq!(theme.evaluate("user-1").value_or(&fallback).name, "dusk");
+/// // What does not fit the type is an error, or the fallback.
+/// engine.set_default("theme", "dawn")?;
+/// assert!(theme.evaluate("user-1").value().is_err());
+/// assert!(!theme.evaluate("user-1").value_or(&fallback).dark);
+/// # Ok::<(), fairsplit::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TypedReader<T> {
+    handle: FlagHandle,
+    reader: Reader,
+    decoded: Decoded<T>,
+}
+
+impl FlagHandle {
+    /// A way for one thread to the flag's values as a `T`, each decoded once and not at every call.
+    #[must_use]
+    pub fn typed<T: DeserializeOwned>(&self) -> TypedReader<T> {
+        let default = Err(DeserializeError::no_such_flag());
+        let decoded = Decoded { version: None, state: None, variants: Vec::new(), default };
+        TypedReader { handle: self.clone(), reader: self.reader(), decoded }
+    }
+}
+
+impl<T: DeserializeOwned> TypedReader<T> {
+    /// The answer for a user; counts an exposure if it is the running experiment's variant.
+    #[inline]
+    #[must_use = "this is the value that the user gets"]
+    pub fn evaluate(&mut self, user_key: &str) -> Typed<'_, T> {
+        let snapshot = self.reader.snapshot();
+        let slot = self.handle.slot_on(snapshot);
+        self.decoded.follow(snapshot, slot);
+        self.decoded.of(Evaluation::counting(snapshot, slot, user_key))
+    }
+
+    /// The same answer as [`evaluate`](TypedReader::evaluate), and nothing is counted.
+    #[inline]
+    #[must_use]
+    pub fn peek(&mut self, user_key: &str) -> Typed<'_, T> {
+        let snapshot = self.reader.snapshot();
+        let slot = self.handle.slot_on(snapshot);
+        self.decoded.follow(snapshot, slot);
+        self.decoded.of(Evaluation::peeking(snapshot, slot, user_key))
+    }
+
+    /// The handle that it was made from: to convert, or to share.
+    #[must_use]
+    pub fn handle(&self) -> &FlagHandle {
+        &self.handle
+    }
+}
+
+impl<T: DeserializeOwned> Clone for TypedReader<T> {
+    fn clone(&self) -> TypedReader<T> {
+        self.handle.typed()
+    }
+}
+
+/// The answer of a [`TypedReader`]: an [`Evaluation`], with its value as a `T`.
+#[derive(Debug)]
+pub struct Typed<'r, T> {
+    evaluation: Evaluation<&'r Snapshot>,
+    value: Result<&'r T, &'r DeserializeError>,
+}
+
+impl<'r, T> Typed<'r, T> {
+    /// The value.
+    ///
+    /// # Errors
+    ///
+    /// [`DeserializeError`] if there is no such flag, or if the value does not fit the type.
+    #[inline]
+    pub fn value(&self) -> Result<&'r T, &'r DeserializeError> {
+        self.value
+    }
+
+    /// The value, or the fallback if there is no such flag or the value does not fit the type.
+    #[inline]
+    #[must_use]
+    pub fn value_or<'a>(&self, fallback: &'a T) -> &'a T
+    where
+        'r: 'a,
+    {
+        self.value.unwrap_or(fallback)
+    }
+
+    /// The evaluation: the reason, the variant, and the value as it stands in the configuration.
+    #[inline]
+    #[must_use]
+    pub fn evaluation(&self) -> &Evaluation<&'r Snapshot> {
+        &self.evaluation
+    }
+}
+
+/// The values that a flag can answer in an environment.
+#[derive(Debug)]
+struct Decoded<T> {
+    /// The version of the snapshot that was read last.
+    version: Option<u64>,
+    /// The flag that the values belong to. Held, so that its address stays its own.
+    state: Option<Arc<FlagState>>,
+    /// By their positions.
+    variants: Vec<Result<T, DeserializeError>>,
+    default: Result<T, DeserializeError>,
+}
+
+impl<T: DeserializeOwned> Decoded<T> {
+    #[inline]
+    fn follow(&mut self, snapshot: &Snapshot, slot: Option<SlotId>) {
+        if self.version != Some(snapshot.version()) {
+            self.change_to(snapshot.version(), snapshot.compiled(slot));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn change_to(&mut self, version: u64, compiled: &CompiledFlag) {
+        let is_known = match (&self.state, compiled.state()) {
+            (Some(known), Some(state)) => Arc::ptr_eq(known, state),
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_known {
+            let decode = |position| match compiled.value(position) {
+                Some(value) => T::deserialize(value).map_err(DeserializeError::misfit),
+                None => Err(DeserializeError::no_such_flag()),
+            };
+            self.variants = compiled.positions().map(decode).collect();
+            self.default = decode(VariantPosition::NONE);
+            self.state = compiled.state().cloned();
+        }
+        self.version = Some(version);
+    }
+
+    #[inline]
+    fn of<'r>(&'r self, evaluation: Evaluation<&'r Snapshot>) -> Typed<'r, T> {
+        let position = evaluation.position().index();
+        let value = self.variants.get(position).unwrap_or(&self.default).as_ref();
+        Typed { evaluation, value }
+    }
+}

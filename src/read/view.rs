@@ -1,0 +1,31 @@
+//! One snapshot, pinned.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::Guard;
+
+use crate::read::snapshot::Snapshot;
+
+/// One pinned snapshot: all that is asked of it is answered by one version of the configuration.
+///
+/// Derefs to [`Snapshot`], which has the methods. Made by [`Engine::view`](crate::Engine::view).
+///
+/// # Cost
+///
+/// One arc-swap load, whatever is done with it: no lock, no allocation (but for a few bytes that a
+/// thread sets up at its first one), no shared cache line written. That holds for the first eight
+/// or so that a thread has at once; more of them work too, at the price of a shared reference count
+/// each. So hold views, and the [`Evaluation`](crate::Evaluation)s that keep one, for the length of
+/// a request, not in a list.
+#[derive(Debug)]
+pub struct View(pub(super) Guard<Arc<Snapshot>>);
+
+impl Deref for View {
+    type Target = Snapshot;
+
+    #[inline]
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}

@@ -1,0 +1,159 @@
+//! What a test fixes before it begins.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::engine::TestEngine;
+use super::plan::{Plan, flag_id};
+use super::unknown::{no_experiment, no_variant};
+use crate::engine::Engine;
+use crate::engine::clock::ManualClock;
+use crate::model::environment::Environment;
+use crate::model::new_flag::NewFlag;
+use crate::model::timestamp::Timestamp;
+
+/// 2025-01-01T00:00:00Z.
+const START: i64 = 1_735_689_600;
+
+/// What flags of a [`TestEngine`] answer. What is said last holds, so that a test can change what a
+/// set-up that it shares with others has said.
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens before `build`"]
+pub struct TestEngineBuilder {
+    environment: String,
+    flags: Vec<(String, Value)>,
+    plans: Vec<Plan>,
+}
+
+impl TestEngine {
+    /// Begins with no flags, in an environment of this name. [`build`](TestEngineBuilder::build)
+    /// ends it.
+    pub fn builder(environment: &str) -> TestEngineBuilder {
+        TestEngineBuilder {
+            environment: environment.to_owned(),
+            flags: Vec::new(),
+            plans: Vec::new(),
+        }
+    }
+}
+
+impl TestEngineBuilder {
+    /// A flag that answers this value to everybody. If it has an experiment too, this is what it
+    /// answers to the empty user key, and to everybody once the experiment is stopped.
+    pub fn flag(mut self, key: impl Into<String>, value: impl Into<Value>) -> TestEngineBuilder {
+        let (key, value) = (key.into(), value.into());
+        self.flags.retain(|(known, _)| *known != key);
+        self.flags.push((key, value));
+        self
+    }
+
+    /// A running experiment on a flag, with these variants and as even a split as whole percentages
+    /// can be. Without a default of its own, by [`flag`](TestEngineBuilder::flag), the flag's is
+    /// the value of the first variant. An experiment that was given for the flag before is
+    /// replaced, and who was put into its variants forgotten.
+    ///
+    /// Who is in which variant is left to assignment, and is the same in every run, but for those
+    /// whom [`assign`](TestEngineBuilder::assign) names.
+    pub fn experiment<K: Into<String>, V: Into<Value>>(
+        mut self,
+        flag: impl Into<String>,
+        variants: impl IntoIterator<Item = (K, V)>,
+    ) -> TestEngineBuilder {
+        let flag = flag.into();
+        let variants = variants.into_iter().map(|(key, value)| (key.into(), value.into()));
+        self.plans.retain(|plan| plan.flag != flag);
+        self.plans.push(Plan::new(flag, variants.collect()));
+        self
+    }
+
+    /// Puts a user into a variant of the experiment on a flag.
+    ///
+    /// That is assignment as in production, and counted: the experiment gets an id that assigns the
+    /// user this variant. ([`Engine::force`] is another thing, and is never counted.) An id is
+    /// looked for that is right for all users at once, which finds one for a dozen and a half of
+    /// them between two variants. [`users_in`](TestEngine::users_in) has no such limit.
+    ///
+    /// # Panics
+    ///
+    /// If no experiment on the flag was given before, if it has no such variant, or if the user key
+    /// is empty: that is nobody.
+    #[track_caller]
+    pub fn assign(mut self, flag: &str, user_key: &str, variant: &str) -> TestEngineBuilder {
+        assert!(
+            !user_key.is_empty(),
+            "the empty user key is nobody, and cannot be in {variant:?} of {flag:?}"
+        );
+        let position = self.position(flag, variant);
+        self.plan(flag).for_each(|plan| plan.assign(user_key, position));
+        self
+    }
+
+    /// Puts everyone into a variant of the experiment on a flag: it gets 100 %.
+    ///
+    /// # Panics
+    ///
+    /// If no experiment on the flag was given before, or if it has no such variant.
+    #[track_caller]
+    pub fn assign_everyone(mut self, flag: &str, variant: &str) -> TestEngineBuilder {
+        let position = self.position(flag, variant);
+        self.plan(flag).for_each(|plan| plan.assign_everyone(position));
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Panics
+    ///
+    /// If what was asked for cannot be: a name is blank, two variants have one key, a user is to be
+    /// in one variant and everyone in another, or more users are named than an id can be found for.
+    /// The text says which.
+    #[must_use]
+    #[track_caller]
+    pub fn build(self) -> TestEngine {
+        let environment = match Environment::new(&self.environment) {
+            Ok(environment) => environment,
+            Err(error) => panic!("the environment {:?} is refused: {error}", self.environment),
+        };
+        let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(START)));
+        let engine = Engine::with_clock(Arc::clone(&clock));
+        let mut flags = self.flags;
+        for plan in &self.plans {
+            if !flags.iter().any(|(key, _)| *key == plan.flag) {
+                flags.push((plan.flag.clone(), plan.first_value()));
+            }
+        }
+        for (key, value) in flags {
+            if let Err(error) = engine.create_flag(NewFlag::new(&key, value).id(flag_id(&key))) {
+                panic!("the flag {key:?} is refused: {error}");
+            }
+        }
+        let mut experiments = Vec::new();
+        for plan in self.plans {
+            let new = match plan.experiment(environment.as_str()) {
+                Ok(new) => new,
+                Err(message) => panic!("{message}"),
+            };
+            match engine.create_experiment(plan.flag.as_str(), new) {
+                Ok(experiment) => experiments.push((plan.flag, experiment.id())),
+                Err(error) => panic!("the experiment on {:?} is refused: {error}", plan.flag),
+            }
+        }
+        TestEngine { engine, environment, clock, experiments }
+    }
+
+    #[track_caller]
+    fn position(&self, flag: &str, variant: &str) -> usize {
+        match self.plans.iter().find(|plan| plan.flag == flag) {
+            Some(plan) => match plan.position(variant) {
+                Some(position) => position,
+                None => no_variant(flag, variant, plan.keys()),
+            },
+            None => no_experiment(flag, self.plans.iter().map(|plan| plan.flag.as_str())),
+        }
+    }
+
+    fn plan<'a>(&'a mut self, flag: &'a str) -> impl Iterator<Item = &'a mut Plan> {
+        self.plans.iter_mut().filter(move |plan| plan.flag == flag)
+    }
+}

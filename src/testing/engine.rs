@@ -1,0 +1,196 @@
+//! The engine of a test, and what it asserts.
+
+use std::sync::Arc;
+
+use super::unknown::{no_experiment, no_variant};
+use crate::count::counts::{Count, Counts};
+use crate::engine::Engine;
+use crate::engine::clock::ManualClock;
+use crate::model::environment::Environment;
+use crate::model::experiment::Experiment;
+use crate::model::id::ExperimentId;
+use crate::model::variant::Variant;
+
+/// An engine for tests, with flags that answer what the test has fixed, and assertions on what was
+/// counted.
+///
+/// What is under test gets [`engine`](TestEngine::engine), which is an engine like any other.
+/// Clones are of the same engine. [The module](crate::testing) has an example.
+#[derive(Clone, Debug)]
+pub struct TestEngine {
+    pub(super) engine: Engine,
+    pub(super) environment: Environment,
+    pub(super) clock: Arc<ManualClock>,
+    /// Flag keys, each with its experiment.
+    pub(super) experiments: Vec<(String, ExperimentId)>,
+}
+
+impl TestEngine {
+    /// The engine, for what is under test; a clone of it is the same one. A test changes it as a
+    /// service would: [`set_default`](Engine::set_default), [`stop`](Engine::stop), and so on.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The environment.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The engine's clock. It shows 2025-01-01T00:00:00Z until it is moved.
+    #[must_use]
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// The id of the experiment on a flag. It is the same in every run.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was given no experiment on the flag.
+    #[must_use]
+    #[track_caller]
+    pub fn experiment(&self, flag: &str) -> ExperimentId {
+        match self.experiments.iter().find(|(key, _)| key == flag) {
+            Some((_, id)) => *id,
+            None => no_experiment(flag, self.experiments.iter().map(|(key, _)| key.as_str())),
+        }
+    }
+
+    /// User keys that the experiment on a flag puts into a variant: `user-4`, `user-7` and so on,
+    /// without end, the same in every run. For tests that need a user in each variant, and not a
+    /// certain one.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was given no such experiment, if that has no such variant, or if nobody can
+    /// be in it, since everyone is in another.
+    #[track_caller]
+    pub fn users_in(&self, flag: &str, variant: &str) -> impl Iterator<Item = String> + use<> {
+        let experiment = self.current(flag);
+        let position = position(flag, &experiment, variant);
+        let assignment = experiment.assignment();
+        let is_reachable = !assignment.allocation().buckets(position).is_empty();
+        assert!(is_reachable, "nobody can be in {variant:?} of {flag:?}: it has 0 % of the users");
+        let users = (1_u64..).map(|number| format!("user-{number}"));
+        users.filter(move |user| assignment.variant(user) == Some(position))
+    }
+
+    /// How many exposures were counted for a variant.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was given no such experiment, or if that has no such variant.
+    #[must_use]
+    #[track_caller]
+    pub fn exposures(&self, flag: &str, variant: &str) -> u64 {
+        let (counts, position) = self.counts(flag, variant);
+        counts.variants().get(position).map_or(0, |variant| variant.ever.exposures)
+    }
+
+    /// How many conversions were counted for a variant.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was given no such experiment, or if that has no such variant.
+    #[must_use]
+    #[track_caller]
+    pub fn conversions(&self, flag: &str, variant: &str) -> u64 {
+        let (counts, position) = self.counts(flag, variant);
+        counts.variants().get(position).map_or(0, |variant| variant.ever.conversions)
+    }
+
+    /// Asserts how many exposures were counted for a variant, since the engine was built.
+    ///
+    /// # Panics
+    ///
+    /// If it was another number: the text has both, and all counts of the experiment. Also if the
+    /// builder was given no such experiment, or if that has no such variant.
+    #[track_caller]
+    pub fn assert_exposures(&self, flag: &str, variant: &str, expected: u64) {
+        let found = self.exposures(flag, variant);
+        self.assert_count("exposures", flag, variant, expected, found);
+    }
+
+    /// Asserts how many conversions were counted for a variant, since the engine was built.
+    ///
+    /// # Panics
+    ///
+    /// As [`assert_exposures`](TestEngine::assert_exposures).
+    #[track_caller]
+    pub fn assert_conversions(&self, flag: &str, variant: &str, expected: u64) {
+        let found = self.conversions(flag, variant);
+        self.assert_count("conversions", flag, variant, expected, found);
+    }
+
+    /// Asserts that no experiment of the builder's has counted anything.
+    ///
+    /// # Panics
+    ///
+    /// If one has: the text says which, and what.
+    #[track_caller]
+    pub fn assert_nothing_counted(&self) {
+        for (flag, id) in &self.experiments {
+            let Some(counts) = self.engine.counts(*id) else { continue };
+            let is_nothing =
+                counts.variants().iter().all(|variant| variant.ever == Count::default());
+            assert!(
+                is_nothing,
+                "counts of {flag:?}: expected none, found {}",
+                list_counts(&counts)
+            );
+        }
+    }
+
+    #[track_caller]
+    fn assert_count(&self, what: &str, flag: &str, variant: &str, expected: u64, found: u64) {
+        if expected != found {
+            let (counts, _) = self.counts(flag, variant);
+            panic!(
+                "{what} of {variant:?} on {flag:?}: expected {expected}, found {found}\ncounted: {}",
+                list_counts(&counts)
+            );
+        }
+    }
+
+    #[track_caller]
+    fn counts(&self, flag: &str, variant: &str) -> (Counts, usize) {
+        let experiment = self.current(flag);
+        let position = position(flag, &experiment, variant);
+        match self.engine.counts(experiment.id()) {
+            Some(counts) => (counts, position),
+            None => panic!("the engine does not know the experiment on {flag:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn current(&self, flag: &str) -> Experiment {
+        let id = self.experiment(flag);
+        match self.engine.experiment(id) {
+            Some(experiment) => experiment,
+            None => panic!("the experiment on {flag:?} has left the configuration"),
+        }
+    }
+}
+
+#[track_caller]
+fn position(flag: &str, experiment: &Experiment, variant: &str) -> usize {
+    let keys = || experiment.variants().iter().map(Variant::key);
+    match keys().position(|key| key == variant) {
+        Some(position) => position,
+        None => no_variant(flag, variant, keys()),
+    }
+}
+
+fn list_counts(counts: &Counts) -> String {
+    let counts = counts.variants().iter().map(|variant| {
+        let count = variant.ever;
+        format!(
+            "{:?} exposures {}, conversions {}",
+            variant.key, count.exposures, count.conversions
+        )
+    });
+    counts.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,16 @@
+//! Panics about names that the test has not given.
+
+#[track_caller]
+pub(super) fn no_experiment<'a>(flag: &str, known: impl Iterator<Item = &'a str>) -> ! {
+    panic!("there is no experiment on {flag:?}, only on {}", list(known))
+}
+
+#[track_caller]
+pub(super) fn no_variant<'a>(flag: &str, variant: &str, known: impl Iterator<Item = &'a str>) -> ! {
+    panic!("the experiment on {flag:?} has no variant {variant:?}, only {}", list(known))
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("{name:?}")).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,66 @@
+//! A file, and what was last seen of it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::WatchError;
+use crate::engine::Engine;
+use crate::engine::load_report::LoadReport;
+use crate::model::error::{FileError, LoadError};
+
+/// A file, and what was last seen of it.
+pub(super) struct Followed {
+    pub(super) path: PathBuf,
+    pub(super) engine: Engine,
+    pub(super) last: Option<Seen>,
+}
+
+#[derive(PartialEq)]
+pub(super) enum Seen {
+    /// A hash of the text.
+    Text(u64),
+    Nothing(io::ErrorKind),
+}
+
+impl Followed {
+    /// Loads the file if it has changed, and returns the outcome.
+    pub(super) fn check(&mut self) -> Option<Result<LoadReport, WatchError>> {
+        let text = read(&self.path);
+        let seen = match &text {
+            Ok(text) => Seen::Text(xxh3_64(text.as_bytes())),
+            Err(error) => Seen::Nothing(error.kind()),
+        };
+        if self.last.as_ref() == Some(&seen) {
+            return None;
+        }
+        self.last = Some(seen);
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => return Some(Err(unreadable(&self.path, &error))),
+        };
+        let loaded = self.engine.reload_tolerant(&text);
+        if let Err(LoadError::File(_)) = &loaded {
+            // Not for a fault of the file: it is loaded again once the engine's disk works.
+            self.last = None;
+        }
+        let refused = |source| WatchError::Refused { path: self.path.clone(), source };
+        Some(loaded.map_err(refused))
+    }
+}
+
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> WatchError {
+    WatchError::Unreadable(FileError::new("read", path, error))
+}
+
+/// The text of a file. A pipe or a device would be waited for, or have no end.
+fn read(path: &Path) -> io::Result<String> {
+    let data = fs::metadata(path)?;
+    if data.is_file() || data.is_dir() {
+        fs::read_to_string(path)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))
+    }
+}

@@ -1,0 +1,178 @@
+//! Following a configuration file: when it changes, the configuration does.
+//!
+//! * `followed`: the file, and what was last seen of it;
+//! * `places`: the directories in which something changes when the file does.
+
+mod followed;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use self::followed::{Followed, unreadable};
+use self::places::Places;
+use crate::engine::Engine;
+use crate::engine::load_report::LoadReport;
+use crate::model::error::{FileError, LoadError};
+
+/// How often the file is checked without a notification.
+const POLL: Duration = Duration::from_secs(2);
+/// A change is loaded when nothing has changed for this long, so that a write in place can finish.
+const SETTLE: Duration = Duration::from_millis(50);
+/// The most that a change waits for further ones to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why the content of a file was not loaded. The configuration is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The file could not be read: it is not there, or is not text.
+    #[error(transparent)]
+    Unreadable(FileError),
+    /// The file could be read, but is not a configuration.
+    #[error("{}: {source}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: LoadError,
+    },
+    /// The thread could not be started.
+    #[error(transparent)]
+    NoThread(FileError),
+}
+
+/// A file that an engine follows, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the file is followed until this is dropped"]
+pub struct Watch {
+    is_over: Arc<AtomicBool>,
+    wake: Sender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Loads a configuration document from a file, and again whenever the file changes: when it is
+    /// written in place, when another file takes its name, or when a symbolic link on the way to it
+    /// is turned, as in a mounted `ConfigMap`. Each time as [`Engine::reload_tolerant`] does: a
+    /// flag with a fault keeps its last good definition, and content that is not a document changes
+    /// nothing.
+    ///
+    /// `on_load` gets the outcome of each load: of this first one before `watch` returns, of later
+    /// ones on a thread that the watch owns. The same content again is not a change, and calls
+    /// nothing; a file that is missing or cannot be read calls it once. That thread holds a clone
+    /// of the engine until the watch is dropped, which waits for a load that is under way. If
+    /// `on_load` panics, the watch ends.
+    ///
+    /// A change is loaded within a fraction of a second after the last write, where the operating
+    /// system sends notifications. Where it does not, on a network file system or when it has no
+    /// more watches to give, the file is read every two seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError`] if the first load fails: nothing is followed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::Engine;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("fairsplit-watch-{}", std::process::id()));
+    /// # std::fs::write(&path, r#"{"flags": []}"#)?;
+    /// let engine = Engine::new();
+    /// let watch = engine.watch(&path, |loaded| match loaded {
+    ///     Ok(report) => println!("{} flags, {} skipped", report.loaded, report.skipped.len()),
+    ///     Err(error) => println!("the configuration stays as it was: {error}"),
+    /// })?;
+    /// // For as long as the file is to be followed.
+    /// drop(watch);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn watch(
+        &self,
+        path: impl AsRef<Path>,
+        on_load: impl FnMut(Result<LoadReport, WatchError>) + Send + 'static,
+    ) -> Result<Watch, WatchError> {
+        watch(self, path.as_ref(), Signals::Both(POLL), on_load)
+    }
+}
+
+/// What makes the thread check the file.
+#[derive(Clone, Copy, Debug)]
+enum Signals {
+    /// The operating system, and the time.
+    Both(Duration),
+    #[cfg(test)]
+    System,
+    #[cfg(test)]
+    Time(Duration),
+}
+
+fn watch(
+    engine: &Engine,
+    path: &Path,
+    signals: Signals,
+    mut on_load: impl FnMut(Result<LoadReport, WatchError>) + Send + 'static,
+) -> Result<Watch, WatchError> {
+    // The current directory may be another one later.
+    let path = std::path::absolute(path).map_err(|error| unreadable(path, &error))?;
+    let (wake, woken) = mpsc::channel();
+    let is_over = Arc::new(AtomicBool::new(false));
+    // Before the first check, so that no change after it is missed.
+    let mut places = Places::new(signals, &wake);
+    places.update(&path);
+    let mut file = Followed { path, engine: engine.clone(), last: None };
+    if let Some(outcome) = file.check() {
+        on_load(Ok(outcome?));
+    }
+    let (path, ended) = (file.path.clone(), Arc::clone(&is_over));
+    let thread = thread::Builder::new().name("fairsplit-watch".to_owned()).spawn(move || {
+        while wait(&woken, signals, &ended) {
+            places.update(&file.path);
+            if let Some(outcome) = file.check() {
+                on_load(outcome);
+            }
+        }
+    });
+    let thread =
+        thread.map_err(|error| WatchError::NoThread(FileError::new("watch", &path, &error)))?;
+    Ok(Watch { is_over, wake, thread: Some(thread) })
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Release);
+        let _ = self.wake.send(());
+        match self.thread.take() {
+            // `on_load` itself may drop the watch, on this thread.
+            Some(thread) if thread.thread().id() != thread::current().id() => drop(thread.join()),
+            _ => {}
+        }
+    }
+}
+
+/// Waits until it is time to check the file; returns false once the watch is over.
+fn wait(woken: &Receiver<()>, signals: Signals, is_over: &AtomicBool) -> bool {
+    let is_notified = match signals {
+        Signals::Both(poll) => woken.recv_timeout(poll).is_ok(),
+        #[cfg(test)]
+        Signals::System => woken.recv().is_ok(),
+        #[cfg(test)]
+        Signals::Time(poll) => woken.recv_timeout(poll).is_ok(),
+    };
+    if is_notified {
+        let start = Instant::now();
+        while !is_over.load(Ordering::Acquire)
+            && start.elapsed() < PATIENCE
+            && woken.recv_timeout(SETTLE).is_ok()
+        {}
+    }
+    !is_over.load(Ordering::Acquire)
+}

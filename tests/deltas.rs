@@ -1,0 +1,168 @@
+//! Counts handed over as deltas: each event once, whether the receiver accepts, refuses or panics.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use common::{banner, ever, experiment_id, production, running, since_start};
+use fairsplit::{Count, Delta, DeltaError, Engine, ExperimentId, Status};
+
+/// What has been shipped, by experiment and variant.
+type Shipped = BTreeMap<(ExperimentId, String), Count>;
+
+/// Adds deltas up, and checks that each begins where the one before ended.
+fn receive(shipped: &mut Shipped, deltas: &[Delta]) {
+    for delta in deltas {
+        let total = shipped.entry((delta.experiment, delta.variant.clone())).or_default();
+        assert_eq!(*total, delta.from);
+        total.exposures += delta.added().exposures;
+        total.conversions += delta.added().conversions;
+        assert_eq!(*total, delta.to);
+    }
+}
+
+fn ship(engine: &Engine, shipped: &mut Shipped) {
+    let outcome = engine.with_deltas(|deltas| {
+        receive(shipped, deltas);
+        Ok::<_, Infallible>(())
+    });
+    outcome.unwrap();
+}
+
+fn totals(engine: &Engine, id: ExperimentId) -> Shipped {
+    let counts = engine.counts(id).unwrap();
+    let variants =
+        counts.variants().iter().map(|variant| ((id, variant.key.clone()), variant.ever));
+    variants.collect()
+}
+
+#[test]
+fn what_is_shipped_is_what_was_counted_while_threads_count_and_shipping_fails() {
+    let (engine, id) = running();
+    let is_done = AtomicBool::new(false);
+    let mut shipped = Shipped::new();
+    thread::scope(|scope| {
+        let counters: Vec<_> = (0..3)
+            .map(|thread| {
+                let (engine, production) = (&engine, production());
+                scope.spawn(move || {
+                    for user in 0..20_000 {
+                        let user = format!("user-{thread}-{user}");
+                        let _ = engine.evaluate(&production, "hero-banner", &user);
+                        let _ = engine.convert(&production, "hero-banner", &user);
+                    }
+                })
+            })
+            .collect();
+        let receiver = scope.spawn(|| {
+            let mut shipped = Shipped::new();
+            for round in 0_u32.. {
+                let last = is_done.load(Ordering::Acquire);
+                match round % 3 {
+                    0 => assert_eq!(
+                        engine.with_deltas(|_| Err("no")),
+                        Err(DeltaError::Refused("no"))
+                    ),
+                    1 => {
+                        let receive = |_: &[Delta]| -> Result<(), ()> { panic!("in receive") };
+                        catch_unwind(AssertUnwindSafe(|| engine.with_deltas(receive))).unwrap_err();
+                    }
+                    _ => ship(&engine, &mut shipped),
+                }
+                if last && round % 3 == 2 {
+                    return shipped;
+                }
+            }
+            unreachable!()
+        });
+        for counter in counters {
+            counter.join().unwrap();
+        }
+        is_done.store(true, Ordering::Release);
+        shipped = receiver.join().unwrap();
+    });
+    assert_eq!(shipped, totals(&engine, id));
+    let events: u64 = shipped.values().map(|count| count.exposures + count.conversions).sum();
+    assert_eq!(events, 2 * 3 * 20_000);
+    // Everything was handed over, and the counts are as they were.
+    let rest = engine.with_deltas(|deltas| if deltas.is_empty() { Ok(()) } else { Err(()) });
+    assert_eq!(rest, Ok(()));
+}
+
+#[test]
+fn a_call_within_a_call_is_refused() {
+    let (engine, _) = running();
+    let _ = engine.evaluate(&production(), "hero-banner", "anna");
+    let inner = engine.with_deltas(|deltas| {
+        assert_eq!(deltas.len(), 1);
+        match engine.with_deltas(|_| Ok::<_, Infallible>(())) {
+            Err(error) => Err(error.to_string()),
+            Ok(()) => Ok(()),
+        }
+    });
+    assert_eq!(inner, Err(DeltaError::Refused("deltas are already being handed over".to_owned())));
+    let error = inner.unwrap_err().to_string();
+    assert_eq!(error, "the deltas were refused: deltas are already being handed over");
+    let mut shipped = Shipped::new();
+    ship(&engine, &mut shipped);
+    assert_eq!(shipped.len(), 1);
+}
+
+#[test]
+fn a_stop_a_restart_and_a_reload_without_it_lose_nothing() {
+    let (engine, id) = running();
+    let mut shipped = Shipped::new();
+    let evaluate = |times| {
+        for user in 0..times {
+            let _ = engine.evaluate(&production(), "hero-banner", &format!("user-{user}"));
+        }
+    };
+    evaluate(10);
+    engine.stop(id).unwrap();
+    ship(&engine, &mut shipped);
+    engine.start(id).unwrap();
+    evaluate(10);
+    let document = engine.to_json();
+    engine.reload(r#"{"flags": []}"#).unwrap();
+    ship(&engine, &mut shipped);
+    assert_eq!(shipped, totals(&engine, id));
+    engine.reload(&document).unwrap();
+    evaluate(10);
+    ship(&engine, &mut shipped);
+    assert_eq!(shipped, totals(&engine, id));
+    assert_eq!(
+        since_start(&engine.counts(id).unwrap()).iter().map(|count| count.0).sum::<u64>(),
+        20
+    );
+}
+
+#[test]
+fn what_a_document_carried_was_counted_elsewhere() {
+    let (other, id) = running();
+    for user in 0..10 {
+        let _ = other.evaluate(&production(), "hero-banner", &format!("user-{user}"));
+    }
+    let engine = Engine::from_json(&other.to_json()).unwrap();
+    let _ = engine.evaluate(&production(), "hero-banner", "anna");
+    let new = banner("staging").id(experiment_id(2)).status(Status::Running);
+    engine.create_experiment("hero-banner", new).unwrap();
+    assert!(engine.convert_variant(experiment_id(2), "treatment").is_counted());
+    let mut all = Vec::new();
+    let outcome = engine.with_deltas(|deltas| {
+        all.extend(deltas.to_vec());
+        Ok::<_, ()>(())
+    });
+    assert_eq!(outcome, Ok(()));
+    // By id, each variant in its order, and only those to which something was added.
+    let grown: Vec<_> =
+        all.iter().map(|delta| (delta.experiment, delta.variant.as_str())).collect();
+    let variant = engine.peek(&production(), "hero-banner", "anna").variant().unwrap().to_owned();
+    assert_eq!(grown, [(id, variant.as_str()), (experiment_id(2), "treatment")]);
+    let at = usize::from(variant == "treatment");
+    assert_eq!(all[0].from.exposures, ever(&other.counts(id).unwrap())[at].0);
+    assert_eq!((all[0].added().exposures, all[1].added().conversions), (1, 1));
+}
