@@ -227,7 +227,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
 }
 
 /// The number, if an `f64` holds it without losing a digit.
-pub(crate) fn exact_f64(value: &Value) -> Option<f64> {
+fn exact_f64(value: &Value) -> Option<f64> {
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use fairsplit::Environment;
-use fairsplit::openfeature::Provider;
+use fairsplit_openfeature::Provider;
 use open_feature::{
     Client, EvaluationContext, EvaluationDetails, EvaluationError, OpenFeature, StructValue, Value,
 };
