@@ -120,13 +120,15 @@
 //! * `durable`: engines that outlive their process, `Engine::open`.
 //! * `watch`: a configuration file is followed, `Engine::watch`.
 //! * `results`: rates, intervals, tests and a verdict, `Engine::results`.
-//! * `openfeature`: a provider for OpenFeature, `fairsplit::openfeature`.
 //! * `prometheus`: counts for Prometheus, `fairsplit::prometheus`.
 //! * `tracing`: events of changes and reloads, never of an evaluation.
 //! * `http`: the Experiments API over HTTP as a router to mount in a service, `fairsplit::http`.
 //! * `server`: the same as a program to run.
 //! * `testing`: flags that answer what a test fixes, and assertions on what was counted,
 //!   `fairsplit::testing`.
+//!
+//! What brings another library's types is a crate of its own: `fairsplit-openfeature` is a provider for
+//! OpenFeature.
 //!
 //! # Promises
 //!
@@ -196,9 +198,6 @@ mod watch;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
-#[cfg(feature = "openfeature")]
-#[cfg_attr(docsrs, doc(cfg(feature = "openfeature")))]
-pub mod openfeature;
 #[cfg(feature = "prometheus")]
 #[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
 pub mod prometheus;

@@ -163,8 +163,10 @@ fn typed_accessors_never_coerce() {
     assert_eq!(bits(json!(3)), 3.0_f64.to_bits());
     assert_eq!(bits(json!(1_u64 << 63)), 9_223_372_036_854_775_808.0_f64.to_bits());
     for no_f64 in [json!("1.5"), json!((1_u64 << 53) + 1), json!(u64::MAX), json!(false)] {
-        assert_eq!(bits(no_f64), (-7.0_f64).to_bits());
+        assert_eq!(bits(no_f64.clone()), (-7.0_f64).to_bits());
+        assert_eq!(with_value(&no_f64, |answer| answer.as_f64()), None, "{no_f64}");
     }
+    assert_eq!(with_value(&json!(3), |answer| answer.as_f64()), Some(3.0));
     let bools = |value: Value| with_value(&value, |answer| answer.bool_or(true));
     assert!(!bools(json!(false)));
     for no_bool in [json!(0), json!("false"), json!(null), json!([])] {
@@ -235,6 +237,22 @@ fn whoever_is_pinned_has_no_assignment_to_carry_along() {
     assert!(engine.convert_variant(experiment, variant).is_counted());
     let default = engine.evaluate(&staging(), "hero-banner", "anna");
     assert_eq!(default.assignment(), None);
+}
+
+#[test]
+fn an_experiment_is_named_where_its_variant_is_served_split_or_forced() {
+    let (engine, id) = running();
+    engine.force(id, "qa", "treatment").unwrap();
+    let name = |environment, flag, user| {
+        engine.evaluate(environment, flag, user).experiment_name().map(str::to_owned)
+    };
+    let (production, staging) = (production(), staging());
+    let named = Some("Hero Banner A/B Test".to_owned());
+    assert_eq!(name(&production, "hero-banner", "anna"), named);
+    assert_eq!(name(&production, "hero-banner", "qa"), named);
+    assert_eq!(name(&production, "hero-banner", ""), None);
+    assert_eq!(name(&staging, "hero-banner", "anna"), None);
+    assert_eq!(name(&production, "hero-baner", "anna"), None);
 }
 
 #[test]

@@ -8,7 +8,7 @@ const CORE: [&str; 6] = ["assign", "model", "count", "read", "format", "engine"]
 /// On top of the core, and none on another.
 const TOPS: [&str; 4] = ["durable", "results", "testing", "watch"];
 /// Not layers: each is about to be a package of its own.
-const FACES: [&str; 3] = ["bin", "http", "openfeature"];
+const FACES: [&str; 2] = ["bin", "http"];
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())

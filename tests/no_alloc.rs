@@ -36,7 +36,8 @@ fn evaluating_and_converting_allocate_nothing() {
                     let answer = engine.evaluate(place, flag, user);
                     black_box((answer.value(), answer.variant(), answer.reason()));
                     black_box((answer.str_or(""), answer.bool_or(true), answer.i64_or(1)));
-                    black_box((answer.f64_or(1.0), answer.experiment(), answer.is_counted()));
+                    black_box((answer.f64_or(1.0), answer.as_f64(), answer.is_counted()));
+                    black_box((answer.experiment(), answer.experiment_name()));
                     black_box(engine.peek(place, flag, user).value());
                     black_box(engine.convert(place, flag, user).variant());
                     let view = engine.view();

@@ -47,4 +47,8 @@ impl Answer {
     pub(crate) fn experiment(self, snapshot: &Snapshot) -> Option<ExperimentId> {
         Some(snapshot.compiled(self.slot).experiment(self.position)?.definition.id)
     }
+
+    pub(crate) fn experiment_name(self, snapshot: &Snapshot) -> Option<&str> {
+        Some(&snapshot.compiled(self.slot).experiment(self.position)?.definition.terms.name)
+    }
 }

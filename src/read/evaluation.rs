@@ -77,6 +77,12 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.answer.experiment(&self.snapshot)
     }
 
+    /// The display name of the [`experiment`](Evaluation::experiment) whose variant was served.
+    #[must_use]
+    pub fn experiment_name(&self) -> Option<&str> {
+        self.answer.experiment_name(&self.snapshot)
+    }
+
     /// The experiment and the variant that the user is assigned: what a caller carries along to
     /// convert later, by [`Engine::convert_variant`](crate::Engine::convert_variant). `None` unless
     /// the reason is [`Split`](Reason::Split): a forced user is not assigned the variant.
@@ -121,7 +127,33 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[inline]
     #[must_use]
     pub fn f64_or(&self, fallback: f64) -> f64 {
-        self.value().and_then(exact_f64).unwrap_or(fallback)
+        self.as_f64().unwrap_or(fallback)
+    }
+
+    /// The value if it is a number that an `f64` holds exactly, else `None`: what
+    /// [`f64_or`](Evaluation::f64_or) returns, with a mismatch in place of the fallback.
+    ///
+    /// `serde_json`'s [`Value::as_f64`] rounds the integers that an `f64` does not hold; this does
+    /// not. The other types have no such difference: `evaluation.value()?.as_i64()` will do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, Environment, NewFlag};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("scale", 1))?;
+    /// engine.create_flag(NewFlag::new("serial-number", 9_007_199_254_740_993_u64))?;
+    /// let production = Environment::new("production")?;
+    ///
+    /// assert_eq!(engine.evaluate(&production, "scale", "user-1").as_f64(), Some(1.0));
+    /// assert_eq!(engine.evaluate(&production, "serial-number", "user-1").as_f64(), None);
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        self.value().and_then(exact_f64)
     }
 
     /// The value if it is a string, else the fallback.

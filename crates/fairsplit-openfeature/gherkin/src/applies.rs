@@ -23,7 +23,7 @@ pub(crate) struct Exception {
 }
 
 const RULES: &str = "fairsplit has no targeting rules: nothing but the targeting key decides";
-const METADATA: &str = "the metadata of a flag are the experiment's, and nobody's own";
+const METADATA: &str = "a flag has no metadata of its own, only an experiment has";
 const STATUS: &str =
     "the crate's client asks no provider for its status, and this one is always ready";
 const HOOKS: &str = "hooks are the client's";

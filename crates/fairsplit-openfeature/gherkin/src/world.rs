@@ -3,13 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use fairsplit::Environment;
-use fairsplit::openfeature::Provider;
+use fairsplit_openfeature::Provider;
 use open_feature::{
     Client, EvaluationContext, EvaluationDetails, EvaluationError, OpenFeature, StructValue, Value,
 };
+use serde_json::Map;
 
 use crate::flags;
 
@@ -35,6 +37,8 @@ impl fmt::Display for Setup {
 #[derive(cucumber::World, Debug, Default)]
 pub(crate) struct World {
     pub(crate) setup: Setup,
+    /// The specification's flags.
+    pub(crate) flags: Arc<Map<String, serde_json::Value>>,
     client: Option<ClientOfWorld>,
     /// The type, key and fallback of the flag that is asked for.
     pub(crate) flag: Option<(String, String, Value)>,
@@ -51,18 +55,18 @@ impl fmt::Debug for ClientOfWorld {
 }
 
 impl World {
-    /// Sets a provider, and gives the client a user: the scenarios name nobody.
+    /// Sets a provider, and gives the client a user: the scenarios name none.
     pub(crate) async fn connect(&mut self) {
         let environment = Environment::new("production").expect("it is not blank");
         let mut api = OpenFeature::default();
-        api.set_provider(Provider::new(flags::engine(self.setup), environment)).await;
+        api.set_provider(Provider::new(flags::engine(&self.flags, self.setup), environment)).await;
         let mut client = api.create_client();
         client.set_evaluation_context(EvaluationContext::default().with_targeting_key("user-1"));
         self.client = Some(ClientOfWorld(client));
     }
 
-    /// Asks for the flag, and keeps what came back. A call never waits: it is ready when it is first
-    /// looked at.
+    /// Asks for the flag, and keeps the result. A call never waits: its future is ready at the first
+    /// poll.
     pub(crate) fn ask(&mut self) {
         let ClientOfWorld(client) = self.client.as_ref().expect("a provider is set first");
         let (kind, key, _) = self.flag.as_ref().expect("a flag is named first");

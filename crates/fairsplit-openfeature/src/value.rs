@@ -3,21 +3,20 @@
 use open_feature::{EvaluationError, EvaluationErrorCode, StructValue, Value as OpenValue};
 use serde_json::{Map, Number, Value};
 
-use crate::model::path::{Path, quote};
-use crate::read::value::exact_f64;
+use crate::message::{Place, shortened};
 
-/// Why a value cannot be had as the type that was asked for.
+/// Why a value does not fit the type that was asked for.
 #[derive(Debug)]
-pub(super) enum Misfit {
+pub(crate) enum Misfit {
     /// It is of another type.
     Type { expected: &'static str, found: String },
-    /// It is an object, and something in it is of no type that OpenFeature has.
+    /// It is an object, and something in it has no type in OpenFeature.
     Content { at: String, found: String },
 }
 
 impl Misfit {
-    pub(super) fn into_error(self, flag: &str) -> EvaluationError {
-        let flag = quote(flag);
+    pub(crate) fn into_error(self, flag: &str) -> EvaluationError {
+        let flag = shortened(flag);
         let (code, message) = match self {
             Misfit::Type { expected, found } => (
                 EvaluationErrorCode::TypeMismatch,
@@ -34,46 +33,48 @@ impl Misfit {
     }
 }
 
-pub(super) fn bool(value: &Value) -> Result<bool, Misfit> {
+pub(crate) fn bool(value: &Value) -> Result<bool, Misfit> {
     value.as_bool().ok_or_else(|| mismatch("a boolean", value))
 }
 
-pub(super) fn int(value: &Value) -> Result<i64, Misfit> {
+pub(crate) fn int(value: &Value) -> Result<i64, Misfit> {
     value.as_i64().ok_or_else(|| mismatch("an integer of 64 bits", value))
 }
 
-pub(super) fn float(value: &Value) -> Result<f64, Misfit> {
-    exact_f64(value).ok_or_else(|| mismatch("a float of 64 bits", value))
+/// A float, if the evaluation has it exactly: the value itself would be rounded.
+pub(crate) fn float(exact: Option<f64>, value: &Value) -> Result<f64, Misfit> {
+    exact.ok_or_else(|| mismatch("a float of 64 bits", value))
 }
 
-pub(super) fn string(value: &Value) -> Result<String, Misfit> {
+pub(crate) fn string(value: &Value) -> Result<String, Misfit> {
     value.as_str().map(str::to_owned).ok_or_else(|| mismatch("a string", value))
 }
 
-pub(super) fn structure(value: &Value) -> Result<StructValue, Misfit> {
+pub(crate) fn structure(value: &Value) -> Result<StructValue, Misfit> {
     let object = value.as_object().ok_or_else(|| mismatch("a structure", value))?;
-    fields(object, &Path::Root)
+    fields(object, &Place::Root)
 }
 
-fn fields(object: &Map<String, Value>, path: &Path<'_>) -> Result<StructValue, Misfit> {
+fn fields(object: &Map<String, Value>, place: &Place<'_>) -> Result<StructValue, Misfit> {
     let fields = object.iter().map(|(name, value)| {
-        let field = part(value, &path.field(name))?;
+        let field = part(value, &Place::Field(place, name))?;
         Ok((name.clone(), field))
     });
     Ok(StructValue { fields: fields.collect::<Result<_, Misfit>>()? })
 }
 
-fn part(value: &Value, path: &Path<'_>) -> Result<OpenValue, Misfit> {
+fn part(value: &Value, place: &Place<'_>) -> Result<OpenValue, Misfit> {
     Ok(match value {
-        Value::Null => return Err(unheld(value, path)),
+        Value::Null => return Err(unheld(value, place)),
         Value::Bool(value) => OpenValue::Bool(*value),
-        Value::Number(number) => self::number(number).ok_or_else(|| unheld(value, path))?,
+        Value::Number(number) => self::number(number).ok_or_else(|| unheld(value, place))?,
         Value::String(value) => OpenValue::String(value.clone()),
         Value::Array(items) => {
-            let items = items.iter().enumerate().map(|(at, item)| part(item, &path.item(at)));
+            let items =
+                items.iter().enumerate().map(|(at, item)| part(item, &Place::Item(place, at)));
             OpenValue::Array(items.collect::<Result<_, Misfit>>()?)
         }
-        Value::Object(object) => OpenValue::Struct(fields(object, path)?),
+        Value::Object(object) => OpenValue::Struct(fields(object, place)?),
     })
 }
 
@@ -92,12 +93,12 @@ fn mismatch(expected: &'static str, value: &Value) -> Misfit {
 }
 
 #[cold]
-fn unheld(value: &Value, path: &Path<'_>) -> Misfit {
-    Misfit::Content { at: path.to_string(), found: kind(value) }
+fn unheld(value: &Value, place: &Place<'_>) -> Misfit {
+    Misfit::Content { at: place.to_string(), found: kind(value) }
 }
 
-/// What a value is, without what it says: texts of flags do not belong in logs. A number is told
-/// whole, since which one it is makes the difference.
+/// The kind of a value, without its content: texts of flags do not belong in logs. A number is
+/// written whole, since which one it is makes the difference.
 fn kind(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),

@@ -1,9 +1,9 @@
-//! An experiment through OpenFeature: the service asks OpenFeature's client, and knows of fairsplit
-//! only where it sets the provider. Any runtime will do; nothing here waits.
+//! An experiment through OpenFeature: the service calls OpenFeature's client, and names fairsplit only
+//! where it sets the provider. Any runtime will do; nothing here waits.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use fairsplit::openfeature::Provider;
 use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Status};
+use fairsplit_openfeature::Provider;
 use open_feature::{EvaluationContext, OpenFeature};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("{user} sees {}", banner.unwrap_or_else(|_| "old".to_owned()));
         }
     });
-    // OpenFeature's client tracks nothing yet: a conversion goes to the provider.
+    // OpenFeature's client has no tracking yet: a conversion goes to the provider.
     let anna = EvaluationContext::default().with_targeting_key("anna");
     assert!(provider.convert("hero-banner", &anna).is_counted());
     println!("{}", serde_json::to_string_pretty(&engine.counts(id))?);

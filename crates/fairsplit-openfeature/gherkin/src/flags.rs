@@ -1,17 +1,15 @@
-//! The specification's flags, as fairsplit can have them.
+//! The specification's flags, as fairsplit's.
 
 use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 use serde_json::{Map, Value};
 
 use crate::world::Setup;
 
-/// An engine with the flags of `test-flags.json` that have a default variant: its value is what
-/// everybody gets, as the flag's default or from an experiment that gives that variant to all.
-pub(crate) fn engine(setup: Setup) -> Engine {
-    let flags = include_str!("../../data/openfeature/test-flags.json");
-    let flags: Map<String, Value> = serde_json::from_str(flags).expect("it is an object");
+/// An engine with those flags that have a default variant: every user gets its value, as the flag's
+/// default or from an experiment that gives that variant to all.
+pub(crate) fn engine(flags: &Map<String, Value>, setup: Setup) -> Engine {
     let engine = Engine::new();
-    for (key, flag) in &flags {
+    for (key, flag) in flags {
         let Some(default) = flag["defaultVariant"].as_str() else { continue };
         let variants = flag["variants"].as_object().expect("each flag has variants");
         match setup {
@@ -21,7 +19,7 @@ pub(crate) fn engine(setup: Setup) -> Engine {
                     .expect("it is new");
             }
             Setup::Experiment => {
-                // Nobody gets this default, or a scenario fails.
+                // No user gets this default, or a scenario fails.
                 engine.create_flag(NewFlag::new(key, Value::Null)).expect("it is new");
                 let mut new = NewExperiment::new(key, "production").status(Status::Running);
                 for (variant, value) in variants {

@@ -1,9 +1,8 @@
-#![doc = include_str!("../docs/openfeature.md")]
-
-mod value;
+//! The provider: an evaluation of fairsplit's as a resolution of OpenFeature's.
 
 use std::collections::HashMap;
 
+use fairsplit::{Bucket, Conversion, Engine, Environment, Evaluation, Reason, Seed, Snapshot};
 use open_feature::provider::{FeatureProvider, ProviderMetadata, ResolutionDetails};
 use open_feature::{
     EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult,
@@ -11,19 +10,13 @@ use open_feature::{
 };
 use serde_json::Value;
 
-use self::value::Misfit;
-use crate::engine::Engine;
-use crate::model::environment::Environment;
-use crate::model::path::quote;
-use crate::read::conversion::Conversion;
-use crate::read::evaluation::Evaluation;
-use crate::read::reason::Reason;
-use crate::read::snapshot::Snapshot;
+use crate::message::shortened;
+use crate::value::{self, Misfit};
 
 /// An OpenFeature provider: the flags of an engine, as one environment answers them.
 ///
-/// Cheap to clone; clones are of the same engine. It is ready from the start, never waits, and shuts
-/// nothing down: the engine is the service's own. [The module](self) says how each answer is
+/// Cheap to clone; clones share the engine. It is ready from the start, never waits, and shuts
+/// nothing down: the engine stays the service's own. [The crate](crate) says how each answer is
 /// translated.
 #[derive(Clone, Debug)]
 pub struct Provider {
@@ -33,43 +26,43 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// A provider for an engine and an environment. It goes by the name "fairsplit".
+    /// A provider for an engine and an environment. Its name is "fairsplit".
     #[must_use]
     pub fn new(engine: Engine, environment: Environment) -> Provider {
         Provider { engine, environment, metadata: ProviderMetadata::new("fairsplit") }
     }
 
-    /// Counts a conversion for the variant that the user is assigned, by
-    /// [`Engine::convert`](crate::Engine::convert) with the context's targeting key as the user key.
+    /// Counts a conversion for the variant that the user is assigned, by [`Engine::convert`] with the
+    /// context's targeting key as the user key.
     ///
-    /// A context without one is nobody's: the outcome is
-    /// [`NoUserKey`](crate::Outcome::NoUserKey). It is the context that is given here and nothing
-    /// else: a client's own and the global one are not merged into it, as they are for an evaluation.
+    /// Without a targeting key nothing is counted, and the outcome is
+    /// [`NoUserKey`](fairsplit::Outcome::NoUserKey). Only the context given here is read: a client's
+    /// own and the global one are not merged into it, as they are for an evaluation.
     pub fn convert(&self, flag: &str, context: &EvaluationContext) -> Conversion {
         self.engine.convert(&self.environment, flag, user_key(context))
     }
 
-    /// The one way to an answer, for all types of values.
+    /// Evaluates, for every type of value; `read` converts the value.
     fn resolve<T>(
         &self,
         flag: &str,
         context: &EvaluationContext,
-        read: impl FnOnce(&Value) -> Result<T, Misfit>,
+        read: impl FnOnce(&Evaluation<&Snapshot>, &Value) -> Result<T, Misfit>,
     ) -> EvaluationResult<ResolutionDetails<T>> {
         let view = self.engine.view();
         let evaluation = view.evaluate(&self.environment, flag, user_key(context));
         let Some(value) = evaluation.value() else {
-            let message = format!("there is no flag {:?}", quote(flag));
+            let message = format!("there is no flag {:?}", shortened(flag));
             return Err(error(EvaluationErrorCode::FlagNotFound, message));
         };
         if context.targeting_key.is_none() {
             let message = format!(
                 "flag {:?} is answered for a user, and the evaluation context has no targeting key",
-                quote(flag)
+                shortened(flag)
             );
             return Err(error(EvaluationErrorCode::TargetingKeyMissing, message));
         }
-        let value = read(value).map_err(|misfit| misfit.into_error(flag))?;
+        let value = read(&evaluation, value).map_err(|misfit| misfit.into_error(flag))?;
         Ok(ResolutionDetails {
             value,
             variant: evaluation.variant().map(str::to_owned),
@@ -90,7 +83,7 @@ impl FeatureProvider for Provider {
         flag_key: &str,
         evaluation_context: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<bool>> {
-        self.resolve(flag_key, evaluation_context, value::bool)
+        self.resolve(flag_key, evaluation_context, |_, value| value::bool(value))
     }
 
     async fn resolve_int_value(
@@ -98,7 +91,7 @@ impl FeatureProvider for Provider {
         flag_key: &str,
         evaluation_context: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<i64>> {
-        self.resolve(flag_key, evaluation_context, value::int)
+        self.resolve(flag_key, evaluation_context, |_, value| value::int(value))
     }
 
     async fn resolve_float_value(
@@ -106,7 +99,9 @@ impl FeatureProvider for Provider {
         flag_key: &str,
         evaluation_context: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<f64>> {
-        self.resolve(flag_key, evaluation_context, value::float)
+        self.resolve(flag_key, evaluation_context, |evaluation, value| {
+            value::float(evaluation.as_f64(), value)
+        })
     }
 
     async fn resolve_string_value(
@@ -114,7 +109,7 @@ impl FeatureProvider for Provider {
         flag_key: &str,
         evaluation_context: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<String>> {
-        self.resolve(flag_key, evaluation_context, value::string)
+        self.resolve(flag_key, evaluation_context, |_, value| value::string(value))
     }
 
     async fn resolve_struct_value(
@@ -122,11 +117,11 @@ impl FeatureProvider for Provider {
         flag_key: &str,
         evaluation_context: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<StructValue>> {
-        self.resolve(flag_key, evaluation_context, value::structure)
+        self.resolve(flag_key, evaluation_context, |_, value| value::structure(value))
     }
 }
 
-/// The targeting key. Without one, the empty user key, which is nobody: nothing is counted for it.
+/// The targeting key; without one the empty user key, for which nothing is counted.
 fn user_key(context: &EvaluationContext) -> &str {
     context.targeting_key.as_deref().unwrap_or_default()
 }
@@ -136,29 +131,30 @@ fn reason(reason: Reason) -> EvaluationReason {
         Reason::Split => EvaluationReason::Split,
         // "specific user-targeting"
         Reason::Forced => EvaluationReason::TargetingMatch,
-        // "no dynamic evaluation": everybody gets it
+        // "no dynamic evaluation": every user gets it
         Reason::NotRunning => EvaluationReason::Static,
-        // "fell back to a pre-configured value": somebody with a user key may get another
+        // "fell back to a pre-configured value": with a user key it may be another
         Reason::NoUserKey => EvaluationReason::Default,
-        // told by an error before anybody asks
+        // `resolve` has returned an error
         Reason::FlagNotFound => EvaluationReason::Error,
+        // a reason that a later release of fairsplit adds
+        _ => EvaluationReason::Unknown,
     }
 }
 
-/// What is told of the experiment whose variant is served: none, if the flag answers its default.
+/// The experiment whose variant is served, or `None` for a flag's default.
 fn metadata(
     snapshot: &Snapshot,
     evaluation: &Evaluation<&Snapshot>,
     user_key: &str,
 ) -> Option<FlagMetadata> {
     let id = evaluation.experiment()?;
-    let experiment = snapshot.find_experiment(id)?.state;
     let mut metadata = FlagMetadata { values: HashMap::with_capacity(4) };
     metadata.add_value("experimentId", id.to_string());
-    metadata.add_value("experimentName", &*experiment.definition.terms.name);
+    metadata.add_value("experimentName", evaluation.experiment_name()?);
     metadata.add_value("version", snapshot.version().to_string());
     if evaluation.reason() == Reason::Split {
-        let bucket = experiment.definition.assignment().bucket(user_key);
+        let bucket = Bucket::from_hash(Seed::from_id(id.to_bytes()).hash(user_key));
         metadata.add_value("bucket", FlagMetadataValue::from(bucket.index()));
     }
     Some(metadata)

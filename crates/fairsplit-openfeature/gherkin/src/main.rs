@@ -3,40 +3,65 @@
 mod applies;
 mod flags;
 mod steps;
+mod suite;
 mod world;
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use applies::{FEATURES, Feature, applies};
 use cucumber::World as _;
+use cucumber::gherkin;
 use cucumber::writer::Stats;
+use serde_json::{Map, Value};
+use suite::{Parsed, Suite};
 use world::{Setup, World};
 
 fn main() -> ExitCode {
-    let mut is_good = true;
-    for feature in FEATURES {
-        is_good &= every_exception_is_a_scenario(feature);
-        for setup in [Setup::Default, Setup::Experiment] {
-            is_good &= run(feature, setup);
+    match run_all() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("FAILED: {message}");
+            ExitCode::FAILURE
         }
     }
-    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_all() -> Result<bool, String> {
+    let suite = Suite::from_environment()?;
+    let flags = Arc::new(suite.flags()?);
+    let mut is_good = true;
+    for feature in FEATURES {
+        let parsed = suite.feature(feature.file)?;
+        is_good &= every_exception_is_a_scenario(feature, &parsed);
+        for setup in [Setup::Default, Setup::Experiment] {
+            is_good &= run(feature, parsed.clone(), &flags, setup);
+        }
+    }
+    Ok(is_good)
 }
 
 /// Runs the scenarios of a feature that apply; says whether as many as expected have passed, and
 /// nothing else happened.
-fn run(feature: &'static Feature, setup: Setup) -> bool {
+fn run(
+    feature: &'static Feature,
+    parsed: gherkin::Feature,
+    flags: &Arc<Map<String, Value>>,
+    setup: Setup,
+) -> bool {
     println!("\n{} with the value as {setup}", feature.file);
-    let scenarios = World::cucumber()
+    let flags = Arc::clone(flags);
+    let scenarios = World::cucumber::<&str>()
+        .with_parser(Parsed)
         .with_default_cli()
         .max_concurrent_scenarios(1)
         .before(move |_, _, _, world| {
             world.setup = setup;
+            world.flags = Arc::clone(&flags);
             Box::pin(std::future::ready(()))
         })
-        .filter_run(path(feature), move |_, _, scenario| applies(feature, &scenario.name, setup));
+        .filter_run(parsed, move |_, _, scenario| applies(feature, &scenario.name, setup));
     let result = pollster::block_on(scenarios);
     let counts = result.scenarios_stats();
     let expected = match setup {
@@ -51,22 +76,15 @@ fn run(feature: &'static Feature, setup: Setup) -> bool {
     is_good
 }
 
-fn every_exception_is_a_scenario(feature: &Feature) -> bool {
-    let text = fs::read_to_string(path(feature)).expect("the feature is in the repository");
-    let names: Vec<_> =
-        text.lines().filter_map(|line| Some(line.split_once("Scenario")?.1)).collect();
-    let unknown = feature.exceptions.iter().filter(|exception| {
-        !names
-            .iter()
-            .any(|name| name.split_once(": ").is_some_and(|(_, name)| name == exception.scenario))
-    });
-    let unknown: Vec<_> = unknown.map(|exception| exception.scenario).collect();
+fn every_exception_is_a_scenario(feature: &Feature, parsed: &gherkin::Feature) -> bool {
+    let unknown: Vec<_> = feature
+        .exceptions
+        .iter()
+        .map(|exception| exception.scenario)
+        .filter(|name| !parsed.scenarios.iter().any(|scenario| scenario.name == *name))
+        .collect();
     if !unknown.is_empty() {
         println!("FAILED: {} has no scenarios {unknown:?}", feature.file);
     }
     unknown.is_empty()
-}
-
-fn path(feature: &Feature) -> PathBuf {
-    PathBuf::from(env!("OUT_DIR")).join(feature.file)
 }
