@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::counts::Baseline;
+use crate::counts::{Baseline, Counts};
 use crate::environment::Environment;
 use crate::experiment::{Definition, Experiment};
 use crate::flag::Flag;
@@ -37,6 +37,15 @@ impl ExperimentEntry {
     pub(crate) fn read(&self) -> Experiment {
         let conversions = self.tally.counts().iter().map(|count| count.conversions).collect();
         Experiment::new(Arc::clone(&self.definition), conversions)
+    }
+
+    /// The experiment and all of its counts, of this moment.
+    pub(crate) fn read_with_counts(&self) -> (Experiment, Counts) {
+        let (id, variants) = (self.definition.id, &self.definition.terms.variants);
+        let counted = self.tally.counts();
+        let counts = Counts::new(id, variants, &self.at_start, &counted);
+        let conversions = counted.iter().map(|count| count.conversions).collect();
+        (Experiment::new(Arc::clone(&self.definition), conversions), counts)
     }
 
     /// User keys that are pinned, each with the position of its variant, in the keys' order.

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::counts::Counts;
 use crate::entry::{ExperimentEntry, FlagEntry};
 use crate::environment::Environment;
+use crate::experiment::Experiment;
 use crate::flag::{Flag, FlagRef};
 use crate::id::ExperimentId;
 use crate::index::Index;
@@ -60,6 +62,42 @@ impl Snapshot {
     /// All flags of this version, in the order in which the engine first met their keys.
     pub fn flags(&self) -> impl Iterator<Item = &Flag> {
         self.entries().map(|entry| &entry.flag)
+    }
+
+    /// All experiments of this version in the order of their flags, each with its flag and its counts.
+    ///
+    /// An experiment and its counts are read at one moment: its conversions are those of the counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let new = NewExperiment::new("Hero Banner", "production").variant("golden", "new", 100);
+    /// engine.create_experiment("hero-banner", new.status(Status::Running))?;
+    ///
+    /// for (flag, experiment, counts) in engine.view().experiments() {
+    ///     assert_eq!((flag.key(), experiment.name()), ("hero-banner", "Hero Banner"));
+    ///     assert_eq!(counts.variants()[0].ever.exposures, 0);
+    /// }
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    pub fn experiments(&self) -> impl Iterator<Item = (&Flag, Experiment, Counts)> {
+        self.entries().flat_map(|entry| {
+            entry.experiments.iter().map(|experiment| {
+                let (experiment, counts) = experiment.read_with_counts();
+                (&entry.flag, experiment, counts)
+            })
+        })
+    }
+
+    /// The flag that the experiment with this id is on; `None` if this version has no such experiment.
+    #[must_use]
+    pub fn flag_of(&self, id: ExperimentId) -> Option<&Flag> {
+        let (slot, _, _) = self.find_experiment(id)?;
+        self.slot(slot).entry().map(|entry| &entry.flag)
     }
 
     #[inline]
