@@ -261,7 +261,7 @@ pub use crate::explanation::{ExplainedAssignment, ExplainedExperiment, Explanati
 pub use crate::fault::{
     Fault, MAX_NAME_LENGTH, MAX_VALUE_DEPTH, Rule, SyntaxError, ValidationError,
 };
-pub use crate::flag::{Flag, FlagRef, NewFlag};
+pub use crate::flag::{Flag, FlagChange, FlagRef, NewFlag};
 pub use crate::handle::FlagHandle;
 pub use crate::id::{ExperimentId, FlagId};
 pub use crate::reason::Reason;

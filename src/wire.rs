@@ -14,7 +14,7 @@ use crate::experiment::{
     Definition, Experiment, NewExperiment, NewVariant, Terms, Unchecked, UncheckedVariant,
 };
 use crate::fault::{Fault, Findings, Path, Rule, ValidationError, quote};
-use crate::flag::NewFlag;
+use crate::flag::{FlagChange, NewFlag};
 use crate::id::ExperimentId;
 use crate::json::Node;
 use crate::rules::check_flag;
@@ -337,6 +337,13 @@ fn new_flag(node: Node<'_>, findings: &mut Findings) -> Option<NewFlag> {
     Some(NewFlag { id, key: key?, name, default_value: default_value? })
 }
 
+fn flag_change(node: Node<'_>, findings: &mut Findings) -> Option<FlagChange> {
+    let mut fields = Fields::open(node, &Path::Root, findings)?;
+    let default_value = fields.required("default_value", findings, any);
+    fields.close(findings);
+    Some(FlagChange { default_value: default_value? })
+}
+
 /// What `read` made of something, unless it found anything wrong.
 pub(crate) fn strictly<T>(
     read: impl FnOnce(&mut Findings) -> Option<T>,
@@ -395,6 +402,18 @@ impl NewFlag {
     pub fn from_json(text: &str) -> Result<NewFlag, LoadError> {
         let node = Node::parse(text)?;
         Ok(strictly(|findings| new_flag(node, findings))?)
+    }
+}
+
+impl FlagChange {
+    /// Reads a change of a flag, and names every fault in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`NewExperiment::from_json`].
+    pub fn from_json(text: &str) -> Result<FlagChange, LoadError> {
+        let node = Node::parse(text)?;
+        Ok(strictly(|findings| flag_change(node, findings))?)
     }
 }
 
