@@ -121,12 +121,13 @@
 //! * `watch`: a configuration file is followed, `Engine::watch`.
 //! * `results`: rates, intervals, tests and a verdict, `Engine::results`.
 //! * `openfeature`: a provider for OpenFeature, `fairsplit::openfeature`.
-//! * `prometheus`: counts for Prometheus, `fairsplit::prometheus`.
 //! * `tracing`: events of changes and reloads, never of an evaluation.
-//! * `http`: the Experiments API over HTTP as a router to mount in a service, `fairsplit::http`.
-//! * `server`: the same as a program to run.
 //! * `testing`: flags that answer what a test fixes, and assertions on what was counted,
 //!   `fairsplit::testing`.
+//!
+//! Crates beside this one: `fairsplit-http` is the Experiments API over HTTP as a router to mount in a
+//! service, `fairsplit-server` the same as a program to run, `fairsplit-prometheus` a collector of the
+//! counts for Prometheus.
 //!
 //! # Promises
 //!
@@ -228,15 +229,9 @@ mod watch;
 pub mod results;
 
 // Faces: each behind a feature, each only a translation, and nothing above knows of it.
-#[cfg(feature = "http")]
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
-pub mod http;
 #[cfg(feature = "openfeature")]
 #[cfg_attr(docsrs, doc(cfg(feature = "openfeature")))]
 pub mod openfeature;
-#[cfg(feature = "prometheus")]
-#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
-pub mod prometheus;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;

@@ -1,0 +1,154 @@
+//! Experiments: list, create, get, start, stop, and what was counted.
+
+use axum::extract::State;
+use axum::response::Response;
+use fairsplit::{Count, ExperimentId, NewExperiment, Status, Timestamp};
+use serde::Serialize;
+
+use crate::App;
+use crate::answer::{created, data};
+use crate::body::Body;
+use crate::extract::{ExperimentPath, FlagPath, OnExperiment, OnFlag, Reads, Writes};
+use crate::failure::Failure;
+use crate::schema::{self, Changes, Guarded, Named, WithBody};
+
+/// All experiments of a flag, in the order of their creation.
+#[utoipa::path(
+    get,
+    path = "/api/v1/flags/{flag_id}/experiments",
+    operation_id = "listExperiments",
+    params(FlagPath),
+    responses((status = 200, description = "All of them.", body = inline(schema::Experiments)), Guarded, Named),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn list_experiments(
+    _: Reads,
+    OnFlag(flag): OnFlag,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    Ok(data(app.engine.experiments(flag.id())?))
+}
+
+/// Creates an experiment on a flag. The percentages of its variants must sum to 100.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/experiments",
+    operation_id = "createExperiment",
+    params(FlagPath),
+    request_body = schema::NewExperiment,
+    responses((status = 201, description = "Created.", body = inline(schema::OneExperiment)), Guarded, Named, WithBody, Changes),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn create_experiment(
+    _: Writes,
+    OnFlag(flag): OnFlag,
+    State(app): State<App>,
+    Body(new): Body<NewExperiment>,
+) -> Result<Response, Failure> {
+    Ok(created(app.engine.create_experiment(flag.id(), new)?))
+}
+
+/// One experiment.
+#[utoipa::path(
+    get,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}",
+    operation_id = "getExperiment",
+    params(ExperimentPath),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn get_experiment(
+    _: Reads,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    Ok(data(app.engine.experiment(id).ok_or(Failure::NotFound)?))
+}
+
+/// Starts a draft or a stopped experiment: traffic is split from now on. The counts go on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/start",
+    operation_id = "startExperiment",
+    params(ExperimentPath),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named, Changes),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn start_experiment(
+    _: Writes,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    Ok(data(app.engine.start(id)?))
+}
+
+/// Stops a running experiment: the flag answers its default from now on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/stop",
+    operation_id = "stopExperiment",
+    params(ExperimentPath),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named, Changes),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn stop_experiment(
+    _: Writes,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    Ok(data(app.engine.stop(id)?))
+}
+
+/// The counts of an experiment. What stands beside the key is since the last start, which is what a
+/// running test is judged by; a restart with other traffic should not be mixed into it unasked.
+#[derive(Serialize)]
+struct ExperimentResults<'a> {
+    experiment: ExperimentId,
+    status: Status,
+    /// Events, never users: said where the numbers are.
+    unit: &'static str,
+    since: Option<Timestamp>,
+    variants: Vec<VariantCounts<'a>>,
+}
+
+#[derive(Serialize)]
+struct VariantCounts<'a> {
+    key: &'a str,
+    percentage: u8,
+    exposures: u64,
+    conversions: u64,
+    ever: Count,
+}
+
+/// What an experiment has counted, by variant: since its last start, and ever.
+#[utoipa::path(
+    get,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/results",
+    operation_id = "getResults",
+    params(ExperimentPath),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneResults)), Guarded, Named),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn get_results(
+    _: Reads,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    let experiment = app.engine.experiment(id).ok_or(Failure::NotFound)?;
+    let counts = app.engine.counts(id).ok_or(Failure::NotFound)?;
+    let counted = experiment.variants().iter().zip(counts.variants());
+    let variants = counted.map(|(variant, counts)| VariantCounts {
+        key: variant.key(),
+        percentage: variant.percentage(),
+        exposures: counts.since_start.exposures,
+        conversions: counts.since_start.conversions,
+        ever: counts.ever,
+    });
+    Ok(data(ExperimentResults {
+        experiment: id,
+        status: experiment.status(),
+        unit: "events",
+        since: experiment.started_at(),
+        variants: variants.collect(),
+    }))
+}
