@@ -92,7 +92,7 @@ async fn check(app: &Router, token: &str) -> Result<(), Box<dyn Error>> {
     assert_eq!(home().await?, "Hello anna, have a golden banner\n");
 
     let results = ask(Method::GET, format!("{experiments}/{id}/results"), Value::Null).await?;
-    assert_eq!(data(results)?["data"]["variants"][0]["exposures"], 1);
+    assert_eq!(data(results)?["data"]["counts"]["variants"][0]["exposures"], 1);
     ask(Method::POST, format!("{experiments}/{id}/stop"), Value::Null).await?;
     assert_eq!(home().await?, "Hello anna, have a plain banner\n");
     writeln!(io::stdout().lock(), "the page followed what was done over HTTP")?;

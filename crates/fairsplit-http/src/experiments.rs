@@ -1,7 +1,8 @@
-//! Experiments: list, create, get, start, stop, and what was counted.
+//! Experiments: list, create, get, start, stop, and their results.
 
 use axum::extract::State;
 use axum::response::Response;
+use fairsplit::results::{Analysis, Results};
 use fairsplit::{Count, ExperimentId, NewExperiment, Status, Timestamp};
 use serde::Serialize;
 
@@ -99,12 +100,19 @@ pub(crate) async fn stop_experiment(
     Ok(data(app.engine.stop(id)?))
 }
 
-/// The counts of an experiment. What stands beside the key is since the last start, which is what a
-/// running test is judged by; a restart with other traffic should not be mixed into it unasked.
+/// An experiment's numbers: as counted, and what they show.
 #[derive(Serialize)]
 struct ExperimentResults<'a> {
     experiment: ExperimentId,
     status: Status,
+    counts: EventCounts<'a>,
+    results: Results,
+}
+
+/// The numbers beside a variant's key are since the last start, as the results are; a restart with
+/// other traffic should not be mixed into them.
+#[derive(Serialize)]
+struct EventCounts<'a> {
     /// Events, never users: said where the numbers are.
     unit: &'static str,
     since: Option<Timestamp>,
@@ -120,7 +128,10 @@ struct VariantCounts<'a> {
     ever: Count,
 }
 
-/// What an experiment has counted, by variant: since its last start, and ever.
+/// What an experiment has counted and what it shows so far: rates, intervals, tests and a verdict.
+///
+/// The counts are events since the last start, and ever. The results are of users where the engine
+/// counts them, else of those events.
 #[utoipa::path(
     get,
     path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/results",
@@ -136,6 +147,10 @@ pub(crate) async fn get_results(
 ) -> Result<Response, Failure> {
     let experiment = app.engine.experiment(id).ok_or(Failure::NotFound)?;
     let counts = app.engine.counts(id).ok_or(Failure::NotFound)?;
+    let users = app.engine.users(id);
+    // Of those very counts. Nothing that the default analysis asks for can be refused.
+    let results = Analysis::new().results(&experiment, &counts, users.as_ref());
+    let results = results.map_err(|_| Failure::Internal)?;
     let counted = experiment.variants().iter().zip(counts.variants());
     let variants = counted.map(|(variant, counts)| VariantCounts {
         key: variant.key(),
@@ -144,11 +159,11 @@ pub(crate) async fn get_results(
         conversions: counts.since_start.conversions,
         ever: counts.ever,
     });
+    let variants = variants.collect();
     Ok(data(ExperimentResults {
         experiment: id,
         status: experiment.status(),
-        unit: "events",
-        since: experiment.started_at(),
-        variants: variants.collect(),
+        counts: EventCounts { unit: "events", since: experiment.started_at(), variants },
+        results,
     }))
 }

@@ -60,6 +60,9 @@
 //! * 405, 408, 413, 415 and 503 for the wrong method, a slow body, a large one, one that is not
 //!   `application/json`, and too many requests at once (with `retry_after`, in seconds).
 //!
+//! `GET .../results` answers `{"experiment", "status", "counts", "results"}`: the events that were counted
+//! since the last start and ever, and [`fairsplit::results::Results`] as it serialises.
+//!
 //! # Cost
 //!
 //! A request waits for nothing but its body, and a change for the changes before it. Requests are counted

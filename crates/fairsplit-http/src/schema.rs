@@ -149,13 +149,21 @@ pub(crate) struct Count {
     conversions: u64,
 }
 
-/// What an experiment has counted since its last start, and ever.
+/// An experiment's numbers: as counted, and what they show.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExperimentResults {
     #[schema(format = "uuid")]
     experiment: String,
     status: Status,
+    counts: EventCounts,
+    results: Results,
+}
+
+/// What was counted since the last start, and ever.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventCounts {
     /// "events": never users.
     unit: String,
     /// The last start.
@@ -175,6 +183,25 @@ pub(crate) struct VariantCounts {
     exposures: u64,
     conversions: u64,
     ever: Count,
+}
+
+/// What the counts show since the last start, against the first variant: as `fairsplit::results::Results`
+/// serialises. A figure that is absent is `null`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Results {
+    /// What the figures are of: users where the engine counts them, else events.
+    unit: String,
+    /// The variant that the others are compared with.
+    control: String,
+    /// Rates, with their intervals.
+    #[schema(value_type = Vec<Object>)]
+    variants: (),
+    /// Every other variant beside the control: difference, lift, intervals and tests.
+    #[schema(value_type = Vec<Object>)]
+    comparisons: (),
+    /// What they come to, valid at every look.
+    #[schema(value_type = Object)]
+    verdict: (),
 }
 
 /// A user in an environment, and the flags to answer.

@@ -272,7 +272,7 @@ class FlagView {
         this.experiments.set(experiment.id, view);
         this.root.querySelector(".experiments").append(view.root);
       }
-      view.update(experiment, results[at]);
+      view.update(experiment, results[at].counts);
     });
     for (const [id, view] of this.experiments) {
       if (!seen.has(id)) { view.root.remove(); this.experiments.delete(id); }

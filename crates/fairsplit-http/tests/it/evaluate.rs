@@ -1,9 +1,9 @@
 //! Evaluations and conversions from outside are those of the engine.
 
-use fairsplit::{NewFlag, Status};
+use fairsplit::{Count, NewFlag, Status};
 use serde_json::json;
 
-use crate::app::{App, flag_path};
+use crate::app::{App, experiment_path, flag_path};
 use crate::common::{banner, ever, experiment_id, flag_id, production, staging};
 
 /// Two flags with running experiments, one without, and a pin.
@@ -117,6 +117,43 @@ fn an_evaluation_counts_an_exposure_and_a_conversion_says_what_it_counted() {
         app.engine.counts(experiment_id(1)).unwrap().variant(variant).unwrap().ever.conversions,
         1
     );
+}
+
+#[test]
+fn the_results_of_an_experiment_are_the_engines_own_beside_the_counts() {
+    let app = app();
+    let id = experiment_id(1);
+    for user in (0..300).map(|user| format!("user-{user}")) {
+        let _ = app.engine.evaluate(&production(), "hero-banner", &user);
+        if user.ends_with('7') {
+            let _ = app.engine.convert(&production(), "hero-banner", &user);
+        }
+    }
+    let got = app.get(&format!("{}/results", experiment_path(1, 1)));
+    let answer = got.data();
+    assert_eq!(answer["experiment"], id.to_string());
+    let counted = app.engine.counts(id).unwrap();
+    for (answered, counts) in
+        answer["counts"]["variants"].as_array().unwrap().iter().zip(counted.variants())
+    {
+        let of =
+            |count: Count| json!({"exposures": count.exposures, "conversions": count.conversions});
+        assert_eq!(answered["key"], counts.key);
+        assert_eq!(answered["exposures"], counts.since_start.exposures);
+        assert_eq!(answered["conversions"], counts.since_start.conversions);
+        assert_eq!(answered["ever"], of(counts.ever));
+    }
+    let results = app.engine.results(id).unwrap();
+    // As a text, since the reader of the test gets the last bit of some floats wrong.
+    let results = serde_json::to_string(&results).unwrap();
+    assert!(got.text.ends_with(&format!(r#","results":{results}}}}}"#)), "{}", got.text);
+    assert_eq!(answer["results"]["unit"], "events");
+
+    // Where users are counted, the results are theirs, and the counts are still events.
+    app.engine.count_users(id, 100).unwrap();
+    let _ = app.engine.evaluate(&production(), "hero-banner", "anna");
+    let answer = app.get(&format!("{}/results", experiment_path(1, 1))).data();
+    assert_eq!([&answer["results"]["unit"], &answer["counts"]["unit"]], ["users", "events"]);
 }
 
 #[test]

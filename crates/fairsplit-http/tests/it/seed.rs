@@ -115,9 +115,11 @@ fn restarting_an_experiment_moves_started_at_and_keeps_its_counters() {
     // Two numbers, and both are there.
     assert!(app.engine.evaluate(&production(), "hero-banner", "anna").is_counted());
     let results = app.get(&format!("{path}/results")).data();
-    assert_eq!(results["unit"], "events");
-    assert_eq!(results["since"], "2025-03-12T12:02:00Z");
-    let of = results["variants"].as_array().unwrap();
+    assert_eq!([&results["experiment"], &results["status"]], [&*id, "running"]);
+    let counts = &results["counts"];
+    assert_eq!(counts["unit"], "events");
+    assert_eq!(counts["since"], "2025-03-12T12:02:00Z");
+    let of = counts["variants"].as_array().unwrap();
     let of = of.iter().find(|of| of["key"] == *variant).unwrap();
     assert_eq!((&of["exposures"], &of["conversions"]), (&1.into(), &1.into()));
     assert_eq!(of["ever"], serde_json::json!({"exposures": 1, "conversions": 3}));
