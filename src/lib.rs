@@ -120,15 +120,13 @@
 //! * `durable`: engines that outlive their process, `Engine::open`.
 //! * `watch`: a configuration file is followed, `Engine::watch`.
 //! * `results`: rates, intervals, tests and a verdict, `Engine::results`.
-//! * `prometheus`: counts for Prometheus, `fairsplit::prometheus`.
 //! * `tracing`: events of changes and reloads, never of an evaluation.
-//! * `http`: the Experiments API over HTTP as a router to mount in a service, `fairsplit::http`.
-//! * `server`: the same as a program to run.
 //! * `testing`: flags that answer what a test fixes, and assertions on what was counted,
 //!   `fairsplit::testing`.
 //!
-//! What brings another library's types is a crate of its own: `fairsplit-openfeature` is a provider for
-//! OpenFeature.
+//! Crates beside this one: `fairsplit-http` is the Experiments API over HTTP as a router to mount in a
+//! service, `fairsplit-server` the same as a program to run, `fairsplit-prometheus` a collector of the
+//! counts for Prometheus, `fairsplit-openfeature` a provider for OpenFeature.
 //!
 //! # Promises
 //!
@@ -194,14 +192,6 @@ pub mod testing;
 #[cfg(feature = "watch")]
 mod watch;
 
-// Faces: each behind a feature, each only a translation.
-#[cfg(feature = "http")]
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
-pub mod http;
-#[cfg(feature = "prometheus")]
-#[cfg_attr(docsrs, doc(cfg(feature = "prometheus")))]
-pub mod prometheus;
-
 pub mod docs;
 
 pub use crate::assign::allocation::{Allocation, AllocationError, MAX_VARIANTS};
@@ -224,7 +214,7 @@ pub use crate::model::error::{Error, FileError, LoadError};
 pub use crate::model::experiment::Experiment;
 pub use crate::model::fault::{Fault, FaultKind, MAX_NAME_LENGTH, MAX_VALUE_DEPTH};
 pub use crate::model::faults::ValidationError;
-pub use crate::model::flag::{Flag, FlagRef};
+pub use crate::model::flag::{Flag, FlagChange, FlagRef};
 pub use crate::model::id::{ExperimentId, FlagId};
 pub use crate::model::new_experiment::NewExperiment;
 pub use crate::model::new_flag::NewFlag;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::{NOON, engine_at_noon, ever, experiment_id, flag_id, since_start};
 use fairsplit::{
-    Engine, Environment, Error, ManualClock, NewExperiment, NewFlag, Outcome, Reason, Status,
+    Engine, Environment, Error, Flag, ManualClock, NewExperiment, NewFlag, Outcome, Reason, Status,
     Timestamp, View,
 };
 use proptest::prelude::*;
@@ -687,6 +687,25 @@ impl Pair {
                 .collect();
             assert_eq!(since_start(&counts), since);
         }
+        self.check_the_list_of_a_view();
+    }
+
+    /// A view lists the experiments that its flags have, with their counts.
+    fn check_the_list_of_a_view(&self) {
+        let view = self.engine.view();
+        let by_flag = |flag: &Flag| {
+            let experiments = self.engine.experiments(flag.id()).unwrap();
+            let id = flag.id();
+            experiments.into_iter().map(move |experiment| (id, experiment))
+        };
+        let expected: Vec<_> = view.flags().flat_map(by_flag).collect();
+        let listed = view.experiments().map(|(flag, experiment, counts)| {
+            assert_eq!(Some(counts), self.engine.counts(experiment.id()));
+            assert_eq!(view.flag_of(experiment.id()), Some(flag));
+            (flag.id(), experiment)
+        });
+        assert_eq!(listed.collect::<Vec<_>>(), expected);
+        assert_eq!(view.flag_of(experiment_id(99)), None);
     }
 }
 

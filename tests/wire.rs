@@ -5,7 +5,9 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{NOON, banner, engine_at_noon, experiment_id};
-use fairsplit::{Engine, Experiment, Flag, LoadError, NewExperiment, NewFlag, Status, Timestamp};
+use fairsplit::{
+    Engine, Experiment, Flag, FlagChange, LoadError, NewExperiment, NewFlag, Status, Timestamp,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -362,6 +364,22 @@ fn the_seed_experiment_is_the_one_that_the_helpers_make() {
         (ours.name(), ours.environment(), ours.variants()),
         (theirs.name(), theirs.environment(), theirs.variants())
     );
+}
+
+#[test]
+fn a_change_of_a_flag_is_read_with_every_fault_named() {
+    let refused = |text: &str| FlagChange::from_json(text).unwrap_err().to_string();
+    assert_eq!(
+        FlagChange::from_json(r#"{"default_value": null}"#).unwrap().default_value,
+        json!(null)
+    );
+    assert_eq!(refused("{}"), "default_value: is required");
+    assert_eq!(
+        refused(r#"{"default_value": {"a": 18446744073709551616, "b": 1, "b": 2}, "key": "c"}"#),
+        "default_value.a: must be an integer that 64 bits hold, found 18446744073709551616; \
+         default_value.b: is given more than once; key: is not a known field"
+    );
+    assert_eq!(refused("[]"), "must be an object, found an array");
 }
 
 #[test]

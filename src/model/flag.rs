@@ -132,6 +132,32 @@ impl Flag {
     }
 }
 
+/// What changes of a flag.
+///
+/// # JSON
+///
+/// Reads from an object with just `default_value`.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::{Engine, FlagChange, NewFlag};
+///
+/// let engine = Engine::new();
+/// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+/// let change = FlagChange::from_json(r#"{"default_value": "new"}"#)?;
+/// let flag = engine.set_default("hero-banner", change.default_value)?;
+/// assert_eq!(flag.default_value(), "new");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a change does nothing until an engine makes it"]
+#[non_exhaustive]
+pub struct FlagChange {
+    /// What the flag answers when no experiment decides.
+    pub default_value: Value,
+}
+
 /// A flag, by its key or by its id: what methods that concern a flag accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a flag has these two names")]

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::count::counts::Counts;
 use crate::model::environment::Environment;
+use crate::model::experiment::Experiment;
 use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::ExperimentId;
 use crate::read::compiled_flag::CompiledFlag;
@@ -73,6 +75,41 @@ impl Snapshot {
     /// All flags of this version, in the order in which the engine came to know their keys.
     pub fn flags(&self) -> impl Iterator<Item = &Flag> {
         self.states().map(|state| &state.flag)
+    }
+
+    /// All experiments of this version in the order of their flags, each with its flag and its counts.
+    ///
+    /// An experiment and its counts are read at one moment: its conversions are those of the counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let new = NewExperiment::new("Hero Banner", "production").variant("golden", "new", 100);
+    /// engine.create_experiment("hero-banner", new.status(Status::Running))?;
+    ///
+    /// for (flag, experiment, counts) in engine.view().experiments() {
+    ///     assert_eq!((flag.key(), experiment.name()), ("hero-banner", "Hero Banner"));
+    ///     assert_eq!(counts.variants()[0].ever.exposures, 0);
+    /// }
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    pub fn experiments(&self) -> impl Iterator<Item = (&Flag, Experiment, Counts)> {
+        self.states().flat_map(|state| {
+            state.experiments.iter().map(|experiment| {
+                let (experiment, counts) = experiment.read_with_counts();
+                (&state.flag, experiment, counts)
+            })
+        })
+    }
+
+    /// The flag that the experiment with this id is on; `None` if this version has no such experiment.
+    #[must_use]
+    pub fn flag_of(&self, id: ExperimentId) -> Option<&Flag> {
+        self.find_experiment(id).map(|found| &found.flag.flag)
     }
 
     pub(crate) fn empty(engine: u64) -> Snapshot {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::count::counters::ExperimentCounters;
-use crate::count::counts::Baseline;
+use crate::count::counts::{Baseline, Counts};
 use crate::count::registry::Record;
 use crate::model::definition::Definition;
 use crate::model::environment::Environment;
@@ -37,6 +37,15 @@ impl ExperimentState {
     pub(crate) fn read(&self) -> Experiment {
         let conversions = self.counters.counts().iter().map(|count| count.conversions).collect();
         Experiment::new(Arc::clone(&self.definition), conversions)
+    }
+
+    /// The experiment and all of its counts, of this moment.
+    pub(crate) fn read_with_counts(&self) -> (Experiment, Counts) {
+        let (id, variants) = (self.definition.id, &self.definition.terms.variants);
+        let counted = self.counters.counts();
+        let counts = Counts::new(id, variants, &self.at_start, &counted);
+        let conversions = counted.iter().map(|count| count.conversions).collect();
+        (Experiment::new(Arc::clone(&self.definition), conversions), counts)
     }
 
     /// The forced user keys, each with the position of its variant, in the keys' order.

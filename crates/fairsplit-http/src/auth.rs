@@ -1,0 +1,306 @@
+//! Who may do what: bearer tokens with scopes, of which only hashes are kept.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base16ct::lower;
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// What a token allows. The scopes are apart: writing does not include reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scope {
+    /// `flags:read`: look at flags, experiments, results and metrics, and evaluate.
+    FlagsRead,
+    /// `flags:write`: create, change, start and stop, and record conversions.
+    FlagsWrite,
+}
+
+impl Scope {
+    pub(crate) const ALL: [Scope; 2] = [Scope::FlagsRead, Scope::FlagsWrite];
+
+    /// The word for it: `flags:read` or `flags:write`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Scope::FlagsRead => "flags:read",
+            Scope::FlagsWrite => "flags:write",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Scope::FlagsRead => 1,
+            Scope::FlagsWrite => 2,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that is not a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be flags:read or flags:write")]
+pub struct ScopeError;
+
+impl FromStr for Scope {
+    type Err = ScopeError;
+
+    fn from_str(text: &str) -> Result<Scope, ScopeError> {
+        Scope::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or(ScopeError)
+    }
+}
+
+#[derive(Clone)]
+struct Known {
+    hash: [u8; 32],
+    scopes: u8,
+}
+
+/// The tokens that are accepted, and what each allows.
+///
+/// With no tokens, every request is refused. Only SHA-256 hashes are kept: that is enough for tokens
+/// that are random, as those of [`NewToken`] are, and too little for ones that a person thought up.
+/// A token is compared with every known one in constant time, so that nothing of it can be learnt
+/// from how long a refusal takes.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit_http::{Auth, Scope};
+///
+/// // The content of a file that the operator keeps.
+/// let auth = Auth::from_lines("
+///     sha256:ce62fb2c28f9c01131d62011980ab0604383e2db0af556a459e831e4e1d395a9 flags:read  # dashboards
+/// ")?.token("from a secret store", [Scope::FlagsRead, Scope::FlagsWrite]);
+/// assert_eq!(auth.tokens(), 2);
+/// # Ok::<(), fairsplit_http::TokensError>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Auth {
+    known: Vec<Known>,
+    is_open: bool,
+}
+
+impl Auth {
+    /// No tokens: every request is refused until some are added.
+    pub fn new() -> Auth {
+        Auth::default()
+    }
+
+    /// No authentication at all: every client may do everything. For use behind something
+    /// else that asks. A port that only this machine reaches is not enough by itself: pages that a
+    /// browser on it has open reach it too.
+    pub fn insecure_allow_everyone() -> Auth {
+        Auth { known: Vec::new(), is_open: true }
+    }
+
+    /// Accepts this token for these scopes, and forgets the token itself.
+    pub fn token(mut self, token: &str, scopes: impl IntoIterator<Item = Scope>) -> Auth {
+        let scopes = scopes.into_iter().fold(0, |scopes, scope| scopes | scope.bit());
+        self.known.push(Known { hash: Sha256::digest(token).into(), scopes });
+        self
+    }
+
+    /// Accepts the tokens of a text that has a line for each: `sha256:` and 64 hexadecimal digits,
+    /// then one scope or more. What follows a `#` is a comment; empty lines are nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`TokensError`] with every line that cannot be read. It holds nothing of their content.
+    pub fn from_lines(text: &str) -> Result<Auth, TokensError> {
+        let mut auth = Auth::new();
+        let mut faults = Vec::new();
+        for (line, number) in text.lines().zip(1..) {
+            let words = line.split('#').next().unwrap_or_default();
+            match known(words.split_whitespace()) {
+                Ok(None) => {}
+                Ok(Some(known)) if auth.known.iter().any(|other| other.hash == known.hash) => {
+                    faults.push((number, TokenFault::Repeated));
+                }
+                Ok(Some(known)) => auth.known.push(known),
+                Err(fault) => faults.push((number, fault)),
+            }
+        }
+        if faults.is_empty() { Ok(auth) } else { Err(TokensError { faults }) }
+    }
+
+    /// How many tokens are accepted.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether everybody may do everything.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether a request with this token may do what needs this scope.
+    pub(crate) fn check(&self, token: Option<&str>, needed: Scope) -> Verdict {
+        if self.is_open {
+            return Verdict::Granted;
+        }
+        let Some(token) = token else {
+            return Verdict::Unknown;
+        };
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let mut is_known = Choice::from(0);
+        let mut scopes = 0;
+        // To the end, whichever matches.
+        for known in &self.known {
+            let is_this = known.hash.ct_eq(&hash);
+            is_known |= is_this;
+            scopes |= u8::conditional_select(&0, &known.scopes, is_this);
+        }
+        match (bool::from(is_known), scopes & needed.bit()) {
+            (false, _) => Verdict::Unknown,
+            (true, 0) => Verdict::OutOfScope,
+            (true, _) => Verdict::Granted,
+        }
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("tokens", &self.known.len())
+            .field("is_open", &self.is_open)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Granted,
+    /// No token, or none that is known.
+    Unknown,
+    OutOfScope,
+}
+
+fn known<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Option<Known>, TokenFault> {
+    let Some(hash) = words.next() else {
+        return Ok(None);
+    };
+    let hash = hash.strip_prefix("sha256:").and_then(from_hex).ok_or(TokenFault::Hash)?;
+    let mut scopes = 0;
+    for word in words {
+        let scope: Scope = word.parse().map_err(|ScopeError| TokenFault::Scope)?;
+        scopes |= scope.bit();
+    }
+    if scopes == 0 { Err(TokenFault::NoScope) } else { Ok(Some(Known { hash, scopes })) }
+}
+
+/// What is wrong with a line of a text of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenFault {
+    /// It does not start with a hash.
+    #[error(
+        "must start with sha256: and 64 hexadecimal digits; `fairsplit token new` makes such a line"
+    )]
+    Hash,
+    /// One of the words after the hash is not a scope.
+    #[error("has a scope that is neither flags:read nor flags:write")]
+    Scope,
+    /// There is no scope after the hash.
+    #[error("has no scope: flags:read, flags:write or both")]
+    NoScope,
+    /// An earlier line has the same token.
+    #[error("has the token of an earlier line")]
+    Repeated,
+}
+
+/// Why a text of tokens was refused: each line with a fault, by number. Nothing of the content is in
+/// it, since what stands in the wrong place of such a file may be a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokensError {
+    faults: Vec<(usize, TokenFault)>,
+}
+
+impl TokensError {
+    /// The faults with their line numbers, which count from 1.
+    #[must_use]
+    pub fn faults(&self) -> &[(usize, TokenFault)] {
+        &self.faults
+    }
+}
+
+impl fmt::Display for TokensError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, (line, fault)) in self.faults.iter().enumerate() {
+            let separator = if position > 0 { "; " } else { "" };
+            write!(f, "{separator}line {line} {fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for TokensError {}
+
+/// A token that was just made: the secret for its user, and the line for the server.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit_http::{Auth, NewToken, Scope};
+///
+/// let token = NewToken::generate()?;
+/// let auth = Auth::from_lines(&token.line([Scope::FlagsRead]))?;
+/// assert!(token.secret().starts_with("fs_"));
+/// # let _ = auth;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub struct NewToken(String);
+
+impl NewToken {
+    /// 32 random bytes from the system.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no randomness to give.
+    pub fn generate() -> std::io::Result<NewToken> {
+        Ok(NewToken(format!("fs_{}", lower::encode_string(&random::<32>()?))))
+    }
+
+    /// The token itself. Show it once, to its user, and store it nowhere else.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+
+    /// The line for [`Auth::from_lines`] that accepts this token for these scopes.
+    #[must_use]
+    pub fn line(&self, scopes: impl IntoIterator<Item = Scope>) -> String {
+        let hash: [u8; 32] = Sha256::digest(&self.0).into();
+        let scopes = scopes.into_iter().map(|scope| format!(" {scope}"));
+        format!("sha256:{}{}", lower::encode_string(&hash), scopes.collect::<String>())
+    }
+}
+
+impl fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewToken(..)")
+    }
+}
+
+/// Random bytes from the system.
+pub(crate) fn random<const COUNT: usize>() -> std::io::Result<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes)
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let decoded = base16ct::mixed::decode(text, &mut bytes).ok()?;
+    (decoded.len() == 32).then_some(bytes)
+}

@@ -1,0 +1,250 @@
+//! Evaluations and conversions, for callers outside of the process.
+
+use std::collections::{BTreeMap, HashMap};
+
+use axum::extract::State;
+use axum::response::Response;
+use fairsplit::{Environment, Evaluation, ExperimentId, FaultKind, Outcome, Reason, Snapshot};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::App;
+use crate::answer::data;
+use crate::body::{Body, Field, FromText, fields};
+use crate::extract::{FlagPath, OnFlag, Reads, Writes};
+use crate::failure::{Failure, Faults};
+use crate::schema::{self, Guarded, Named, WithBody};
+
+/// A user in an environment.
+pub(crate) struct Asked {
+    environment: Environment,
+    user_key: String,
+}
+
+/// The fields that every body here has, and those that it has not.
+#[derive(Deserialize)]
+struct AskedFields {
+    #[serde(default)]
+    environment: Field<String>,
+    #[serde(default)]
+    user_key: Field<String>,
+    #[serde(flatten)]
+    unknown: BTreeMap<String, Value>,
+}
+
+impl AskedFields {
+    fn check(self, faults: &mut Faults) -> Option<Asked> {
+        let name = self.environment.required("environment", faults);
+        let user_key = self.user_key.required("user_key", faults);
+        for name in self.unknown.into_keys() {
+            faults.add(name, FaultKind::UnknownField);
+        }
+        let environment = match Environment::new(&name?) {
+            Ok(environment) => environment,
+            Err(invalid) => {
+                for fault in invalid.faults() {
+                    faults.add("environment".to_owned(), fault.kind());
+                }
+                return None;
+            }
+        };
+        Some(Asked { environment, user_key: user_key? })
+    }
+}
+
+impl FromText for Asked {
+    fn from_text(text: &str) -> Result<Asked, Failure> {
+        let mut faults = Faults::default();
+        let asked = fields::<AskedFields>(text)?.check(&mut faults);
+        faults.or(asked)
+    }
+}
+
+/// The body of an evaluation of one flag.
+pub(crate) struct OfOne {
+    asked: Asked,
+    is_counting: bool,
+}
+
+#[derive(Deserialize)]
+struct OfOneFields {
+    #[serde(default)]
+    count: Field<Option<bool>>,
+    #[serde(flatten)]
+    asked: AskedFields,
+}
+
+impl FromText for OfOne {
+    fn from_text(text: &str) -> Result<OfOne, Failure> {
+        let OfOneFields { count, asked } = fields(text)?;
+        let mut faults = Faults::default();
+        let is_counting = counts(count, &mut faults);
+        let asked = asked.check(&mut faults);
+        faults.or(asked.map(|asked| OfOne { asked, is_counting }))
+    }
+}
+
+/// The body of an evaluation of all flags, or of those that are named.
+pub(crate) struct OfMany {
+    asked: Asked,
+    is_counting: bool,
+    flags: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct OfManyFields {
+    #[serde(default)]
+    count: Field<Option<bool>>,
+    #[serde(default)]
+    flags: Field<Option<Vec<String>>>,
+    #[serde(flatten)]
+    asked: AskedFields,
+}
+
+impl FromText for OfMany {
+    fn from_text(text: &str) -> Result<OfMany, Failure> {
+        let OfManyFields { count, flags, asked } = fields(text)?;
+        let mut faults = Faults::default();
+        let is_counting = counts(count, &mut faults);
+        let flags = flags.optional("flags", &mut faults).flatten();
+        refuse_repeated(flags.as_deref().unwrap_or_default(), &mut faults);
+        let asked = asked.check(&mut faults);
+        faults.or(asked.map(|asked| OfMany { asked, is_counting, flags }))
+    }
+}
+
+/// Whether an evaluation counts: it does, unless the caller only looks.
+fn counts(count: Field<Option<bool>>, faults: &mut Faults) -> bool {
+    count.optional("count", faults).flatten().unwrap_or(true)
+}
+
+/// A key that is repeated would have its value repeated, and a small request could ask for an answer of
+/// any size.
+fn refuse_repeated(flags: &[String], faults: &mut Faults) {
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (at, key) in flags.iter().enumerate() {
+        let earlier = *first.entry(key).or_insert(at);
+        if earlier != at {
+            let found = key.chars().take(64).collect();
+            let other = format!("flags[{earlier}]");
+            faults.add(format!("flags[{at}]"), FaultKind::Duplicate { found, other });
+        }
+    }
+}
+
+/// What a flag answered, and why.
+#[derive(Serialize)]
+struct Evaluated<'a> {
+    flag: &'a str,
+    value: Option<&'a Value>,
+    reason: Reason,
+    variant: Option<&'a str>,
+    experiment: Option<ExperimentId>,
+    counted: bool,
+}
+
+impl<'a> Evaluated<'a> {
+    fn new(flag: &'a str, evaluation: &'a Evaluation<&'a Snapshot>) -> Evaluated<'a> {
+        Evaluated {
+            flag,
+            value: evaluation.value(),
+            reason: evaluation.reason(),
+            variant: evaluation.variant(),
+            experiment: evaluation.experiment(),
+            counted: evaluation.is_counted(),
+        }
+    }
+}
+
+fn answer<'a>(
+    snapshot: &'a Snapshot,
+    asked: &Asked,
+    flag: &str,
+    is_counting: bool,
+) -> Evaluation<&'a Snapshot> {
+    if is_counting {
+        snapshot.evaluate(&asked.environment, flag, &asked.user_key)
+    } else {
+        snapshot.peek(&asked.environment, flag, &asked.user_key)
+    }
+}
+
+/// What a user gets of all flags, or of those that are named, of one version of the configuration.
+#[utoipa::path(
+    post,
+    path = "/api/v1/evaluate",
+    operation_id = "evaluateAll",
+    request_body = schema::EvaluateAll,
+    responses((status = 200, description = "All of them, in order.", body = inline(schema::Evaluations)), Guarded, WithBody),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn evaluate_all(
+    _: Reads,
+    State(app): State<App>,
+    Body(OfMany { asked, is_counting, flags }): Body<OfMany>,
+) -> Response {
+    let view = app.engine.view();
+    let all = || view.flags().map(|flag| flag.key().to_owned()).collect();
+    let flags: Vec<String> = flags.unwrap_or_else(all);
+    let evaluations: Vec<Evaluation<&Snapshot>> =
+        flags.iter().map(|flag| answer(&view, &asked, flag, is_counting)).collect();
+    let answers = flags.iter().zip(&evaluations);
+    data(answers.map(|(flag, of)| Evaluated::new(flag, of)).collect::<Vec<_>>())
+}
+
+/// What a user gets of a flag. Counts an exposure if it is a running experiment's variant.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/evaluate",
+    operation_id = "evaluate",
+    params(FlagPath),
+    request_body = schema::Evaluate,
+    responses((status = 200, description = "The answer.", body = inline(schema::OneEvaluation)), Guarded, Named, WithBody),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn evaluate(
+    _: Reads,
+    OnFlag(flag): OnFlag,
+    State(app): State<App>,
+    Body(OfOne { asked, is_counting }): Body<OfOne>,
+) -> Response {
+    let view = app.engine.view();
+    data(Evaluated::new(flag.key(), &answer(&view, &asked, flag.key(), is_counting)))
+}
+
+/// What a conversion counted for.
+#[derive(Serialize)]
+struct Converted<'a> {
+    flag: &'a str,
+    counted: bool,
+    outcome: Outcome,
+    variant: Option<&'a str>,
+    experiment: Option<ExperimentId>,
+}
+
+/// Counts a conversion for the variant that a user is assigned, and says whether it was counted.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/track",
+    operation_id = "track",
+    params(FlagPath),
+    request_body = schema::Track,
+    responses((status = 200, description = "Counted, or why not.", body = inline(schema::OneConversion)), Guarded, Named, WithBody),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn track(
+    _: Writes,
+    OnFlag(flag): OnFlag,
+    State(app): State<App>,
+    Body(asked): Body<Asked>,
+) -> Response {
+    let view = app.engine.view();
+    let conversion = view.convert(&asked.environment, flag.key(), &asked.user_key);
+    data(Converted {
+        flag: flag.key(),
+        counted: conversion.is_counted(),
+        outcome: conversion.outcome(),
+        variant: conversion.variant(),
+        experiment: conversion.experiment(),
+    })
+}

@@ -1,0 +1,169 @@
+//! Experiments: list, create, get, start, stop, and their results.
+
+use axum::extract::State;
+use axum::response::Response;
+use fairsplit::results::{Analysis, Results};
+use fairsplit::{Count, ExperimentId, NewExperiment, Status, Timestamp};
+use serde::Serialize;
+
+use crate::App;
+use crate::answer::{created, data};
+use crate::body::Body;
+use crate::extract::{ExperimentPath, FlagPath, OnExperiment, OnFlag, Reads, Writes};
+use crate::failure::Failure;
+use crate::schema::{self, Changes, Guarded, Named, WithBody};
+
+/// All experiments of a flag, in the order of their creation.
+#[utoipa::path(
+    get,
+    path = "/api/v1/flags/{flag_id}/experiments",
+    operation_id = "listExperiments",
+    params(FlagPath),
+    responses((status = 200, description = "All of them.", body = inline(schema::Experiments)), Guarded, Named),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn list_experiments(
+    _: Reads,
+    OnFlag(flag): OnFlag,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    Ok(data(app.engine.experiments(flag.id())?))
+}
+
+/// Creates an experiment on a flag. The percentages of its variants must sum to 100.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/experiments",
+    operation_id = "createExperiment",
+    params(FlagPath),
+    request_body = schema::NewExperiment,
+    responses((status = 201, description = "Created.", body = inline(schema::OneExperiment)), Guarded, Named, WithBody, Changes),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn create_experiment(
+    _: Writes,
+    OnFlag(flag): OnFlag,
+    State(app): State<App>,
+    Body(new): Body<NewExperiment>,
+) -> Result<Response, Failure> {
+    Ok(created(app.engine.create_experiment(flag.id(), new)?))
+}
+
+/// One experiment.
+#[utoipa::path(
+    get,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}",
+    operation_id = "getExperiment",
+    params(ExperimentPath),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn get_experiment(
+    _: Reads,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    Ok(data(app.engine.experiment(id).ok_or(Failure::NotFound)?))
+}
+
+/// Starts a draft or a stopped experiment: traffic is split from now on. The counts go on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/start",
+    operation_id = "startExperiment",
+    params(ExperimentPath),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named, Changes),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn start_experiment(
+    _: Writes,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    Ok(data(app.engine.start(id)?))
+}
+
+/// Stops a running experiment: the flag answers its default from now on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/stop",
+    operation_id = "stopExperiment",
+    params(ExperimentPath),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named, Changes),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn stop_experiment(
+    _: Writes,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    Ok(data(app.engine.stop(id)?))
+}
+
+/// An experiment's numbers: as counted, and what they show.
+#[derive(Serialize)]
+struct ExperimentResults<'a> {
+    experiment: ExperimentId,
+    status: Status,
+    counts: EventCounts<'a>,
+    results: Results,
+}
+
+/// The numbers beside a variant's key are since the last start, as the results are; a restart with
+/// other traffic should not be mixed into them.
+#[derive(Serialize)]
+struct EventCounts<'a> {
+    /// Events, never users: said where the numbers are.
+    unit: &'static str,
+    since: Option<Timestamp>,
+    variants: Vec<VariantCounts<'a>>,
+}
+
+#[derive(Serialize)]
+struct VariantCounts<'a> {
+    key: &'a str,
+    percentage: u8,
+    exposures: u64,
+    conversions: u64,
+    ever: Count,
+}
+
+/// What an experiment has counted and what it shows so far: rates, intervals, tests and a verdict.
+///
+/// The counts are events since the last start, and ever. The results are of users where the engine
+/// counts them, else of those events.
+#[utoipa::path(
+    get,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/results",
+    operation_id = "getResults",
+    params(ExperimentPath),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneResults)), Guarded, Named),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn get_results(
+    _: Reads,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+) -> Result<Response, Failure> {
+    let experiment = app.engine.experiment(id).ok_or(Failure::NotFound)?;
+    let counts = app.engine.counts(id).ok_or(Failure::NotFound)?;
+    let users = app.engine.users(id);
+    // Of those very counts. Nothing that the default analysis asks for can be refused.
+    let results = Analysis::new().results(&experiment, &counts, users.as_ref());
+    let results = results.map_err(|_| Failure::Internal)?;
+    let counted = experiment.variants().iter().zip(counts.variants());
+    let variants = counted.map(|(variant, counts)| VariantCounts {
+        key: variant.key(),
+        percentage: variant.percentage(),
+        exposures: counts.since_start.exposures,
+        conversions: counts.since_start.conversions,
+        ever: counts.ever,
+    });
+    let variants = variants.collect();
+    Ok(data(ExperimentResults {
+        experiment: id,
+        status: experiment.status(),
+        counts: EventCounts { unit: "events", since: experiment.started_at(), variants },
+        results,
+    }))
+}

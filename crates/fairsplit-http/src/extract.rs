@@ -1,0 +1,124 @@
+//! What a handler takes from the head of a request. Arguments are read in their order: the token is
+//! the first one of every handler that needs it, so that a request without it learns nothing of the
+//! ids that there are, and no body is waited for.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use fairsplit::{ExperimentId, Flag, FlagId};
+use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
+
+use crate::App;
+use crate::auth::{Scope, Verdict};
+use crate::failure::Failure;
+
+/// A request with a token for `flags:read`, and its place among the requests at once.
+pub(crate) struct Reads {
+    _place: OwnedSemaphorePermit,
+}
+
+/// A request with a token for `flags:write`, and its place among the requests at once.
+pub(crate) struct Writes {
+    _place: OwnedSemaphorePermit,
+}
+
+impl FromRequestParts<App> for Reads {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Reads, Failure> {
+        Ok(Reads { _place: admit(&parts.headers, Scope::FlagsRead, app)? })
+    }
+}
+
+impl FromRequestParts<App> for Writes {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Writes, Failure> {
+        Ok(Writes { _place: admit(&parts.headers, Scope::FlagsWrite, app)? })
+    }
+}
+
+/// A semaphore and not tower's limits: those come before the token, and who has none could use up
+/// the places.
+fn admit(headers: &HeaderMap, scope: Scope, app: &App) -> Result<OwnedSemaphorePermit, Failure> {
+    match app.auth.check(bearer(headers), scope) {
+        Verdict::Granted => {}
+        Verdict::Unknown => return Err(Failure::Unauthorized),
+        Verdict::OutOfScope => return Err(Failure::Forbidden),
+    }
+    Arc::clone(&app.places).try_acquire_owned().map_err(|_| Failure::Overloaded)
+}
+
+/// The token of a request that has just one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct FlagPath {
+    /// The flag's id.
+    #[param(format = "uuid")]
+    flag_id: String,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct ExperimentPath {
+    /// The flag's id.
+    #[param(format = "uuid")]
+    flag_id: String,
+    /// The experiment's id.
+    #[param(format = "uuid")]
+    experiment_id: String,
+}
+
+/// The flag that the path names.
+pub(crate) struct OnFlag(pub(crate) Flag);
+
+impl FromRequestParts<App> for OnFlag {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<OnFlag, Failure> {
+        let Path(FlagPath { flag_id }) = path(parts).await?;
+        find(&flag_id, app).map(OnFlag)
+    }
+}
+
+/// The experiment that the path names, which is one of the flag's that it names.
+pub(crate) struct OnExperiment(pub(crate) ExperimentId);
+
+impl FromRequestParts<App> for OnExperiment {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<OnExperiment, Failure> {
+        let Path(ExperimentPath { flag_id, experiment_id }) = path(parts).await?;
+        let flag = find(&flag_id, app)?;
+        let id: ExperimentId = experiment_id.parse().map_err(|_| Failure::NotFound)?;
+        match app.engine.view().flag_of(id) {
+            Some(found) if found.id() == flag.id() => Ok(OnExperiment(id)),
+            _ => Err(Failure::NotFound),
+        }
+    }
+}
+
+/// A path with bytes that are not UTF-8 names nothing.
+async fn path<T: for<'de> Deserialize<'de> + Send>(parts: &mut Parts) -> Result<Path<T>, Failure> {
+    Path::from_request_parts(parts, &()).await.map_err(|_| Failure::NotFound)
+}
+
+/// An id that is not a UUID is not found.
+fn find(id: &str, app: &App) -> Result<Flag, Failure> {
+    let id: FlagId = id.parse().map_err(|_| Failure::NotFound)?;
+    app.engine.flag(id).ok_or(Failure::NotFound)
+}

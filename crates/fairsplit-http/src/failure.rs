@@ -1,0 +1,225 @@
+//! Refusals: why, and the answer that says so.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use axum::Extension;
+use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use fairsplit::{Error, FaultKind, LoadError, ValidationError};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::answer::json;
+use crate::requests::Unrouted;
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Not JSON, or JSON of the wrong type at the top.
+    Malformed(String),
+    /// No token, or none that is known.
+    Unauthorized,
+    /// A known token without the scope.
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    TimedOut,
+    /// The state forbids it, and the text names the state.
+    Conflict(String),
+    TooLarge {
+        limit: usize,
+    },
+    NotJson,
+    /// Every rule that the request breaks.
+    Invalid(Faults),
+    Internal,
+    /// The change could not be stored, and has not been made.
+    NotStored,
+    Overloaded,
+}
+
+/// How long a client should wait before it tries again what was refused for load, in seconds.
+const RETRY_SECONDS: u16 = 1;
+
+/// The most messages of an answer, as of the engine's own: a short body can have a fault in every byte.
+const MAX_FAULTS: usize = 1000;
+
+/// All that is wrong with a body: messages by path, in the order in which the paths were first met.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    by_path: Vec<(String, Vec<String>)>,
+    places: HashMap<String, usize>,
+    named: usize,
+    /// How many more there are.
+    omitted: usize,
+}
+
+impl Faults {
+    pub(crate) fn add(&mut self, path: String, message: impl Display) {
+        if self.named == MAX_FAULTS {
+            self.omitted = self.omitted.saturating_add(1);
+            return;
+        }
+        self.named = self.named.saturating_add(1);
+        let at = *self.places.entry(path.clone()).or_insert(self.by_path.len());
+        let message = message.to_string();
+        match self.by_path.get_mut(at) {
+            Some((_, messages)) => messages.push(message),
+            None => self.by_path.push((path, vec![message])),
+        }
+    }
+
+    /// What was read, if nothing was found to be wrong.
+    pub(crate) fn or<T>(self, read: Option<T>) -> Result<T, Failure> {
+        match read {
+            Some(read) if self.by_path.is_empty() => Ok(read),
+            _ => Err(self.into()),
+        }
+    }
+}
+
+impl Serialize for Faults {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.by_path.len()))?;
+        for (path, messages) in &self.by_path {
+            map.serialize_entry(path, messages)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Refusal<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Faults>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    omitted: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u16>,
+}
+
+impl Failure {
+    fn status(&self) -> StatusCode {
+        match self {
+            Failure::Malformed(_) => StatusCode::BAD_REQUEST,
+            Failure::Unauthorized => StatusCode::UNAUTHORIZED,
+            Failure::Forbidden => StatusCode::FORBIDDEN,
+            Failure::NotFound => StatusCode::NOT_FOUND,
+            Failure::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Failure::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            Failure::Conflict(_) => StatusCode::CONFLICT,
+            Failure::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Failure::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Failure::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Failure::Internal | Failure::NotStored => StatusCode::INTERNAL_SERVER_ERROR,
+            Failure::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut refusal = Refusal { error: "", details: None, omitted: None, retry_after: None };
+        let too_large;
+        refusal.error = match &self {
+            Failure::Malformed(text) | Failure::Conflict(text) => text,
+            Failure::Unauthorized => "Invalid or missing API key",
+            Failure::Forbidden => "Insufficient scope",
+            Failure::NotFound => "Not found",
+            Failure::MethodNotAllowed => "Method not allowed",
+            Failure::TimedOut => "The request took too long to arrive",
+            Failure::TooLarge { limit } => {
+                too_large = format!("The body must have at most {limit} bytes");
+                &too_large
+            }
+            Failure::NotJson => "The Content-Type must be application/json",
+            Failure::Invalid(faults) => {
+                refusal.details = Some(faults);
+                refusal.omitted = Some(faults.omitted).filter(|omitted| *omitted > 0);
+                "Validation failed"
+            }
+            Failure::Internal => "Internal error",
+            Failure::NotStored => "The change could not be stored, and has not been made",
+            Failure::Overloaded => {
+                refusal.retry_after = Some(RETRY_SECONDS);
+                "Too many requests at once"
+            }
+        };
+        let response = json(self.status(), &refusal);
+        match &self {
+            Failure::Unauthorized | Failure::Forbidden => {
+                let challenge = HeaderValue::from_static("Bearer");
+                ([(WWW_AUTHENTICATE, challenge)], response).into_response()
+            }
+            Failure::Overloaded => {
+                ([(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS))], response).into_response()
+            }
+            Failure::MethodNotAllowed => (Extension(Unrouted), response).into_response(),
+            _ => response,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        match error {
+            Error::Invalid(invalid) => invalid.into(),
+            Error::FlagNotFound { .. } | Error::ExperimentNotFound { .. } => Failure::NotFound,
+            Error::FlagKeyTaken { .. }
+            | Error::FlagIdTaken { .. }
+            | Error::ExperimentIdTaken { .. }
+            | Error::Transition { .. }
+            | Error::AlreadyRunning { .. } => Failure::Conflict(sentence(&error.to_string())),
+            Error::File(_) => Failure::NotStored,
+            // What no operation of the API asks of the engine.
+            _ => Failure::Internal,
+        }
+    }
+}
+
+impl From<ValidationError> for Failure {
+    fn from(invalid: ValidationError) -> Failure {
+        match invalid.faults() {
+            // A type without a path is that of the whole body.
+            [fault]
+                if fault.path().is_empty() && matches!(fault.kind(), FaultKind::Type { .. }) =>
+            {
+                Failure::Malformed(format!("The body {}", fault.kind()))
+            }
+            all => {
+                let mut faults = Faults { omitted: invalid.omitted(), ..Faults::default() };
+                for fault in all {
+                    faults.add(fault.path().to_owned(), fault.kind());
+                }
+                faults.into()
+            }
+        }
+    }
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Failure {
+        Failure::Invalid(faults)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Failure {
+        match error {
+            LoadError::Syntax(syntax) => Failure::Malformed(format!("The body is {syntax}")),
+            LoadError::Invalid(invalid) => invalid.into(),
+            LoadError::File(_) => Failure::NotStored,
+            _ => Failure::Internal,
+        }
+    }
+}
+
+/// The text with a capital, as the API's own messages have one.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}

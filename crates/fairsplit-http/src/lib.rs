@@ -1,0 +1,310 @@
+//! The Experiments API of [`fairsplit`] over HTTP, for operators, dashboards and scripts outside of the
+//! process.
+//!
+//! [`router`] is an [`axum::Router`] over an engine that the service goes on evaluating with in
+//! process. Merge it into the service's own router, or serve it alone: the crate `fairsplit-server` is
+//! a program that does.
+//!
+//! ```
+//! use axum::extract::State;
+//! use axum::routing::get;
+//! use fairsplit::{Engine, Environment};
+//! use fairsplit_http::{Auth, Scope};
+//!
+//! async fn home(State(engine): State<Engine>) -> String {
+//!     let production = Environment::new("production").expect("it is not blank");
+//!     engine.evaluate(&production, "hero-banner", "user-1").str_or("old").to_owned()
+//! }
+//!
+//! fn app(engine: Engine) -> axum::Router {
+//!     // From a secret store: with this token, experiments can be read and changed.
+//!     let auth = Auth::new().token("fs_...", [Scope::FlagsRead, Scope::FlagsWrite]);
+//!     axum::Router::new()
+//!         .route("/", get(home))
+//!         .with_state(engine.clone())
+//!         .merge(fairsplit_http::router(engine, auth))
+//! }
+//! # let _ = app(Engine::new());
+//! ```
+//!
+//! # Endpoints
+//!
+//! | | | scope |
+//! |---|---|---|
+//! | GET, POST | `/api/v1/flags` | `flags:read`, `flags:write` |
+//! | GET, PATCH | `/api/v1/flags/{flag_id}` | `flags:read`, `flags:write` |
+//! | GET, POST | `/api/v1/flags/{flag_id}/experiments` | `flags:read`, `flags:write` |
+//! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read` |
+//! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop` | `flags:write` |
+//! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
+//! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate` | `flags:read` |
+//! | POST | `/api/v1/flags/{flag_id}/track` | `flags:write` |
+//! | GET | `/api/v1/openapi.json`, `/healthz` | none |
+//! | GET | `/metrics` | `flags:read` |
+//!
+//! [`RouterBuilder::page`] adds a page for people at `/`, which uses them.
+//!
+//! `/api/v1/openapi.json` describes them, bodies and answers included, as `OpenAPI` 3.1.
+//! [`RouterBuilder::only_api`] leaves out `/healthz` and `/metrics`, for a service that has its own.
+//!
+//! # Answers
+//!
+//! `{"data": ...}` with 200, or 201 for what was created. A refusal changes nothing, and is
+//! `{"error": "..."}` with
+//!
+//! * 400 for a body that is not JSON, with line and column, or not an object;
+//! * 401 without a token that is known, 403 without the scope;
+//! * 404 for what is not there, an id that is not a UUID, and an experiment of another flag;
+//! * 409 for what the state forbids, naming the state;
+//! * 422 for a body that breaks rules; `details` has all of them: `{"variants[1].percentage": ["..."]}`;
+//! * 405, 408, 413, 415 and 503 for the wrong method, a slow body, a large one, one that is not
+//!   `application/json`, and too many requests at once (with `retry_after`, in seconds).
+//!
+//! `GET .../results` answers `{"experiment", "status", "counts", "results"}`: the events that were counted
+//! since the last start and ever, and [`fairsplit::results::Results`] as it serialises.
+//!
+//! # Cost
+//!
+//! A request waits for nothing but its body, and a change for the changes before it. Requests are counted
+//! in atomics; exposures and conversions only by the engine.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+#![doc(test(attr(deny(warnings))))]
+
+mod answer;
+mod auth;
+mod body;
+mod evaluate;
+mod experiments;
+mod extract;
+mod failure;
+mod flags;
+mod limits;
+mod operations;
+mod page;
+mod requests;
+mod schema;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use fairsplit::Engine;
+use fairsplit_prometheus::EngineCollector;
+use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::failure::Failure;
+use crate::requests::{Requests, Unrouted};
+
+pub use crate::auth::{Auth, NewToken, Scope, ScopeError, TokenFault, TokensError};
+pub use crate::limits::Limits;
+
+/// The examples of the README are tested with the crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;
+
+/// The API, and `/healthz` and `/metrics`, over this engine, for these tokens; with the default
+/// [`Limits`].
+///
+/// Merge it into a service's own router, or nest it there. Every path below `/api/v1` is answered here,
+/// unless the service has a route for it.
+/// The runtime needs its timers (`enable_time`), as those that `tokio::main` makes have.
+pub fn router(engine: Engine, auth: Auth) -> axum::Router {
+    RouterBuilder::new(engine, auth).build()
+}
+
+/// A [`router`] with choices.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::Engine;
+/// use fairsplit_http::{Auth, Limits, RouterBuilder};
+///
+/// let router = RouterBuilder::new(Engine::new(), Auth::new())
+///     .limits(Limits::default().body(64 * 1024))
+///     .only_api()
+///     .build();
+/// # let _: axum::Router = router;
+/// ```
+#[derive(Debug)]
+#[must_use = "it answers nothing until it is built and served"]
+pub struct RouterBuilder {
+    engine: Engine,
+    auth: Auth,
+    limits: Limits,
+    has_operations: bool,
+    has_page: bool,
+}
+
+/// What all requests share.
+#[derive(Clone)]
+struct App(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    auth: Auth,
+    limits: Limits,
+    /// As many as there can be requests at once.
+    places: Arc<Semaphore>,
+    metrics: Registry,
+    /// The description of the API, as JSON.
+    description: Bytes,
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What the description of the API says besides its operations.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "fairsplit",
+        description = "A/B experiments on feature flags. A request that is refused changes nothing.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    // Those that responses are derived from are not collected from the operations.
+    components(schemas(schema::Error, schema::Invalid)),
+    servers((url = "/"))
+)]
+struct Description;
+
+impl RouterBuilder {
+    /// As [`router`], until something else is chosen.
+    pub fn new(engine: Engine, auth: Auth) -> RouterBuilder {
+        RouterBuilder {
+            engine,
+            auth,
+            limits: Limits::default(),
+            has_operations: true,
+            has_page: false,
+        }
+    }
+
+    /// Other limits.
+    pub fn limits(self, limits: Limits) -> RouterBuilder {
+        RouterBuilder { limits, ..self }
+    }
+
+    /// Without `/healthz` and `/metrics`.
+    pub fn only_api(self) -> RouterBuilder {
+        RouterBuilder { has_operations: false, ..self }
+    }
+
+    /// With a page at `/` for operators: flags and experiments, what they have counted, and forms and
+    /// buttons for what can be done. It asks for a token, and keeps it in memory only. Off by default,
+    /// since a service has a page of its own at `/`.
+    pub fn page(self) -> RouterBuilder {
+        RouterBuilder { has_page: true, ..self }
+    }
+
+    /// The router to serve.
+    pub fn build(self) -> axum::Router {
+        let (mut router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
+            .merge(api())
+            .merge(if self.has_operations { operations() } else { OpenApiRouter::new() })
+            .split_for_parts();
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token with the scope flags:read, flags:write, or both."));
+        description
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", SecurityScheme::Http(token.build()));
+        if self.has_page {
+            router = router.route("/", get(page::page));
+        }
+        // Routes, not a fallback: a service has one of its own, and two cannot be merged.
+        for path in ["/api/v1", "/api/v1/", "/api/v1/{*rest}"] {
+            router = router.route(path, any(async || (Extension(Unrouted), Failure::NotFound)));
+        }
+        let requests = Requests::default();
+        let mut metrics = Registry::default();
+        metrics.register(requests::NAME, requests::HELP, requests.clone());
+        metrics.register_collector(Box::new(EngineCollector::new(&self.engine)));
+        let app = App(Arc::new(Shared {
+            places: Arc::new(Semaphore::new(self.limits.requests.min(Semaphore::MAX_PERMITS))),
+            description: serde_json::to_vec(&description).unwrap_or_default().into(),
+            engine: self.engine,
+            auth: self.auth,
+            limits: self.limits,
+            metrics,
+        }));
+        let header = |name, value| {
+            SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+        };
+        router
+            .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+            .with_state(app)
+            .layer(DefaultBodyLimit::max(self.limits.body))
+            // Handlers wait for nothing but a body.
+            .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, self.limits.time))
+            .layer(map_response(timed_out))
+            // The client learns of a panic no more than that; its text goes where the service's panics go.
+            .layer(CatchPanicLayer::custom(|_| Failure::Internal.into_response()))
+            .layer(from_fn_with_state(requests, requests::count))
+            .layer(header(CACHE_CONTROL, "no-store"))
+            .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+    }
+}
+
+/// The routes of the API, with their descriptions.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(flags::list_flags, flags::create_flag))
+        .routes(routes!(flags::get_flag, flags::change_flag))
+        .routes(routes!(experiments::list_experiments, experiments::create_experiment))
+        .routes(routes!(experiments::get_experiment))
+        .routes(routes!(experiments::start_experiment))
+        .routes(routes!(experiments::stop_experiment))
+        .routes(routes!(experiments::get_results))
+        .routes(routes!(evaluate::evaluate_all))
+        .routes(routes!(evaluate::evaluate))
+        .routes(routes!(evaluate::track))
+        .routes(routes!(operations::describe))
+}
+
+/// The routes for those who run the server.
+fn operations() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(operations::health)).routes(routes!(operations::metrics))
+}
+
+/// The timeout layer answers without a body.
+async fn timed_out(response: Response) -> Response {
+    let is_bare = !response.headers().contains_key(CONTENT_TYPE);
+    if response.status() == StatusCode::REQUEST_TIMEOUT && is_bare {
+        return Failure::TimedOut.into_response();
+    }
+    response
+}

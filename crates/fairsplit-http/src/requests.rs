@@ -1,0 +1,76 @@
+//! How many requests each route has answered, and with what.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+/// Counters by method, route and status.
+pub(crate) type Requests = Family<Labels, Counter>;
+
+pub(crate) const NAME: &str = "fairsplit_http_requests";
+pub(crate) const HELP: &str =
+    "Requests by route and status; 499 is a client that did not wait for its answer";
+
+/// The labels of a series. Method and route are empty for what no operation answered, so that
+/// clients cannot make series.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Labels {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+/// Marks an answer that no operation gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unrouted;
+
+/// The client went away before it was answered; the number is a custom of proxies.
+const ABANDONED: u16 = 499;
+
+/// Counts a request when it is answered, or given up.
+pub(crate) async fn count(
+    State(requests): State<Requests>,
+    path: MatchedPath,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut underway = Underway {
+        requests,
+        method: request.method().clone(),
+        route: path,
+        status: ABANDONED,
+        is_routed: true,
+    };
+    let response = next.run(request).await;
+    underway.end(response.status(), response.extensions().get::<Unrouted>().is_none());
+    response
+}
+
+/// A request that has not been answered yet. It is counted when it is dropped.
+struct Underway {
+    requests: Requests,
+    method: Method,
+    route: MatchedPath,
+    status: u16,
+    is_routed: bool,
+}
+
+impl Underway {
+    fn end(&mut self, status: StatusCode, is_routed: bool) {
+        (self.status, self.is_routed) = (status.as_u16(), is_routed);
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let (method, route) =
+            if self.is_routed { (self.method.as_str(), self.route.as_str()) } else { ("", "") };
+        let labels =
+            Labels { method: method.to_owned(), route: route.to_owned(), status: self.status };
+        self.requests.get_or_create_owned(&labels).inc();
+    }
+}

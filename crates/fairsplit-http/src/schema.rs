@@ -1,0 +1,399 @@
+//! The types of bodies and answers as the description of the API has them. The engine's own types are
+//! not described by their crate, and a field of a body is read so that all of its faults are named;
+//! the tests hold both to what stands here.
+#![expect(dead_code, reason = "described, and never made")]
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType};
+use utoipa::openapi::{Ref, Type};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
+
+/// Envelopes of answers: `{"data": ...}`. Not generic: a derived generic repeats the whole of its
+/// argument instead of referring to it.
+macro_rules! envelopes {
+    ($($one:ident, $many:ident: $data:ident;)*) => {
+        $(
+            #[derive(Serialize, ToSchema)]
+            #[serde(deny_unknown_fields)]
+            pub(crate) struct $one {
+                data: $data,
+            }
+
+            #[derive(Serialize, ToSchema)]
+            #[serde(deny_unknown_fields)]
+            pub(crate) struct $many {
+                data: Vec<$data>,
+            }
+        )*
+    };
+}
+
+envelopes! {
+    OneFlag, Flags: Flag;
+    OneExperiment, Experiments: Experiment;
+    OneEvaluation, Evaluations: Evaluation;
+    OneConversion, Conversions: Conversion;
+    OneResults, AllResults: ExperimentResults;
+}
+
+/// A named decision point.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Flag {
+    #[schema(format = "uuid")]
+    id: String,
+    #[schema(schema_with = name)]
+    key: String,
+    #[schema(schema_with = name)]
+    name: String,
+    #[schema(schema_with = any)]
+    default_value: (),
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+}
+
+/// A flag to create. Without an id it gets one, and without a name its key is its name.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewFlag {
+    #[schema(format = "uuid")]
+    id: Option<String>,
+    #[schema(schema_with = name)]
+    key: String,
+    #[schema(min_length = 1, max_length = 255, pattern = "\\S")]
+    name: Option<String>,
+    #[schema(schema_with = any)]
+    default_value: (),
+}
+
+/// What changes of a flag.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FlagChange {
+    #[schema(schema_with = any)]
+    default_value: (),
+}
+
+/// A variant of an experiment.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Variant {
+    #[schema(schema_with = name)]
+    key: String,
+    #[schema(schema_with = any)]
+    value: (),
+    #[schema(maximum = 100)]
+    percentage: u8,
+}
+
+/// Where an experiment is in its life.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Draft,
+    Running,
+    Stopped,
+    Completed,
+}
+
+/// An A/B test on a flag in an environment.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Experiment {
+    #[schema(format = "uuid")]
+    id: String,
+    #[schema(schema_with = name)]
+    name: String,
+    #[schema(schema_with = name)]
+    environment: String,
+    status: Status,
+    #[schema(min_items = 1)]
+    variants: Vec<Variant>,
+    /// By variant, ever. Events, not users.
+    conversions: BTreeMap<String, u64>,
+    #[schema(required, format = "date-time")]
+    started_at: Option<String>,
+    #[schema(required, format = "date-time")]
+    stopped_at: Option<String>,
+    #[schema(format = "date-time")]
+    created_at: String,
+    #[schema(format = "date-time")]
+    updated_at: String,
+}
+
+/// An experiment to create. Without an id it gets one, and without a status it is a draft.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewExperiment {
+    #[schema(format = "uuid")]
+    id: Option<String>,
+    #[schema(schema_with = name)]
+    name: String,
+    #[schema(schema_with = name)]
+    environment: String,
+    status: Option<Status>,
+    /// Keys are unique, and the percentages sum to 100.
+    #[schema(schema_with = new_variants)]
+    variants: Vec<Variant>,
+}
+
+/// Events, not users.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Count {
+    exposures: u64,
+    conversions: u64,
+}
+
+/// An experiment's numbers: as counted, and what they show.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExperimentResults {
+    #[schema(format = "uuid")]
+    experiment: String,
+    status: Status,
+    counts: EventCounts,
+    results: Results,
+}
+
+/// What was counted since the last start, and ever.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventCounts {
+    /// "events": never users.
+    unit: String,
+    /// The last start.
+    #[schema(required, format = "date-time")]
+    since: Option<String>,
+    variants: Vec<VariantCounts>,
+}
+
+/// What was counted for a variant since the last start, and ever.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VariantCounts {
+    #[schema(schema_with = name)]
+    key: String,
+    #[schema(maximum = 100)]
+    percentage: u8,
+    exposures: u64,
+    conversions: u64,
+    ever: Count,
+}
+
+/// What the counts show since the last start, against the first variant: as `fairsplit::results::Results`
+/// serialises. A figure that is absent is `null`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Results {
+    /// What the figures are of: users where the engine counts them, else events.
+    unit: String,
+    /// The variant that the others are compared with.
+    control: String,
+    /// Rates, with their intervals.
+    #[schema(value_type = Vec<Object>)]
+    variants: (),
+    /// Every other variant beside the control: difference, lift, intervals and tests.
+    #[schema(value_type = Vec<Object>)]
+    comparisons: (),
+    /// What they come to, valid at every look.
+    #[schema(value_type = Object)]
+    verdict: (),
+}
+
+/// A user in an environment, and the flags to answer.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EvaluateAll {
+    #[schema(schema_with = name)]
+    environment: String,
+    /// With an empty one, flags answer their defaults.
+    user_key: String,
+    /// Whether to count exposures.
+    #[schema(default = true)]
+    count: Option<bool>,
+    /// Keys of flags, each once. All flags, if it is absent.
+    #[schema(schema_with = flag_keys, required = false)]
+    flags: Option<Vec<String>>,
+}
+
+/// A user in an environment.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Evaluate {
+    #[schema(schema_with = name)]
+    environment: String,
+    /// With an empty one, the flag answers its default.
+    user_key: String,
+    /// Whether to count an exposure.
+    #[schema(default = true)]
+    count: Option<bool>,
+}
+
+/// Why a flag answered what it did.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reason {
+    Split,
+    Forced,
+    NotRunning,
+    NoUserKey,
+    FlagNotFound,
+}
+
+/// What a flag answered, and why.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Evaluation {
+    flag: String,
+    #[schema(schema_with = any)]
+    value: (),
+    reason: Reason,
+    #[schema(required)]
+    variant: Option<String>,
+    #[schema(required, format = "uuid")]
+    experiment: Option<String>,
+    counted: bool,
+}
+
+/// A user in an environment.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Track {
+    #[schema(schema_with = name)]
+    environment: String,
+    /// With an empty one, nothing is counted.
+    user_key: String,
+}
+
+/// Whether a conversion was counted, and why not.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Counted,
+    Forced,
+    NotRunning,
+    NoUserKey,
+}
+
+/// What a conversion counted for.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Conversion {
+    flag: String,
+    counted: bool,
+    outcome: Outcome,
+    #[schema(required)]
+    variant: Option<String>,
+    #[schema(required, format = "uuid")]
+    experiment: Option<String>,
+}
+
+/// Why a request was refused.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Error {
+    error: String,
+    /// Seconds.
+    #[schema(required = false)]
+    retry_after: u16,
+}
+
+/// Why a body was refused: everything that is wrong with it.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Invalid {
+    /// "Validation failed".
+    error: String,
+    /// Messages by path, as in `variants[1].percentage`.
+    details: BTreeMap<String, Vec<String>>,
+    /// How many more there are.
+    #[schema(required = false)]
+    omitted: u64,
+}
+
+/// What every operation that needs a token can refuse.
+#[derive(IntoResponses)]
+pub(crate) enum Guarded {
+    /// No token, or none that is known.
+    #[response(status = 401)]
+    Unauthorized(Error),
+    /// The token lacks the scope.
+    #[response(status = 403)]
+    Forbidden(Error),
+    /// Too many requests at once; `retry_after` says when to try again.
+    #[response(status = 503)]
+    Overloaded(Error),
+}
+
+/// What an operation on something that its path names can refuse.
+#[derive(IntoResponses)]
+pub(crate) enum Named {
+    /// There is no such flag or experiment, or the experiment is another flag's.
+    #[response(status = 404)]
+    NotFound(Error),
+}
+
+/// What an operation with a body can refuse.
+#[derive(IntoResponses)]
+pub(crate) enum WithBody {
+    /// The body is not JSON, or not an object.
+    #[response(status = 400)]
+    Malformed(Error),
+    /// The body did not arrive in time.
+    #[response(status = 408)]
+    TimedOut(Error),
+    /// The body is too large.
+    #[response(status = 413)]
+    TooLarge(Error),
+    /// The body is not `application/json`.
+    #[response(status = 415)]
+    NotJson(Error),
+    /// The body breaks rules; all of them are named, by path.
+    #[response(status = 422)]
+    Invalid(Invalid),
+}
+
+/// What an operation that changes something can refuse.
+#[derive(IntoResponses)]
+pub(crate) enum Changes {
+    /// The state forbids it; the error names the state.
+    #[response(status = 409)]
+    Conflict(Error),
+    /// The change could not be stored, and has not been made.
+    #[response(status = 500)]
+    NotStored(Error),
+}
+
+fn name() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(fairsplit::MAX_NAME_LENGTH))
+        .pattern(Some("\\S"))
+}
+
+fn any() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::AnyValue)
+        .description(Some("Any JSON, at most 100 levels deep, with integers that 64 bits hold."))
+}
+
+fn new_variants() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(Ref::from_schema_name("Variant"))
+        .min_items(Some(1))
+        .max_items(Some(fairsplit::MAX_VARIANTS))
+        .description(Some("Keys are unique, and the percentages sum to 100."))
+}
+
+fn flag_keys() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(String::schema())
+        .unique_items(true)
+        .description(Some("Keys of flags, each once. All flags, if it is absent."))
+}

@@ -1,0 +1,64 @@
+//! Flags, in the style of the API.
+
+use serde_json::json;
+
+use crate::app::{ALL, App, flag_path};
+
+#[test]
+fn a_flag_is_created_read_and_changed() {
+    let app = App::new();
+    let body = r#"{"key": "hero-banner", "default_value": {"b": 1.0, "a": [null]},
+        "id": "00000000-0000-0000-0000-000000000001"}"#;
+    let flag = |value: &str, updated_at: &str| {
+        format!(
+            r#"{{"id":"00000000-0000-0000-0000-000000000001","key":"hero-banner","name":"hero-banner","default_value":{value},"created_at":"2025-03-12T12:00:00Z","updated_at":"{updated_at}"}}"#
+        )
+    };
+    let new = flag(r#"{"a":[null],"b":1.0}"#, "2025-03-12T12:00:00Z");
+    app.get("/api/v1/flags").is(200, r#"{"data":[]}"#);
+    app.post("/api/v1/flags", body).is(201, &format!(r#"{{"data":{new}}}"#));
+    app.get(&flag_path(1)).is(200, &format!(r#"{{"data":{new}}}"#));
+    app.get("/api/v1/flags").is(200, &format!(r#"{{"data":[{new}]}}"#));
+
+    app.clock.advance(60);
+    let changed = flag("null", "2025-03-12T12:01:00Z");
+    app.send("PATCH", &flag_path(1), ALL, r#"{"default_value": null}"#)
+        .is(200, &format!(r#"{{"data":{changed}}}"#));
+    app.get(&flag_path(1)).is(200, &format!(r#"{{"data":{changed}}}"#));
+}
+
+#[test]
+fn creating_a_flag_or_an_experiment_that_is_taken_answers_409() {
+    let app = App::with_draft();
+    let post = |path: &str, body: serde_json::Value| {
+        let answer = app.post(path, &body.to_string());
+        (answer.status, answer.json()["error"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        post("/api/v1/flags", json!({"key": "hero-banner", "default_value": 1})),
+        (409, "There is already a flag \"hero-banner\"".to_owned())
+    );
+    let id = "00000000-0000-0000-0000-000000000001";
+    assert_eq!(
+        post("/api/v1/flags", json!({"key": "b", "default_value": 1, "id": id})),
+        (409, format!("There is already a flag with id {id}"))
+    );
+    let mut new = json!({"id": id, "name": "n", "environment": "production", "status": "running",
+        "variants": [{"key": "a", "value": 1, "percentage": 100}]});
+    let experiments = format!("{}/experiments", flag_path(1));
+    assert_eq!(
+        post(&experiments, new.clone()),
+        (409, format!("There is already an experiment with id {id}"))
+    );
+    app.engine.start(id.parse().unwrap()).unwrap();
+    new["id"] = json!(null);
+    assert_eq!(
+        post(&experiments, new.clone()),
+        (
+            409,
+            format!("Experiment {id} is already running on flag \"hero-banner\" in \"production\"")
+        )
+    );
+    new["environment"] = json!("staging");
+    assert_eq!(app.post(&experiments, &new.to_string()).status, 201);
+}

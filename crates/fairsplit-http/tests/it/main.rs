@@ -1,0 +1,15 @@
+//! The router, called without a socket.
+
+mod app;
+mod auth;
+mod bodies;
+mod common;
+mod described;
+mod evaluate;
+mod flags;
+mod metrics;
+mod mounted;
+mod page;
+mod refusals;
+mod schema;
+mod seed;

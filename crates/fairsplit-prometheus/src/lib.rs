@@ -1,0 +1,160 @@
+//! Exposures and conversions of a [`fairsplit`] engine for Prometheus, as a collector of the crate
+//! [`prometheus_client`].
+//!
+//! ```
+//! use fairsplit::{Engine, NewFlag};
+//! use fairsplit_prometheus::EngineCollector;
+//! use prometheus_client::encoding::text::encode;
+//! use prometheus_client::registry::Registry;
+//!
+//! let engine = Engine::new();
+//! // Beside the service's own metrics, in one registry.
+//! let mut registry = Registry::default();
+//! registry.register_collector(Box::new(EngineCollector::new(&engine)));
+//!
+//! engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+//! let mut text = String::new();
+//! encode(&mut text, &registry)?;
+//! assert!(text.contains("\nfairsplit_config_version 1\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`EngineCollector`] lists the metrics. The crate `fairsplit-http` serves them at `/metrics`.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+#![doc(test(attr(deny(warnings))))]
+
+use std::fmt;
+
+use fairsplit::{Count, Counts, Engine, Experiment, Flag, Status, VariantCounts};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+
+/// The examples of the README are tested with the crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;
+
+/// The counts of an engine, and the state of its configuration.
+///
+/// They are read from the engine's own counters at every scrape: nothing is counted twice, and an
+/// evaluation costs no more for it. A counter never goes down; the series of an experiment that leaves
+/// the configuration end, and go on where they were if it comes back.
+///
+/// | metric | type | labels |
+/// |---|---|---|
+/// | `fairsplit_exposures_total` | counter | `flag`, `environment`, `experiment`, `variant` |
+/// | `fairsplit_conversions_total` | counter | the same |
+/// | `fairsplit_experiment_running` | gauge | `flag`, `environment`, `experiment` |
+/// | `fairsplit_config_version` | gauge | |
+/// | `fairsplit_last_reload_success` | gauge | |
+/// | `fairsplit_last_reload_skipped` | gauge | |
+/// | `fairsplit_last_reload_timestamp_seconds` | gauge | |
+///
+/// Exposures and conversions are events, not users, and count ever, restarts included. The label
+/// `experiment` is its id. The last three are there once something has been reloaded.
+#[derive(Clone, Debug)]
+pub struct EngineCollector {
+    engine: Engine,
+}
+
+impl EngineCollector {
+    /// Of this engine, or of any clone of it.
+    #[must_use]
+    pub fn new(engine: &Engine) -> EngineCollector {
+        EngineCollector { engine: engine.clone() }
+    }
+}
+
+impl Collector for EngineCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let view = self.engine.view();
+        // Each experiment is read once, so that its exposures and conversions are of one moment.
+        let experiments: Vec<(&Flag, Experiment, Counts)> = view.experiments().collect();
+        counter(
+            &mut encoder,
+            "fairsplit_exposures",
+            "Evaluations that served a running experiment's variant. Events, not users.",
+            &experiments,
+            |count| count.exposures,
+        )?;
+        counter(
+            &mut encoder,
+            "fairsplit_conversions",
+            "Conversions counted for a variant. Events, not users.",
+            &experiments,
+            |count| count.conversions,
+        )?;
+        let help = "1 for an experiment that splits traffic now, else 0.";
+        let name = "fairsplit_experiment_running";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (flag, experiment, _) in &experiments {
+            let is_running = u64::from(experiment.status() == Status::Running);
+            let of = Labels { flag, experiment, variant: None };
+            family.encode_family(&of)?.encode_gauge(&is_running)?;
+        }
+        let mut gauge = |name, help, value: i64| {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+        };
+        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let version = i64::try_from(view.version()).unwrap_or(i64::MAX);
+        let help = "One more with every change or reload that was published.";
+        gauge("fairsplit_config_version", help, version)?;
+        if let Some(last) = self.engine.last_reload() {
+            let help = "1 if the last reload succeeded, 0 if it was refused.";
+            gauge("fairsplit_last_reload_success", help, last.succeeded.into())?;
+            let help = "Flags that the last reload skipped for their faults.";
+            gauge("fairsplit_last_reload_skipped", help, number(last.skipped))?;
+            let help = "When the last reload was tried.";
+            gauge("fairsplit_last_reload_timestamp_seconds", help, last.at.unix_seconds())?;
+        }
+        Ok(())
+    }
+}
+
+/// The series of one number of every variant.
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    experiments: &[(&Flag, Experiment, Counts)],
+    number: fn(Count) -> u64,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (flag, experiment, counts) in experiments {
+        for VariantCounts { key, ever, .. } in counts.variants() {
+            let of = Labels { flag, experiment, variant: Some(key) };
+            let number = number(*ever);
+            family.encode_family(&of)?.encode_counter::<NoLabelSet, u64, u64>(&number, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a series is about.
+struct Labels<'a> {
+    flag: &'a Flag,
+    experiment: &'a Experiment,
+    variant: Option<&'a str>,
+}
+
+impl EncodeLabelSet for Labels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        let id = self.experiment.id().to_string();
+        let environment = self.experiment.environment().as_str();
+        [("flag", self.flag.key()), ("environment", environment), ("experiment", &id)]
+            .encode(encoder)?;
+        self.variant.map_or(Ok(()), |variant| [("variant", variant)].encode(encoder))
+    }
+}

@@ -1,0 +1,209 @@
+//! The text that a scraper reads: hostile names, read back by a parser of the tests, and counters that
+//! never go down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fairsplit::{
+    Engine, Environment, ExperimentId, ManualClock, NewExperiment, NewFlag, Status, Timestamp,
+};
+use fairsplit_prometheus::EngineCollector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use proptest::prelude::*;
+
+/// 2025-03-12T12:00:00Z
+const NOON: i64 = 1_741_780_800;
+
+fn engine_at_noon() -> (Engine, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(NOON)));
+    (Engine::with_clock(Arc::clone(&clock)), clock)
+}
+
+fn production() -> Environment {
+    Environment::new("production").unwrap()
+}
+
+fn experiment_id(number: u128) -> ExperimentId {
+    ExperimentId::from_bytes(number.to_be_bytes())
+}
+
+fn scrape(engine: &Engine) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(EngineCollector::new(engine)));
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    text
+}
+
+/// A series by its name and labels, with its value. Reads the text form as its description says:
+/// one sample a line, `\\`, `\"` and `\n` in a label's value, nothing else escaped.
+type Series = BTreeMap<(String, BTreeMap<String, String>), f64>;
+
+fn parse(text: &str) -> Series {
+    let mut series = Series::new();
+    let lines = text.strip_suffix("# EOF\n").unwrap().split_terminator('\n');
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let (name, rest) = line.split_at(line.find(['{', ' ']).unwrap());
+        let mut labels = BTreeMap::new();
+        let mut rest = rest;
+        if let Some(inner) = rest.strip_prefix('{') {
+            rest = inner;
+            loop {
+                let (label, value) = rest.split_once("=\"").unwrap();
+                let mut characters = value.char_indices();
+                let mut text = String::new();
+                let end = loop {
+                    match characters.next().unwrap() {
+                        (end, '"') => break end,
+                        (_, '\\') => match characters.next().unwrap().1 {
+                            'n' => text.push('\n'),
+                            escaped @ ('\\' | '"') => text.push(escaped),
+                            other => panic!("\\{other}"),
+                        },
+                        (_, other) => text.push(other),
+                    }
+                };
+                assert!(labels.insert(label.to_owned(), text).is_none(), "{line}");
+                rest = &value[end + 1..];
+                match rest.strip_prefix(',') {
+                    Some(next) => rest = next,
+                    None => break,
+                }
+            }
+            rest = rest.strip_prefix('}').unwrap();
+        }
+        let value = rest.strip_prefix(' ').unwrap().parse().unwrap();
+        assert!(series.insert((name.to_owned(), labels), value).is_none(), "twice: {line}");
+    }
+    series
+}
+
+fn of(series: &Series, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
+    series.get(&(name.to_owned(), labels.collect())).copied()
+}
+
+#[test]
+fn a_scrape_has_the_counts_the_version_and_the_last_reload_word_for_word() {
+    let (engine, clock) = engine_at_noon();
+    engine.create_flag(NewFlag::new("a \"b\"\\\n", "old")).unwrap();
+    let new = NewExperiment::new("n", "production").id(experiment_id(1));
+    let new = new.variant("all", 1, 100).variant("none", 2, 0).status(Status::Running);
+    engine.create_experiment("a \"b\"\\\n", new).unwrap();
+    for _ in 0..3 {
+        let _ = engine.evaluate(&production(), "a \"b\"\\\n", "anna");
+    }
+    let _ = engine.convert(&production(), "a \"b\"\\\n", "anna");
+    clock.advance(60);
+    engine.reload("{").unwrap_err();
+    let labels =
+        format!(r#"flag="a \"b\"\\\n",environment="production",experiment="{}""#, experiment_id(1));
+    assert_eq!(
+        scrape(&engine),
+        format!(
+            r#"# HELP fairsplit_exposures Evaluations that served a running experiment's variant. Events, not users.
+# TYPE fairsplit_exposures counter
+fairsplit_exposures_total{{{labels},variant="all"}} 3
+fairsplit_exposures_total{{{labels},variant="none"}} 0
+# HELP fairsplit_conversions Conversions counted for a variant. Events, not users.
+# TYPE fairsplit_conversions counter
+fairsplit_conversions_total{{{labels},variant="all"}} 1
+fairsplit_conversions_total{{{labels},variant="none"}} 0
+# HELP fairsplit_experiment_running 1 for an experiment that splits traffic now, else 0.
+# TYPE fairsplit_experiment_running gauge
+fairsplit_experiment_running{{{labels}}} 1
+# HELP fairsplit_config_version One more with every change or reload that was published.
+# TYPE fairsplit_config_version gauge
+fairsplit_config_version 2
+# HELP fairsplit_last_reload_success 1 if the last reload succeeded, 0 if it was refused.
+# TYPE fairsplit_last_reload_success gauge
+fairsplit_last_reload_success 0
+# HELP fairsplit_last_reload_skipped Flags that the last reload skipped for their faults.
+# TYPE fairsplit_last_reload_skipped gauge
+fairsplit_last_reload_skipped 0
+# HELP fairsplit_last_reload_timestamp_seconds When the last reload was tried.
+# TYPE fairsplit_last_reload_timestamp_seconds gauge
+fairsplit_last_reload_timestamp_seconds 1741780860
+# EOF
+"#
+        )
+    );
+}
+
+#[test]
+fn the_last_reload_shows_as_successful_refused_or_partial() {
+    let (engine, _) = engine_at_noon();
+    let last = |engine: &Engine| {
+        let series = parse(&scrape(engine));
+        ["success", "skipped"]
+            .map(|what| of(&series, &format!("fairsplit_last_reload_{what}"), &[]))
+    };
+    assert_eq!(last(&engine), [None, None]);
+    engine.reload(r#"{"flags": []}"#).unwrap();
+    assert_eq!(last(&engine), [Some(1.0), Some(0.0)]);
+    engine.reload("[]").unwrap_err();
+    assert_eq!(last(&engine), [Some(0.0), Some(0.0)]);
+    let report = engine.reload_tolerant(r#"{"flags": [{}, {"key": 1}]}"#).unwrap();
+    assert_eq!(report.skipped.len(), 2);
+    assert_eq!(last(&engine), [Some(1.0), Some(2.0)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Names with quotes, line ends and braces come out as they went in, and no two series are one.
+    #[test]
+    fn a_scraper_reads_hostile_names_as_they_were_given(
+        flag in "[ -~\n\"\\\\λ]{1,20}",
+        environment in "[ -~\n\"\\\\}{,=]{1,20}",
+        variant in "\\PC{1,20}",
+    ) {
+        let names = [&flag, &environment, &variant];
+        prop_assume!(names.iter().all(|name| !name.trim().is_empty()));
+        let (engine, _) = engine_at_noon();
+        engine.create_flag(NewFlag::new(flag.as_str(), 0)).unwrap();
+        let new = NewExperiment::new("n", environment.as_str()).id(experiment_id(1));
+        let new = new.variant(variant.as_str(), 1, 60).variant(format!("{variant}2"), 2, 40);
+        engine.create_experiment(flag.as_str(), new.status(Status::Running)).unwrap();
+        let _ = engine.convert_variant(experiment_id(1), &variant);
+        let series = parse(&scrape(&engine));
+        let id = experiment_id(1).to_string();
+        let labels = [
+            ("flag", flag.as_str()),
+            ("environment", environment.as_str()),
+            ("experiment", id.as_str()),
+            ("variant", variant.as_str()),
+        ];
+        prop_assert_eq!(of(&series, "fairsplit_conversions_total", &labels), Some(1.0));
+        prop_assert_eq!(of(&series, "fairsplit_exposures_total", &labels), Some(0.0));
+    }
+
+    #[test]
+    fn no_counter_goes_down_when_experiments_stop_restart_leave_or_return(steps in prop::collection::vec(0..6_u8, 1..60)) {
+        let (engine, _) = engine_at_noon();
+        engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+        let banner = NewExperiment::new("Hero Banner A/B Test", "production").id(experiment_id(1));
+        let banner = banner.variant("control", "old", 50).variant("treatment", "new", 50);
+        engine.create_experiment("hero-banner", banner).unwrap();
+        let document = engine.to_json();
+        let mut highest = Series::new();
+        for (at, step) in steps.into_iter().enumerate() {
+            let user = format!("user-{at}");
+            match step {
+                0 => drop(engine.start(experiment_id(1))),
+                1 => drop(engine.stop(experiment_id(1))),
+                2 => engine.reload(&document).unwrap(),
+                3 => engine.reload(r#"{"flags": []}"#).unwrap(),
+                4 => drop(engine.evaluate(&production(), "hero-banner", &user)),
+                _ => drop(engine.convert(&production(), "hero-banner", &user)),
+            }
+            for (series, value) in parse(&scrape(&engine)) {
+                if series.0.ends_with("_total") {
+                    let before = highest.insert(series, value).unwrap_or_default();
+                    prop_assert!(value >= before);
+                }
+            }
+        }
+    }
+}
