@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
 use crate::read::forced::{Forced, Others};
@@ -42,7 +42,7 @@ pub(crate) struct Decision<'s> {
 
 impl CompiledFlag {
     /// A flag in an environment.
-    pub(crate) fn new(state: &Arc<FlagState>, environment: &Environment) -> CompiledFlag {
+    pub(crate) fn new(state: &Arc<FlagState>, environment: &EnvironmentName) -> CompiledFlag {
         // A user is forced while the experiment is a draft or running. Where several experiments
         // force a user, the running one decides, then the oldest draft: so that one comes first.
         let experiments = state.experiments.iter().enumerate();
@@ -109,25 +109,23 @@ impl CompiledFlag {
         if user_key.is_empty() {
             return (Reason::NoUserKey, VariantPosition::NONE);
         }
-        match self {
-            CompiledFlag::Forced(forced) if let Some(position) = forced.users.get(user_key) => {
-                (Reason::Forced, *position)
-            }
-            _ => (Reason::NotRunning, VariantPosition::NONE),
+        if let CompiledFlag::Forced(forced) = self
+            && let Some(position) = forced.users.get(user_key)
+        {
+            return (Reason::Forced, *position);
         }
+        (Reason::NotRunning, VariantPosition::NONE)
     }
 
     /// The value of a variant, or the default value.
     #[inline]
     pub(crate) fn value(&self, position: VariantPosition) -> Option<&Value> {
-        match self {
-            CompiledFlag::Split(split)
-                if let Some(variant) = split.variants.get(position.index()) =>
-            {
-                Some(variant.value())
-            }
-            _ => self.value_without_split(position),
+        if let CompiledFlag::Split(split) = self
+            && let Some(variant) = split.variants.get(position.index())
+        {
+            return Some(variant.value());
         }
+        self.value_without_split(position)
     }
 
     #[inline(never)]
