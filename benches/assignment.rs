@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use common::{KEYS, Numbers, experiment_id, setup, uuid_keys};
 use criterion::{BenchmarkGroup, measurement::WallTime};
-use fairsplit::Assignment;
+use fairsplit::assign::Assignment;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A way through the keys whose own cost is the same everywhere.

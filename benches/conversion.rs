@@ -12,9 +12,10 @@ fn main() {
     let (mut criterion, report) = setup();
     let keys = uuid_keys();
     let engine = engine(1);
-    let (place, name, id) = (production(), flag_key(0), experiment_id(0));
-    let handle = engine.handle(&place, &name);
-    let mut reader = engine.reader();
+    let production = production(&engine);
+    let (name, id) = (flag_key(0), experiment_id(0));
+    let handle = production.flag(&name);
+    let mut reader = production.reader();
     let mut next = positions();
 
     let mut group = criterion.benchmark_group("conversion");
@@ -23,10 +24,10 @@ fn main() {
         bencher.iter(|| black_box(&shared).fetch_add(1, Ordering::Relaxed));
     });
     group.bench_function("evaluate: names", |bencher| {
-        bencher.iter(|| engine.evaluate(&place, black_box(&name), &keys[next()]).is_counted());
+        bencher.iter(|| production.evaluate(black_box(&name), &keys[next()]).is_counted());
     });
     group.bench_function("convert: names", |bencher| {
-        bencher.iter(|| engine.convert(&place, black_box(&name), &keys[next()]).is_counted());
+        bencher.iter(|| production.convert(black_box(&name), &keys[next()]).is_counted());
     });
     group.bench_function("evaluate: handle", |bencher| {
         bencher.iter(|| handle.evaluate(&keys[next()]).is_counted());
@@ -34,7 +35,7 @@ fn main() {
     group.bench_function("convert: handle", |bencher| {
         bencher.iter(|| handle.convert(&keys[next()]).is_counted());
     });
-    let view = engine.view();
+    let view = production.view();
     group.bench_function("evaluate: handle on a view", |bencher| {
         bencher.iter(|| handle.evaluate_on(&view, &keys[next()]).is_counted());
     });

@@ -21,8 +21,9 @@ fn main() {
     {
         let (memory, durable) = (engine(2), durable(2));
         for (kind, engine) in [("in memory", &memory), ("durable", &durable)] {
-            let handle = engine.handle(&production(), &flag_key(0));
-            let mut reader = engine.reader();
+            let production = production(engine);
+            let handle = production.flag(&flag_key(0));
+            let mut reader = production.reader();
             group.bench_function(format!("evaluate: {kind}"), |bencher| {
                 bencher.iter(|| handle.evaluate_on(reader.snapshot(), &keys[next()]).is_counted());
             });

@@ -13,7 +13,7 @@ use arc_swap::{ArcSwap, Cache};
 use common::chain::{Bare, Chain};
 use common::{KEYS, Numbers, engine, flag_key, positions, production, setup, uuid_keys};
 use criterion::{BenchmarkGroup, measurement::WallTime};
-use fairsplit::Engine;
+use fairsplit::Environment;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
@@ -48,8 +48,7 @@ fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
 
 /// All the ways on an engine of so many flags, and the chain that finds a flag by its name.
 fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize) {
-    let engine = engine(flags);
-    let place = production();
+    let production = production(&engine(flags));
     // As many as a power of two, so that going through them costs a mask and no division, and in no
     // order, so that among many flags no cache has the next one.
     let mut numbers = Numbers(3);
@@ -79,20 +78,20 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
     group.bench_function(format!("peek: names, {of}"), |bencher| {
         bencher.iter(|| {
             let (name, key) = next();
-            black_box(engine.peek(&place, black_box(name), key).value());
+            black_box(production.peek(black_box(name), key).value());
         });
     });
     group.bench_function(format!("evaluate: names, {of}"), |bencher| {
         bencher.iter(|| {
             let (name, key) = next();
-            black_box(engine.evaluate(&place, black_box(name), key).value());
+            black_box(production.evaluate(black_box(name), key).value());
         });
     });
-    let view = engine.view();
+    let view = production.view();
     group.bench_function(format!("peek: names on a view, {of}"), |bencher| {
         bencher.iter(|| {
             let (name, key) = next();
-            black_box(view.peek(&place, black_box(name), key).value());
+            black_box(view.peek(black_box(name), key).value());
         });
     });
     let by_hand = ByHand::new(flags);
@@ -103,16 +102,16 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
         });
     });
     if flags == 1 {
-        ways_by_handle(group, keys, &engine);
+        ways_by_handle(group, keys, &production);
     } else if flags == 1000 {
         group.bench_function(format!("peek: 100 of {of} on one view, each"), |bencher| {
             bencher.iter_custom(|rounds| {
                 let start = std::time::Instant::now();
                 for round in 0..rounds {
                     let user = &keys[usize::try_from(round).unwrap() % KEYS];
-                    let view = engine.view();
+                    let view = production.view();
                     for name in &names[..100] {
-                        black_box(view.peek(&place, name, user).value());
+                        black_box(view.peek(name, user).value());
                     }
                 }
                 start.elapsed() / 100
@@ -122,9 +121,13 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
 }
 
 /// The ways by a handle, and of having the value as a type.
-fn ways_by_handle(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], engine: &Engine) {
-    let handle = engine.handle(&production(), &flag_key(0));
-    let view = engine.view();
+fn ways_by_handle(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    keys: &[String],
+    production: &Environment,
+) {
+    let handle = production.flag(&flag_key(0));
+    let view = production.view();
     let mut next = positions();
     group.bench_function("peek: handle", |bencher| {
         bencher.iter(|| black_box(handle.peek(&keys[next()]).value()).is_some());
@@ -138,7 +141,7 @@ fn ways_by_handle(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], eng
     group.bench_function("evaluate: handle on a view", |bencher| {
         bencher.iter(|| black_box(handle.evaluate_on(&view, &keys[next()]).value()).is_some());
     });
-    let mut reader = engine.reader();
+    let mut reader = production.reader();
     group.bench_function("peek: handle on a reader", |bencher| {
         bencher
             .iter(|| black_box(handle.peek_on(reader.snapshot(), &keys[next()]).value()).is_some());

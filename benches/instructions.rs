@@ -55,7 +55,6 @@ fn run(case: &str) {
     let keys = uuid_keys();
     let flags = if case.ends_with("1000 flags") { 1000 } else { 1 };
     let names: Vec<String> = (0..KEYS).map(|at| flag_key(at % flags)).collect();
-    let place = production();
     // One loop for each case, so that the call under test is inlined as in a service.
     macro_rules! each {
         (|$name:ident, $key:ident| $call:expr) => {
@@ -69,8 +68,8 @@ fn run(case: &str) {
         };
     }
     let chain = || ArcSwap::from_pointee(Chain::new(flags));
-    let served = engine(flags);
-    let handle = served.handle(&place, &names[0]);
+    let production = production(&engine(flags));
+    let handle = production.flag(&names[0]);
     // A thread's first call sets it up.
     let _ = handle.evaluate("anna");
     match case {
@@ -100,39 +99,39 @@ fn run(case: &str) {
             });
         }
         "peek: handle on a reader" => {
-            let mut reader = served.reader();
+            let mut reader = production.reader();
             each!(|_name, key| handle.peek_on(reader.snapshot(), key).value());
         }
         "peek: handle on a view" => {
-            let view = served.view();
+            let view = production.view();
             each!(|_name, key| handle.peek_on(&view, key).value());
         }
         "peek: handle" => each!(|_name, key| black_box(handle.peek(key).value()).is_some()),
         "peek: names, 1000 flags" => {
-            each!(|name, key| black_box(served.peek(&place, name, key).value()).is_some());
+            each!(|name, key| black_box(production.peek(name, key).value()).is_some());
         }
         "peek: names on a view, 1000 flags" => {
-            let view = served.view();
-            each!(|name, key| view.peek(&place, name, key).value());
+            let view = production.view();
+            each!(|name, key| view.peek(name, key).value());
         }
         "evaluate: handle on a reader" => {
-            let mut reader = served.reader();
+            let mut reader = production.reader();
             each!(|_name, key| handle.evaluate_on(reader.snapshot(), key).value());
         }
         "evaluate: handle" => each!(|_name, key| black_box(handle.evaluate(key).value()).is_some()),
         "evaluate: names, 1000 flags" => {
-            each!(|name, key| black_box(served.evaluate(&place, name, key).value()).is_some());
+            each!(|name, key| black_box(production.evaluate(name, key).value()).is_some());
         }
         "convert: handle on a reader" => {
-            let mut reader = served.reader();
+            let mut reader = production.reader();
             each!(|_name, key| handle.convert_on(reader.snapshot(), key).outcome());
         }
         "convert: handle" => each!(|_name, key| handle.convert(key).outcome()),
         "convert: names, 1000 flags" => {
-            each!(|name, key| served.convert(&place, name, key).outcome());
+            each!(|name, key| production.convert(name, key).outcome());
         }
         "str_or: handle on a reader" => {
-            let mut reader = served.reader();
+            let mut reader = production.reader();
             each!(
                 |_name, key| black_box(handle.peek_on(reader.snapshot(), key).str_or("none")).len()
             );

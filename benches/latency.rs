@@ -48,16 +48,17 @@ fn main() {
     let (rounds, slice) = if is_test { (1, 20) } else { (10, 250) };
     let slice = Duration::from_millis(slice);
 
-    let (text, keys, place) = (document(FLAGS), uuid_keys(), production());
+    let (text, keys) = (document(FLAGS), uuid_keys());
     let names: Vec<String> = (0..FLAGS).map(flag_key).collect();
     let engine = engine(FLAGS);
-    let handles: Vec<_> = names.iter().map(|name| engine.handle(&place, name)).collect();
-    let mut reader = engine.reader();
+    let production = production(&engine);
+    let handles: Vec<_> = names.iter().map(|name| production.flag(name)).collect();
+    let mut reader = production.reader();
     let mut ways: [Way<'_>; 3] = [
         (
             "names",
             Box::new(|flag, key| {
-                black_box(engine.evaluate(&place, &names[flag], key).value());
+                black_box(production.evaluate(&names[flag], key).value());
             }),
         ),
         (

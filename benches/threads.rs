@@ -49,9 +49,9 @@ type Work<'a> = Box<dyn Fn(usize, u64) + Sync + 'a>;
 fn main() {
     let (mut criterion, report) = setup();
     let keys = uuid_keys();
-    let engine = engine(1);
-    let (place, name, id) = (production(), flag_key(0), experiment_id(0).to_string());
-    let handle = engine.handle(&place, &name);
+    let production = production(&engine(1));
+    let (name, id) = (flag_key(0), experiment_id(0).to_string());
+    let handle = production.flag(&name);
     let key = |round: u64, number: usize| {
         keys[(usize::try_from(round).unwrap_or_default() + number * 100) % KEYS].as_str()
     };
@@ -80,7 +80,7 @@ fn main() {
             "evaluate: names",
             Box::new(|number, rounds| {
                 for round in 0..rounds {
-                    let evaluation = engine.evaluate(&place, black_box(&name), key(round, number));
+                    let evaluation = production.evaluate(black_box(&name), key(round, number));
                     black_box(evaluation.is_counted());
                 }
             }),
@@ -96,7 +96,7 @@ fn main() {
         (
             "evaluate: handle on a reader",
             Box::new(|number, rounds| {
-                let mut reader = engine.reader();
+                let mut reader = production.reader();
                 for round in 0..rounds {
                     let snapshot = reader.snapshot();
                     black_box(handle.evaluate_on(snapshot, key(round, number)).is_counted());
@@ -106,7 +106,7 @@ fn main() {
         (
             "convert: handle on a reader",
             Box::new(|number, rounds| {
-                let mut reader = engine.reader();
+                let mut reader = production.reader();
                 for round in 0..rounds {
                     let snapshot = reader.snapshot();
                     black_box(handle.convert_on(snapshot, key(round, number)).is_counted());

@@ -12,15 +12,16 @@ const CAPACITY: usize = 10_000_000;
 fn main() {
     let (mut criterion, report) = setup();
     let keys = uuid_keys();
-    let (place, name, id) = (production(), flag_key(0), experiment_id(0));
+    let (name, id) = (flag_key(0), experiment_id(0));
     let (events, users) = (engine(1), engine(1));
     users.count_users(id, CAPACITY).unwrap();
     let mut next = positions();
 
     let mut group = criterion.benchmark_group("users");
     for (engine, unit) in [(&events, "events"), (&users, "users")] {
-        let handle = engine.handle(&place, &name);
-        let mut reader = engine.reader();
+        let production = production(engine);
+        let handle = production.flag(&name);
+        let mut reader = production.reader();
         // Most evaluations are of somebody who is known: here all are, after the warm-up.
         group.bench_function(format!("evaluate: {unit}"), |bencher| {
             bencher.iter(|| handle.evaluate_on(reader.snapshot(), &keys[next()]).is_counted());
@@ -41,9 +42,10 @@ fn main() {
     group.bench_function("read the counts, a million users", |bencher| {
         let engine = engine(1);
         engine.count_users(id, CAPACITY).unwrap();
+        let production = production(&engine);
         for number in 0..1_000_000 {
             let mut key = [0; 16];
-            let _ = engine.evaluate(&place, &name, hexadecimal(number, &mut key));
+            let _ = production.evaluate(&name, hexadecimal(number, &mut key));
         }
         bencher.iter(|| engine.users(id));
     });
@@ -65,15 +67,16 @@ fn main() {
 /// Bytes for each user, at several numbers of them: tables double when they are seven eighths full.
 #[expect(clippy::print_stdout, reason = "the table")]
 fn memory() {
-    let (place, name, id) = (production(), flag_key(0), experiment_id(0));
+    let (name, id) = (flag_key(0), experiment_id(0));
     println!("\n| users | bytes each |\n|---:|---:|");
     for users in [1000_usize, 10_000, 100_000, 1_000_000, 2_000_000] {
         let engine = engine(1);
+        let production = production(&engine);
         let (bytes, ()) = allocator::bytes(|| {
             engine.count_users(id, CAPACITY).unwrap();
             for number in 0..users as u64 {
                 let mut key = [0; 16];
-                let _ = engine.evaluate(&place, &name, hexadecimal(number, &mut key));
+                let _ = production.evaluate(&name, hexadecimal(number, &mut key));
             }
         });
         println!("| {users} | {} |", usize::try_from(bytes).unwrap() / users);

@@ -1,10 +1,9 @@
 //! A flag resolved once, at start-up, and then asked by all threads. `cargo run --example by_handle`
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
-use std::io::{self, Write as _};
 use std::thread;
 
-use fairsplit::{Engine, Environment, Reason};
+use fairsplit::{Engine, Error, Reason};
 
 /// What the service fetches, some time after it has started.
 const DOCUMENT: &str = r#"{"flags": [{
@@ -23,15 +22,15 @@ const DOCUMENT: &str = r#"{"flags": [{
     }]
 }]}"#;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut out = io::stdout().lock();
+fn main() -> Result<(), Error> {
     let engine = Engine::new();
+    let production = engine.environment("production")?;
 
     // The flag need not be there yet. Until it is, the caller's own fallback is the answer.
-    let page_size = engine.handle(&Environment::new("production")?, "page-size");
+    let page_size = production.flag("page-size");
     let early = page_size.evaluate("user-1");
     assert_eq!((early.i64_or(10), early.reason()), (10, Reason::FlagNotFound));
-    writeln!(out, "before the configuration: {} products on a page", early.i64_or(10))?;
+    println!("before the configuration: {} products on a page", early.i64_or(10));
 
     // The handle follows every change by itself.
     engine.reload(DOCUMENT)?;
@@ -44,19 +43,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
         })
         .collect();
-    let mut long_pages = 0;
-    for thread in threads {
-        long_pages += thread.join().map_err(|_| "a thread panicked")?;
-    }
-    writeln!(out, "with it: {long_pages} of 4000 users get 48 products on a page")?;
+    let counted_by = |thread: thread::JoinHandle<usize>| thread.join().expect("it does not panic");
+    let long_pages: usize = threads.into_iter().map(counted_by).sum();
+    println!("with it: {long_pages} of 4000 users get 48 products on a page");
 
-    let id = page_size.peek("user-1").experiment().ok_or("the experiment is running")?;
-    let counts = engine.counts(id).ok_or("it was loaded above")?;
-    let long = counts.variant("long").ok_or("it has two variants")?;
-    assert_eq!(long.ever.exposures, u64::try_from(long_pages)?, "every thread is counted");
+    let id = page_size.peek("user-1").experiment().expect("it is running");
+    let counts = engine.counts(id).expect("it was loaded above");
+    let long = counts.variant("long").expect("it has two variants");
+    assert_eq!(long.ever.exposures, long_pages as u64, "every thread is counted");
 
     engine.stop(id)?;
     assert_eq!(page_size.evaluate("user-1").i64_or(10), 24);
-    writeln!(out, "after the stop: everyone gets the default again")?;
+    println!("after the stop: everyone gets the default again");
     Ok(())
 }

@@ -1,14 +1,9 @@
-//! The convenient way in: by names, on the engine. `cargo run --example by_name`
+//! The convenient way in: by names, on an environment. `cargo run --example by_name`
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
-use std::io::{self, Write as _};
+use fairsplit::{Engine, Error, NewExperiment, NewFlag, Reason};
 
-use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Reason};
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut out = io::stdout().lock();
-    let production = Environment::new("production")?;
-
+fn main() -> Result<(), Error> {
     // An engine is shared by the whole service; clones of it are the same engine.
     let engine = Engine::new();
     engine.create_flag(NewFlag::new("hero-banner", "old"))?;
@@ -19,33 +14,31 @@ fn main() -> Result<(), Box<dyn Error>> {
         .variant("treatment", "new", 50);
     let id = engine.create_experiment("hero-banner", experiment)?.id();
 
-    // A draft splits nothing: everyone gets the default.
-    let banner = engine.evaluate(&production, "hero-banner", "user-1");
+    // Bound once, at start-up. A draft splits nothing: everyone gets the default.
+    let production = engine.environment("production")?;
+    let banner = production.evaluate("hero-banner", "user-1");
     assert_eq!((banner.str_or("none"), banner.reason()), ("old", Reason::NotRunning));
 
     engine.start(id)?;
     for number in 1..=8 {
         let user = format!("user-{number}");
-        let banner = engine.evaluate(&production, "hero-banner", &user);
-        let (value, variant) = (banner.str_or("old"), banner.variant().unwrap_or("none"));
-        writeln!(out, "{user} sees the {value} banner ({variant})")?;
+        let banner = production.evaluate("hero-banner", &user);
+        let variant = banner.variant().unwrap_or("none");
+        println!("{user} sees the {} banner ({variant})", banner.str_or("old"));
         if number % 4 == 0 {
             // Whether it was counted is told here and nowhere else.
-            let conversion = engine.convert(&production, "hero-banner", &user);
-            writeln!(out, "{user} buys: {}", conversion.outcome())?;
+            let conversion = production.convert("hero-banner", &user);
+            println!("{user} buys: {}", conversion.outcome());
         }
     }
 
-    writeln!(out, "\n{}\n", engine.explain(&production, "hero-banner", "user-1"))?;
+    println!("\n{}\n", production.explain("hero-banner", "user-1"));
 
-    let counts = engine.counts(id).ok_or("it was created above")?;
+    let counts = engine.counts(id).expect("it was created above");
     for variant in counts.variants() {
         let count = variant.ever;
-        writeln!(
-            out,
-            "{}: {} exposures, {} conversions",
-            variant.key, count.exposures, count.conversions
-        )?;
+        let (exposures, conversions) = (count.exposures, count.conversions);
+        println!("{}: {exposures} exposures, {conversions} conversions", variant.key);
     }
     let exposures: u64 = counts.variants().iter().map(|variant| variant.ever.exposures).sum();
     assert_eq!(exposures, 8, "the evaluation before the start was none");

@@ -6,29 +6,24 @@
 //!
 //! Visitors come twice each, and buy with a chance that the new banner raises from 10 % to 12 %. The
 //! visitors, their minds and the clock are fixed: every run prints the same.
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
-use std::io::{self, Write as _};
-
+use fairsplit::assign::{Bucket, Seed};
+use fairsplit::clock::ManualClock;
 use fairsplit::results::{Analysis, Plan};
-use fairsplit::{
-    Bucket, Engine, Environment, ExperimentId, ManualClock, NewExperiment, NewFlag, Seed, Status,
-    Timestamp,
-};
+use fairsplit::{Engine, Error, NewExperiment, NewFlag, Status, Timestamp};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut out = io::stdout().lock();
-
+fn main() -> Result<(), Error> {
     // Before the start: how many does it take to find two points more than 10 %?
     let plan = Plan::new(0.10, 0.02)?;
     let (once, watched) = (plan.per_variant(), plan.per_variant_watched());
-    writeln!(out, "Planned: {once} users in each variant for one look at the end,")?;
-    writeln!(out, "{watched} for a verdict that may be watched.\n")?;
+    println!("Planned: {once} users in each variant for one look at the end,");
+    println!("{watched} for a verdict that may be watched.\n");
 
     let engine = Engine::with_clock(ManualClock::new(Timestamp::from_unix_seconds(1_741_780_800)));
     engine.create_flag(NewFlag::new("hero-banner", "old"))?;
     let experiment = NewExperiment::new("Hero Banner A/B Test", "production")
-        .id("cd613e30-d8f1-4adf-91b7-584a2265b1f5".parse::<ExperimentId>()?)
+        .id("cd613e30-d8f1-4adf-91b7-584a2265b1f5".parse()?)
         .variant("control", "old", 50)
         .variant("treatment", "new", 50)
         .status(Status::Running);
@@ -36,21 +31,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Users, each once, and not only events; with room for all of them.
     engine.count_users(id, 100_000)?;
 
-    let production = Environment::new("production")?;
-    let banner = engine.handle(&production, "hero-banner");
+    let banner = engine.environment("production")?.flag("hero-banner");
     let minds = Seed::from_id(*b"minds of theirs.");
     for visitor in 0..2 * watched {
         let key = format!("visitor-{visitor}");
         for _ in 0..2 {
             let chance = if banner.evaluate(&key).str_or("old") == "new" { 12 } else { 10 };
             if Bucket::from_hash(minds.hash(&key)).index() < chance {
-                let _ = banner.convert(&key);
+                banner.convert(&key);
             }
         }
     }
 
     let analysis = Analysis::new().tuning(2 * watched);
-    let results = engine.analyse(id, &analysis).ok_or("it was created above")??;
-    writeln!(out, "{results}\n{}", results.plot())?;
+    let results = engine.analyse(id, &analysis).expect("it was created above")?;
+    println!("{results}\n{}", results.plot());
     Ok(())
 }

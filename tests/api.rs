@@ -2,11 +2,15 @@
 
 use std::fmt::Debug;
 
+use fairsplit::assign::{Allocation, Assignment, Bucket, Seed};
+use fairsplit::clock::SystemClock;
+use fairsplit::error::{ControlError, LoadError, ValidationError};
+use fairsplit::load::LoadReport;
+use fairsplit::typed::Typed;
 use fairsplit::{
-    Allocation, Assignment, Bucket, Conversion, Counts, Engine, Environment, Error, Evaluation,
-    Experiment, ExperimentId, Explanation, Flag, FlagHandle, FlagId, LoadError, LoadReport,
-    NewExperiment, NewFlag, Outcome, Reader, Reason, Seed, Snapshot, SystemClock, Timestamp, Typed,
-    TypedReader, ValidationError, Variant, View,
+    Conversion, Counts, Engine, Environment, Error, Evaluation, Experiment, ExperimentId,
+    Explanation, Flag, FlagHandle, FlagId, NewExperiment, NewFlag, Outcome, Reader, Reason,
+    Snapshot, Timestamp, TypedReader, Variant, View,
 };
 
 fn shared<T: Send + Sync + Debug + 'static>() {}
@@ -46,7 +50,8 @@ fn what_is_passed_around_is_cheap_to_clone() {
 
 #[test]
 fn errors_are_small_enough_to_return_by_value() {
-    assert!(size_of::<Error>() <= 72, "{}", size_of::<Error>());
+    assert!(size_of::<ControlError>() <= 72, "{}", size_of::<ControlError>());
+    assert!(size_of::<Error>() <= 96, "{}", size_of::<Error>());
     assert!(size_of::<LoadError>() <= 72, "{}", size_of::<LoadError>());
     assert!(size_of::<Evaluation>() <= 64, "{}", size_of::<Evaluation>());
 }
@@ -55,10 +60,11 @@ fn errors_are_small_enough_to_return_by_value() {
 fn errors_are_errors() {
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     error::<Error>();
+    error::<ControlError>();
     error::<LoadError>();
     error::<ValidationError>();
-    error::<fairsplit::SyntaxError>();
-    error::<fairsplit::TransitionError>();
-    error::<fairsplit::AllocationError>();
-    error::<fairsplit::DeserializeError>();
+    error::<fairsplit::error::SyntaxError>();
+    error::<fairsplit::error::TransitionError>();
+    error::<fairsplit::assign::AllocationError>();
+    error::<fairsplit::error::DeserializeError>();
 }

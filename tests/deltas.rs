@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::{banner, ever, experiment_id, production, running, since_start};
-use fairsplit::{Count, Delta, DeltaError, Engine, ExperimentId, Status};
+use fairsplit::counts::Delta;
+use fairsplit::error::DeltaError;
+use fairsplit::{Count, Engine, ExperimentId, Status};
 
 /// What has been shipped, by experiment and variant.
 type Shipped = BTreeMap<(ExperimentId, String), Count>;
@@ -48,12 +50,12 @@ fn what_is_shipped_is_what_was_counted_while_threads_count_and_shipping_fails() 
     thread::scope(|scope| {
         let counters: Vec<_> = (0..3)
             .map(|thread| {
-                let (engine, production) = (&engine, production());
+                let production = production(&engine);
                 scope.spawn(move || {
                     for user in 0..20_000 {
                         let user = format!("user-{thread}-{user}");
-                        let _ = engine.evaluate(&production, "hero-banner", &user);
-                        let _ = engine.convert(&production, "hero-banner", &user);
+                        let _ = production.evaluate("hero-banner", &user);
+                        production.convert("hero-banner", &user);
                     }
                 })
             })
@@ -96,7 +98,7 @@ fn what_is_shipped_is_what_was_counted_while_threads_count_and_shipping_fails() 
 #[test]
 fn a_call_within_a_call_is_refused() {
     let (engine, _) = running();
-    let _ = engine.evaluate(&production(), "hero-banner", "anna");
+    let _ = production(&engine).evaluate("hero-banner", "anna");
     let inner = engine.with_deltas(|deltas| {
         assert_eq!(deltas.len(), 1);
         match engine.with_deltas(|_| Ok::<_, Infallible>(())) {
@@ -118,7 +120,7 @@ fn a_stop_a_restart_and_a_reload_without_it_lose_nothing() {
     let mut shipped = Shipped::new();
     let evaluate = |times| {
         for user in 0..times {
-            let _ = engine.evaluate(&production(), "hero-banner", &format!("user-{user}"));
+            let _ = production(&engine).evaluate("hero-banner", &format!("user-{user}"));
         }
     };
     evaluate(10);
@@ -144,10 +146,10 @@ fn a_stop_a_restart_and_a_reload_without_it_lose_nothing() {
 fn what_a_document_carried_was_counted_elsewhere() {
     let (other, id) = running();
     for user in 0..10 {
-        let _ = other.evaluate(&production(), "hero-banner", &format!("user-{user}"));
+        let _ = production(&other).evaluate("hero-banner", &format!("user-{user}"));
     }
     let engine = Engine::from_json(&other.to_json()).unwrap();
-    let _ = engine.evaluate(&production(), "hero-banner", "anna");
+    let _ = production(&engine).evaluate("hero-banner", "anna");
     let new = banner("staging").id(experiment_id(2)).status(Status::Running);
     engine.create_experiment("hero-banner", new).unwrap();
     assert!(engine.convert_variant(experiment_id(2), "treatment").is_counted());
@@ -160,7 +162,7 @@ fn what_a_document_carried_was_counted_elsewhere() {
     // By id, each variant in its order, and only those to which something was added.
     let grown: Vec<_> =
         all.iter().map(|delta| (delta.experiment, delta.variant.as_str())).collect();
-    let variant = engine.peek(&production(), "hero-banner", "anna").variant().unwrap().to_owned();
+    let variant = production(&engine).peek("hero-banner", "anna").variant().unwrap().to_owned();
     assert_eq!(grown, [(id, variant.as_str()), (experiment_id(2), "treatment")]);
     let at = usize::from(variant == "treatment");
     assert_eq!(all[0].from.exposures, ever(&other.counts(id).unwrap())[at].0);

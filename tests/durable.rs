@@ -14,10 +14,11 @@ use std::thread;
 use std::time::Duration;
 
 use common::{NOON, banner, ever, experiment_id, flag_id, production, since_start};
-use fairsplit::{
-    Delta, Engine, Error, ManualClock, NewExperiment, NewFlag, OpenError, OpenOptions, Status,
-    Timestamp, recover,
-};
+use fairsplit::clock::ManualClock;
+use fairsplit::counts::Delta;
+use fairsplit::durable::{OpenOptions, recover};
+use fairsplit::error::{ControlError, OpenError};
+use fairsplit::{Engine, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 
 /// A directory that is gone when the test is.
@@ -68,9 +69,9 @@ fn start(engine: &Engine) {
 fn count(engine: &Engine, events: u32) {
     for user in 0..events {
         let user = format!("user-{user}");
-        assert!(engine.evaluate(&production(), "hero-banner", &user).is_counted());
+        assert!(production(engine).evaluate("hero-banner", &user).is_counted());
         if user.ends_with('7') {
-            assert!(engine.convert(&production(), "hero-banner", &user).is_counted());
+            assert!(production(engine).convert("hero-banner", &user).is_counted());
         }
     }
 }
@@ -103,7 +104,7 @@ fn an_experiment_that_left_the_definitions_comes_back_as_it_was_or_not_at_all() 
     let other = NewExperiment::new("Another split", "production").id(experiment_id(1));
     let other = other.variant("control", "old", 40).variant("treatment", "new", 60);
     let before = engine.to_json();
-    let Err(Error::File(error)) = engine.create_experiment("hero-banner", other) else {
+    let Err(ControlError::File(error)) = engine.create_experiment("hero-banner", other) else {
         panic!("its counters are another split's")
     };
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
@@ -214,7 +215,7 @@ fn a_directory_is_one_engines() {
         assert_eq!(content.get(&path), Some(&bytes));
     }
     // Whoever could still count holds it, too.
-    let handle = engine.handle(&production(), "hero-banner");
+    let handle = production(&engine).flag("hero-banner");
     drop(engine);
     assert!(matches!(directory.refused(), OpenError::InUse { .. }));
     drop(handle);
@@ -273,7 +274,7 @@ fn a_change_that_cannot_be_stored_is_not_made() {
     let engine = directory.open();
     start(&engine);
     count(&engine, 10);
-    let (document, version) = (engine.to_json(), engine.view().version());
+    let (document, version) = (engine.to_json(), production(&engine).view().version());
     // A directory in the place of the file that is written first: also root cannot write that.
     let obstacle = directory.file("definitions.json.new");
     fs::create_dir(&obstacle).unwrap();
@@ -288,11 +289,11 @@ fn a_change_that_cannot_be_stored_is_not_made() {
         engine.force(experiment_id(1), "qa", "control"),
     ];
     for result in refused {
-        let Err(Error::File(error)) = result else { panic!("{result:?}") };
+        let Err(ControlError::File(error)) = result else { panic!("{result:?}") };
         assert!(error.to_string().starts_with("cannot replace "), "{error}");
     }
     assert!(engine.reload(r#"{"flags": []}"#).is_err());
-    assert_eq!((engine.to_json(), engine.view().version()), (document, version));
+    assert_eq!((engine.to_json(), production(&engine).view().version()), (document, version));
     assert_eq!(engine.counts(experiment_id(2)), None);
     assert_eq!(fs::read(directory.file("definitions.json")).unwrap(), text);
     count(&engine, 10);
@@ -409,7 +410,7 @@ fn a_full_disk_is_an_error_of_the_change_and_of_nothing_else() {
                 Err(error) => break error,
             }
         };
-        let Error::File(error) = refused else { panic!("{refused}") };
+        let ControlError::File(error) = refused else { panic!("{refused}") };
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
         assert!(created > 3, "{created}");
         assert!(engine.flag(&format!("flag-{created}")).is_none());
@@ -559,7 +560,7 @@ fn victim() {
             scope.spawn(move || {
                 for user in 0_u64.. {
                     let user = format!("{number}-{user}");
-                    let conversion = engine.convert(&production(), "hero-banner", &user);
+                    let conversion = production(engine).convert("hero-banner", &user);
                     if conversion.is_counted() {
                         say(format!("counted {}\n", conversion.variant().unwrap()));
                     }

@@ -9,7 +9,8 @@
 
 use std::net::Ipv4Addr;
 
-use fairsplit::{Assignment, Bucket, ExperimentId, Seed};
+use fairsplit::ExperimentId;
+use fairsplit::assign::{Assignment, Bucket, Seed};
 
 const BUCKETS: usize = Bucket::COUNT as usize;
 

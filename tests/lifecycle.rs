@@ -6,10 +6,9 @@ mod common;
 use std::sync::Arc;
 
 use common::{NOON, engine_at_noon, ever, experiment_id, flag_id, since_start};
-use fairsplit::{
-    Engine, Environment, Error, Flag, ManualClock, NewExperiment, NewFlag, Outcome, Reason, Status,
-    Timestamp, View,
-};
+use fairsplit::clock::ManualClock;
+use fairsplit::error::ControlError;
+use fairsplit::{Engine, Flag, NewExperiment, NewFlag, Outcome, Pinned, Reason, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use twox_hash::XxHash3_64;
@@ -264,7 +263,7 @@ struct Pair {
     model: Model,
     /// Outlive experiments that are dropped, as the engine's do.
     counters: Counters,
-    old: Option<(View, Model)>,
+    old: Option<(Pinned, Model)>,
     /// The sections of dropped flags, as the last export had them.
     dropped: Vec<Value>,
 }
@@ -310,7 +309,7 @@ impl Pair {
             Operation::Unforce { experiment, user } => {
                 let result = self.engine.unforce(experiment_id(experiment as u128), USERS[user]);
                 match self.model.find(experiment) {
-                    None => assert!(matches!(result, Err(Error::ExperimentNotFound { .. }))),
+                    None => assert!(matches!(result, Err(ControlError::ExperimentNotFound { .. }))),
                     Some(model) => {
                         let was_forced = model.forced.iter().any(|(forced, _)| *forced == user);
                         assert_eq!(result, Ok(was_forced));
@@ -325,7 +324,7 @@ impl Pair {
                         *default = value;
                         assert_eq!(result.unwrap().default_value(), &json!(value));
                     }
-                    None => assert!(matches!(result, Err(Error::FlagNotFound { .. }))),
+                    None => assert!(matches!(result, Err(ControlError::FlagNotFound { .. }))),
                 }
             }
             Operation::Ask { asked, way, flag, environment, user } => {
@@ -345,7 +344,7 @@ impl Pair {
                 };
                 assert_eq!(outcome, expected);
             }
-            Operation::Pin => self.old = Some((self.engine.view(), self.model.clone())),
+            Operation::Pin => self.old = Some((self.engine.snapshot(), self.model.clone())),
             Operation::ReloadOwn { is_strict } => {
                 let before = self.engine.to_json();
                 if is_strict {
@@ -411,11 +410,11 @@ impl Pair {
         }
         let result = self.engine.create_experiment(FLAGS[flag], new);
         if self.model.flags[flag].is_none() {
-            assert!(matches!(result, Err(Error::FlagNotFound { .. })), "{result:?}");
+            assert!(matches!(result, Err(ControlError::FlagNotFound { .. })), "{result:?}");
             return;
         }
         if self.model.find(experiment).is_some() {
-            assert!(matches!(result, Err(Error::ExperimentIdTaken { .. })), "{result:?}");
+            assert!(matches!(result, Err(ControlError::ExperimentIdTaken { .. })), "{result:?}");
             return;
         }
         let known = self.model.experiments.iter().position(|model| model.number == experiment);
@@ -448,14 +447,16 @@ impl Pair {
                     }
                 }
             } else {
-                assert!(matches!(result, Err(Error::Invalid(_))), "{result:?}");
+                assert!(matches!(result, Err(ControlError::Invalid(_))), "{result:?}");
             }
             return;
         }
         let running = self.model.running(flag, environment);
         if let (Status::Running, Some(other)) = (status, running) {
             let expected = experiment_id(other.number as u128);
-            let Err(Error::AlreadyRunning { running, .. }) = result else { panic!("{result:?}") };
+            let Err(ControlError::AlreadyRunning { running, .. }) = result else {
+                panic!("{result:?}")
+            };
             assert_eq!(running, expected);
             return;
         }
@@ -480,16 +481,18 @@ impl Pair {
         let model = self.model.clone();
         let (now, counters) = (self.now, self.counters[experiment].clone());
         let Some(this) = self.model.find(experiment) else {
-            assert!(matches!(result, Err(Error::ExperimentNotFound { .. })), "{result:?}");
+            assert!(matches!(result, Err(ControlError::ExperimentNotFound { .. })), "{result:?}");
             return;
         };
         if !matches!(this.status, Status::Draft | Status::Stopped) {
-            let Err(Error::Transition { source, .. }) = result else { panic!("{result:?}") };
+            let Err(ControlError::Transition { source, .. }) = result else { panic!("{result:?}") };
             assert_eq!(source.status(), this.status);
             return;
         }
         if let Some(other) = model.running(this.flag, this.environment) {
-            let Err(Error::AlreadyRunning { running, .. }) = result else { panic!("{result:?}") };
+            let Err(ControlError::AlreadyRunning { running, .. }) = result else {
+                panic!("{result:?}")
+            };
             assert_eq!(running, experiment_id(other.number as u128));
             return;
         }
@@ -503,14 +506,19 @@ impl Pair {
         let result = self.engine.stop(experiment_id(experiment as u128));
         let now = self.now;
         match self.model.find(experiment) {
-            None => assert!(matches!(result, Err(Error::ExperimentNotFound { .. })), "{result:?}"),
+            None => assert!(
+                matches!(result, Err(ControlError::ExperimentNotFound { .. })),
+                "{result:?}"
+            ),
             Some(this) if this.status == Status::Running => {
                 assert_eq!(result.unwrap().status(), Status::Stopped);
                 this.status = Status::Stopped;
                 (this.stopped_at, this.updated_at) = (Some(now), now);
             }
             Some(this) => {
-                let Err(Error::Transition { source, .. }) = result else { panic!("{result:?}") };
+                let Err(ControlError::Transition { source, .. }) = result else {
+                    panic!("{result:?}")
+                };
                 assert_eq!(source.status(), this.status);
             }
         }
@@ -520,13 +528,16 @@ impl Pair {
         let id = experiment_id(experiment as u128);
         let result = self.engine.force(id, USERS[user], &key_of(variant));
         if USERS[user].is_empty() {
-            assert_eq!(result, Err(Error::NoUserKey));
+            assert_eq!(result, Err(ControlError::NoUserKey));
             return;
         }
         match self.model.find(experiment) {
-            None => assert!(matches!(result, Err(Error::ExperimentNotFound { .. })), "{result:?}"),
+            None => assert!(
+                matches!(result, Err(ControlError::ExperimentNotFound { .. })),
+                "{result:?}"
+            ),
             Some(this) if variant >= SPLITS[this.split].len() => {
-                assert!(matches!(result, Err(Error::VariantNotFound { .. })), "{result:?}");
+                assert!(matches!(result, Err(ControlError::VariantNotFound { .. })), "{result:?}");
             }
             Some(this) => {
                 assert_eq!(result, Ok(()));
@@ -538,13 +549,12 @@ impl Pair {
 
     fn ask(&mut self, asked: Asked, way: Way, flag: usize, environment: usize, user: usize) {
         let (key, user_key) = (FLAGS[flag], USERS[user]);
-        let place = Environment::new(ENVIRONMENTS[environment]).unwrap();
-        let mut reader = self.engine.reader();
-        let handle = self.engine.handle(&place, key);
-        let current = self.engine.view();
+        let place = self.engine.environment(ENVIRONMENTS[environment]).unwrap();
+        let (mut reader, handle) = (place.reader(), place.flag(key));
+        let (current, pinned) = (place.view(), self.engine.snapshot());
         let (snapshot, model) = match (way, &self.old) {
             (Way::OldView, Some((view, model))) => (view, model.clone()),
-            _ => (&current, self.model.clone()),
+            _ => (&pinned, self.model.clone()),
         };
         let (reason, served) = model.answer(flag, environment, user);
         // Counting goes to the experiments as they are now.
@@ -583,37 +593,39 @@ impl Pair {
         }
         match asked {
             Asked::Evaluate => match way {
-                Way::Names => check_evaluation!(self.engine.evaluate(&place, key, user_key)),
+                Way::Names => check_evaluation!(place.evaluate(key, user_key)),
                 Way::Handle => check_evaluation!(handle.evaluate(user_key)),
-                Way::View => check_evaluation!(current.evaluate(&place, key, user_key)),
-                Way::Reader => check_evaluation!(reader.snapshot().evaluate(&place, key, user_key)),
+                Way::View => check_evaluation!(current.evaluate(key, user_key)),
+                Way::Reader => check_evaluation!(reader.view().evaluate(key, user_key)),
                 Way::HandleOnReader => {
                     check_evaluation!(handle.evaluate_on(reader.snapshot(), user_key));
                 }
                 Way::OldView => check_evaluation!(handle.evaluate_on(snapshot, user_key)),
             },
             Asked::Peek => match way {
-                Way::Names => check_evaluation!(self.engine.peek(&place, key, user_key)),
+                Way::Names => check_evaluation!(place.peek(key, user_key)),
                 Way::Handle => check_evaluation!(handle.peek(user_key)),
-                Way::View => check_evaluation!(current.peek(&place, key, user_key)),
-                Way::Reader => check_evaluation!(reader.snapshot().peek(&place, key, user_key)),
+                Way::View => check_evaluation!(current.peek(key, user_key)),
+                Way::Reader => check_evaluation!(reader.view().peek(key, user_key)),
                 Way::HandleOnReader => {
                     check_evaluation!(handle.peek_on(reader.snapshot(), user_key));
                 }
-                Way::OldView => check_evaluation!(snapshot.peek(&place, key, user_key)),
+                Way::OldView => {
+                    check_evaluation!(snapshot.in_environment(place.name()).peek(key, user_key));
+                }
             },
             Asked::Convert => match way {
-                Way::Names => check_conversion!(self.engine.convert(&place, key, user_key)),
+                Way::Names => check_conversion!(place.convert(key, user_key)),
                 Way::Handle => check_conversion!(handle.convert(user_key)),
-                Way::View => check_conversion!(current.convert(&place, key, user_key)),
-                Way::Reader => check_conversion!(reader.snapshot().convert(&place, key, user_key)),
+                Way::View => check_conversion!(current.convert(key, user_key)),
+                Way::Reader => check_conversion!(reader.view().convert(key, user_key)),
                 Way::HandleOnReader => {
                     check_conversion!(handle.convert_on(reader.snapshot(), user_key));
                 }
                 Way::OldView => check_conversion!(handle.convert_on(snapshot, user_key)),
             },
         }
-        let explanation = snapshot.explain(&place, key, user_key);
+        let explanation = snapshot.in_environment(place.name()).explain(key, user_key);
         assert_eq!(explanation.reason, reason);
         assert_eq!(explanation.value, model.value(flag, served));
         if let Some((number, _)) = served {
@@ -638,7 +650,10 @@ impl Pair {
                 self.model.flags[flag].map(Value::from)
             );
             if self.model.flags[flag].is_none() {
-                assert!(matches!(self.engine.experiments(*key), Err(Error::FlagNotFound { .. })));
+                assert!(matches!(
+                    self.engine.experiments(*key),
+                    Err(ControlError::FlagNotFound { .. })
+                ));
                 continue;
             }
             let listed = serde_json::to_value(self.engine.experiments(*key).unwrap()).unwrap();
@@ -692,7 +707,7 @@ impl Pair {
 
     /// A view lists the experiments that its flags have, with their counts.
     fn check_the_list_of_a_view(&self) {
-        let view = self.engine.view();
+        let view = self.engine.snapshot();
         let by_flag = |flag: &Flag| {
             let experiments = self.engine.experiments(flag.id()).unwrap();
             let id = flag.id();

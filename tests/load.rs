@@ -6,7 +6,8 @@ use common::{
     NOON, banner, engine_at_noon, ever, experiment_id, flag_id, production, running, since_start,
     staging,
 };
-use fairsplit::{Engine, LoadError, NewExperiment, NewFlag, Outcome, Reason, Status, Timestamp};
+use fairsplit::error::LoadError;
+use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Reason, Status, Timestamp};
 use serde_json::{Value, json};
 
 fn experiment(number: u128, status: &str) -> Value {
@@ -48,12 +49,12 @@ fn strictly(engine: &Engine, flags: &[Value]) -> Result<(), LoadError> {
 /// The faults of a strict load, each as a line; the engine has to be as it was.
 #[track_caller]
 fn refused(engine: &Engine, text: &str) -> Vec<String> {
-    let (before, version) = (engine.to_json(), engine.view().version());
+    let (before, version) = (engine.to_json(), production(engine).view().version());
     let Err(LoadError::Invalid(invalid)) = engine.reload(text) else {
         panic!("it should have been refused");
     };
     assert_eq!(engine.to_json(), before);
-    assert_eq!(engine.view().version(), version);
+    assert_eq!(production(engine).view().version(), version);
     invalid.faults().iter().map(ToString::to_string).collect()
 }
 
@@ -123,7 +124,7 @@ fn a_document_without_a_frame_is_refused_in_both_modes() {
             r#"{"flags": [], "version": 2}"#,
             "version: must be 1, the format version that this release reads, found 2",
         ),
-        ("{", "no JSON at line 1, column 1: EOF while parsing an object"),
+        ("{", "invalid JSON at line 1, column 1: EOF while parsing an object"),
     ] {
         let (strict, tolerant) = (engine.reload(text), engine.reload_tolerant(text));
         for error in [strict.unwrap_err(), tolerant.unwrap_err()] {
@@ -374,12 +375,12 @@ fn an_export_loads_into_an_equal_engine() {
     engine.create_experiment("hero-banner", banner("staging")).unwrap();
     engine.force(id, "qa", "treatment").unwrap();
     for user in ["a", "b", "c"] {
-        let _ = engine.evaluate(&production(), "hero-banner", user);
-        let _ = engine.convert(&production(), "hero-banner", user);
+        let _ = production(&engine).evaluate("hero-banner", user);
+        production(&engine).convert("hero-banner", user);
     }
     engine.stop(id).unwrap();
     engine.start(id).unwrap();
-    assert!(engine.convert(&production(), "hero-banner", "d").is_counted());
+    assert!(production(&engine).convert("hero-banner", "d").is_counted());
 
     let again = Engine::from_json(&engine.to_json()).unwrap();
     assert_eq!(again.to_json(), engine.to_json());
@@ -406,7 +407,7 @@ fn a_carried_count_near_its_end_holds_there() {
 #[test]
 fn handles_follow_a_flag_that_goes_and_comes() {
     let (engine, _) = engine_at_noon();
-    let handle = engine.handle(&production(), "flag-1");
+    let handle = production(&engine).flag("flag-1");
     assert_eq!(handle.peek("anna").reason(), Reason::FlagNotFound);
     strictly(&engine, &[flag(2, &[]), flag(1, &[experiment(1, "running")])]).unwrap();
     assert_eq!(handle.peek("anna").reason(), Reason::Split);
@@ -419,22 +420,23 @@ fn handles_follow_a_flag_that_goes_and_comes() {
 #[test]
 fn a_handle_on_a_snapshot_from_before_it_answers_by_name() {
     let engine = loaded(&[flag(1, &[experiment(1, "running")])]);
-    let view = engine.view();
-    for (place, reason) in [(production(), Reason::Split), (staging(), Reason::NotRunning)] {
-        let handle = engine.handle(&place, "flag-1");
+    let view = production(&engine).view();
+    for (place, reason) in
+        [(production(&engine), Reason::Split), (staging(&engine), Reason::NotRunning)]
+    {
+        let handle = place.flag("flag-1");
         let answer = handle.peek_on(&view, "anna");
         assert_eq!(answer.reason(), reason);
         assert_eq!(answer.value(), handle.peek("anna").value());
     }
-    let later = engine.handle(&production(), "flag-2");
+    let later = production(&engine).flag("flag-2");
     assert_eq!(later.peek_on(&view, "anna").reason(), Reason::FlagNotFound);
 }
 
 #[test]
 fn a_handle_follows_its_flag_into_an_environment_that_is_new() {
     let engine = loaded(&[flag(1, &[])]);
-    let (here, there) =
-        (engine.handle(&production(), "flag-1"), engine.handle(&staging(), "flag-1"));
+    let (here, there) = (production(&engine).flag("flag-1"), staging(&engine).flag("flag-1"));
     strictly(&engine, &[flag(1, &[experiment(1, "running")])]).unwrap();
     assert_eq!(here.peek("anna").reason(), Reason::Split);
     assert_eq!(there.peek("anna").reason(), Reason::NotRunning);
@@ -453,11 +455,11 @@ fn a_handle_on_another_engines_snapshot_answers_by_name() {
             engine.create_flag(NewFlag::new(key, key)).unwrap();
         }
     }
-    let handle = ours.handle(&production(), "a");
-    assert_eq!(handle.peek_on(&theirs.view(), "anna").str_or(""), "a");
-    assert_eq!(handle.peek_on(&ours.view(), "anna").str_or(""), "a");
+    let handle = production(&ours).flag("a");
+    assert_eq!(handle.peek_on(&production(&theirs).view(), "anna").str_or(""), "a");
+    assert_eq!(handle.peek_on(&production(&ours).view(), "anna").str_or(""), "a");
     let (empty, _) = engine_at_noon();
-    assert_eq!(handle.explain_on(&empty.view(), "anna").reason, Reason::FlagNotFound);
+    assert_eq!(handle.explain_on(&production(&empty).view(), "anna").reason, Reason::FlagNotFound);
 }
 
 #[test]
@@ -470,19 +472,19 @@ fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
         )
         .unwrap()
         .id();
-    let served = || engine.peek(&production(), "hero-banner", "qa").str_or("").to_owned();
-    let reason = || engine.peek(&production(), "hero-banner", "qa").reason();
+    let served = || production(&engine).peek("hero-banner", "qa").str_or("").to_owned();
+    let reason = || production(&engine).peek("hero-banner", "qa").reason();
     engine.force(draft, "qa", "next").unwrap();
     assert_eq!((served().as_str(), reason()), ("newest", Reason::Forced));
     // The running experiment decides for a user that both force.
     engine.force(id, "qa", "treatment").unwrap();
     assert_eq!(served(), "new");
-    assert_eq!(engine.convert(&production(), "hero-banner", "qa").outcome(), Outcome::Forced);
-    assert!(!engine.evaluate(&production(), "hero-banner", "qa").is_counted());
+    assert_eq!(production(&engine).convert("hero-banner", "qa").outcome(), Outcome::Forced);
+    assert!(!production(&engine).evaluate("hero-banner", "qa").is_counted());
     assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);
     // Not in another environment, nor for another user.
-    assert_eq!(engine.peek(&staging(), "hero-banner", "qa").reason(), Reason::NotRunning);
-    assert_eq!(engine.peek(&production(), "hero-banner", "anna").reason(), Reason::Split);
+    assert_eq!(staging(&engine).peek("hero-banner", "qa").reason(), Reason::NotRunning);
+    assert_eq!(production(&engine).peek("hero-banner", "anna").reason(), Reason::Split);
     // Stopped, it forces no user: the flag answers its default.
     engine.stop(id).unwrap();
     assert!(engine.unforce(draft, "qa").unwrap());

@@ -59,10 +59,10 @@ fn a_flag_with_an_experiment_takes_a_kilobyte_and_its_stripes() {
 fn what_a_flag_takes_is_given_back() {
     let text = document(1000);
     // What a thread sets up once for arc-swap stays with it.
-    drop(Engine::from_json(&text).unwrap().evaluate(&production(), "flag-1", "anna"));
+    drop(production(&Engine::from_json(&text).unwrap()).evaluate("flag-1", "anna"));
     let (taken, ()) = bytes(|| {
         let engine = Engine::from_json(&text).unwrap();
-        drop(engine.evaluate(&production(), "flag-1", "anna"));
+        drop(production(&engine).evaluate("flag-1", "anna"));
         engine.reload(&text).unwrap();
     });
     assert_eq!(taken, 0);

@@ -22,31 +22,34 @@ fn evaluating_and_converting_allocate_nothing() {
     let (engine, id) = running();
     engine.create_flag(NewFlag::new("theme", json!({"name": "dusk", "sizes": [1, 2, 3]}))).unwrap();
     engine.force(id, "qa", "treatment").unwrap();
-    let (place, other) = (production(), staging());
-    let handle = engine.handle(&place, "hero-banner");
-    let mut reader = engine.reader();
+    let (place, other) = (production(&engine), staging(&engine));
+    let handle = place.flag("hero-banner");
+    let mut reader = place.reader();
     // The first call of a thread sets up its place in arc-swap.
-    drop(engine.view());
+    drop(engine.snapshot());
 
     let long = "key".repeat(1000);
     for user in ["anna", "", "qa", "0b9bd4a6-0b3c-4d3e-9e1c-4c3f0c0d7a11", "日本", &long] {
         let (allocations, ()) = calls(|| {
             for flag in ["hero-banner", "theme", "no such flag"] {
                 for place in [&place, &other] {
-                    let answer = engine.evaluate(place, flag, user);
+                    let answer = place.evaluate(flag, user);
                     black_box((answer.value(), answer.variant(), answer.reason()));
                     black_box((answer.str_or(""), answer.bool_or(true), answer.i64_or(1)));
-                    black_box((answer.f64_or(1.0), answer.as_f64(), answer.is_counted()));
+                    let _ = black_box((answer.as_f64(), answer.as_str()));
+                    black_box((answer.f64_or(1.0), answer.is_counted()));
                     black_box((answer.experiment(), answer.experiment_name()));
-                    black_box(engine.peek(place, flag, user).value());
-                    black_box(engine.convert(place, flag, user).variant());
-                    let view = engine.view();
-                    black_box(view.evaluate(place, flag, user).value());
-                    black_box(view.peek(place, flag, user).value());
-                    black_box(view.convert(place, flag, user).outcome());
-                    let snapshot = reader.snapshot();
-                    black_box(snapshot.evaluate(place, flag, user).value());
-                    black_box(snapshot.convert(place, flag, user).outcome());
+                    black_box(place.peek(flag, user).value());
+                    black_box(place.convert(flag, user).variant());
+                    let view = place.view();
+                    black_box(view.evaluate(flag, user).value());
+                    black_box(view.peek(flag, user).value());
+                    black_box(view.convert(flag, user).outcome());
+                    let view = reader.view();
+                    black_box(view.evaluate(flag, user).value());
+                    black_box(view.convert(flag, user).outcome());
+                    let view = view.in_environment(place.name());
+                    black_box(view.evaluate(flag, user).value());
                 }
             }
             black_box(handle.evaluate(user).value());
@@ -67,8 +70,8 @@ fn evaluating_and_converting_allocate_nothing() {
 fn typed_values_that_borrow_allocate_nothing() {
     let (engine, _) = running();
     engine.create_flag(NewFlag::new("page", json!([25, 1.5]))).unwrap();
-    let place = production();
-    let answer = engine.evaluate(&place, "page", "anna");
+    let production = production(&engine);
+    let answer = production.evaluate("page", "anna");
     let (allocations, page) = calls(|| answer.deserialize::<(u8, f32)>().unwrap());
     assert_eq!((allocations, page), (0, (25, 1.5)));
 }
@@ -76,7 +79,7 @@ fn typed_values_that_borrow_allocate_nothing() {
 #[test]
 fn decoded_values_allocate_nothing_while_the_flag_stays_as_it_is() {
     let (engine, _) = running();
-    let mut banner = engine.handle(&production(), "hero-banner").typed::<String>();
+    let mut banner = production(&engine).flag("hero-banner").typed::<String>();
     assert!(banner.evaluate("anna").value().is_ok());
     let (allocations, is_counted) = calls(|| {
         let evaluation = banner.evaluate("anna");
@@ -91,12 +94,12 @@ fn decoded_values_allocate_nothing_while_the_flag_stays_as_it_is() {
 fn only_the_first_call_of_a_thread_allocates() {
     let (engine, _) = running();
     // Outlives the threads below, so that their places in arc-swap are not this thread's.
-    let held = engine.view();
-    let place = production();
+    let held = engine.snapshot();
+    let production = production(&engine);
     for _ in 0..4 {
         thread::scope(|scope| {
             scope.spawn(|| {
-                let ask = || black_box(engine.evaluate(&place, "hero-banner", "anna").is_counted());
+                let ask = || black_box(production.evaluate("hero-banner", "anna").is_counted());
                 let (first, _) = calls(ask);
                 assert!(first <= 1, "{first}");
                 for _ in 0..100 {
@@ -112,10 +115,11 @@ fn only_the_first_call_of_a_thread_allocates() {
 fn a_thread_with_many_views_still_allocates_nothing() {
     let (engine, _) = running();
     let mut views = Vec::with_capacity(100);
-    drop(engine.view());
+    let production = production(&engine);
+    drop(production.view());
     let (allocations, ()) = calls(|| {
         for _ in 0..100 {
-            views.push(engine.view());
+            views.push(production.view());
         }
     });
     assert_eq!(allocations, 0);

@@ -6,7 +6,7 @@
 //! `evaluator/flags/testkit-flags.json`), and from `GrowthBook`'s SDKs (github.com/growthbook/growthbook,
 //! MIT, `packages/sdk-js/test/cases.json`, version 0.8.0 of its specification, commit 8f1db445).
 
-use fairsplit::{Allocation, AllocationError, Bucket};
+use fairsplit::assign::{Allocation, AllocationError, Bucket};
 
 fn allocation(percentages: &[u8]) -> Allocation {
     Allocation::new(percentages).unwrap()

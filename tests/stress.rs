@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use common::{banner, engine_at_noon, ever, experiment_id, flag_id, production, since_start};
-use fairsplit::{Engine, NewFlag, Outcome, Snapshot, Status};
+use fairsplit::{Engine, NewFlag, Outcome, Status, View};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -60,9 +60,9 @@ impl Drop for CountRounds<'_> {
 
 /// Evaluates and converts in every way, and notes what was reported as counted.
 fn work(engine: &Engine, worker: usize, rounds: &Rounds) -> Reported {
-    let place = production();
-    let handle = engine.handle(&place, "hero-banner");
-    let mut reader = engine.reader();
+    let place = production(engine);
+    let handle = place.flag("hero-banner");
+    let mut reader = place.reader();
     let mut reported = Reported::default();
     for round in 0..ROUNDS {
         let user = format!("user-{worker}-{round}");
@@ -84,15 +84,12 @@ fn work(engine: &Engine, worker: usize, rounds: &Rounds) -> Reported {
             }};
         }
         match round % 4 {
-            0 => note!(
-                engine.evaluate(&place, "hero-banner", &user),
-                engine.convert(&place, "hero-banner", &user)
-            ),
+            0 => note!(place.evaluate("hero-banner", &user), place.convert("hero-banner", &user)),
             1 => note!(handle.evaluate(&user), handle.convert(&user)),
             2 => {
-                let view = engine.view();
+                let view = place.view();
                 note!(
-                    view.evaluate(&place, "hero-banner", &user),
+                    view.evaluate("hero-banner", &user),
                     view.convert_variant(experiment_id(1), "treatment")
                 );
             }
@@ -140,11 +137,11 @@ fn every_reported_count_is_there_under_contention() {
 }
 
 /// Counts exposures and conversions of users of its own, and returns how many were counted.
-fn count_many(view: &Snapshot, worker: usize, rounds: usize) -> Reported {
+fn count_many(view: &View, worker: usize, rounds: usize) -> Reported {
     let mut reported = Reported::default();
     for round in 0..rounds {
         let user = format!("user-{worker}-{round}");
-        let evaluation = view.evaluate(&production(), "hero-banner", &user);
+        let evaluation = view.evaluate("hero-banner", &user);
         reported[variant(evaluation.variant())].0 += u64::from(evaluation.is_counted());
         let conversion = view.convert_variant(experiment_id(1), "control");
         reported[variant(conversion.variant())].1 += u64::from(conversion.is_counted());
@@ -164,7 +161,7 @@ fn threads_beyond_the_64_numbers_lose_no_count() {
     const THREADS: usize = 3 * 64;
     let engine = running();
     let all_have_counted = &Barrier::new(THREADS);
-    let view = &engine.view();
+    let view = &production(&engine).view();
     let reported = thread::scope(|scope| {
         let work = |worker| {
             let first = count_many(view, worker, 1);
@@ -186,7 +183,7 @@ fn threads_that_begin_while_others_end_lose_no_count() {
     const THREADS: usize = 80;
     const GENERATIONS: usize = 20;
     let engine = running();
-    let view = &engine.view();
+    let view = &production(&engine).view();
     let reported = thread::scope(|scope| {
         let work = move |worker| {
             let generations = (0..GENERATIONS)
@@ -282,14 +279,14 @@ fn no_reader_sees_half_a_reload() {
     thread::scope(|scope| {
         let readers = [0, 1].map(|way| {
             scope.spawn(move || {
-                let place = production();
+                let place = production(engine);
                 let handles: Vec<_> =
-                    (0..FLAGS).map(|flag| engine.handle(&place, &format!("flag-{flag}"))).collect();
-                let mut reader = engine.reader();
+                    (0..FLAGS).map(|flag| place.flag(&format!("flag-{flag}"))).collect();
+                let mut reader = place.reader();
                 let (mut last, mut seen) = (0, 0);
                 // On and on until it has seen the configuration change, and the writer is done.
                 while seen < 2 || !done.load(Ordering::Acquire) {
-                    let view = engine.view();
+                    let view = place.view();
                     let snapshot = if way == 0 { &*view } else { reader.snapshot() };
                     let answers = handles.iter().map(|handle| {
                         let answer = handle.peek_on(snapshot, "anna");
@@ -375,13 +372,13 @@ struct Answers {
 }
 
 fn take_steps(engine: &Engine, steps: &[Step]) -> Answers {
-    let places = [production(), common::staging()];
+    let places = [production(engine), common::staging(engine)];
     let mut answers = Answers::default();
     for step in steps {
         match *step {
             Step::Create(at, is_running) => {
                 let status = if is_running { Status::Running } else { Status::Draft };
-                let new = banner(places[at % 2].as_str()).id(experiment_id(at as u128));
+                let new = banner(places[at % 2].name().as_str()).id(experiment_id(at as u128));
                 if engine.create_experiment("hero-banner", new.status(status)).is_ok() {
                     answers.created[at] += 1;
                     answers.created_running[at] += u32::from(is_running);
@@ -398,12 +395,12 @@ fn take_steps(engine: &Engine, steps: &[Step]) -> Answers {
             Step::Ask(place, user) => {
                 let user = format!("user-{user}");
                 let at = |id| (0..4).find(|at| Some(experiment_id(*at as u128)) == id).unwrap();
-                let evaluation = engine.evaluate(&places[place], "hero-banner", &user);
+                let evaluation = places[place].evaluate("hero-banner", &user);
                 if evaluation.is_counted() {
                     let counted = &mut answers.counted[at(evaluation.experiment())];
                     counted[variant(evaluation.variant())].0 += 1;
                 }
-                let conversion = engine.convert(&places[place], "hero-banner", &user);
+                let conversion = places[place].convert("hero-banner", &user);
                 if conversion.is_counted() {
                     let counted = &mut answers.counted[at(conversion.experiment())];
                     counted[variant(conversion.variant())].1 += 1;

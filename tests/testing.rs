@@ -15,7 +15,7 @@ fn banner() -> TestEngineBuilder {
 /// The variants that these users get.
 fn variants(test: &TestEngine, flag: &str, users: &[&str]) -> Vec<String> {
     let variant = |user: &&str| {
-        let evaluation = test.engine().peek(test.environment(), flag, user);
+        let evaluation = test.environment().peek(flag, user);
         assert_eq!(evaluation.reason(), Reason::Split);
         evaluation.variant().unwrap().to_owned()
     };
@@ -29,11 +29,11 @@ fn a_flag_answers_what_it_is_told() {
         .flag("theme", json!({"dark": true}))
         .build();
     let (engine, place) = (test.engine(), test.environment());
-    assert_eq!(engine.evaluate(place, "page-size", "anna").i64_or(10), 25);
-    assert_eq!(engine.evaluate(place, "theme", "").value(), Some(&json!({"dark": true})));
-    assert_eq!(engine.evaluate(place, "no such flag", "anna").i64_or(10), 10);
+    assert_eq!(place.evaluate("page-size", "anna").i64_or(10), 25);
+    assert_eq!(place.evaluate("theme", "").value(), Some(&json!({"dark": true})));
+    assert_eq!(place.evaluate("no such flag", "anna").i64_or(10), 10);
     engine.set_default("page-size", 50).unwrap();
-    assert_eq!(engine.evaluate(place, "page-size", "anna").i64_or(10), 50);
+    assert_eq!(place.evaluate("page-size", "anna").i64_or(10), 50);
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn what_is_said_last_holds() {
         .assign("hero-banner", "anna", "control")
         .assign("hero-banner", "anna", "treatment")
         .build();
-    assert_eq!(test.engine().peek(test.environment(), "page-size", "anna").i64_or(10), 50);
+    assert_eq!(test.environment().peek("page-size", "anna").i64_or(10), 50);
     assert_eq!(variants(&test, "hero-banner", &["anna"]), ["treatment"]);
 
     let test = banner().assign_everyone("hero-banner", "control");
@@ -76,9 +76,9 @@ fn users_who_are_assigned_are_counted() {
         .build();
     let (engine, place) = (test.engine(), test.environment());
     for user in ["anna", "ben", "anna"] {
-        assert!(engine.evaluate(place, "hero-banner", user).is_counted());
+        assert!(place.evaluate("hero-banner", user).is_counted());
     }
-    assert_eq!(engine.convert(place, "hero-banner", "anna").outcome(), Outcome::Counted);
+    assert_eq!(place.convert("hero-banner", "anna").outcome(), Outcome::Counted);
     test.assert_exposures("hero-banner", "treatment", 2);
     test.assert_exposures("hero-banner", "control", 1);
     test.assert_conversions("hero-banner", "treatment", 1);
@@ -95,11 +95,11 @@ fn nothing_is_counted_for_peeks_defaults_and_pins() {
     let test = banner().flag("page-size", 25).build();
     let (engine, place) = (test.engine(), test.environment());
     engine.force(test.experiment("hero-banner"), "qa", "treatment").unwrap();
-    let _ = engine.peek(place, "hero-banner", "anna");
-    let _ = engine.evaluate(place, "page-size", "anna");
-    let _ = engine.evaluate(place, "hero-banner", "");
-    let _ = engine.evaluate(place, "hero-banner", "qa");
-    let _ = engine.convert(place, "hero-banner", "qa");
+    let _ = place.peek("hero-banner", "anna");
+    let _ = place.evaluate("page-size", "anna");
+    let _ = place.evaluate("hero-banner", "");
+    let _ = place.evaluate("hero-banner", "qa");
+    place.convert("hero-banner", "qa");
     test.assert_nothing_counted();
 }
 
@@ -144,8 +144,8 @@ fn experiments_on_two_flags_split_apart() {
 fn a_default_is_the_flags_own_or_the_first_variants() {
     for (test, expected) in [(banner(), "old"), (banner().flag("hero-banner", "none"), "none")] {
         let test = test.build();
-        let (engine, place) = (test.engine(), test.environment());
-        assert_eq!(engine.evaluate(place, "hero-banner", "").str_or("fallback"), expected);
+        let place = test.environment();
+        assert_eq!(place.evaluate("hero-banner", "").str_or("fallback"), expected);
     }
 }
 
@@ -187,9 +187,9 @@ fn a_failure_is_told_at_the_line_of_the_test() {
                 counted: \"control\" exposures 0, conversions 0; \"treatment\" exposures 1, conversions 1")]
 fn a_wrong_number_of_exposures_is_told_with_all_counts() {
     let test = banner().assign_everyone("hero-banner", "treatment").build();
-    let (engine, place) = (test.engine(), test.environment());
-    let _ = engine.evaluate(place, "hero-banner", "anna");
-    let _ = engine.convert(place, "hero-banner", "anna");
+    let place = test.environment();
+    let _ = place.evaluate("hero-banner", "anna");
+    place.convert("hero-banner", "anna");
     test.assert_exposures("hero-banner", "treatment", 2);
 }
 
@@ -207,7 +207,7 @@ fn a_missing_conversion_is_told() {
 )]
 fn a_count_where_there_should_be_none_is_told() {
     let test = banner().assign("hero-banner", "anna", "control").build();
-    let _ = test.engine().convert(test.environment(), "hero-banner", "anna");
+    test.environment().convert("hero-banner", "anna");
     test.assert_nothing_counted();
 }
 
@@ -245,7 +245,7 @@ fn a_user_cannot_be_assigned_a_variant_that_is_not_there() {
 
 #[test]
 #[should_panic(
-    expected = "the empty user key is nobody, and cannot be in \"control\" of \"hero-banner\""
+    expected = "user key must not be empty: it cannot be in \"control\" of \"hero-banner\""
 )]
 fn nobody_cannot_be_assigned() {
     let _ = banner().assign("hero-banner", "", "control");

@@ -69,11 +69,11 @@ fn changes_and_reloads_are_told_and_nothing_else() {
         engine.create_experiment("hero-banner", banner("production").id(id)).unwrap();
         engine.start(id).unwrap();
         engine.start(id).unwrap_err();
-        let handle = engine.handle(&production(), "hero-banner");
+        let handle = production(&engine).flag("hero-banner");
         for user in ["anna", "ben", ""] {
             let _ = handle.evaluate(user);
-            let _ = engine.convert(&production(), "hero-banner", user);
-            let _ = engine.explain(&production(), "hero-banner", user);
+            production(&engine).convert("hero-banner", user);
+            let _ = production(&engine).explain("hero-banner", user);
         }
         engine.force(id, "anna", "treatment").unwrap();
         engine.unforce(id, "anna").unwrap();
@@ -95,7 +95,7 @@ INFO user forced experiment={id}
 INFO user no longer forced experiment={id}
 INFO experiment stopped flag=\"hero-banner\" experiment={id} environment=\"production\"
 INFO configuration reloaded version=8 loaded=1 skipped=0
-WARN configuration refused version=8 error=no JSON at line 1, column 1: EOF while parsing an object
+WARN configuration refused version=8 error=invalid JSON at line 1, column 1: EOF while parsing an object
 WARN configuration refused version=8 faults=3
 INFO configuration reloaded version=9 loaded=0 skipped=1
 WARN flag skipped path=flags[0] flag=Some(\"hero-banner\") faults=1 kept_previous=true

@@ -43,7 +43,7 @@ fn assert_same(typed: &mut TypedReader<Text>, user: &str) {
 #[test]
 fn a_value_is_decoded_once_for_each_change_of_the_flag() {
     let (engine, id) = running();
-    let mut banner = engine.handle(&production(), "hero-banner").typed::<Text>();
+    let mut banner = production(&engine).flag("hero-banner").typed::<Text>();
     let mut decoded = |work: &dyn Fn()| {
         work();
         let before = DECODED.get();
@@ -57,7 +57,7 @@ fn a_value_is_decoded_once_for_each_change_of_the_flag() {
     assert_eq!(decoded(&|| ()), 0);
     // A change elsewhere is none of this flag.
     assert_eq!(decoded(&|| drop(engine.create_flag(NewFlag::new("other", 1)).unwrap())), 0);
-    assert_eq!(decoded(&|| drop(engine.handle(&staging(), "hero-banner"))), 0);
+    assert_eq!(decoded(&|| drop(staging(&engine).flag("hero-banner"))), 0);
     assert_eq!(decoded(&|| drop(engine.set_default("other", 2).unwrap())), 0);
     assert_eq!(decoded(&|| engine.reload(&engine.to_json()).unwrap()), 0);
     assert_eq!(decoded(&|| drop(engine.set_default("hero-banner", "older").unwrap())), 3);
@@ -67,7 +67,7 @@ fn a_value_is_decoded_once_for_each_change_of_the_flag() {
 #[test]
 fn an_evaluation_counts_and_a_peek_does_not() {
     let (engine, id) = running();
-    let mut typed = engine.handle(&production(), "hero-banner").typed::<Text>();
+    let mut typed = production(&engine).flag("hero-banner").typed::<Text>();
     for _ in 0..3 {
         assert!(!typed.peek("anna").evaluation().is_counted());
         assert!(typed.evaluate("anna").evaluation().is_counted());
@@ -80,7 +80,7 @@ fn an_evaluation_counts_and_a_peek_does_not() {
 #[test]
 fn what_is_not_there_or_does_not_fit_is_an_error_or_the_fallback() {
     let engine = Engine::new();
-    let mut typed = engine.handle(&production(), "hero-banner").typed::<Text>();
+    let mut typed = production(&engine).flag("hero-banner").typed::<Text>();
     let fallback = Text("fallback".to_owned());
     assert_eq!(typed.peek("anna").value().unwrap_err().to_string(), "there is no such flag");
     assert_eq!(typed.peek("anna").value_or(&fallback), &fallback);
@@ -97,7 +97,7 @@ proptest! {
     #[test]
     fn a_typed_answer_is_the_untyped_one_decoded(steps in prop::collection::vec(0..10_u8, 1..40)) {
         let engine = Engine::new();
-        let mut typed = engine.handle(&production(), "hero-banner").typed::<Text>();
+        let mut typed = production(&engine).flag("hero-banner").typed::<Text>();
         let full = {
             let (engine, _) = running();
             engine.to_json()

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread::{self, ScopedJoinHandle};
 
 use common::{banner, engine_at_noon, experiment_id, flag_id, production, running, staging};
-use fairsplit::{Assignment, Engine, Error, ExperimentId, NewFlag, Status, Timestamp, UserCount};
+use fairsplit::assign::Assignment;
+use fairsplit::counts::UserCount;
+use fairsplit::error::ControlError;
+use fairsplit::{Engine, ExperimentId, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 
 fn counts(engine: &Engine, id: ExperimentId) -> Vec<(UserCount, UserCount)> {
@@ -45,11 +48,11 @@ fn threads_count_each_user_once() {
         })
     };
     let exposed = run(&|engine, user| {
-        let _ = engine.evaluate(&production(), "hero-banner", user);
+        let _ = production(engine).evaluate("hero-banner", user);
     });
     let converted = run(&|engine, user| {
         if user.len().is_multiple_of(2) {
-            let _ = engine.convert(&production(), "hero-banner", user);
+            production(engine).convert("hero-banner", user);
         }
     });
     let converted: BTreeSet<u32> =
@@ -69,9 +72,9 @@ fn threads_count_each_user_once() {
 fn a_view_from_before_a_stop_counts_no_users_until_the_next_start() {
     let (engine, id) = running();
     engine.count_users(id, 1000).unwrap();
-    let view = engine.view();
-    let evaluate = |user| view.evaluate(&production(), "hero-banner", &key(user)).is_counted();
-    let convert = |user| view.convert(&production(), "hero-banner", &key(user)).is_counted();
+    let view = production(&engine).view();
+    let evaluate = |user| view.evaluate("hero-banner", &key(user)).is_counted();
+    let convert = |user| view.convert("hero-banner", &key(user)).is_counted();
     let sum = |of: fn(&UserCount) -> u64| -> [u64; 2] {
         let counts = counts(&engine, id);
         let (since_start, ever): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
@@ -105,11 +108,10 @@ fn users_of_counted_events_and_no_others_are_there_across_stops_and_starts() {
     let work = |thread: u32| {
         let mut reported = [UserCount::default(); 2];
         for users in (thread * USERS..(thread + 1) * USERS).collect::<Vec<_>>().chunks(20) {
-            let view = engine.view();
+            let view = production(&engine).view();
             for user in users {
-                let place = production();
-                let evaluation = view.evaluate(&place, "hero-banner", &key(*user));
-                let conversion = view.convert(&place, "hero-banner", &key(*user));
+                let evaluation = view.evaluate("hero-banner", &key(*user));
+                let conversion = view.convert("hero-banner", &key(*user));
                 let count = &mut reported[variant_of(*user)];
                 count.exposed += u64::from(evaluation.is_counted());
                 if evaluation.is_counted() {
@@ -181,7 +183,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Evaluate(user) => {
-                    let _ = engine.evaluate(&production(), "hero-banner", &key(user));
+                    let _ = production(&engine).evaluate("hero-banner", &key(user));
                     for period in [&mut since_start, &mut ever] {
                         let act = period.entry(user).or_default();
                         if !forced.contains(&user) && *act != Act::Converted {
@@ -190,7 +192,7 @@ proptest! {
                     }
                 }
                 Step::Convert(user) => {
-                    let _ = engine.convert(&production(), "hero-banner", &key(user));
+                    production(&engine).convert("hero-banner", &key(user));
                     for period in [&mut since_start, &mut ever] {
                         let act = period.entry(user).or_default();
                         if !forced.contains(&user) {
@@ -204,8 +206,8 @@ proptest! {
                 Step::Restart => {
                     engine.stop(id).unwrap();
                     // Nothing counts now.
-                    let _ = engine.evaluate(&production(), "hero-banner", &key(1));
-                    let _ = engine.convert(&production(), "hero-banner", &key(2));
+                    let _ = production(&engine).evaluate("hero-banner", &key(1));
+                    production(&engine).convert("hero-banner", &key(2));
                     engine.start(id).unwrap();
                     since_start.clear();
                 }
@@ -214,10 +216,10 @@ proptest! {
                     forced.insert(user);
                 }
                 Step::Anonymous => {
-                    let _ = engine.evaluate(&production(), "hero-banner", "");
-                    let _ = engine.convert(&production(), "hero-banner", "");
-                    let _ = engine.evaluate(&staging(), "hero-banner", &key(3));
-                    let _ = engine.peek(&production(), "hero-banner", &key(4));
+                    let _ = production(&engine).evaluate("hero-banner", "");
+                    production(&engine).convert("hero-banner", "");
+                    let _ = staging(&engine).evaluate("hero-banner", &key(3));
+                    let _ = production(&engine).peek("hero-banner", &key(4));
                 }
                 Step::Named => drop(engine.convert_variant(id, "control")),
             }
@@ -251,10 +253,10 @@ fn where_there_is_no_room_whole_users_are_kept_and_a_fair_sample_of_them() {
                 scope.spawn(move || {
                     for user in (0..USERS).filter(|user| user % 2 == thread) {
                         for _ in 0..=user % 3 {
-                            let _ = engine.evaluate(&production(), "hero-banner", &key(user));
+                            let _ = production(engine).evaluate("hero-banner", &key(user));
                         }
                         if user % 3 == 0 {
-                            let _ = engine.convert(&production(), "hero-banner", &key(user));
+                            production(engine).convert("hero-banner", &key(user));
                         }
                     }
                 });
@@ -290,7 +292,7 @@ fn users_are_counted_from_the_moment_they_are_asked_for() {
     let id = engine.create_experiment("hero-banner", new).unwrap().id();
     let evaluate = |users: std::ops::Range<u32>| {
         users.for_each(|user| {
-            let _ = engine.evaluate(&production(), "hero-banner", &key(user));
+            let _ = production(&engine).evaluate("hero-banner", &key(user));
         });
     };
     let exposed = || counts(&engine, id).iter().map(|count| count.1.exposed).sum::<u64>();
@@ -318,7 +320,7 @@ fn users_are_counted_from_the_moment_they_are_asked_for() {
     assert_eq!(exposed(), 20);
     let nobody = experiment_id(7);
     assert_eq!(engine.users(nobody), None);
-    assert_eq!(engine.count_users(nobody, 1), Err(Error::ExperimentNotFound { id: nobody }));
+    assert_eq!(engine.count_users(nobody, 1), Err(ControlError::ExperimentNotFound { id: nobody }));
 }
 
 /// The same sequence of numbers in every run (`SplitMix64`).
@@ -344,13 +346,13 @@ fn a_sample_of_users_covers_the_truth_as_often_as_it_says() {
         let new = banner("production").id(id).status(Status::Running);
         engine.create_experiment("hero-banner", new).unwrap();
         engine.count_users(id, USERS as usize / 10).unwrap();
-        let view = engine.view();
+        let view = production(&engine).view();
         for user in 0..USERS {
             let key = key(user);
-            let _ = view.evaluate(&production(), "hero-banner", &key);
+            let _ = view.evaluate("hero-banner", &key);
             let draw = mixed(u64::from(run) << 32 | u64::from(user)) >> 32;
             if f64::from(u32::try_from(draw).unwrap()) < RATE * f64::from(u32::MAX) {
-                let _ = view.convert(&production(), "hero-banner", &key);
+                let _ = view.convert("hero-banner", &key);
             }
         }
         let users = engine.users(id).unwrap();

@@ -1,9 +1,8 @@
 //! Assignment v1 against those who know it by other means: the published vectors, another XXH3,
 //! and oracles that walk where the crate multiplies and looks up.
 
-use fairsplit::{
-    Allocation, AllocationError, Assignment, Bucket, ExperimentId, MAX_VARIANTS, Seed,
-};
+use fairsplit::ExperimentId;
+use fairsplit::assign::{Allocation, AllocationError, Assignment, Bucket, MAX_VARIANTS, Seed};
 use proptest::prelude::*;
 use serde::Deserialize;
 use twox_hash::XxHash3_64;

@@ -5,9 +5,8 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{NOON, banner, engine_at_noon, experiment_id};
-use fairsplit::{
-    Engine, Experiment, Flag, FlagChange, LoadError, NewExperiment, NewFlag, Status, Timestamp,
-};
+use fairsplit::error::LoadError;
+use fairsplit::{Engine, Experiment, Flag, FlagChange, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -256,7 +255,7 @@ fn a_request_that_is_no_object_or_no_json_is_refused() {
         panic!("it is no JSON");
     };
     assert_eq!((error.line(), error.column()), (2, 11));
-    assert_eq!(error.to_string(), "no JSON at line 2, column 11: expected value");
+    assert_eq!(error.to_string(), "invalid JSON at line 2, column 11: expected value");
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(matches!(NewExperiment::from_json(&deep), Err(LoadError::Syntax(_))));
 }

@@ -46,8 +46,8 @@ pub(crate) fn uuid_keys() -> Vec<String> {
     (0..KEYS).map(id).collect()
 }
 
-pub(crate) fn production() -> Environment {
-    Environment::new("production").unwrap()
+pub(crate) fn production(engine: &Engine) -> Environment {
+    engine.environment("production").unwrap()
 }
 
 pub(crate) fn flag_key(number: usize) -> String {

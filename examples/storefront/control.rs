@@ -4,7 +4,8 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use fairsplit::{Engine, Experiment, SkippedFlag, Status};
+use fairsplit::load::SkippedFlag;
+use fairsplit::{Engine, Experiment, Status};
 use serde_json::Value;
 
 use crate::report::grouped;
@@ -52,18 +53,18 @@ pub(crate) struct Operator {
 impl Operator {
     pub(crate) fn new(shop: &Shop, document: String) -> Result<Operator, Failure> {
         let mut experiments = Vec::new();
-        for flag in shop.engine.flags() {
-            let of_flag = shop.engine.experiments(flag.id());
+        for flag in shop.engine().flags() {
+            let of_flag = shop.engine().experiments(flag.id());
             experiments.extend(of_flag.map_err(|error| Failure::Input(error.to_string()))?);
         }
-        experiments.retain(|experiment| *experiment.environment() == shop.environment);
+        experiments.retain(|experiment| experiment.environment() == shop.environment.name());
         let first = |status| {
             let mut matching =
                 experiments.iter().filter(|experiment| experiment.status() == status);
             matching.next().cloned()
         };
         let (running, draft) = (first(Status::Running), first(Status::Draft));
-        Ok(Operator { engine: shop.engine.clone(), document, running, draft })
+        Ok(Operator { engine: shop.engine().clone(), document, running, draft })
     }
 
     /// Does each step of the plan when it is due, and tells of it.
@@ -85,8 +86,9 @@ impl Operator {
             Step::Reload => self.reload("the document", &self.document),
             Step::ReloadFaulty => self.reload_tolerant(&self.with_fault()),
             Step::ReloadBrokenOff => {
-                let half = self.document.floor_char_boundary(self.document.len() / 2);
-                self.reload("half of the document", &self.document[..half])
+                let characters = self.document.chars();
+                let half: String = characters.clone().take(characters.count() / 2).collect();
+                self.reload("half of the document", &half)
             }
             Step::ReloadExport => self.reload("the engine's own export", &self.engine.to_json()),
             Step::Stop => match &self.running {
@@ -118,7 +120,7 @@ impl Operator {
     /// All of it or nothing.
     fn reload(&self, what: &str, text: &str) -> String {
         let reloaded = self.engine.reload(text);
-        let version = self.engine.view().version();
+        let version = self.engine.snapshot().version();
         match reloaded {
             Ok(()) => format!("reloaded {what}, now version {version}"),
             Err(error) => format!("{what} was refused, still version {version} ({error})"),
@@ -128,7 +130,7 @@ impl Operator {
     /// All that is sound; a faulty flag stays as it was.
     fn reload_tolerant(&self, text: &str) -> String {
         let reloaded = self.engine.reload_tolerant(text);
-        let version = self.engine.view().version();
+        let version = self.engine.snapshot().version();
         match reloaded {
             Ok(report) => {
                 let skipped: Vec<String> = report.skipped.iter().map(describe).collect();

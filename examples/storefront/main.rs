@@ -24,7 +24,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use fairsplit::{Engine, Environment, LoadError};
+use fairsplit::Engine;
+use fairsplit::error::LoadError;
 
 use crate::control::Operator;
 use crate::options::{Command, HELP, Options};
@@ -86,10 +87,11 @@ fn run() -> Result<Verdict, Failure> {
     };
     let document = read_document(&options)?;
     let engine = load(&document, &options)?;
-    let environment = Environment::new(&options.environment)
+    let environment = engine
+        .environment(&options.environment)
         .map_err(|error| Failure::Input(format!("--environment: {error}")))?;
     let source = Source::open(&options.users)?;
-    let shop = Arc::new(Shop::open(engine, environment)?);
+    let shop = Arc::new(Shop::open(environment)?);
     let workers = thread::available_parallelism().map_or(1, usize::from);
     report::opening(&shop, &source, workers)?;
 

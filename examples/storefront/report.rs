@@ -22,7 +22,7 @@ pub(crate) fn opening(shop: &Shop, source: &Source, workers: usize) -> io::Resul
         io::stdout().lock(),
         "{} flags and {experiments} experiments, evaluated in {}\n{}, on {workers} threads\n",
         shop.flags.len(),
-        shop.environment,
+        shop.environment.name(),
         source.describe(),
     )
 }
@@ -60,7 +60,7 @@ pub(crate) fn closing(
 /// What the engine has counted for a variant since the run began: all of it, less what the document
 /// carried. A restart does not matter, since "ever" goes on over it.
 fn counted(shop: &Shop, place: &Place) -> Count {
-    let counts = shop.engine.counts(place.experiment);
+    let counts = shop.engine().counts(place.experiment);
     let ever = counts.as_ref().and_then(|counts| counts.variant(&place.variant));
     ever.map(|variant| variant.ever.since(place.carried)).unwrap_or_default()
 }
@@ -70,7 +70,7 @@ fn counted(shop: &Shop, place: &Place) -> Count {
 fn results(out: &mut impl Write, shop: &Shop, counters: &[Count]) -> Result<(), Failure> {
     let counted = shop.places.iter().zip(counters);
     let most = counted.max_by_key(|(_, count)| count.exposures).map(|(place, _)| place.experiment);
-    if let Some(results) = most.and_then(|experiment| shop.engine.results(experiment)) {
+    if let Some(results) = most.and_then(|experiment| shop.engine().results(experiment)) {
         writeln!(out, "\nThe experiment that was exposed most:\n\n{results}\n{}", results.plot())?;
     }
     Ok(())
@@ -92,7 +92,8 @@ fn table(out: &mut impl Write, shop: &Shop, counters: &[Count]) -> Result<(), Fa
     )?;
     let rows: Vec<(&Place, Count)> = shop.places.iter().zip(counters.iter().copied()).collect();
     for rows in rows.chunk_by(|(one, _), (next, _)| one.experiment == next.experiment) {
-        let Some(experiment) = rows.first().and_then(|(p, _)| shop.engine.experiment(p.experiment))
+        let Some(experiment) =
+            rows.first().and_then(|(p, _)| shop.engine().experiment(p.experiment))
         else {
             continue;
         };

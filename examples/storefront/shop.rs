@@ -8,9 +8,9 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use fairsplit::error::ControlError;
 use fairsplit::{
-    Count, Engine, Environment, Error, Evaluation, ExperimentId, FlagHandle, Reader, Reason,
-    Snapshot,
+    Count, Engine, Environment, Evaluation, ExperimentId, FlagHandle, Reader, Reason, Snapshot,
 };
 
 use crate::Failure;
@@ -22,7 +22,7 @@ const UPLIFT: u64 = 150;
 
 /// What all workers share.
 pub(crate) struct Shop {
-    pub(crate) engine: Engine,
+    /// The engine, as the shop's environment reads it.
     pub(crate) environment: Environment,
     pub(crate) flags: Vec<ServedFlag>,
     /// Every variant of every experiment, flag by flag.
@@ -48,17 +48,22 @@ pub(crate) struct Place {
 
 impl Shop {
     /// Makes a handle for every flag; they follow all later changes by themselves.
-    pub(crate) fn open(engine: Engine, environment: Environment) -> Result<Shop, Failure> {
+    pub(crate) fn open(environment: Environment) -> Result<Shop, Failure> {
+        let engine = environment.engine();
         let mut flags = Vec::new();
         let mut places = Vec::new();
         for flag in engine.flags() {
             let first = places.len();
-            add_places(&engine, flag.key(), &mut places)
+            add_places(engine, flag.key(), &mut places)
                 .map_err(|error| Failure::Input(error.to_string()))?;
-            let handle = engine.handle(&environment, flag.key());
+            let handle = environment.flag(flag.key());
             flags.push(ServedFlag { handle, places: first..places.len() });
         }
-        Ok(Shop { engine, environment, flags, places })
+        Ok(Shop { environment, flags, places })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.environment.engine()
     }
 
     /// The place of a flag's variant, by what an evaluation or a conversion says of it.
@@ -76,13 +81,13 @@ impl Shop {
     }
 }
 
-fn add_places(engine: &Engine, flag: &str, places: &mut Vec<Place>) -> Result<(), Error> {
+fn add_places(engine: &Engine, flag: &str, places: &mut Vec<Place>) -> Result<(), ControlError> {
     for experiment in engine.experiments(flag)? {
         let id = experiment.id();
         // A verdict is of users, each counted once; events alone have rates.
         #[cfg(feature = "results")]
         engine.count_users(id, 1_000_000)?;
-        let counts = engine.counts(id).ok_or(Error::ExperimentNotFound { id })?;
+        let counts = engine.counts(id).ok_or(ControlError::ExperimentNotFound { id })?;
         let rates = (0..).map(|position| (BASE_RATE + UPLIFT * position).min(10_000));
         for ((variant, counts), true_rate) in
             experiment.variants().iter().zip(counts.variants()).zip(rates)
@@ -108,7 +113,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(shop: Arc<Shop>) -> Worker {
-        let reader = shop.engine.reader();
+        let reader = shop.environment.reader();
         let totals = Totals::new(shop.places.len());
         Worker { shop, reader, totals }
     }

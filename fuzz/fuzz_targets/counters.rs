@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use fairsplit::{Engine, NewExperiment, NewFlag, OpenOptions, Status, recover};
+use fairsplit::durable::{OpenOptions, recover};
+use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 use libfuzzer_sys::fuzz_target;
 
 struct Sound {

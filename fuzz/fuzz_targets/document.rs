@@ -3,7 +3,8 @@
 
 #![no_main]
 
-use fairsplit::{Engine, ManualClock, Timestamp};
+use fairsplit::clock::ManualClock;
+use fairsplit::{Engine, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -18,14 +18,14 @@ pub const MAX_VARIANTS: usize = BUCKETS;
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Allocation, Bucket};
+/// use fairsplit::assign::{Allocation, Bucket};
 ///
 /// let allocation = Allocation::new(&[90, 0, 10])?;
 /// assert_eq!(allocation.variant(Bucket::from_hash(0)), 0);
 /// assert_eq!(allocation.variant(Bucket::from_hash(u64::MAX)), 2);
 /// assert_eq!(allocation.buckets(0), 0..90);
 /// assert_eq!(allocation.buckets(2), 90..100);
-/// # Ok::<(), fairsplit::AllocationError>(())
+/// # Ok::<(), fairsplit::assign::AllocationError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {

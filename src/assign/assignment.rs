@@ -13,7 +13,8 @@ use crate::assign::bucket::{Bucket, Seed};
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Assignment, ExperimentId};
+/// use fairsplit::ExperimentId;
+/// use fairsplit::assign::Assignment;
 ///
 /// let id: ExperimentId = "cd613e30-d8f1-4adf-91b7-584a2265b1f5".parse()?;
 /// let assignment = Assignment::new(id.to_bytes(), &[25, 75])?;

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 /// # Examples
 ///
 /// ```
-/// use fairsplit::Seed;
+/// use fairsplit::assign::Seed;
 ///
 /// let id = *b"\xcd\x61\x3e\x30\xd8\xf1\x4a\xdf\x91\xb7\x58\x4a\x22\x65\xb1\xf5";
 /// assert_eq!(Seed::from_id(id).value(), 0x7713_bf97_1484_2189);
@@ -37,7 +37,7 @@ impl Seed {
     /// The hash of a user key: `XXH3_64bits_withSeed(UTF-8 of the key, seed)`.
     ///
     /// Costs one pass over the key and allocates nothing. The empty key has a hash like any other;
-    /// [`Assignment`](crate::Assignment) decides that it stands for no user.
+    /// [`Assignment`](crate::assign::Assignment) decides that it stands for no user.
     #[inline]
     #[must_use]
     pub fn hash(self, user_key: &str) -> u64 {
@@ -66,7 +66,7 @@ impl Bucket {
     /// # Examples
     ///
     /// ```
-    /// use fairsplit::Bucket;
+    /// use fairsplit::assign::Bucket;
     ///
     /// assert_eq!(Bucket::from_hash(0).index(), 0);
     /// assert_eq!(Bucket::from_hash(1 << 63).index(), 50);

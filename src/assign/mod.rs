@@ -10,3 +10,7 @@
 pub(crate) mod allocation;
 pub(crate) mod assignment;
 pub(crate) mod bucket;
+
+pub use self::allocation::{Allocation, AllocationError, MAX_VARIANTS};
+pub use self::assignment::Assignment;
+pub use self::bucket::{Bucket, Seed};

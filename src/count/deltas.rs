@@ -13,7 +13,8 @@ use crate::model::id::ExperimentId;
 /// A receiver that may get a delta twice keeps the total that it has seen:
 ///
 /// ```
-/// use fairsplit::{Delta, Engine};
+/// use fairsplit::Engine;
+/// use fairsplit::counts::Delta;
 ///
 /// let (engine, mut total) = (Engine::new(), 0);
 /// let mut receive = |delta: &Delta| total = total.max(delta.to.conversions);

@@ -17,7 +17,7 @@ pub enum OpenError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The counters' file is not as it was left. [`recover`](crate::recover) saves what can be.
+    /// The counters' file is not as it was left. [`recover`](crate::durable::recover) saves what can be.
     #[error("{} is damaged at byte {at}: {what}", path.display())]
     Damaged {
         /// The file.
@@ -34,7 +34,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The definitions are not those that were saved: they were edited, or are damaged.
-    /// [`accept_edited_definitions`](crate::OpenOptions::accept_edited_definitions) accepts them if
+    /// [`accept_edited_definitions`](crate::durable::OpenOptions::accept_edited_definitions) accepts them if
     /// they have no fault.
     #[error("{} has been changed since it was saved", path.display())]
     Edited {

@@ -23,7 +23,9 @@ use crate::model::error::{FileError, LoadError};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use fairsplit::{ManualClock, OpenOptions, Timestamp};
+/// use fairsplit::Timestamp;
+/// use fairsplit::clock::ManualClock;
+/// use fairsplit::durable::OpenOptions;
 ///
 /// # let directory = std::env::temp_dir().join(format!("fairsplit-doc-{}", std::process::id()));
 /// let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(0)));
@@ -31,7 +33,7 @@ use crate::model::error::{FileError, LoadError};
 /// assert!(engine.flags().is_empty());
 /// # drop(engine);
 /// # std::fs::remove_dir_all(&directory).unwrap();
-/// # Ok::<(), fairsplit::OpenError>(())
+/// # Ok::<(), fairsplit::error::OpenError>(())
 /// ```
 #[must_use = "nothing is opened yet"]
 pub struct OpenOptions {
@@ -90,7 +92,7 @@ impl OpenOptions {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use fairsplit::OpenOptions;
+    /// use fairsplit::durable::OpenOptions;
     ///
     /// # let directory = std::env::temp_dir().join(format!("fairsplit-sync-{}", std::process::id()));
     /// let engine = OpenOptions::new()
@@ -98,7 +100,7 @@ impl OpenOptions {
     ///     .open(&directory)?;
     /// # drop(engine);
     /// # std::fs::remove_dir_all(&directory).unwrap();
-    /// # Ok::<(), fairsplit::OpenError>(())
+    /// # Ok::<(), fairsplit::error::OpenError>(())
     /// ```
     pub fn sync_every(
         self,

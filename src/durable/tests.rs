@@ -8,10 +8,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{OpenOptions, disk};
-use crate::{
-    Engine, Environment, Error, ExperimentId, FileError, FlagId, LoadError, ManualClock,
-    NewExperiment, NewFlag, OpenError, Status, Timestamp,
-};
+use crate::clock::ManualClock;
+use crate::error::{ControlError, FileError, LoadError, OpenError};
+use crate::{Engine, ExperimentId, FlagId, NewExperiment, NewFlag, Status, Timestamp};
 
 struct Directory(PathBuf);
 
@@ -84,10 +83,10 @@ fn template() -> Directory {
     directory
 }
 
-fn stored<T>(result: Result<T, Error>) -> Result<(), FileError> {
+fn stored<T>(result: Result<T, ControlError>) -> Result<(), FileError> {
     match result {
         Ok(_) => Ok(()),
-        Err(Error::File(error)) => Err(error),
+        Err(ControlError::File(error)) => Err(error),
         Err(other) => panic!("{other}"),
     }
 }
@@ -197,9 +196,8 @@ fn what_a_failed_change_asked_for_is_given_back() {
 fn a_start_that_fails_begins_no_new_period_of_users() {
     let directory = template();
     let engine = open(&directory).unwrap();
-    let production = Environment::new("production").unwrap();
     engine.count_users(id(1), 10).unwrap();
-    assert!(engine.evaluate(&production, "a", "anna").is_counted());
+    assert!(engine.environment("production").unwrap().evaluate("a", "anna").is_counted());
     let exposed = || {
         let users = engine.users(id(1)).unwrap();
         users.variants().iter().map(|variant| variant.since_start.exposed).sum::<u64>()
@@ -326,7 +324,7 @@ fn the_background_syncs_again_and_again_tells_what_fails_and_ends_with_the_engin
         .unwrap();
     engine.create_flag(flag("a", 1)).unwrap();
     engine.create_experiment("a", new(1)).unwrap();
-    let handle = engine.handle(&Environment::new("production").unwrap(), "a");
+    let handle = engine.environment("production").unwrap().flag("a");
     for _ in 0..3 {
         let failure = failures.recv().unwrap().to_string();
         let file = directory.0.join("counters");

@@ -8,7 +8,7 @@ use super::writer::Writer;
 use crate::format::experiment::ExperimentDocument;
 use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::model::definition::Definition;
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::model::error::FileError;
 use crate::model::flag::FlagRef;
 use crate::model::status::Status;
@@ -98,7 +98,7 @@ fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
 }
 
 /// Replaces a text by an equal one that is in use already. There are few environments.
-fn share(environment: &mut Environment, old: &Snapshot, new: &mut BTreeSet<Environment>) {
+fn share(environment: &mut EnvironmentName, old: &Snapshot, new: &mut BTreeSet<EnvironmentName>) {
     match old.index().environment(environment).or_else(|| new.get(environment)) {
         Some(known) => *environment = known.clone(),
         None => drop(new.insert(environment.clone())),

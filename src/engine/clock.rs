@@ -42,7 +42,8 @@ impl Clock for SystemClock {
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Clock, ManualClock, Timestamp};
+/// use fairsplit::Timestamp;
+/// use fairsplit::clock::{Clock, ManualClock};
 ///
 /// let clock = ManualClock::new(Timestamp::from_unix_seconds(1_741_780_800));
 /// clock.advance(60);

@@ -5,7 +5,7 @@ use crate::count::counts::Counts;
 use crate::count::distinct_users::DistinctUsers;
 use crate::count::registry::Record;
 use crate::count::users::{UserCounts, VariantUsers};
-use crate::model::error::{Error, FileError};
+use crate::model::error::{ControlError, FileError};
 use crate::model::id::ExperimentId;
 use crate::read::snapshot::FoundExperiment;
 
@@ -16,7 +16,7 @@ impl Engine {
     /// [`Counts`] says what a reader may assume. Sums the stripes of every cell.
     #[must_use]
     pub fn counts(&self, id: ExperimentId) -> Option<Counts> {
-        let view = self.current.view();
+        let view = self.current.pin();
         if let Some(FoundExperiment { state, .. }) = view.find_experiment(id) {
             let variants = &state.definition.terms.variants;
             return Some(Counts::new(id, variants, &state.at_start, &state.counters.counts()));
@@ -53,12 +53,12 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::ExperimentNotFound`].
+    /// [`ControlError::ExperimentNotFound`].
     ///
     /// # Examples
     ///
     /// ```
-    /// use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Status};
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
     ///
     /// let engine = Engine::new();
     /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
@@ -66,19 +66,19 @@ impl Engine {
     /// let id = engine.create_experiment("hero-banner", new.status(Status::Running))?.id();
     /// engine.count_users(id, 1_000_000)?;
     ///
-    /// let production = Environment::new("production")?;
+    /// let production = engine.environment("production")?;
     /// for _ in 0..3 {
-    ///     let _ = engine.evaluate(&production, "hero-banner", "anna");
-    ///     let _ = engine.convert(&production, "hero-banner", "anna");
+    ///     let _ = production.evaluate("hero-banner", "anna");
+    ///     production.convert("hero-banner", "anna");
     /// }
     /// let users = engine.users(id).expect("they are counted").variants()[0].since_start;
     /// assert_eq!((users.exposed, users.converted), (1, 1));
     /// # Ok::<(), fairsplit::Error>(())
     /// ```
-    pub fn count_users(&self, id: ExperimentId, capacity: usize) -> Result<(), Error> {
+    pub fn count_users(&self, id: ExperimentId, capacity: usize) -> Result<(), ControlError> {
         let _writer = self.lock();
-        let view = self.current.view();
-        let found = view.find_experiment(id).ok_or(Error::ExperimentNotFound { id })?;
+        let view = self.current.pin();
+        let found = view.find_experiment(id).ok_or(ControlError::ExperimentNotFound { id })?;
         let now = self.control.clock.now();
         found.state.counters.count_users(|| DistinctUsers::new(capacity, now));
         Ok(())

@@ -41,7 +41,8 @@ impl Engine {
     ///
     /// ```
     /// use std::convert::Infallible;
-    /// use fairsplit::{Delta, Engine, NewExperiment, NewFlag, Status};
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
+    /// use fairsplit::counts::Delta;
     ///
     /// let engine = Engine::new();
     /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;

@@ -4,24 +4,24 @@ use serde_json::Value;
 
 use super::Engine;
 use crate::engine::events;
-use crate::model::error::Error;
+use crate::model::error::ControlError;
 use crate::model::faults::Faults;
 use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::FlagId;
 use crate::model::new_flag::NewFlag;
 use crate::model::path::{Path, quote};
 use crate::model::validation::{check_flag, check_value};
+use crate::read::pinned::Pinned;
 use crate::read::state::FlagState;
-use crate::read::view::View;
 
 impl Engine {
     /// Creates a flag.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if the key or the name is blank or overlong, or the value nested too
-    /// deep; [`Error::FlagKeyTaken`] or [`Error::FlagIdTaken`] if another flag has it.
-    pub fn create_flag(&self, new: NewFlag) -> Result<Flag, Error> {
+    /// [`ControlError::Invalid`] if the key or the name is blank or overlong, or the value nested too
+    /// deep; [`ControlError::FlagKeyTaken`] or [`ControlError::FlagIdTaken`] if another flag has it.
+    pub fn create_flag(&self, new: NewFlag) -> Result<Flag, ControlError> {
         let mut faults = Faults::default();
         check_flag(
             &Path::Root,
@@ -33,13 +33,13 @@ impl Engine {
         faults.into_result()?;
         let writer = self.lock();
         let now = self.control.clock.now();
-        let view = self.current.view();
+        let view = self.current.pin();
         if view.find(FlagRef::Key(&new.key)).is_some() {
-            return Err(Error::FlagKeyTaken { key: new.key });
+            return Err(ControlError::FlagKeyTaken { key: new.key });
         }
         let id = new.id.map_or_else(random_flag_id, Ok)?;
         if view.find(FlagRef::Id(id)).is_some() {
-            return Err(Error::FlagIdTaken { id });
+            return Err(ControlError::FlagIdTaken { id });
         }
         let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
         writer.publish(view.with(FlagState { flag: flag.clone(), experiments: Box::default() }))?;
@@ -51,19 +51,19 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::FlagNotFound`]; [`Error::Invalid`] if the value is nested too deep.
+    /// [`ControlError::FlagNotFound`]; [`ControlError::Invalid`] if the value is nested too deep.
     pub fn set_default<'a>(
         &self,
         flag: impl Into<FlagRef<'a>>,
         default_value: impl Into<Value>,
-    ) -> Result<Flag, Error> {
+    ) -> Result<Flag, ControlError> {
         let default_value = default_value.into();
         let mut faults = Faults::default();
         check_value(&default_value, &Path::Root.field("default_value"), &mut faults);
         faults.into_result()?;
         let writer = self.lock();
         let now = self.control.clock.now();
-        let view = self.current.view();
+        let view = self.current.pin();
         let state = find(&view, flag.into())?;
         let flag = state.flag.with_default(default_value, now);
         writer.publish(
@@ -76,20 +76,20 @@ impl Engine {
     /// All flags, in the order in which the engine came to know their keys.
     #[must_use]
     pub fn flags(&self) -> Vec<Flag> {
-        self.current.view().flags().cloned().collect()
+        self.current.pin().flags().cloned().collect()
     }
 
     /// The flag of this key or id.
     #[must_use]
     pub fn flag<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Option<Flag> {
-        self.current.view().find(flag.into()).map(|state| state.flag.clone())
+        self.current.pin().find(flag.into()).map(|state| state.flag.clone())
     }
 }
 
-pub(super) fn find<'v>(view: &'v View, flag: FlagRef<'_>) -> Result<&'v FlagState, Error> {
+pub(super) fn find<'v>(view: &'v Pinned, flag: FlagRef<'_>) -> Result<&'v FlagState, ControlError> {
     match view.find(flag) {
         Some(state) => Ok(state),
-        None => Err(Error::FlagNotFound {
+        None => Err(ControlError::FlagNotFound {
             flag: match flag {
                 FlagRef::Key(key) => format!("{:?}", quote(key)),
                 FlagRef::Id(id) => id.to_string(),
@@ -100,11 +100,11 @@ pub(super) fn find<'v>(view: &'v View, flag: FlagRef<'_>) -> Result<&'v FlagStat
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 #[expect(clippy::unnecessary_wraps, reason = "there are platforms without randomness")]
-fn random_flag_id() -> Result<FlagId, Error> {
+fn random_flag_id() -> Result<FlagId, ControlError> {
     Ok(FlagId::random())
 }
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
-fn random_flag_id() -> Result<FlagId, Error> {
-    Err(Error::IdRequired)
+fn random_flag_id() -> Result<FlagId, ControlError> {
+    Err(ControlError::IdRequired)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::lifecycle::find_experiment;
 use crate::engine::events;
-use crate::model::error::Error;
+use crate::model::error::ControlError;
 use crate::model::id::ExperimentId;
 use crate::model::path::quote;
 
@@ -21,19 +21,24 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::ExperimentNotFound`]; [`Error::VariantNotFound`], which names the variants that
-    /// there are; [`Error::NoUserKey`] for the empty key.
-    pub fn force(&self, id: ExperimentId, user_key: &str, variant: &str) -> Result<(), Error> {
+    /// [`ControlError::ExperimentNotFound`]; [`ControlError::VariantNotFound`], which names the variants that
+    /// there are; [`ControlError::NoUserKey`] for the empty key.
+    pub fn force(
+        &self,
+        id: ExperimentId,
+        user_key: &str,
+        variant: &str,
+    ) -> Result<(), ControlError> {
         if user_key.is_empty() {
-            return Err(Error::NoUserKey);
+            return Err(ControlError::NoUserKey);
         }
         let writer = self.lock();
-        let view = self.current.view();
+        let view = self.current.pin();
         let found = find_experiment(&view, id)?;
         let definition = &found.state.definition;
         let Some(position) = definition.position(variant) else {
             let keys = definition.terms.variants.iter().map(|known| known.key().to_owned());
-            return Err(Error::VariantNotFound {
+            return Err(ControlError::VariantNotFound {
                 experiment: id,
                 variant: quote(variant),
                 known: keys.collect(),
@@ -50,10 +55,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::ExperimentNotFound`].
-    pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, Error> {
+    /// [`ControlError::ExperimentNotFound`].
+    pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, ControlError> {
         let writer = self.lock();
-        let view = self.current.view();
+        let view = self.current.pin();
         let found = find_experiment(&view, id)?;
         let mut next = found.state.clone();
         let forced = next.forced.as_mut().filter(|forced| forced.contains_key(user_key));
@@ -71,9 +76,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::ExperimentNotFound`].
-    pub fn forced(&self, id: ExperimentId) -> Result<Vec<(String, String)>, Error> {
-        let view = self.current.view();
+    /// [`ControlError::ExperimentNotFound`].
+    pub fn forced(&self, id: ExperimentId) -> Result<Vec<(String, String)>, ControlError> {
+        let view = self.current.pin();
         let found = find_experiment(&view, id)?;
         let variants = &found.state.definition.terms.variants;
         let forced = found.state.forced_users().filter_map(|(user_key, variant)| {

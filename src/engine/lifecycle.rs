@@ -9,7 +9,7 @@ use crate::count::registry::Record;
 use crate::engine::events;
 use crate::format::fields::strictly;
 use crate::model::definition::Definition;
-use crate::model::error::Error;
+use crate::model::error::ControlError;
 use crate::model::experiment::Experiment;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
@@ -30,24 +30,24 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] with every rule that it breaks; [`Error::FlagNotFound`];
-    /// [`Error::ExperimentIdTaken`]; [`Error::AlreadyRunning`] if it is to be created running where
+    /// [`ControlError::Invalid`] with every rule that it breaks; [`ControlError::FlagNotFound`];
+    /// [`ControlError::ExperimentIdTaken`]; [`ControlError::AlreadyRunning`] if it is to be created running where
     /// another one runs.
     pub fn create_experiment<'a>(
         &self,
         flag: impl Into<FlagRef<'a>>,
         new: NewExperiment,
-    ) -> Result<Experiment, Error> {
+    ) -> Result<Experiment, ControlError> {
         let (id, status) = (new.id, new.status);
         let terms = strictly(|faults| Unchecked::from(new).check(&Path::Root, faults))?;
 
         let mut writer = self.lock();
         let now = self.control.clock.now();
-        let view = self.current.view();
+        let view = self.current.pin();
         let state = find(&view, flag.into())?;
         let id = id.map_or_else(random_experiment_id, Ok)?;
         if view.find_experiment(id).is_some() {
-            return Err(Error::ExperimentIdTaken { id });
+            return Err(ControlError::ExperimentIdTaken { id });
         }
         let mut faults = Faults::default();
         self.control.registry.with(id, |record| {
@@ -79,9 +79,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::ExperimentNotFound`]; [`Error::Transition`] if it is running or completed;
-    /// [`Error::AlreadyRunning`] if another one runs on the same flag in the same environment.
-    pub fn start(&self, id: ExperimentId) -> Result<Experiment, Error> {
+    /// [`ControlError::ExperimentNotFound`]; [`ControlError::Transition`] if it is running or completed;
+    /// [`ControlError::AlreadyRunning`] if another one runs on the same flag in the same environment.
+    pub fn start(&self, id: ExperimentId) -> Result<Experiment, ControlError> {
         self.transition(id, Transition::Start)
     }
 
@@ -90,15 +90,15 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::ExperimentNotFound`]; [`Error::Transition`] if it is not running.
-    pub fn stop(&self, id: ExperimentId) -> Result<Experiment, Error> {
+    /// [`ControlError::ExperimentNotFound`]; [`ControlError::Transition`] if it is not running.
+    pub fn stop(&self, id: ExperimentId) -> Result<Experiment, ControlError> {
         self.transition(id, Transition::Stop)
     }
 
     /// The experiment of this id, as it stands now.
     #[must_use]
     pub fn experiment(&self, id: ExperimentId) -> Option<Experiment> {
-        let view = self.current.view();
+        let view = self.current.pin();
         view.find_experiment(id).map(|found| found.state.read())
     }
 
@@ -106,20 +106,28 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::FlagNotFound`].
-    pub fn experiments<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Result<Vec<Experiment>, Error> {
-        let view = self.current.view();
+    /// [`ControlError::FlagNotFound`].
+    pub fn experiments<'a>(
+        &self,
+        flag: impl Into<FlagRef<'a>>,
+    ) -> Result<Vec<Experiment>, ControlError> {
+        let view = self.current.pin();
         let state = find(&view, flag.into())?;
         Ok(state.experiments.iter().map(ExperimentState::read).collect())
     }
 
-    fn transition(&self, id: ExperimentId, transition: Transition) -> Result<Experiment, Error> {
+    fn transition(
+        &self,
+        id: ExperimentId,
+        transition: Transition,
+    ) -> Result<Experiment, ControlError> {
         let mut writer = self.lock();
         let now = self.control.clock.now();
-        let view = self.current.view();
+        let view = self.current.pin();
         let found = find_experiment(&view, id)?;
         let definition = found.state.definition.after(transition, now);
-        let definition = Arc::new(definition.map_err(|source| Error::Transition { id, source })?);
+        let definition =
+            Arc::new(definition.map_err(|source| ControlError::Transition { id, source })?);
         let mut record = writer.apply(&definition, Baseline::default, Baseline::default)?;
         match transition {
             Transition::Start => {
@@ -158,9 +166,9 @@ pub(super) fn same_experiment(
     }
 }
 
-fn refuse_second_running(state: &FlagState, definition: &Definition) -> Result<(), Error> {
+fn refuse_second_running(state: &FlagState, definition: &Definition) -> Result<(), ControlError> {
     match state.running_in(&definition.terms.environment) {
-        Some(running) if running != definition.id => Err(Error::AlreadyRunning {
+        Some(running) if running != definition.id => Err(ControlError::AlreadyRunning {
             flag: state.flag.key().to_owned(),
             environment: (&definition.terms.environment).into(),
             running,
@@ -172,17 +180,17 @@ fn refuse_second_running(state: &FlagState, definition: &Definition) -> Result<(
 pub(super) fn find_experiment(
     snapshot: &Snapshot,
     id: ExperimentId,
-) -> Result<FoundExperiment<'_>, Error> {
-    snapshot.find_experiment(id).ok_or(Error::ExperimentNotFound { id })
+) -> Result<FoundExperiment<'_>, ControlError> {
+    snapshot.find_experiment(id).ok_or(ControlError::ExperimentNotFound { id })
 }
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 #[expect(clippy::unnecessary_wraps, reason = "there are platforms without randomness")]
-fn random_experiment_id() -> Result<ExperimentId, Error> {
+fn random_experiment_id() -> Result<ExperimentId, ControlError> {
     Ok(ExperimentId::random())
 }
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
-fn random_experiment_id() -> Result<ExperimentId, Error> {
-    Err(Error::IdRequired)
+fn random_experiment_id() -> Result<ExperimentId, ControlError> {
+    Err(ControlError::IdRequired)
 }

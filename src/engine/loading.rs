@@ -25,7 +25,7 @@ impl Engine {
     /// # Examples
     ///
     /// ```
-    /// use fairsplit::{Engine, Environment};
+    /// use fairsplit::Engine;
     ///
     /// let engine = Engine::from_json(r#"{"flags": [{
     ///     "id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a",
@@ -42,8 +42,8 @@ impl Engine {
     ///         ]
     ///     }]
     /// }]}"#)?;
-    /// let production = Environment::new("production")?;
-    /// assert!(engine.evaluate(&production, "hero-banner", "user-1").variant().is_some());
+    /// let production = engine.environment("production")?;
+    /// assert!(production.evaluate("hero-banner", "user-1").variant().is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
@@ -106,7 +106,7 @@ impl Engine {
         if let Some(stored) = stored_as {
             writer.store_as(stored);
         }
-        let view = self.current.view();
+        let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         document.take_faults().into_result()?;
         let report = LoadReport { loaded: document.flags.len(), ..LoadReport::default() };
@@ -123,7 +123,7 @@ impl Engine {
         let skipped = outcome.as_ref().map_or(0, |report| report.skipped.len());
         let last = LastReload { at, succeeded, skipped };
         *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
-        events::reloaded(self.current.view().version(), &outcome);
+        events::reloaded(self.current.pin().version(), &outcome);
         outcome
     }
 
@@ -182,7 +182,7 @@ impl Engine {
     fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
         let writer = self.lock();
-        let view = self.current.view();
+        let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         if document.frame.has_any() {
             return Err(document.take_faults().into_error().into());
@@ -202,7 +202,7 @@ impl Engine {
     /// [`Counts`](crate::Counts).
     #[must_use]
     pub fn to_json(&self) -> String {
-        let view = self.current.view();
+        let view = self.current.pin();
         Export::of(view.states()).to_json()
     }
 

@@ -2,7 +2,8 @@
 //! something goes through here, one change at a time, published whole.
 //!
 //! The methods of `Engine`, each file of which is named after what they do:
-//! * `requests`: what a request asks, and the ways to hold a snapshot;
+//! * `environment`: the engine bound to an environment, which requests ask; `requests`: what needs
+//!   none;
 //! * `flags`: flags made, changed and listed;
 //! * `lifecycle`: experiments made, started, stopped and listed; `forcing`: users forced into a
 //!   variant;
@@ -20,6 +21,7 @@ pub(crate) mod clock;
 mod counting;
 mod deltas;
 pub(crate) mod durability;
+pub(crate) mod environment;
 pub(crate) mod events;
 mod flags;
 mod forcing;
@@ -46,20 +48,16 @@ use crate::read::snapshot::Snapshot;
 /// Cheap to clone and shared by threads; clones are the same engine. There is no global one, no
 /// runtime and no background thread.
 ///
-/// **Reading** never blocks. [`evaluate`](Engine::evaluate) and its kin read the current
-/// [`Snapshot`], and count in cells that threads do not share. There are three ways in, with one
-/// meaning: by names on the engine; by a [`FlagHandle`](crate::FlagHandle) that was resolved once;
-/// on a pinned [`View`](crate::View) for many flags on one version.
+/// **Reading** never blocks. An [`Environment`](crate::Environment) that was bound once answers from
+/// the current [`Snapshot`], and counts in cells that threads do not share.
 ///
 /// **Writing** makes a new snapshot and swaps it in: all of a change, or none of it. Writers wait
 /// for each other, and readers never wait. A refused call changes nothing.
 ///
 /// # Methods
 ///
-/// * Of a request: [`evaluate`](Engine::evaluate), [`peek`](Engine::peek),
-///   [`explain`](Engine::explain), [`convert`](Engine::convert),
-///   [`convert_variant`](Engine::convert_variant); [`handle`](Engine::handle),
-///   [`view`](Engine::view), [`reader`](Engine::reader).
+/// * For requests: [`environment`](Engine::environment), which binds one;
+///   [`convert_variant`](Engine::convert_variant), [`snapshot`](Engine::snapshot).
 /// * Flags: [`create_flag`](Engine::create_flag), [`set_default`](Engine::set_default),
 ///   [`flag`](Engine::flag), [`flags`](Engine::flags).
 /// * Experiments: [`create_experiment`](Engine::create_experiment), [`start`](Engine::start),
@@ -76,7 +74,7 @@ use crate::read::snapshot::Snapshot;
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Reason};
+/// use fairsplit::{Engine, NewExperiment, NewFlag, Reason};
 ///
 /// let engine = Engine::new();
 /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
@@ -88,11 +86,11 @@ use crate::read::snapshot::Snapshot;
 /// )?;
 /// engine.start(experiment.id())?;
 ///
-/// let production = Environment::new("production")?;
-/// let banner = engine.evaluate(&production, "hero-banner", "user-1");
+/// let production = engine.environment("production")?;
+/// let banner = production.evaluate("hero-banner", "user-1");
 /// assert_eq!(banner.reason(), Reason::Split);
 /// assert!(matches!(banner.str_or("old"), "old" | "new"));
-/// assert!(engine.convert(&production, "hero-banner", "user-1").is_counted());
+/// assert!(production.convert("hero-banner", "user-1").is_counted());
 /// # Ok::<(), fairsplit::Error>(())
 /// ```
 #[derive(Clone)]
@@ -131,7 +129,8 @@ impl Engine {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use fairsplit::{Engine, ManualClock, Timestamp};
+    /// use fairsplit::{Engine, Timestamp};
+    /// use fairsplit::clock::ManualClock;
     ///
     /// let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(0)));
     /// let engine = Engine::with_clock(Arc::clone(&clock));
@@ -172,6 +171,6 @@ impl Default for Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("snapshot", &*self.current.view()).finish_non_exhaustive()
+        f.debug_struct("Engine").field("snapshot", &*self.current.pin()).finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use crate::model::status::TransitionError;
 /// Why a control-plane call was refused. Nothing has changed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ControlError {
     /// What was asked for breaks rules; all of them are named.
     #[error(transparent)]
     Invalid(#[from] ValidationError),
@@ -55,7 +55,12 @@ pub enum Error {
         id: ExperimentId,
     },
     /// The status does not allow it.
-    #[error("experiment {id}: {source}")]
+    #[error(
+        "cannot {} experiment {id}: it is {}, and {}",
+        source.transition().verb(),
+        source.status(),
+        source.transition().condition()
+    )]
     Transition {
         /// The experiment's id.
         id: ExperimentId,
@@ -74,7 +79,7 @@ pub enum Error {
         running: ExperimentId,
     },
     /// The empty user key stands for no user, and cannot be forced into a variant.
-    #[error("the empty user key is nobody, and cannot be forced")]
+    #[error("user key must not be empty")]
     NoUserKey,
     /// The change could not be written to the engine's directory.
     #[error(transparent)]
@@ -101,7 +106,7 @@ pub enum LoadError {
 
 /// Text that is not JSON: where reading stopped, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no JSON at line {line}, column {column}: {message}")]
+#[error("invalid JSON at line {line}, column {column}: {message}")]
 pub struct SyntaxError {
     line: usize,
     column: usize,

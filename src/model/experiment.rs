@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use crate::assign::assignment::Assignment;
 use crate::model::definition::Definition;
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
@@ -49,7 +49,7 @@ impl Experiment {
 
     /// The environment that it runs in.
     #[must_use]
-    pub fn environment(&self) -> &Environment {
+    pub fn environment(&self) -> &EnvironmentName {
         &self.definition.terms.environment
     }
 

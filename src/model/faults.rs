@@ -88,14 +88,15 @@ impl Faults {
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Engine, Error, NewExperiment, NewFlag};
+/// use fairsplit::error::ControlError;
+/// use fairsplit::{Engine, NewExperiment, NewFlag};
 ///
 /// let engine = Engine::new();
 /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
 /// let lopsided = NewExperiment::new("", "production")
 ///     .variant("control", "old", 50)
 ///     .variant("treatment", "new", 101);
-/// let Err(Error::Invalid(invalid)) = engine.create_experiment("hero-banner", lopsided) else {
+/// let Err(ControlError::Invalid(invalid)) = engine.create_experiment("hero-banner", lopsided) else {
 ///     panic!("a blank name and 151 per cent");
 /// };
 /// let faults: Vec<String> = invalid.faults().iter().map(ToString::to_string).collect();
@@ -104,7 +105,7 @@ impl Faults {
 ///     "variants[1].percentage: must be an integer from 0 to 100, found 101",
 ///     "variants: percentages must sum to 100, found 151",
 /// ]);
-/// # Ok::<(), Error>(())
+/// # Ok::<(), ControlError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidationError {

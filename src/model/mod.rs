@@ -11,7 +11,7 @@
 //! * `error`: why a call was refused.
 
 pub(crate) mod definition;
-pub(crate) mod environment;
+pub(crate) mod environment_name;
 pub(crate) mod error;
 pub(crate) mod experiment;
 pub(crate) mod fault;

@@ -103,14 +103,14 @@ impl TransitionError {
 }
 
 impl Transition {
-    fn verb(self) -> &'static str {
+    pub(crate) fn verb(self) -> &'static str {
         match self {
             Transition::Start => "start",
             Transition::Stop => "stop",
         }
     }
 
-    fn condition(self) -> &'static str {
+    pub(crate) fn condition(self) -> &'static str {
         match self {
             Transition::Start => "only a draft or a stopped one can be started",
             Transition::Stop => "only a running one can be stopped",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::assign::allocation::MAX_VARIANTS;
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::new_experiment::NewExperiment;
@@ -48,7 +48,7 @@ impl From<NewExperiment> for Unchecked {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Terms {
     pub(crate) name: Box<str>,
-    pub(crate) environment: Environment,
+    pub(crate) environment: EnvironmentName,
     pub(crate) variants: Arc<[Variant]>,
 }
 
@@ -71,7 +71,7 @@ impl Unchecked {
         }
         let variants = self.variants?;
         let variants = checked_variants(variants, &path.field("variants"), faults)?;
-        let environment = Environment::new(&self.environment?).ok()?;
+        let environment = EnvironmentName::new(&self.environment?).ok()?;
         Some(Terms { name: self.name?.into(), environment, variants })
     }
 }

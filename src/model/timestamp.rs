@@ -28,7 +28,7 @@ const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 /// let noon: Timestamp = "2025-03-12T13:00:00.75+01:00".parse()?;
 /// assert_eq!(noon.to_string(), "2025-03-12T12:00:00Z");
 /// assert_eq!(noon.unix_seconds(), 1_741_780_800);
-/// # Ok::<(), fairsplit::ValidationError>(())
+/// # Ok::<(), fairsplit::error::ValidationError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::model::flag::FlagRef;
 use crate::read::compiled_flag::CompiledFlag;
 use crate::read::index::Index;
-use crate::read::place::SlotId;
+use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
 
@@ -56,13 +56,23 @@ impl Snapshot {
     }
 
     /// The same version, with a slot for a flag in an environment.
-    pub(crate) fn with_slot(&self, environment: &Environment, key: &str) -> (Snapshot, SlotId) {
+    pub(crate) fn with_slot(&self, environment: &EnvironmentName, key: &str) -> (Snapshot, SlotId) {
         let mut next = Snapshot { version: self.version, ..self.next(self.flags.clone()) };
         let slot = next.change_index(|index| index.reserve_own(environment, key));
         if let Some(state) = self.find(FlagRef::Key(key)) {
             next.put(slot, CompiledFlag::new(state, environment));
         }
         (next, slot)
+    }
+
+    /// The same version, with a number for an environment.
+    pub(crate) fn with_environment(
+        &self,
+        environment: &EnvironmentName,
+    ) -> (Snapshot, EnvironmentId) {
+        let mut next = Snapshot { version: self.version, ..self.next(self.flags.clone()) };
+        let id = next.change_index(|index| index.reserve_environment(environment));
+        (next, id)
     }
 
     /// The next version, with the same names and ids.

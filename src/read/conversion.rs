@@ -9,10 +9,10 @@ use crate::count::counters::Event;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
+use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::{FoundExperiment, Snapshot};
-use crate::read::view::View;
 
 /// Whether a conversion was counted, and why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -65,8 +65,7 @@ impl fmt::Display for Outcome {
 /// `S` keeps the snapshot that the variant's key is borrowed from, as in
 /// [`Evaluation`](crate::Evaluation).
 #[derive(Clone, Debug)]
-#[must_use = "only this says whether the conversion was counted"]
-pub struct Conversion<S = View> {
+pub struct Conversion<S = Pinned> {
     snapshot: S,
     answer: Answer,
     outcome: Outcome,
@@ -143,4 +142,18 @@ fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answe
     let answer = Answer { slot: Some(slot), position, reason: Reason::Split };
     let is_counted = state.counters.add(position.number(), Event::Conversion);
     (answer, if is_counted { Outcome::Counted } else { Outcome::NotRunning })
+}
+
+impl Snapshot {
+    /// Counts a conversion for a variant that the caller names, as
+    /// [`Engine::convert_variant`](crate::Engine::convert_variant).
+    #[inline]
+    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
+    pub fn convert_variant(
+        &self,
+        experiment: ExperimentId,
+        variant: &str,
+    ) -> Conversion<&Snapshot> {
+        Conversion::named(self, experiment, variant)
+    }
 }

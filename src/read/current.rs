@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::read::pinned::Pinned;
 use crate::read::snapshot::Snapshot;
-use crate::read::view::View;
 
 /// The current snapshot. Clones share it.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ impl Current {
     }
 
     #[inline]
-    pub(crate) fn view(&self) -> View {
-        View(self.0.load())
+    pub(crate) fn pin(&self) -> Pinned {
+        Pinned(self.0.load())
     }
 
     /// Replaces the current snapshot, and frees those that are no longer read.

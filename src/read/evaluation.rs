@@ -9,16 +9,16 @@ use crate::count::counters::Event;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
+use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::running_split::RunningSplit;
 use crate::read::snapshot::Snapshot;
-use crate::read::value::{DeserializeError, exact_f64};
-use crate::read::view::View;
+use crate::read::value::{DeserializeError, MismatchError, exact_f64};
 
 /// The answer for a flag, an environment and a user key: a value, and why.
 ///
-/// `S` is what keeps the snapshot that the value is borrowed from: a [`View`] of its own if an
+/// `S` is what keeps the snapshot that the value is borrowed from: a [`Pinned`] one of its own if an
 /// engine or a handle was asked, or a reference if a snapshot was. Either way nothing is cloned.
 ///
 /// The typed accessors take the caller's fallback and never coerce: they answer it for a flag that
@@ -28,13 +28,13 @@ use crate::read::view::View;
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Engine, Environment, NewFlag, Reason};
+/// use fairsplit::{Engine, NewFlag, Reason};
 ///
 /// let engine = Engine::new();
 /// engine.create_flag(NewFlag::new("page-size", 25))?;
-/// let production = Environment::new("production")?;
+/// let production = engine.environment("production")?;
 ///
-/// let answer = engine.evaluate(&production, "page-size", "user-1");
+/// let answer = production.evaluate("page-size", "user-1");
 /// assert_eq!(answer.i64_or(10), 25);
 /// assert_eq!(answer.str_or("no text"), "no text");
 /// assert_eq!(answer.reason(), Reason::NotRunning);
@@ -42,7 +42,7 @@ use crate::read::view::View;
 /// # Ok::<(), fairsplit::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Evaluation<S = View> {
+pub struct Evaluation<S = Pinned> {
     snapshot: S,
     answer: Answer,
     is_counted: bool,
@@ -127,33 +127,74 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[inline]
     #[must_use]
     pub fn f64_or(&self, fallback: f64) -> f64 {
-        self.as_f64().unwrap_or(fallback)
+        self.value().and_then(exact_f64).unwrap_or(fallback)
     }
 
-    /// The value if it is a number that an `f64` holds exactly, else `None`: what
-    /// [`f64_or`](Evaluation::f64_or) returns, with a mismatch in place of the fallback.
+    /// The value if it is `true` or `false`.
     ///
-    /// `serde_json`'s [`Value::as_f64`] rounds the integers that an `f64` does not hold; this does
-    /// not. The other types have no such difference: `evaluation.value()?.as_i64()` will do.
+    /// # Errors
+    ///
+    /// [`MismatchError`] if it is anything else, or if there is no such flag.
+    #[inline]
+    pub fn as_bool(&self) -> Result<bool, MismatchError> {
+        self.typed("true or false", Value::as_bool)
+    }
+
+    /// The value if it is an integer that an `i64` holds.
+    ///
+    /// # Errors
+    ///
+    /// [`MismatchError`] if it is anything else, or if there is no such flag.
+    #[inline]
+    pub fn as_i64(&self) -> Result<i64, MismatchError> {
+        self.typed("an integer of 64 bits", Value::as_i64)
+    }
+
+    /// The value if it is a number that an `f64` holds exactly. `serde_json`'s [`Value::as_f64`] rounds
+    /// the integers that an `f64` does not hold; this does not.
+    ///
+    /// # Errors
+    ///
+    /// [`MismatchError`] if it is anything else, or if there is no such flag.
     ///
     /// # Examples
     ///
     /// ```
-    /// use fairsplit::{Engine, Environment, NewFlag};
+    /// use fairsplit::{Engine, NewFlag};
     ///
     /// let engine = Engine::new();
     /// engine.create_flag(NewFlag::new("scale", 1))?;
-    /// engine.create_flag(NewFlag::new("serial-number", 9_007_199_254_740_993_u64))?;
-    /// let production = Environment::new("production")?;
+    /// engine.create_flag(NewFlag::new("theme", "dusk"))?;
+    /// let production = engine.environment("production")?;
     ///
-    /// assert_eq!(engine.evaluate(&production, "scale", "user-1").as_f64(), Some(1.0));
-    /// assert_eq!(engine.evaluate(&production, "serial-number", "user-1").as_f64(), None);
+    /// assert_eq!(production.evaluate("scale", "user-1").as_f64(), Ok(1.0));
+    /// let error = production.evaluate("theme", "user-1").as_f64().unwrap_err();
+    /// assert_eq!(error.to_string(), "the value is a string, not a number that 64 bits hold exactly");
     /// # Ok::<(), fairsplit::Error>(())
     /// ```
     #[inline]
-    #[must_use]
-    pub fn as_f64(&self) -> Option<f64> {
-        self.value().and_then(exact_f64)
+    pub fn as_f64(&self) -> Result<f64, MismatchError> {
+        self.typed("a number that 64 bits hold exactly", exact_f64)
+    }
+
+    /// The value if it is a string.
+    ///
+    /// # Errors
+    ///
+    /// [`MismatchError`] if it is anything else, or if there is no such flag.
+    #[inline]
+    pub fn as_str(&self) -> Result<&str, MismatchError> {
+        self.typed("a string", Value::as_str)
+    }
+
+    #[inline]
+    fn typed<'a, T>(
+        &'a self,
+        expected: &'static str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<T, MismatchError> {
+        let value = self.value();
+        value.and_then(read).ok_or_else(|| MismatchError::new(expected, value))
     }
 
     /// The value if it is a string, else the fallback.
@@ -173,7 +214,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     /// # Examples
     ///
     /// ```
-    /// use fairsplit::{Engine, Environment, NewFlag};
+    /// use fairsplit::{Engine, NewFlag};
     /// use serde_json::json;
     ///
     /// #[derive(serde::Deserialize)]
@@ -181,7 +222,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     ///
     /// let engine = Engine::new();
     /// engine.create_flag(NewFlag::new("theme", json!({"name": "dusk", "dark": true})))?;
-    /// let answer = engine.evaluate(&Environment::new("production")?, "theme", "user-1");
+    /// let answer = engine.environment("production")?.evaluate("theme", "user-1");
     /// let theme: Theme<'_> = answer.deserialize()?;
     /// assert!(theme.name == "dusk" && theme.dark);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::assign::bucket::Bucket;
 use crate::model::definition::Definition;
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
@@ -25,7 +25,7 @@ use crate::read::state::FlagState;
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Status};
+/// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 ///
 /// let engine = Engine::new();
 /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
@@ -36,7 +36,7 @@ use crate::read::state::FlagState;
 ///     .status(Status::Running);
 /// engine.create_experiment("hero-banner", experiment)?;
 ///
-/// let why = engine.explain(&Environment::new("production")?, "hero-banner", "user-511554");
+/// let why = engine.environment("production")?.explain("hero-banner", "user-511554");
 /// assert_eq!(why.to_string(), "\
 /// flag \"hero-banner\" in production answers \"new\" to \"user-511554\": split
 /// experiment cd613e30-d8f1-4adf-91b7-584a2265b1f5 (Hero Banner, running) serves variant \"treatment\"
@@ -102,7 +102,7 @@ impl Explanation {
     pub(crate) fn of(
         snapshot: &Snapshot,
         slot: Option<SlotId>,
-        environment: &Environment,
+        environment: Option<&EnvironmentName>,
         flag: &str,
         user_key: &str,
     ) -> Explanation {
@@ -112,7 +112,7 @@ impl Explanation {
         let experiment = compiled.experiment(answer.position);
         Explanation {
             flag: flag.to_owned(),
-            environment: environment.into(),
+            environment: environment.map_or_else(String::new, String::from),
             user_key: user_key.to_owned(),
             version: snapshot.version(),
             reason: answer.reason,
@@ -121,7 +121,9 @@ impl Explanation {
             experiment: answer.experiment(snapshot),
             assignment: experiment
                 .and_then(|experiment| assignment(&experiment.definition, user_key)),
-            experiments: state.map_or_else(Vec::new, |state| experiments(state, environment)),
+            experiments: state
+                .zip(environment)
+                .map_or_else(Vec::new, |(state, environment)| experiments(state, environment)),
         }
     }
 }
@@ -141,7 +143,7 @@ fn assignment(definition: &Definition, user_key: &str) -> Option<ExplainedAssign
     })
 }
 
-fn experiments(state: &FlagState, environment: &Environment) -> Vec<ExplainedExperiment> {
+fn experiments(state: &FlagState, environment: &EnvironmentName) -> Vec<ExplainedExperiment> {
     let definitions = state.experiments.iter().map(|experiment| &experiment.definition);
     let here = definitions.filter(|definition| definition.terms.environment == *environment);
     let explained = here.map(|definition| ExplainedExperiment {

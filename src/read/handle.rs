@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::read::conversion::Conversion;
 use crate::read::current::Current;
 use crate::read::evaluation::Evaluation;
 use crate::read::explanation::Explanation;
 use crate::read::place::SlotId;
-use crate::read::reader::Reader;
 use crate::read::snapshot::Snapshot;
 
 /// A flag in an environment, resolved once: it answers without looking a name up, and follows every
 /// later change of the configuration by itself.
 ///
-/// Make it at start-up, by [`Engine::handle`](crate::Engine::handle), and keep it; clones are cheap
+/// Make it at start-up, by [`Environment::flag`](crate::Environment::flag), and keep it; clones are cheap
 /// and can be shared by threads. It outlives the flag: while the configuration has no flag of this
 /// key, it answers [`FlagNotFound`](crate::Reason::FlagNotFound), and works again when one is
 /// there.
@@ -26,16 +25,17 @@ use crate::read::snapshot::Snapshot;
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Engine, Environment, NewFlag};
+/// use fairsplit::{Engine, NewFlag};
 ///
 /// let engine = Engine::new();
-/// let banner = engine.handle(&Environment::new("production")?, "hero-banner");
+/// let production = engine.environment("production")?;
+/// let banner = production.flag("hero-banner");
 /// assert_eq!(banner.evaluate("user-1").str_or("fallback"), "fallback");
 ///
 /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
 /// assert_eq!(banner.evaluate("user-1").str_or("fallback"), "old");
 ///
-/// let mut reader = engine.reader();
+/// let mut reader = production.reader();
 /// assert_eq!(banner.evaluate_on(reader.snapshot(), "user-1").str_or("fallback"), "old");
 /// # Ok::<(), fairsplit::Error>(())
 /// ```
@@ -44,7 +44,7 @@ pub struct FlagHandle {
     current: Current,
     engine: u64,
     slot: SlotId,
-    environment: Environment,
+    environment: EnvironmentName,
     key: Arc<str>,
 }
 
@@ -53,7 +53,7 @@ impl FlagHandle {
         current: Current,
         engine: u64,
         slot: SlotId,
-        environment: Environment,
+        environment: EnvironmentName,
         key: &str,
     ) -> FlagHandle {
         FlagHandle { current, engine, slot, environment, key: key.into() }
@@ -67,7 +67,7 @@ impl FlagHandle {
 
     /// The environment.
     #[must_use]
-    pub fn environment(&self) -> &Environment {
+    pub fn environment(&self) -> &EnvironmentName {
         &self.environment
     }
 
@@ -75,26 +75,27 @@ impl FlagHandle {
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, user_key: &str) -> Evaluation {
-        Evaluation::counting(self.current.view(), Some(self.slot), user_key)
+        Evaluation::counting(self.current.pin(), Some(self.slot), user_key)
     }
 
     /// The same answer as [`evaluate`](FlagHandle::evaluate), and nothing is counted.
     #[inline]
     #[must_use]
     pub fn peek(&self, user_key: &str) -> Evaluation {
-        Evaluation::peeking(self.current.view(), Some(self.slot), user_key)
+        Evaluation::peeking(self.current.pin(), Some(self.slot), user_key)
     }
 
     /// Counts a conversion for the variant that the user is assigned.
     #[inline]
+    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert(&self, user_key: &str) -> Conversion {
-        Conversion::assigned(self.current.view(), Some(self.slot), user_key)
+        Conversion::assigned(self.current.pin(), Some(self.slot), user_key)
     }
 
     /// How the answer for a user comes about; nothing is counted.
     #[must_use]
     pub fn explain(&self, user_key: &str) -> Explanation {
-        self.explain_on(&self.current.view(), user_key)
+        self.explain_on(&self.current.pin(), user_key)
     }
 
     /// As [`evaluate`](FlagHandle::evaluate), on a pinned snapshot.
@@ -117,6 +118,7 @@ impl FlagHandle {
 
     /// As [`convert`](FlagHandle::convert), on a pinned snapshot.
     #[inline]
+    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert_on<'s>(
         &self,
         snapshot: &'s Snapshot,
@@ -129,12 +131,12 @@ impl FlagHandle {
     #[must_use]
     pub fn explain_on(&self, snapshot: &Snapshot, user_key: &str) -> Explanation {
         let slot = self.slot_on(snapshot);
-        Explanation::of(snapshot, slot, &self.environment, &self.key, user_key)
+        Explanation::of(snapshot, slot, Some(&self.environment), &self.key, user_key)
     }
 
-    /// A cached way to the current snapshot of this handle's engine.
-    pub(crate) fn reader(&self) -> Reader {
-        Reader::new(self.current.clone())
+    /// The current snapshot of this handle's engine.
+    pub(crate) fn current(&self) -> &Current {
+        &self.current
     }
 
     /// The flag's slot on a snapshot: by names if that is another engine's, or older than the slot.
@@ -150,6 +152,6 @@ impl FlagHandle {
     #[cold]
     #[inline(never)]
     fn look_up_on(&self, snapshot: &Snapshot) -> Option<SlotId> {
-        snapshot.slot_of(&self.environment, &self.key)
+        snapshot.index().find_by_names(&self.environment, &self.key)
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::model::id::{ExperimentId, FlagId};
-use crate::read::place::SlotId;
+use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::state::FlagState;
 
 /// Names and ids to slots. A slot belongs to its names for good, so that handles can keep it.
@@ -17,9 +17,11 @@ pub(crate) struct Index {
     numbers: HashMap<Arc<str>, FlagNumber, RandomState>,
     /// By a flag's number: its slot for environments that have none of their own for it.
     flags: Vec<SlotId>,
-    /// Environments in which flags have had experiments, or handles, sorted. Few, so that a search
-    /// is a comparison or two.
-    environments: Vec<(Environment, OwnSlots)>,
+    /// By an environment's number: environments in which flags have had experiments, and those that
+    /// were bound.
+    environments: Vec<(EnvironmentName, OwnSlots)>,
+    /// The number of each environment's name.
+    environment_ids: HashMap<EnvironmentName, EnvironmentId, RandomState>,
     /// The slot of each flag, sorted by the ids. Only the control plane looks up ids.
     ids: Vec<(FlagId, SlotId)>,
     experiments: HashMap<ExperimentId, ExperimentPlace, RandomState>,
@@ -70,16 +72,27 @@ impl Index {
     }
 
     /// The slot of a flag in an environment, for reading.
+    ///
+    /// An index that does not know the environment is older than whatever is bound to it, and no
+    /// flag had an experiment there.
     #[inline]
-    pub(crate) fn find(&self, environment: &Environment, key: &str) -> Option<SlotId> {
+    pub(crate) fn find(&self, environment: EnvironmentId, key: &str) -> Option<SlotId> {
         let number = self.number(key)?;
         // Nearly every flag that is asked for by name has a slot of its own there.
         self.own_slot(environment, number).or_else(|| self.flags.get(number.index()).copied())
     }
 
+    /// The same, of an environment that this index need not know by its number.
+    pub(crate) fn find_by_names(&self, environment: &EnvironmentName, key: &str) -> Option<SlotId> {
+        match self.environment_id(environment) {
+            Some(environment) => self.find(environment, key),
+            None => self.flag(key),
+        }
+    }
+
     /// The slot that a flag has of its own in an environment.
-    pub(crate) fn own(&self, environment: &Environment, key: &str) -> Option<SlotId> {
-        self.own_slot(environment, self.number(key)?)
+    pub(crate) fn own(&self, environment: &EnvironmentName, key: &str) -> Option<SlotId> {
+        self.own_slot(self.environment_id(environment)?, self.number(key)?)
     }
 
     /// The slot of a flag for environments that have none of their own for it.
@@ -102,14 +115,23 @@ impl Index {
         self.flags.iter().copied()
     }
 
-    /// The index's own copy of an environment: equal ones can share the text.
-    pub(crate) fn environment(&self, environment: &Environment) -> Option<&Environment> {
-        let at = self.position(environment).ok()?;
-        self.environments.get(at).map(|(known, _)| known)
+    /// The number of an environment.
+    pub(crate) fn environment_id(&self, environment: &EnvironmentName) -> Option<EnvironmentId> {
+        self.environment_ids.get(environment).copied()
+    }
+
+    /// The name of an environment.
+    pub(crate) fn environment_name(&self, environment: EnvironmentId) -> Option<&EnvironmentName> {
+        self.environments.get(environment.index()).map(|(known, _)| known)
+    }
+
+    /// The index's own copy of an environment's name: equal ones can share the text.
+    pub(crate) fn environment(&self, environment: &EnvironmentName) -> Option<&EnvironmentName> {
+        self.environment_name(self.environment_id(environment)?)
     }
 
     /// Every slot that belongs to an environment, with that and the slot of its flag.
-    pub(crate) fn all_own(&self) -> impl Iterator<Item = (&Environment, SlotId, SlotId)> {
+    pub(crate) fn all_own(&self) -> impl Iterator<Item = (&EnvironmentName, SlotId, SlotId)> {
         self.environments.iter().flat_map(move |(environment, own)| {
             let slots = own.iter().zip(&self.flags);
             slots.filter_map(move |(own, flag)| Some((environment, (*own)?, *flag)))
@@ -117,7 +139,7 @@ impl Index {
     }
 
     /// The slots that belong to a flag and an environment.
-    pub(crate) fn own_of(&self, key: &str) -> impl Iterator<Item = (&Environment, SlotId)> {
+    pub(crate) fn own_of(&self, key: &str) -> impl Iterator<Item = (&EnvironmentName, SlotId)> {
         let number = self.number(key);
         self.environments.iter().filter_map(move |(environment, own)| {
             Some((environment, own.get(number?.index()).copied()??))
@@ -154,7 +176,8 @@ impl Index {
             self.ids.extend(self.flags.get(number.index()).map(|slot| (state.flag.id(), *slot)));
             for (at, experiment) in state.experiments.iter().enumerate() {
                 // Whatever its status: then a start or a stop leaves the index as it is.
-                let own = self.reserve_own_of(experiment.environment(), number);
+                let environment = self.reserve_environment(experiment.environment());
+                let own = self.reserve_own_of(environment, number);
                 self.experiments.insert(experiment.definition.id, ExperimentPlace::new(own, at));
             }
         }
@@ -169,9 +192,21 @@ impl Index {
     }
 
     /// A slot of its own for a flag in an environment, neither of which need be there.
-    pub(crate) fn reserve_own(&mut self, environment: &Environment, key: &str) -> SlotId {
+    pub(crate) fn reserve_own(&mut self, environment: &EnvironmentName, key: &str) -> SlotId {
         let number = self.number(key).unwrap_or_else(|| self.reserve(&key.into()));
+        let environment = self.reserve_environment(environment);
         self.reserve_own_of(environment, number)
+    }
+
+    /// The number of an environment, which need not be there.
+    pub(crate) fn reserve_environment(&mut self, environment: &EnvironmentName) -> EnvironmentId {
+        if let Some(known) = self.environment_id(environment) {
+            return known;
+        }
+        let id = EnvironmentId::new(self.environments.len());
+        self.environments.push((environment.clone(), OwnSlots::new()));
+        self.environment_ids.insert(environment.clone(), id);
+        id
     }
 
     /// The number of a flag, which need not be there.
@@ -186,16 +221,12 @@ impl Index {
         number
     }
 
-    fn reserve_own_of(&mut self, environment: &Environment, number: FlagNumber) -> SlotId {
+    fn reserve_own_of(&mut self, environment: EnvironmentId, number: FlagNumber) -> SlotId {
         if let Some(slot) = self.own_slot(environment, number) {
             return slot;
         }
         let slot = self.next_slot();
-        let at = self.position(environment).unwrap_or_else(|at| {
-            self.environments.insert(at, (environment.clone(), OwnSlots::new()));
-            at
-        });
-        if let Some((_, own)) = self.environments.get_mut(at) {
+        if let Some((_, own)) = self.environments.get_mut(environment.index()) {
             let number = number.index();
             if own.len() <= number {
                 own.resize(number.saturating_add(1), None);
@@ -218,24 +249,8 @@ impl Index {
     }
 
     #[inline]
-    fn own_slot(&self, environment: &Environment, number: FlagNumber) -> Option<SlotId> {
-        self.own_slots(environment)?.get(number.index()).copied().flatten()
-    }
-
-    #[inline]
-    fn own_slots(&self, environment: &Environment) -> Option<&OwnSlots> {
-        /// Names of this many environments are mostly of different lengths: to go through them is
-        /// quicker than to search.
-        const FEW: usize = 8;
-        if self.environments.len() <= FEW {
-            let mut environments = self.environments.iter();
-            return environments.find(|(known, _)| known == environment).map(|(_, own)| own);
-        }
-        let at = self.position(environment).ok()?;
-        self.environments.get(at).map(|(_, own)| own)
-    }
-
-    fn position(&self, environment: &Environment) -> Result<usize, usize> {
-        self.environments.binary_search_by(|(known, _)| known.cmp(environment))
+    fn own_slot(&self, environment: EnvironmentId, number: FlagNumber) -> Option<SlotId> {
+        let (_, own) = self.environments.get(environment.index())?;
+        own.get(number.index()).copied().flatten()
     }
 }

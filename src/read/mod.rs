@@ -7,7 +7,8 @@
 //!   request: the default, a `running_split`, or users that are `forced`;
 //! * `index`: from names and ids to compiled flags; `place`: where they are;
 //! * `snapshot`: all of them, one version; `compile`: how the next version is made;
-//! * `current`: the snapshot of the moment; `view`: one that is pinned; `reader`: a thread's cache.
+//! * `current`: the snapshot of the moment; `pinned`: one, held; `view`: one, as an environment reads
+//!   it; `reader`: a thread's cache.
 //!
 //! The answers:
 //! * `answer`: what a flag answers to a user, and where on the snapshot that is: the one way for
@@ -16,7 +17,6 @@
 //! * `value`: JSON values as the caller's own type;
 //! * `conversion`: whether it was counted, and for which variant;
 //! * `explanation`: how an answer came about;
-//! * `requests`: all of these, asked of a snapshot by names;
 //! * `handle`: a flag in an environment, resolved once; `typed`: its values, decoded once.
 
 pub(crate) mod answer;
@@ -29,10 +29,10 @@ pub(crate) mod explanation;
 pub(crate) mod forced;
 pub(crate) mod handle;
 pub(crate) mod index;
-mod place;
+pub(crate) mod pinned;
+pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod reason;
-mod requests;
 pub(crate) mod running_split;
 pub(crate) mod snapshot;
 pub(crate) mod state;

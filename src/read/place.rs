@@ -24,6 +24,26 @@ impl SlotId {
     }
 }
 
+/// An environment that an engine knows, by the number of those it knew before. It belongs to the name
+/// for good, so that what is bound to an environment can keep it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EnvironmentId(u32);
+
+impl EnvironmentId {
+    /// One that no index has: no flag has an experiment there.
+    pub(crate) const UNKNOWN: EnvironmentId = EnvironmentId(u32::MAX);
+
+    /// More than 32 bits of them do not fit into memory.
+    pub(crate) fn new(number: usize) -> EnvironmentId {
+        EnvironmentId(u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A variant, by its position among those that a compiled flag can answer; or none of them, which
 /// stands for the default value.
 ///

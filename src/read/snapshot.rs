@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::count::counts::Counts;
-use crate::model::environment::Environment;
 use crate::model::experiment::Experiment;
 use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::ExperimentId;
@@ -19,28 +18,29 @@ use crate::read::state::{ExperimentState, FlagState};
 /// published meanwhile. Counting is another matter: it goes to the experiments as they are now, so
 /// a snapshot from before a stop still answers the variant, but counts nothing.
 ///
-/// [`evaluate`](Snapshot::evaluate), [`peek`](Snapshot::peek), [`explain`](Snapshot::explain),
-/// [`convert`](Snapshot::convert) and [`convert_variant`](Snapshot::convert_variant) ask it by
-/// names; [`flags`](Snapshot::flags) and [`version`](Snapshot::version) say what it holds.
+/// [`flags`](Snapshot::flags), [`experiments`](Snapshot::experiments) and
+/// [`version`](Snapshot::version) say what it holds, [`convert_variant`](Snapshot::convert_variant)
+/// counts; a [`View`](crate::View) asks it for an environment, by names, and a
+/// [`FlagHandle`](crate::FlagHandle) for one flag.
 ///
-/// Reached through a [`View`](crate::View) or a [`Reader`](crate::Reader). Both are for the length
-/// of a request: a snapshot that is held on to is configuration that grows old.
+/// Reached through a [`View`](crate::View), a [`Reader`](crate::Reader) or
+/// [`Engine::snapshot`](crate::Engine::snapshot). All are for the length of a request: a snapshot that is held on to is configuration that grows old.
 ///
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Engine, Environment, NewFlag};
+/// use fairsplit::{Engine, NewFlag};
 ///
 /// let engine = Engine::new();
 /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
 /// engine.create_flag(NewFlag::new("checkout", "one-page"))?;
-/// let production = Environment::new("production")?;
+/// let production = engine.environment("production")?;
 ///
-/// let view = engine.view();
+/// let view = production.view();
 /// engine.set_default("checkout", "three-page")?;
 /// // Both answers are of the version that was pinned.
-/// assert_eq!(view.evaluate(&production, "hero-banner", "user-1").str_or(""), "old");
-/// assert_eq!(view.evaluate(&production, "checkout", "user-1").str_or(""), "one-page");
+/// assert_eq!(view.evaluate("hero-banner", "user-1").str_or(""), "old");
+/// assert_eq!(view.evaluate("checkout", "user-1").str_or(""), "one-page");
 /// # Ok::<(), fairsplit::Error>(())
 /// ```
 pub struct Snapshot {
@@ -91,7 +91,7 @@ impl Snapshot {
     /// let new = NewExperiment::new("Hero Banner", "production").variant("golden", "new", 100);
     /// engine.create_experiment("hero-banner", new.status(Status::Running))?;
     ///
-    /// for (flag, experiment, counts) in engine.view().experiments() {
+    /// for (flag, experiment, counts) in engine.snapshot().experiments() {
     ///     assert_eq!((flag.key(), experiment.name()), ("hero-banner", "Hero Banner"));
     ///     assert_eq!(counts.variants()[0].ever.exposures, 0);
     /// }
@@ -131,12 +131,6 @@ impl Snapshot {
     #[inline]
     pub(crate) fn has_slot(&self, slot: SlotId) -> bool {
         SlotId::index(Some(slot)) < self.flags.len()
-    }
-
-    /// The slot of a flag in an environment.
-    #[inline]
-    pub(crate) fn slot_of(&self, environment: &Environment, flag: &str) -> Option<SlotId> {
-        self.index.find(environment, flag)
     }
 
     /// The flag of a slot.

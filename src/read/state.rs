@@ -7,7 +7,7 @@ use crate::count::counters::ExperimentCounters;
 use crate::count::counts::{Baseline, Counts};
 use crate::count::registry::Record;
 use crate::model::definition::Definition;
-use crate::model::environment::Environment;
+use crate::model::environment_name::EnvironmentName;
 use crate::model::experiment::Experiment;
 use crate::model::flag::Flag;
 use crate::model::id::ExperimentId;
@@ -55,7 +55,7 @@ impl ExperimentState {
         forced.iter().map(|(user_key, variant)| (user_key, *variant))
     }
 
-    pub(crate) fn environment(&self) -> &Environment {
+    pub(crate) fn environment(&self) -> &EnvironmentName {
         &self.definition.terms.environment
     }
 
@@ -98,7 +98,7 @@ impl FlagState {
     }
 
     /// The id of the experiment that runs in an environment.
-    pub(crate) fn running_in(&self, environment: &Environment) -> Option<ExperimentId> {
+    pub(crate) fn running_in(&self, environment: &EnvironmentName) -> Option<ExperimentId> {
         let is_running = |experiment: &&ExperimentState| {
             experiment.definition.is_running() && experiment.environment() == environment
         };

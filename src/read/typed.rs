@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use arc_swap::Cache;
 use serde::de::DeserializeOwned;
 
 use crate::read::compiled_flag::CompiledFlag;
+use crate::read::current::Current;
 use crate::read::evaluation::Evaluation;
 use crate::read::handle::FlagHandle;
 use crate::read::place::{SlotId, VariantPosition};
-use crate::read::reader::Reader;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
 use crate::read::value::DeserializeError;
@@ -16,7 +17,7 @@ use crate::read::value::DeserializeError;
 /// One thread's way to a flag whose values are of one type.
 ///
 /// Each value is decoded once for each change of the flag, at the first call after it, and then
-/// borrowed. Between changes a call costs what it costs by a handle on a [`Reader`], and one
+/// borrowed. Between changes a call costs what it costs by a handle on a [`Reader`](crate::Reader), and one
 /// comparison: no lock, no allocation. Like a reader it is for one thread to keep, and keeps the
 /// snapshot alive that it read last; a clone decodes for itself.
 ///
@@ -25,7 +26,7 @@ use crate::read::value::DeserializeError;
 /// # Examples
 ///
 /// ```
-/// use fairsplit::{Engine, Environment, NewFlag};
+/// use fairsplit::{Engine, NewFlag};
 /// use serde_json::json;
 ///
 /// #[derive(serde::Deserialize)]
@@ -35,7 +36,8 @@ use crate::read::value::DeserializeError;
 /// engine.create_flag(NewFlag::new("theme", json!({"name": "dusk", "dark": true})))?;
 /// let fallback = Theme { name: "plain".to_owned(), dark: false };
 ///
-/// let mut theme = engine.handle(&Environment::new("production")?, "theme").typed::<Theme>();
+/// let production = engine.environment("production")?;
+/// let mut theme = production.flag("theme").typed::<Theme>();
 /// assert_eq!(theme.evaluate("user-1").value_or(&fallback).name, "dusk");
 /// // What does not fit the type is an error, or the fallback.
 /// engine.set_default("theme", "dawn")?;
@@ -46,7 +48,7 @@ use crate::read::value::DeserializeError;
 #[derive(Debug)]
 pub struct TypedReader<T> {
     handle: FlagHandle,
-    reader: Reader,
+    cache: Cache<Current, Arc<Snapshot>>,
     decoded: Decoded<T>,
 }
 
@@ -56,7 +58,8 @@ impl FlagHandle {
     pub fn typed<T: DeserializeOwned>(&self) -> TypedReader<T> {
         let default = Err(DeserializeError::no_such_flag());
         let decoded = Decoded { version: None, state: None, variants: Vec::new(), default };
-        TypedReader { handle: self.clone(), reader: self.reader(), decoded }
+        let cache = Cache::new(self.current().clone());
+        TypedReader { handle: self.clone(), cache, decoded }
     }
 }
 
@@ -65,7 +68,7 @@ impl<T: DeserializeOwned> TypedReader<T> {
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&mut self, user_key: &str) -> Typed<'_, T> {
-        let snapshot = self.reader.snapshot();
+        let snapshot = &**self.cache.load();
         let slot = self.handle.slot_on(snapshot);
         self.decoded.follow(snapshot, slot);
         self.decoded.of(Evaluation::counting(snapshot, slot, user_key))
@@ -75,7 +78,7 @@ impl<T: DeserializeOwned> TypedReader<T> {
     #[inline]
     #[must_use]
     pub fn peek(&mut self, user_key: &str) -> Typed<'_, T> {
-        let snapshot = self.reader.snapshot();
+        let snapshot = &**self.cache.load();
         let slot = self.handle.slot_on(snapshot);
         self.decoded.follow(snapshot, slot);
         self.decoded.of(Evaluation::peeking(snapshot, slot, user_key))

@@ -20,6 +20,39 @@ pub(crate) fn exact_f64(value: &Value) -> Option<f64> {
     }
 }
 
+/// What a JSON value is, in an error.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A flag does not answer a value of the type that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", match found {
+    None => "there is no such flag".to_owned(),
+    Some(found) => format!("the value is {found}, not {expected}"),
+})]
+#[non_exhaustive]
+pub struct MismatchError {
+    /// What was asked for.
+    pub expected: &'static str,
+    /// What the value is; `None` if there is no such flag.
+    pub found: Option<&'static str>,
+}
+
+impl MismatchError {
+    #[cold]
+    pub(crate) fn new(expected: &'static str, value: Option<&Value>) -> MismatchError {
+        MismatchError { expected, found: value.map(kind) }
+    }
+}
+
 /// Why a value could not be deserialized into the caller's own type.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", if source.is_some() { "the value does not fit the type" } else { "there is no such flag" })]

@@ -1,31 +1,133 @@
-//! One snapshot, pinned.
+//! One version of the configuration, as one environment reads it.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
-use arc_swap::Guard;
-
+use crate::model::environment_name::EnvironmentName;
+use crate::read::conversion::Conversion;
+use crate::read::evaluation::Evaluation;
+use crate::read::explanation::Explanation;
+use crate::read::pinned::Pinned;
+use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::snapshot::Snapshot;
 
-/// One pinned snapshot: all that is asked of it is answered by one version of the configuration.
+/// One version of the configuration, as one environment reads it: what is asked of it by names is
+/// answered by one version, however many flags are asked for.
 ///
-/// Derefs to [`Snapshot`], which has the methods. Made by [`Engine::view`](crate::Engine::view).
+/// Made by [`Environment::view`](crate::Environment::view), or almost for free by
+/// [`Reader::view`](crate::Reader::view). Derefs to [`Snapshot`], which
+/// [`FlagHandle::evaluate_on`](crate::FlagHandle::evaluate_on) takes. For the length of a request: a
+/// view that is held on to is configuration that grows old.
+///
+/// `S` is what keeps the snapshot: a [`Pinned`] one, or a borrowed one.
 ///
 /// # Cost
 ///
-/// One arc-swap load, whatever is done with it: no lock, no allocation (but for a few bytes that a
-/// thread sets up at its first one), no shared cache line written. That holds for the first eight
-/// or so that a thread has at once; more of them work too, at the price of a shared reference count
-/// each. So hold views, and the [`Evaluation`](crate::Evaluation)s that keep one, for the length of
-/// a request, not in a list.
+/// Of a call: one hash look-up of the flag's key, one XXH3, one table look-up, one uncontended
+/// atomic add; no lock, no allocation.
 #[derive(Debug)]
-pub struct View(pub(super) Guard<Arc<Snapshot>>);
+pub struct View<S = Pinned> {
+    snapshot: S,
+    environment: EnvironmentId,
+}
 
-impl Deref for View {
+impl<S> View<S> {
+    #[inline]
+    pub(crate) fn new(snapshot: S, environment: EnvironmentId) -> View<S> {
+        View { snapshot, environment }
+    }
+}
+
+/// Of a pinned snapshot: an answer borrows from the view.
+impl View {
+    /// The answer for a flag and a user; counts an exposure if it is the running experiment's
+    /// variant.
+    #[inline]
+    #[must_use = "this is the value that the user gets"]
+    pub fn evaluate(&self, flag: &str, user_key: &str) -> Evaluation<&Snapshot> {
+        self.borrowed().evaluate(flag, user_key)
+    }
+
+    /// The same answer as [`evaluate`](View::evaluate), and nothing is counted.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self, flag: &str, user_key: &str) -> Evaluation<&Snapshot> {
+        self.borrowed().peek(flag, user_key)
+    }
+
+    /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
+    /// is running in this environment. Costs what [`evaluate`](View::evaluate) costs.
+    #[inline]
+    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
+    pub fn convert(&self, flag: &str, user_key: &str) -> Conversion<&Snapshot> {
+        self.borrowed().convert(flag, user_key)
+    }
+
+    /// How the answer for a flag and a user comes about; nothing is counted. For support questions,
+    /// not for every request: it allocates what it returns.
+    #[must_use]
+    pub fn explain(&self, flag: &str, user_key: &str) -> Explanation {
+        self.borrowed().explain(flag, user_key)
+    }
+
+    #[inline]
+    fn borrowed(&self) -> View<&Snapshot> {
+        View { snapshot: &self.snapshot, environment: self.environment }
+    }
+}
+
+/// Of a borrowed snapshot: an answer lives as long as that, and longer than the view.
+impl<'s> View<&'s Snapshot> {
+    /// As [`evaluate`](View::evaluate) of a pinned snapshot.
+    #[inline]
+    #[must_use = "this is the value that the user gets"]
+    pub fn evaluate(&self, flag: &str, user_key: &str) -> Evaluation<&'s Snapshot> {
+        Evaluation::counting(self.snapshot, self.slot(flag), user_key)
+    }
+
+    /// As [`peek`](View::peek) of a pinned snapshot.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self, flag: &str, user_key: &str) -> Evaluation<&'s Snapshot> {
+        Evaluation::peeking(self.snapshot, self.slot(flag), user_key)
+    }
+
+    /// As [`convert`](View::convert) of a pinned snapshot.
+    #[inline]
+    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
+    pub fn convert(&self, flag: &str, user_key: &str) -> Conversion<&'s Snapshot> {
+        Conversion::assigned(self.snapshot, self.slot(flag), user_key)
+    }
+
+    /// As [`explain`](View::explain) of a pinned snapshot.
+    #[must_use]
+    pub fn explain(&self, flag: &str, user_key: &str) -> Explanation {
+        let environment = self.snapshot.index().environment_name(self.environment);
+        Explanation::of(self.snapshot, self.slot(flag), environment, flag, user_key)
+    }
+
+    #[inline]
+    fn slot(&self, flag: &str) -> Option<SlotId> {
+        self.snapshot.index().find(self.environment, flag)
+    }
+}
+
+impl Snapshot {
+    /// This version as an environment reads it whose name comes with a request: from an operator's
+    /// call, say. Nothing is kept of a name that the engine does not know.
+    ///
+    /// One hash look-up more than a [`View`] of an [`Environment`](crate::Environment), which a service
+    /// binds once.
+    #[must_use]
+    pub fn in_environment(&self, name: &EnvironmentName) -> View<&Snapshot> {
+        View::new(self, self.index().environment_id(name).unwrap_or(EnvironmentId::UNKNOWN))
+    }
+}
+
+impl<S: Deref<Target = Snapshot>> Deref for View<S> {
     type Target = Snapshot;
 
     #[inline]
     fn deref(&self) -> &Snapshot {
-        &self.0
+        &self.snapshot
     }
 }

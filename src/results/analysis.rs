@@ -369,7 +369,7 @@ impl Engine {
     /// # Examples
     ///
     /// ```
-    /// use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Status};
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
     ///
     /// let engine = Engine::new();
     /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
@@ -379,8 +379,8 @@ impl Engine {
     ///     .status(Status::Running);
     /// let id = engine.create_experiment("hero-banner", experiment)?.id();
     /// engine.count_users(id, 1_000_000)?; // of events there is no verdict
-    /// let production = Environment::new("production")?;
-    /// let _banner = engine.evaluate(&production, "hero-banner", "anna");
+    /// let production = engine.environment("production")?;
+    /// let _banner = production.evaluate("hero-banner", "anna");
     ///
     /// let results = engine.results(id).expect("it was created above");
     /// assert!(results.verdict.to_string().starts_with("Not enough data"));

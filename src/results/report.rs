@@ -29,7 +29,7 @@ pub struct Results {
     /// One user in so many was kept; 1 where all are. Rates and tests are of those that were kept.
     pub one_in: u64,
     /// Of every interval. Over all looks at one run, that is; where the users may become a
-    /// [sample](crate::UserCounts::one_in), each halving of it has a part of what is left of 1, and always-valid
+    /// [sample](crate::counts::UserCounts::one_in), each halving of it has a part of what is left of 1, and always-valid
     /// intervals are wider for it.
     pub confidence: Confidence,
     /// The key of the variant that the others are compared with.

@@ -9,7 +9,6 @@ use super::plan::{Plan, flag_id};
 use super::unknown::{no_experiment, no_variant};
 use crate::engine::Engine;
 use crate::engine::clock::ManualClock;
-use crate::model::environment::Environment;
 use crate::model::new_flag::NewFlag;
 use crate::model::timestamp::Timestamp;
 
@@ -82,7 +81,7 @@ impl TestEngineBuilder {
     pub fn assign(mut self, flag: &str, user_key: &str, variant: &str) -> TestEngineBuilder {
         assert!(
             !user_key.is_empty(),
-            "the empty user key is nobody, and cannot be in {variant:?} of {flag:?}"
+            "user key must not be empty: it cannot be in {variant:?} of {flag:?}"
         );
         let position = self.position(flag, variant);
         self.plan(flag).for_each(|plan| plan.assign(user_key, position));
@@ -111,12 +110,12 @@ impl TestEngineBuilder {
     #[must_use]
     #[track_caller]
     pub fn build(self) -> TestEngine {
-        let environment = match Environment::new(&self.environment) {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(START)));
+        let engine = Engine::with_clock(Arc::clone(&clock));
+        let environment = match engine.environment(&self.environment) {
             Ok(environment) => environment,
             Err(error) => panic!("the environment {:?} is refused: {error}", self.environment),
         };
-        let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(START)));
-        let engine = Engine::with_clock(Arc::clone(&clock));
         let mut flags = self.flags;
         for plan in &self.plans {
             if !flags.iter().any(|(key, _)| *key == plan.flag) {
@@ -130,7 +129,7 @@ impl TestEngineBuilder {
         }
         let mut experiments = Vec::new();
         for plan in self.plans {
-            let new = match plan.experiment(environment.as_str()) {
+            let new = match plan.experiment(environment.name().as_str()) {
                 Ok(new) => new,
                 Err(message) => panic!("{message}"),
             };

@@ -6,7 +6,7 @@ use super::unknown::{no_experiment, no_variant};
 use crate::count::counts::{Count, Counts};
 use crate::engine::Engine;
 use crate::engine::clock::ManualClock;
-use crate::model::environment::Environment;
+use crate::engine::environment::Environment;
 use crate::model::experiment::Experiment;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::mpsc::RecvTimeoutError;
 
 use super::*;
-use crate::Fault;
+use crate::fault::Fault;
 
 /// Far beyond what any of this takes; a test waits so long only if it fails.
 const LONG: Duration = Duration::from_mins(1);

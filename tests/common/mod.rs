@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 
+use fairsplit::clock::ManualClock;
 use fairsplit::{
-    Counts, Engine, Environment, ExperimentId, FlagId, ManualClock, NewExperiment, NewFlag, Status,
-    Timestamp,
+    Counts, Engine, Environment, ExperimentId, FlagId, NewExperiment, NewFlag, Status, Timestamp,
 };
 
 /// 2025-03-12T12:00:00Z, the seed's `started_at`.
 pub(crate) const NOON: i64 = 1_741_780_800;
 
-pub(crate) fn production() -> Environment {
-    Environment::new("production").unwrap()
+pub(crate) fn production(engine: &Engine) -> Environment {
+    engine.environment("production").unwrap()
 }
 
-pub(crate) fn staging() -> Environment {
-    Environment::new("staging").unwrap()
+pub(crate) fn staging(engine: &Engine) -> Environment {
+    engine.environment("staging").unwrap()
 }
 
 /// An experiment id that is the same in every run.

@@ -14,7 +14,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{Method, Request};
 use axum::routing::get;
-use fairsplit::{Engine, Environment, FlagHandle, NewFlag};
+use fairsplit::{Engine, FlagHandle, NewFlag};
 use fairsplit_http::{Auth, NewToken, Scope};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -32,7 +32,7 @@ async fn home(State(shop): State<Shop>, Path(user): Path<String>) -> String {
 
 fn app(engine: &Engine, auth: Auth) -> Result<Router, fairsplit::Error> {
     engine.create_flag(NewFlag::new("hero-banner", "plain"))?;
-    let shop = Shop { banner: engine.handle(&Environment::new("production")?, "hero-banner") };
+    let shop = Shop { banner: engine.environment("production")?.flag("hero-banner") };
     Ok(Router::new()
         .route("/home/{user}", get(home))
         .with_state(shop)

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::State;
 use axum::response::Response;
-use fairsplit::{Environment, Evaluation, ExperimentId, FaultKind, Outcome, Reason, Snapshot};
+use fairsplit::fault::FaultKind;
+use fairsplit::{EnvironmentName, Evaluation, ExperimentId, Outcome, Reason, Snapshot, View};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,9 +16,9 @@ use crate::extract::{FlagPath, OnFlag, Reads, Writes};
 use crate::failure::{Failure, Faults};
 use crate::schema::{self, Guarded, Named, WithBody};
 
-/// A user in an environment.
+/// A user in an environment: a name and no more, since any client can make up any number of them.
 pub(crate) struct Asked {
-    environment: Environment,
+    environment: EnvironmentName,
     user_key: String,
 }
 
@@ -39,7 +40,7 @@ impl AskedFields {
         for name in self.unknown.into_keys() {
             faults.add(name, FaultKind::UnknownField);
         }
-        let environment = match Environment::new(&name?) {
+        let environment = match EnvironmentName::new(&name?) {
             Ok(environment) => environment,
             Err(invalid) => {
                 for fault in invalid.faults() {
@@ -157,16 +158,12 @@ impl<'a> Evaluated<'a> {
 }
 
 fn answer<'a>(
-    snapshot: &'a Snapshot,
-    asked: &Asked,
+    view: &'a View<&Snapshot>,
+    user_key: &str,
     flag: &str,
     is_counting: bool,
 ) -> Evaluation<&'a Snapshot> {
-    if is_counting {
-        snapshot.evaluate(&asked.environment, flag, &asked.user_key)
-    } else {
-        snapshot.peek(&asked.environment, flag, &asked.user_key)
-    }
+    if is_counting { view.evaluate(flag, user_key) } else { view.peek(flag, user_key) }
 }
 
 /// What a user gets of all flags, or of those that are named, of one version of the configuration.
@@ -183,11 +180,12 @@ pub(crate) async fn evaluate_all(
     State(app): State<App>,
     Body(OfMany { asked, is_counting, flags }): Body<OfMany>,
 ) -> Response {
-    let view = app.engine.view();
+    let snapshot = app.engine.snapshot();
+    let view = snapshot.in_environment(&asked.environment);
     let all = || view.flags().map(|flag| flag.key().to_owned()).collect();
     let flags: Vec<String> = flags.unwrap_or_else(all);
     let evaluations: Vec<Evaluation<&Snapshot>> =
-        flags.iter().map(|flag| answer(&view, &asked, flag, is_counting)).collect();
+        flags.iter().map(|flag| answer(&view, &asked.user_key, flag, is_counting)).collect();
     let answers = flags.iter().zip(&evaluations);
     data(answers.map(|(flag, of)| Evaluated::new(flag, of)).collect::<Vec<_>>())
 }
@@ -208,8 +206,10 @@ pub(crate) async fn evaluate(
     State(app): State<App>,
     Body(OfOne { asked, is_counting }): Body<OfOne>,
 ) -> Response {
-    let view = app.engine.view();
-    data(Evaluated::new(flag.key(), &answer(&view, &asked, flag.key(), is_counting)))
+    let snapshot = app.engine.snapshot();
+    let view = snapshot.in_environment(&asked.environment);
+    let evaluation = answer(&view, &asked.user_key, flag.key(), is_counting);
+    data(Evaluated::new(flag.key(), &evaluation))
 }
 
 /// What a conversion counted for.
@@ -238,8 +238,9 @@ pub(crate) async fn track(
     State(app): State<App>,
     Body(asked): Body<Asked>,
 ) -> Response {
-    let view = app.engine.view();
-    let conversion = view.convert(&asked.environment, flag.key(), &asked.user_key);
+    let snapshot = app.engine.snapshot();
+    let view = snapshot.in_environment(&asked.environment);
+    let conversion = view.convert(flag.key(), &asked.user_key);
     data(Converted {
         flag: flag.key(),
         counted: conversion.is_counted(),

@@ -105,7 +105,7 @@ impl FromRequestParts<App> for OnExperiment {
         let Path(ExperimentPath { flag_id, experiment_id }) = path(parts).await?;
         let flag = find(&flag_id, app)?;
         let id: ExperimentId = experiment_id.parse().map_err(|_| Failure::NotFound)?;
-        match app.engine.view().flag_of(id) {
+        match app.engine.snapshot().flag_of(id) {
             Some(found) if found.id() == flag.id() => Ok(OnExperiment(id)),
             _ => Err(Failure::NotFound),
         }

@@ -7,7 +7,8 @@ use axum::Extension;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
-use fairsplit::{Error, FaultKind, LoadError, ValidationError};
+use fairsplit::error::{ControlError, LoadError, ValidationError};
+use fairsplit::fault::FaultKind;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -164,17 +165,21 @@ impl IntoResponse for Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Failure {
         match error {
-            Error::Invalid(invalid) => invalid.into(),
-            Error::FlagNotFound { .. } | Error::ExperimentNotFound { .. } => Failure::NotFound,
-            Error::FlagKeyTaken { .. }
-            | Error::FlagIdTaken { .. }
-            | Error::ExperimentIdTaken { .. }
-            | Error::Transition { .. }
-            | Error::AlreadyRunning { .. } => Failure::Conflict(sentence(&error.to_string())),
-            Error::File(_) => Failure::NotStored,
+            ControlError::Invalid(invalid) => invalid.into(),
+            ControlError::FlagNotFound { .. } | ControlError::ExperimentNotFound { .. } => {
+                Failure::NotFound
+            }
+            ControlError::FlagKeyTaken { .. }
+            | ControlError::FlagIdTaken { .. }
+            | ControlError::ExperimentIdTaken { .. }
+            | ControlError::Transition { .. }
+            | ControlError::AlreadyRunning { .. } => {
+                Failure::Conflict(sentence(&error.to_string()))
+            }
+            ControlError::File(_) => Failure::NotStored,
             // What no operation of the API asks of the engine.
             _ => Failure::Internal,
         }

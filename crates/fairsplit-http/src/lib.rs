@@ -8,23 +8,22 @@
 //! ```
 //! use axum::extract::State;
 //! use axum::routing::get;
-//! use fairsplit::{Engine, Environment};
+//! use fairsplit::{Engine, Environment, Error};
 //! use fairsplit_http::{Auth, Scope};
 //!
-//! async fn home(State(engine): State<Engine>) -> String {
-//!     let production = Environment::new("production").expect("it is not blank");
-//!     engine.evaluate(&production, "hero-banner", "user-1").str_or("old").to_owned()
+//! async fn home(State(production): State<Environment>) -> String {
+//!     production.evaluate("hero-banner", "user-1").str_or("old").to_owned()
 //! }
 //!
-//! fn app(engine: Engine) -> axum::Router {
+//! fn app(engine: Engine) -> Result<axum::Router, Error> {
 //!     // From a secret store: with this token, experiments can be read and changed.
 //!     let auth = Auth::new().token("fs_...", [Scope::FlagsRead, Scope::FlagsWrite]);
-//!     axum::Router::new()
+//!     Ok(axum::Router::new()
 //!         .route("/", get(home))
-//!         .with_state(engine.clone())
-//!         .merge(fairsplit_http::router(engine, auth))
+//!         .with_state(engine.environment("production")?)
+//!         .merge(fairsplit_http::router(engine, auth)))
 //! }
-//! # let _ = app(Engine::new());
+//! # let _ = app(Engine::new()).unwrap();
 //! ```
 //!
 //! # Endpoints

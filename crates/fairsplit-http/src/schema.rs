@@ -372,7 +372,7 @@ fn name() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length(Some(1))
-        .max_length(Some(fairsplit::MAX_NAME_LENGTH))
+        .max_length(Some(fairsplit::fault::MAX_NAME_LENGTH))
         .pattern(Some("\\S"))
 }
 
@@ -386,7 +386,7 @@ fn new_variants() -> ArrayBuilder {
     ArrayBuilder::new()
         .items(Ref::from_schema_name("Variant"))
         .min_items(Some(1))
-        .max_items(Some(fairsplit::MAX_VARIANTS))
+        .max_items(Some(fairsplit::assign::MAX_VARIANTS))
         .description(Some("Keys are unique, and the percentages sum to 100."))
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use criterion::Criterion;
-use fairsplit::{Engine, Environment, ExperimentId, NewExperiment, NewFlag, Status};
+use fairsplit::{Engine, ExperimentId, NewExperiment, NewFlag, Status};
 use fairsplit_openfeature::Provider;
 use open_feature::provider::FeatureProvider as _;
 use open_feature::{EvaluationContext, OpenFeature};
@@ -34,8 +34,8 @@ fn main() {
     let keys = user_keys();
     let contexts: Vec<_> =
         keys.iter().map(|key| EvaluationContext::default().with_targeting_key(key)).collect();
-    let (engine, production) = (engine(), Environment::new("production").unwrap());
-    let provider = Provider::new(engine.clone(), production.clone());
+    let production = engine().environment("production").unwrap();
+    let provider = Provider::new(production.clone());
     let mut api = OpenFeature::default();
     block_on(api.set_provider(provider.clone()));
     let client = api.create_client();
@@ -47,7 +47,7 @@ fn main() {
     };
     let mut group = criterion.benchmark_group(GROUP);
     group.bench_function("in process", |bencher| {
-        bencher.iter(|| engine.evaluate(&production, FLAG, &keys[next()]).str_or("").len());
+        bencher.iter(|| production.evaluate(FLAG, &keys[next()]).str_or("").len());
     });
     group.bench_function("provider", |bencher| {
         bencher.iter(|| block_on(provider.resolve_string_value(FLAG, &contexts[next()])));

@@ -2,7 +2,7 @@
 //! where it sets the provider. Any runtime will do; nothing here waits.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use fairsplit::{Engine, Environment, NewExperiment, NewFlag, Status};
+use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 use fairsplit_openfeature::Provider;
 use open_feature::{EvaluationContext, OpenFeature};
 
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .status(Status::Running);
     let id = engine.create_experiment("hero-banner", experiment)?.id();
 
-    let provider = Provider::new(engine.clone(), Environment::new("production")?);
+    let provider = Provider::new(engine.environment("production")?);
     pollster::block_on(async {
         OpenFeature::singleton_mut().await.set_provider(provider.clone()).await;
         let client = OpenFeature::singleton().await.create_client();

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use fairsplit::{Bucket, Conversion, Engine, Environment, Evaluation, Reason, Seed, Snapshot};
+use fairsplit::assign::{Bucket, Seed};
+use fairsplit::{Conversion, Environment, Evaluation, Reason, Snapshot};
 use open_feature::provider::{FeatureProvider, ProviderMetadata, ResolutionDetails};
 use open_feature::{
     EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult,
@@ -13,33 +14,34 @@ use serde_json::Value;
 use crate::message::shortened;
 use crate::value::{self, Misfit};
 
-/// An OpenFeature provider: the flags of an engine, as one environment answers them.
+/// An OpenFeature provider: the flags of an engine, as one of its environments answers them.
 ///
 /// Cheap to clone; clones share the engine. It is ready from the start, never waits, and shuts
 /// nothing down: the engine stays the service's own. [The crate](crate) says how each answer is
 /// translated.
 #[derive(Clone, Debug)]
 pub struct Provider {
-    engine: Engine,
     environment: Environment,
     metadata: ProviderMetadata,
 }
 
 impl Provider {
-    /// A provider for an engine and an environment. Its name is "fairsplit".
+    /// A provider for an environment, as [`Engine::environment`](fairsplit::Engine::environment) binds
+    /// it. Its name is "fairsplit".
     #[must_use]
-    pub fn new(engine: Engine, environment: Environment) -> Provider {
-        Provider { engine, environment, metadata: ProviderMetadata::new("fairsplit") }
+    pub fn new(environment: Environment) -> Provider {
+        Provider { environment, metadata: ProviderMetadata::new("fairsplit") }
     }
 
-    /// Counts a conversion for the variant that the user is assigned, by [`Engine::convert`] with the
-    /// context's targeting key as the user key.
+    /// Counts a conversion for the variant that the user is assigned, by [`Environment::convert`] with
+    /// the context's targeting key as the user key.
     ///
     /// Without a targeting key nothing is counted, and the outcome is
     /// [`NoUserKey`](fairsplit::Outcome::NoUserKey). Only the context given here is read: a client's
     /// own and the global one are not merged into it, as they are for an evaluation.
+    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert(&self, flag: &str, context: &EvaluationContext) -> Conversion {
-        self.engine.convert(&self.environment, flag, user_key(context))
+        self.environment.convert(flag, user_key(context))
     }
 
     /// Evaluates, for every type of value; `read` converts the value.
@@ -49,8 +51,8 @@ impl Provider {
         context: &EvaluationContext,
         read: impl FnOnce(&Evaluation<&Snapshot>, &Value) -> Result<T, Misfit>,
     ) -> EvaluationResult<ResolutionDetails<T>> {
-        let view = self.engine.view();
-        let evaluation = view.evaluate(&self.environment, flag, user_key(context));
+        let view = self.environment.view();
+        let evaluation = view.evaluate(flag, user_key(context));
         let Some(value) = evaluation.value() else {
             let message = format!("there is no flag {:?}", shortened(flag));
             return Err(error(EvaluationErrorCode::FlagNotFound, message));
@@ -100,7 +102,7 @@ impl FeatureProvider for Provider {
         evaluation_context: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<f64>> {
         self.resolve(flag_key, evaluation_context, |evaluation, value| {
-            value::float(evaluation.as_f64(), value)
+            value::float(evaluation.as_f64().ok(), value)
         })
     }
 

@@ -5,7 +5,7 @@ mod common;
 use std::collections::HashMap;
 
 use common::{client, production, provider, running, user};
-use fairsplit::{Counts, Engine, Environment, NewExperiment, NewFlag, Outcome, Status};
+use fairsplit::{Counts, Engine, NewExperiment, NewFlag, Outcome, Status};
 use fairsplit_openfeature::Provider;
 use open_feature::provider::{FeatureProvider, ProviderStatus, ResolutionDetails};
 use open_feature::{
@@ -73,7 +73,7 @@ fn a_new_provider_is_named_fairsplit_and_ready() {
 fn a_user_in_a_split_gets_its_variant_and_the_metadata_of_its_experiment() {
     let (engine, id) = running();
     let answer = string(&provider(&engine), "hero-banner", &user("anna")).unwrap();
-    let why = engine.explain(&production(), "hero-banner", "anna");
+    let why = production(&engine).explain("hero-banner", "anna");
     let bucket = why.assignment.unwrap().bucket;
     let expected = FlagMetadata::default()
         .with_value("experimentId", id.to_string())
@@ -125,7 +125,7 @@ fn a_user_with_an_empty_targeting_key_gets_the_default_and_is_not_counted() {
 #[test]
 fn a_user_in_another_environment_is_not_in_the_experiment() {
     let (engine, id) = running();
-    let staging = Provider::new(engine.clone(), Environment::new("staging").unwrap());
+    let staging = Provider::new(engine.environment("staging").unwrap());
     let answer = string(&staging, "hero-banner", &user("anna")).unwrap();
     assert_eq!(answer.reason, Some(EvaluationReason::Static));
     assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);
@@ -298,14 +298,14 @@ fn a_structure_with_a_null_or_a_wide_integer_is_an_error_that_names_the_place() 
 #[test]
 fn users_get_and_count_the_same_through_a_client_as_in_process() {
     let ((ours, id), (theirs, _)) = (running(), running());
-    let (client, place) = (client(&ours), production());
+    let (client, production) = (client(&ours), production(&theirs));
     ours.force(id, "user-3", "treatment").unwrap();
     theirs.force(id, "user-3", "treatment").unwrap();
     let users: Vec<_> = (0..1000).map(|at| format!("user-{at}")).collect();
     for key in users.iter().map(String::as_str).chain([""]) {
         let details =
             block_on(client.get_string_details("hero-banner", Some(&user(key)), None)).unwrap();
-        let evaluation = theirs.evaluate(&place, "hero-banner", key);
+        let evaluation = production.evaluate("hero-banner", key);
         assert_eq!(details.value, evaluation.str_or("fallback"), "{key}");
         assert_eq!(details.variant.as_deref(), evaluation.variant(), "{key}");
         let is_split = details.reason == Some(EvaluationReason::Split);
@@ -321,7 +321,7 @@ fn a_call_for_the_wrong_type_counts_its_exposure() {
     let (engine, id) = running();
     let asked = provider(&engine);
     assert!(block_on(asked.resolve_int_value("hero-banner", &user("anna"))).is_err());
-    assert!(engine.evaluate(&production(), "hero-banner", "anna").is_counted());
+    assert!(production(&engine).evaluate("hero-banner", "anna").is_counted());
     let counts = ever(&engine.counts(id).unwrap());
     assert_eq!(counts.iter().map(|(exposures, _)| exposures).max(), Some(&2));
 }
@@ -331,7 +331,7 @@ fn a_conversion_through_the_provider_counts_as_the_engines_for_the_targeting_key
     let (engine, id) = running();
     engine.force(id, "qa", "treatment").unwrap();
     let provider = provider(&engine);
-    let variant = engine.peek(&production(), "hero-banner", "anna").variant().unwrap().to_owned();
+    let variant = production(&engine).peek("hero-banner", "anna").variant().unwrap().to_owned();
     let conversion = provider.convert("hero-banner", &user("anna"));
     assert_eq!((conversion.outcome(), conversion.variant()), (Outcome::Counted, Some(&*variant)));
     let counts = engine.counts(id).unwrap();

@@ -36,7 +36,8 @@
 
 use std::fmt;
 
-use fairsplit::{Count, Counts, Engine, Experiment, Flag, Status, VariantCounts};
+use fairsplit::counts::VariantCounts;
+use fairsplit::{Count, Counts, Engine, Experiment, Flag, Status};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -79,9 +80,9 @@ impl EngineCollector {
 
 impl Collector for EngineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let view = self.engine.view();
+        let snapshot = self.engine.snapshot();
         // Each experiment is read once, so that its exposures and conversions are of one moment.
-        let experiments: Vec<(&Flag, Experiment, Counts)> = view.experiments().collect();
+        let experiments: Vec<(&Flag, Experiment, Counts)> = snapshot.experiments().collect();
         counter(
             &mut encoder,
             "fairsplit_exposures",
@@ -108,7 +109,7 @@ impl Collector for EngineCollector {
             encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
         };
         let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let version = i64::try_from(view.version()).unwrap_or(i64::MAX);
+        let version = i64::try_from(snapshot.version()).unwrap_or(i64::MAX);
         let help = "One more with every change or reload that was published.";
         gauge("fairsplit_config_version", help, version)?;
         if let Some(last) = self.engine.last_reload() {

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fairsplit::{
-    Engine, Environment, ExperimentId, ManualClock, NewExperiment, NewFlag, Status, Timestamp,
-};
+use fairsplit::clock::ManualClock;
+use fairsplit::{Engine, Environment, ExperimentId, NewExperiment, NewFlag, Status, Timestamp};
 use fairsplit_prometheus::EngineCollector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -20,8 +19,8 @@ fn engine_at_noon() -> (Engine, Arc<ManualClock>) {
     (Engine::with_clock(Arc::clone(&clock)), clock)
 }
 
-fn production() -> Environment {
-    Environment::new("production").unwrap()
+fn production(engine: &Engine) -> Environment {
+    engine.environment("production").unwrap()
 }
 
 fn experiment_id(number: u128) -> ExperimentId {
@@ -91,10 +90,11 @@ fn a_scrape_has_the_counts_the_version_and_the_last_reload_word_for_word() {
     let new = NewExperiment::new("n", "production").id(experiment_id(1));
     let new = new.variant("all", 1, 100).variant("none", 2, 0).status(Status::Running);
     engine.create_experiment("a \"b\"\\\n", new).unwrap();
+    let production = production(&engine);
     for _ in 0..3 {
-        let _ = engine.evaluate(&production(), "a \"b\"\\\n", "anna");
+        let _ = production.evaluate("a \"b\"\\\n", "anna");
     }
-    let _ = engine.convert(&production(), "a \"b\"\\\n", "anna");
+    production.convert("a \"b\"\\\n", "anna");
     clock.advance(60);
     engine.reload("{").unwrap_err();
     let labels =
@@ -166,7 +166,7 @@ proptest! {
         let new = NewExperiment::new("n", environment.as_str()).id(experiment_id(1));
         let new = new.variant(variant.as_str(), 1, 60).variant(format!("{variant}2"), 2, 40);
         engine.create_experiment(flag.as_str(), new.status(Status::Running)).unwrap();
-        let _ = engine.convert_variant(experiment_id(1), &variant);
+        engine.convert_variant(experiment_id(1), &variant);
         let series = parse(&scrape(&engine));
         let id = experiment_id(1).to_string();
         let labels = [
@@ -187,6 +187,7 @@ proptest! {
         let banner = banner.variant("control", "old", 50).variant("treatment", "new", 50);
         engine.create_experiment("hero-banner", banner).unwrap();
         let document = engine.to_json();
+        let production = production(&engine);
         let mut highest = Series::new();
         for (at, step) in steps.into_iter().enumerate() {
             let user = format!("user-{at}");
@@ -195,8 +196,8 @@ proptest! {
                 1 => drop(engine.stop(experiment_id(1))),
                 2 => engine.reload(&document).unwrap(),
                 3 => engine.reload(r#"{"flags": []}"#).unwrap(),
-                4 => drop(engine.evaluate(&production(), "hero-banner", &user)),
-                _ => drop(engine.convert(&production(), "hero-banner", &user)),
+                4 => drop(production.evaluate("hero-banner", &user)),
+                _ => drop(production.convert("hero-banner", &user)),
             }
             for (series, value) in parse(&scrape(&engine)) {
                 if series.0.ends_with("_total") {

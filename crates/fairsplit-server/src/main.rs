@@ -25,7 +25,8 @@ use std::process::ExitCode;
 
 use axum::http::{StatusCode, header};
 use clap::{CommandFactory, Parser};
-use fairsplit::{Engine, LoadError};
+use fairsplit::Engine;
+use fairsplit::error::LoadError;
 use fairsplit_http::{Auth, Limits, NewToken, RouterBuilder, Scope};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -201,7 +202,7 @@ fn welcome(listener: &TcpListener, auth: &Auth) -> io::Result<()> {
 /// The last line of the log: what has been counted.
 fn log_counts(engine: &Engine) {
     let (mut exposures, mut conversions) = (0_u64, 0_u64);
-    for (_, _, counts) in engine.view().experiments() {
+    for (_, _, counts) in engine.snapshot().experiments() {
         for variant in counts.variants() {
             exposures = exposures.saturating_add(variant.ever.exposures);
             conversions = conversions.saturating_add(variant.ever.conversions);

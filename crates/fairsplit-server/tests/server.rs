@@ -13,7 +13,7 @@ use fairsplit_http::{NewToken, Scope};
 use serde_json::Value;
 
 /// Longer than anything here should take, on the slowest machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const FLAG: &str = "00000000-0000-0000-0000-000000000001";
 const EXPERIMENT: &str = "00000000-0000-0000-0000-000000000002";

@@ -65,7 +65,7 @@ fn integers_beyond_64_bits_and_repeated_fields_are_named() {
 #[test]
 fn what_is_no_json_is_refused_with_its_place() {
     let error = Node::parse("{\"a\": 1,\n \"b\": tru}").unwrap_err();
-    assert_eq!(error.to_string(), "no JSON at line 2, column 10: expected ident");
+    assert_eq!(error.to_string(), "invalid JSON at line 2, column 10: expected ident");
     for text in ["", "1 2", "[1,]", "1e400", "-", "[0.1, 01]", &"[".repeat(200)] {
         assert!(Node::parse(text).is_err(), "{text}");
     }

@@ -31,20 +31,20 @@ fn document(flags: &[Flag]) -> String {
     json!({"flags": list(flags, flag)}).to_string()
 }
 
-fn production() -> Result<Environment, fairsplit::Error> {
-    Ok(Environment::new("production")?)
+/// An engine with these flags, as production reads it.
+fn production(configuration: &str) -> Result<Environment, fairsplit::Error> {
+    Ok(Engine::from_json(configuration)?.environment("production")?)
 }
 
-/// By the names of environment and flag, on the engine that all threads share.
+/// By the name of the flag, on the environment that all threads share.
 #[derive(Clone)]
 pub(super) struct ByName<const COUNTS: bool> {
-    engine: Engine,
-    environment: Environment,
+    production: Environment,
 }
 
 impl<const COUNTS: bool> Peer for ByName<COUNTS> {
     const PACKAGE: &'static str = "fairsplit";
-    const CALL: &'static str = if COUNTS { "Engine::evaluate" } else { "Engine::peek" };
+    const CALL: &'static str = if COUNTS { "Environment::evaluate" } else { "Environment::peek" };
     const COUNTS: bool = COUNTS;
 
     type Context = &'static str;
@@ -54,7 +54,7 @@ impl<const COUNTS: bool> Peer for ByName<COUNTS> {
     }
 
     fn load(configuration: &str, _: &[Flag]) -> Result<Self, Box<dyn Error>> {
-        Ok(Self { engine: Engine::from_json(configuration)?, environment: production()? })
+        Ok(Self { production: production(configuration)? })
     }
 
     fn context(&'static self, user: &'static str) -> &'static str {
@@ -63,9 +63,9 @@ impl<const COUNTS: bool> Peer for ByName<COUNTS> {
 
     fn evaluate(&mut self, flag: &Flag, user: &&'static str, see: impl FnOnce(&str)) {
         let evaluation = if COUNTS {
-            self.engine.evaluate(&self.environment, &flag.name, user)
+            self.production.evaluate(&flag.name, user)
         } else {
-            self.engine.peek(&self.environment, &flag.name, user)
+            self.production.peek(&flag.name, user)
         };
         evaluation.value().and_then(|value| value.as_str()).map(see);
     }
@@ -78,10 +78,8 @@ pub(super) struct ByHandle {
 }
 
 impl ByHandle {
-    fn new(engine: &Engine, flags: &[Flag]) -> Result<ByHandle, fairsplit::Error> {
-        let environment = production()?;
-        let handles = flags.iter().map(|flag| engine.handle(&environment, &flag.name)).collect();
-        Ok(ByHandle { handles })
+    fn new(production: &Environment, flags: &[Flag]) -> ByHandle {
+        ByHandle { handles: flags.iter().map(|flag| production.flag(&flag.name)).collect() }
     }
 }
 
@@ -99,7 +97,7 @@ impl Peer for ByHandle {
     }
 
     fn load(configuration: &str, flags: &[Flag]) -> Result<Self, Box<dyn Error>> {
-        Ok(ByHandle::new(&Engine::from_json(configuration)?, flags)?)
+        Ok(ByHandle::new(&production(configuration)?, flags))
     }
 
     fn context(&'static self, user: &'static str) -> &'static str {
@@ -132,8 +130,8 @@ impl Peer for OnReader {
     }
 
     fn load(configuration: &str, flags: &[Flag]) -> Result<Self, Box<dyn Error>> {
-        let engine = Engine::from_json(configuration)?;
-        Ok(OnReader { flags: ByHandle::new(&engine, flags)?, reader: engine.reader() })
+        let production = production(configuration)?;
+        Ok(OnReader { flags: ByHandle::new(&production, flags), reader: production.reader() })
     }
 
     fn context(&'static self, user: &'static str) -> &'static str {

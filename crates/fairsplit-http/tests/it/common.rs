@@ -2,16 +2,11 @@
 
 use std::sync::Arc;
 
-use fairsplit::{
-    Counts, Engine, Environment, ExperimentId, FlagId, ManualClock, NewExperiment, Timestamp,
-};
+use fairsplit::clock::ManualClock;
+use fairsplit::{Counts, Engine, Environment, ExperimentId, FlagId, NewExperiment, Timestamp};
 
-pub(crate) fn production() -> Environment {
-    Environment::new("production").unwrap()
-}
-
-pub(crate) fn staging() -> Environment {
-    Environment::new("staging").unwrap()
+pub(crate) fn production(engine: &Engine) -> Environment {
+    engine.environment("production").unwrap()
 }
 
 /// An experiment id that is the same in every run.

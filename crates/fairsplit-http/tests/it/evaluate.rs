@@ -4,7 +4,7 @@ use fairsplit::{Count, NewFlag, Status};
 use serde_json::json;
 
 use crate::app::{App, experiment_path, flag_path};
-use crate::common::{banner, ever, experiment_id, flag_id, production, staging};
+use crate::common::{banner, ever, experiment_id, flag_id, production};
 
 /// Two flags with running experiments, one without, and a forced user.
 fn app() -> App {
@@ -23,13 +23,14 @@ fn app() -> App {
 #[test]
 fn an_evaluation_over_http_equals_the_engines_own() {
     let app = app();
-    for (environment, name) in [(production(), "production"), (staging(), "staging")] {
+    for name in ["production", "staging"] {
+        let environment = app.engine.environment(name).unwrap();
         for user in (0..100).map(|user| format!("user-{user}")).chain(["qa".into(), String::new()])
         {
             let body = json!({"environment": name, "user_key": user, "count": false}).to_string();
             let all = app.post("/api/v1/evaluate", &body).data();
             for (at, key) in ["hero-banner", "checkout", "page-size"].into_iter().enumerate() {
-                let peeked = app.engine.peek(&environment, key, &user);
+                let peeked = environment.peek(key, &user);
                 let expected = json!({
                     "flag": key,
                     "value": peeked.value(),
@@ -123,10 +124,11 @@ fn an_evaluation_counts_an_exposure_and_a_conversion_says_what_it_counted() {
 fn the_results_of_an_experiment_are_the_engines_own_beside_the_counts() {
     let app = app();
     let id = experiment_id(1);
+    let production = production(&app.engine);
     for user in (0..300).map(|user| format!("user-{user}")) {
-        let _ = app.engine.evaluate(&production(), "hero-banner", &user);
+        let _ = production.evaluate("hero-banner", &user);
         if user.ends_with('7') {
-            let _ = app.engine.convert(&production(), "hero-banner", &user);
+            production.convert("hero-banner", &user);
         }
     }
     let got = app.get(&format!("{}/results", experiment_path(1, 1)));
@@ -151,7 +153,7 @@ fn the_results_of_an_experiment_are_the_engines_own_beside_the_counts() {
 
     // Where users are counted, the results are theirs, and the counts are still events.
     app.engine.count_users(id, 100).unwrap();
-    let _ = app.engine.evaluate(&production(), "hero-banner", "anna");
+    let _ = production.evaluate("hero-banner", "anna");
     let answer = app.get(&format!("{}/results", experiment_path(1, 1))).data();
     assert_eq!([&answer["results"]["unit"], &answer["counts"]["unit"]], ["users", "events"]);
 }

@@ -19,9 +19,9 @@ fn ask(router: &Router, path: &str) -> (u16, String) {
 fn the_router_merges_with_a_service_that_has_routes_and_a_fallback() {
     let engine = Engine::new();
     engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
-    let evaluating = engine.clone();
+    let production = production(&engine);
     let home = move || {
-        let banner = evaluating.evaluate(&production(), "hero-banner", "anna");
+        let banner = production.evaluate("hero-banner", "anna");
         std::future::ready(banner.str_or("nothing").to_owned())
     };
     let app = Router::new()

@@ -66,19 +66,19 @@ fn a_body_that_is_not_json_answers_400_with_line_and_column() {
         let told = |text: &str| (400, text.to_owned());
         assert_eq!(
             error(path, "{\n  \"name\": x}"),
-            told("The body is no JSON at line 2, column 11: expected value")
+            told("The body is invalid JSON at line 2, column 11: expected value")
         );
         assert_eq!(
             error(path, ""),
-            told("The body is no JSON at line 1, column 0: EOF while parsing a value")
+            told("The body is invalid JSON at line 1, column 0: EOF while parsing a value")
         );
         assert_eq!(
             error(path, "{} {}"),
-            told("The body is no JSON at line 1, column 4: trailing characters")
+            told("The body is invalid JSON at line 1, column 4: trailing characters")
         );
         assert_eq!(
             error(path, &"[".repeat(10_000)),
-            told("The body is no JSON at line 1, column 128: recursion limit exceeded")
+            told("The body is invalid JSON at line 1, column 128: recursion limit exceeded")
         );
         assert_eq!(error(path, "[]"), told("The body must be an object, found an array"));
         assert_eq!(error(path, "null"), told("The body must be an object, found null"));
@@ -300,7 +300,7 @@ fn a_request_beyond_the_limit_answers_503_with_retry_after() {
 #[derive(Debug)]
 struct Broken;
 
-impl fairsplit::Clock for Broken {
+impl fairsplit::clock::Clock for Broken {
     fn now(&self) -> fairsplit::Timestamp {
         panic!("a secret of the service")
     }

@@ -112,7 +112,7 @@ fn restarting_an_experiment_moves_started_at_and_keeps_its_counters() {
     assert_eq!(track()["variant"], *variant);
 
     // Two numbers, and both are there.
-    assert!(app.engine.evaluate(&production(), "hero-banner", "anna").is_counted());
+    assert!(production(&app.engine).evaluate("hero-banner", "anna").is_counted());
     let results = app.get(&format!("{path}/results")).data();
     assert_eq!([&results["experiment"], &results["status"]], [&*id, "running"]);
     let counts = &results["counts"];
@@ -142,8 +142,7 @@ fn starting_or_stopping_in_the_wrong_status_answers_409_with_the_status() {
         assert_eq!(answer.status, start, "{word}");
         if start == 409 {
             let rule = "only a draft or a stopped one can be started";
-            let error =
-                format!("Experiment {id}: cannot start the experiment: it is {word}, and {rule}");
+            let error = format!("Cannot start experiment {id}: it is {word}, and {rule}");
             assert_eq!(answer.json(), serde_json::json!({"error": error}));
         } else {
             app.post(&format!("{experiments}/{id}/stop"), "").data();

@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use fairsplit::Environment;
 use fairsplit_openfeature::Provider;
 use open_feature::{
     Client, EvaluationContext, EvaluationDetails, EvaluationError, OpenFeature, StructValue, Value,
@@ -57,9 +56,10 @@ impl fmt::Debug for ClientOfWorld {
 impl World {
     /// Sets a provider, and gives the client a user: the scenarios name none.
     pub(crate) async fn connect(&mut self) {
-        let environment = Environment::new("production").expect("it is not blank");
+        let engine = flags::engine(&self.flags, self.setup);
+        let production = engine.environment("production").expect("it is not blank");
         let mut api = OpenFeature::default();
-        api.set_provider(Provider::new(flags::engine(&self.flags, self.setup), environment)).await;
+        api.set_provider(Provider::new(production)).await;
         let mut client = api.create_client();
         client.set_evaluation_context(EvaluationContext::default().with_targeting_key("user-1"));
         self.client = Some(ClientOfWorld(client));

@@ -6,8 +6,8 @@ use fairsplit_openfeature::Provider;
 use open_feature::{Client, EvaluationContext, OpenFeature};
 use pollster::block_on;
 
-pub(crate) fn production() -> Environment {
-    Environment::new("production").unwrap()
+pub(crate) fn production(engine: &Engine) -> Environment {
+    engine.environment("production").unwrap()
 }
 
 /// An engine with the flag "hero-banner" and its experiment running in production.
@@ -24,7 +24,7 @@ pub(crate) fn running() -> (Engine, ExperimentId) {
 }
 
 pub(crate) fn provider(engine: &Engine) -> Provider {
-    Provider::new(engine.clone(), production())
+    Provider::new(production(engine))
 }
 
 /// A client whose provider answers for this engine.

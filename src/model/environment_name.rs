@@ -18,27 +18,27 @@ use crate::model::validation::fault_in_name;
 /// # Examples
 ///
 /// ```
-/// use fairsplit::Environment;
+/// use fairsplit::EnvironmentName;
 ///
-/// let production = Environment::new("production")?;
+/// let production = EnvironmentName::new("production")?;
 /// assert_eq!(production.as_str(), "production");
-/// assert_eq!(Environment::new(" ").unwrap_err().to_string(), "must not be blank");
-/// # Ok::<(), fairsplit::ValidationError>(())
+/// assert_eq!(EnvironmentName::new(" ").unwrap_err().to_string(), "must not be blank");
+/// # Ok::<(), fairsplit::error::ValidationError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Environment(Arc<str>);
+pub struct EnvironmentName(Arc<str>);
 
-impl Environment {
+impl EnvironmentName {
     /// The environment of this name.
     ///
     /// # Errors
     ///
     /// [`ValidationError`] if the name is blank or longer than
-    /// [`MAX_NAME_LENGTH`](crate::MAX_NAME_LENGTH).
-    pub fn new(name: &str) -> Result<Environment, ValidationError> {
+    /// [`MAX_NAME_LENGTH`](crate::fault::MAX_NAME_LENGTH).
+    pub fn new(name: &str) -> Result<EnvironmentName, ValidationError> {
         match fault_in_name(name) {
             Some(kind) => Err(Fault::new(&Path::Root, kind).into()),
-            None => Ok(Environment(name.into())),
+            None => Ok(EnvironmentName(name.into())),
         }
     }
 
@@ -49,28 +49,28 @@ impl Environment {
     }
 }
 
-impl fmt::Display for Environment {
+impl fmt::Display for EnvironmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl fmt::Debug for Environment {
+impl fmt::Debug for EnvironmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Environment({:?})", self.0)
+        write!(f, "EnvironmentName({:?})", self.0)
     }
 }
 
-impl FromStr for Environment {
+impl FromStr for EnvironmentName {
     type Err = ValidationError;
 
-    fn from_str(name: &str) -> Result<Environment, ValidationError> {
-        Environment::new(name)
+    fn from_str(name: &str) -> Result<EnvironmentName, ValidationError> {
+        EnvironmentName::new(name)
     }
 }
 
-impl From<&Environment> for String {
-    fn from(environment: &Environment) -> String {
+impl From<&EnvironmentName> for String {
+    fn from(environment: &EnvironmentName) -> String {
         environment.as_str().to_owned()
     }
 }
