@@ -41,6 +41,7 @@ pub struct NewExperiment {
 pub(crate) struct NewVariant {
     pub(crate) key: String,
     pub(crate) value: Value,
+    /// As it was read: JSON may say anything, and the fault says what.
     pub(crate) percentage: i64,
 }
 
@@ -57,13 +58,14 @@ impl NewExperiment {
     }
 
     /// Adds a variant after those that are there. The order matters: it decides which buckets a
-    /// variant owns. The percentages have to sum to 100.
+    /// variant owns. A percentage is a whole number from 0 to 100, and all have to sum to 100.
     pub fn variant(
         mut self,
         key: impl Into<String>,
         value: impl Into<Value>,
-        percentage: i64,
+        percentage: u8,
     ) -> NewExperiment {
+        let percentage = percentage.into();
         self.variants.push(NewVariant { key: key.into(), value: value.into(), percentage });
         self
     }
