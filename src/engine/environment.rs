@@ -167,3 +167,35 @@ impl fmt::Debug for Environment {
         f.debug_struct("Environment").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NewExperiment, NewFlag, Reason, Status};
+
+    #[test]
+    fn a_name_that_comes_with_a_request_leaves_nothing_behind_and_a_bound_one_a_place() {
+        let engine = Engine::new();
+        engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+        let running = NewExperiment::new("Hero Banner", "production")
+            .variant("golden", "new", 100)
+            .status(Status::Running);
+        engine.create_experiment("hero-banner", running).unwrap();
+
+        let name = EnvironmentName::new("a tenant").unwrap();
+        let snapshot = engine.snapshot();
+        let answer = snapshot.in_environment(&name).peek("hero-banner", "anna");
+        assert_eq!((answer.str_or(""), answer.reason()), ("old", Reason::NotRunning));
+        assert_eq!(snapshot.in_environment(&name).explain("hero-banner", "anna").experiments, []);
+        assert_eq!(engine.snapshot().index().environment_id(&name), None);
+
+        let tenant = engine.environment("a tenant").unwrap();
+        assert_eq!(engine.snapshot().index().environment_id(&name), Some(tenant.id));
+        // The snapshot from before does not know it, and answers as it did.
+        let answer = snapshot.in_environment(&name).peek("hero-banner", "anna");
+        assert_eq!(answer.reason(), Reason::NotRunning);
+        let production = EnvironmentName::new("production").unwrap();
+        let answer = snapshot.in_environment(&production).peek("hero-banner", "anna");
+        assert_eq!(answer.reason(), Reason::Split);
+    }
+}
