@@ -113,7 +113,8 @@ impl<'s> View<&'s Snapshot> {
 
 impl Snapshot {
     /// This version as an environment reads it whose name comes with a request: from an operator's
-    /// call, say. Nothing is kept of a name that the engine does not know.
+    /// call, say. Nothing is kept of a name that the engine does not know; its flags answer their
+    /// defaults, and an explanation leaves its environment empty.
     ///
     /// One hash look-up more than a [`View`] of an [`Environment`](crate::Environment), which a service
     /// binds once.
