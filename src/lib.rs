@@ -11,6 +11,7 @@
 //!     let engine = Engine::new();
 //!     engine.create_flag(NewFlag::new("hero-banner", "old"))?;
 //!     let experiment = NewExperiment::new("Hero Banner A/B Test", "production")
+//!         .id("cd613e30-d8f1-4adf-91b7-584a2265b1f5".parse()?) // decides the split
 //!         .variant("control", "old", 50)
 //!         .variant("treatment", "new", 50);
 //!     let id = engine.create_experiment("hero-banner", experiment)?.id();
@@ -42,10 +43,10 @@
 //!
 //! # When not to use it
 //!
-//! The engine splits by user key and percentage, and that is all: there are no targeting rules, no
-//! percentage gates, no groups of experiments that exclude each other. Its counters count events
-//! (and users where [asked to](Engine::count_users)), live in memory unless the feature `durable` is
-//! used, and are those of one process. [`docs::limitations`] has the list.
+//! The engine splits by user key and percentage: there are no targeting rules, no percentage gates, no
+//! groups of experiments that exclude each other. It counts events, and distinct users where
+//! [asked to](Engine::count_users). Counts are those of one process, and in memory unless the feature
+//! `durable` is used. [`docs::limitations`] has the list.
 //!
 //! # Words
 //!
@@ -54,22 +55,22 @@
 //! integer percentage. The **user key** identifies the user: a person, an account, a device.
 //! **Assignment** puts a user key into one of 100 **buckets**, and so into a variant; it is a pure
 //! function, [published to the bit](docs::assignment_v1). An **evaluation** is the flag's answer: a
-//! value, and why. An evaluation that served a running experiment's variant is an **exposure**, and is
-//! counted; so is a **conversion**, when the user does what the experiment hopes for. A **snapshot** is
-//! the immutable view of all flags that evaluations read.
+//! value, and the reason for it. `evaluate` counts an **exposure** when it serves a running
+//! experiment's variant; `convert` counts a **conversion**, when the user does what the experiment hopes
+//! for. A **snapshot** is one version of the whole configuration, immutable, that evaluations read.
 //!
 //! # Three ways to ask
 //!
-//! All start at an [`Environment`], which a service binds once, have one meaning, and give the same
-//! answers. From convenient to fast:
+//! Each starts at an [`Environment`], bound once at start-up, and gives the same answer. From convenient
+//! to fast:
 //!
 //! * **By names**, on the environment: [`evaluate`](Environment::evaluate),
 //!   [`peek`](Environment::peek) (the same, uncounted), [`explain`](Environment::explain) (how it came
 //!   about), [`convert`](Environment::convert).
 //! * **By a handle** that was resolved once, at start-up: a [`FlagHandle`] knows its flag, and follows
 //!   every later change of the configuration by itself.
-//! * **On one version**, for many flags within a request: a [`View`] pins one; a [`Reader`], kept by
-//!   each worker thread, does so almost for free. With [`FlagHandle::evaluate_on`] this is the fastest
+//! * **On one version**, for many flags within a request: a [`View`] pins a version; a [`Reader`], kept
+//!   by each worker thread, gives the current one almost for free. With [`FlagHandle::evaluate_on`] this is the fastest
 //!   way.
 //!
 //! ```
@@ -88,9 +89,9 @@
 //! ```
 //!
 //! An accessor with a fallback ([`Evaluation::i64_or`] and its kin) never fails; one without
-//! ([`Evaluation::as_i64`]) returns what did not fit. To read anything but a string, number or boolean,
-//! deserialize into your own type: [`Evaluation::deserialize`] at every call, a [`TypedReader`] once
-//! for each change of the flag. What each way costs, counted and timed, is in [`docs::performance`].
+//! ([`Evaluation::as_i64`]) returns an error that says what did not fit. To read anything but a string,
+//! number or boolean, deserialize into your own type: [`Evaluation::deserialize`] decodes at every call,
+//! a [`TypedReader`] once for each change of the flag. What each way costs, counted and timed, is in [`docs::performance`].
 //!
 //! A flag answers in this order: unknown flag (no value; the accessors give the caller's fallback);
 //! no user key (the default); forced; running experiment; default. [`Reason`] says which it was.
@@ -102,9 +103,10 @@
 //! ```
 //!
 //! [`Engine::create_experiment`], [`start`](Engine::start), [`stop`](Engine::stop). Anything else is
-//! a [`TransitionError`](error::TransitionError). One flag has at most one running experiment in one
-//! environment. Only a running one counts: a conversion for another is not counted, and its
-//! [`Outcome`] says why. Over a restart all users stay in the variants they had, and the counts go on;
+//! a [`TransitionError`](error::TransitionError). A flag has at most one running experiment per
+//! environment. Only a running experiment counts: a conversion for one that is not running is not
+//! counted, and its [`Outcome`] says why. After a restart (stop, then start) all users are in the
+//! variants they had, and the counts go on;
 //! [`Counts`] has two numbers, "ever" and "since start". Variants never change: a new split is a new
 //! experiment, since editing a running split biases its result.
 //!
@@ -114,8 +116,8 @@
 //! # Configuration
 //!
 //! Flags and experiments are made one by one on the engine, or loaded from a JSON document, whole:
-//! [`Engine::from_json`] at start-up, [`Engine::reload`] on a live engine, [`Engine::to_json`] back
-//! again with all counts. The experiments in it are written as the Experiments API writes them.
+//! [`Engine::from_json`] loads it at start-up, [`Engine::reload`] on a live engine, and
+//! [`Engine::to_json`] writes it with all counts.
 //! `reload` refuses a document with any fault and names them all; [`Engine::reload_tolerant`], for
 //! configuration that is fetched, keeps the last good definition of each faulty flag. See
 //! [`docs::document`].
@@ -133,10 +135,12 @@
 //! * `testing`: flags that answer what a test fixes, and assertions on what was counted,
 //!   `fairsplit::testing`.
 //!
-//! What exposes types of other libraries is a crate of its own: `fairsplit-http` is the Experiments API
-//! over HTTP as a router to mount in a service, `fairsplit-server` the same as a program to run,
-//! `fairsplit-prometheus` a collector of the counts for Prometheus, `fairsplit-openfeature` a provider
-//! for OpenFeature.
+//! Crates beside this one:
+//!
+//! * `fairsplit-http`: an HTTP API for flags and experiments, as a router to mount in a service;
+//! * `fairsplit-server`: the same as a program to run;
+//! * `fairsplit-prometheus`: a collector of the counts for Prometheus;
+//! * `fairsplit-openfeature`: a provider for OpenFeature.
 //!
 //! # Promises
 //!
@@ -145,15 +149,18 @@
 //! 2. **Fair.** Every bucket has the same chance for any realistic population of user keys, and a
 //!    user's buckets in two experiments are independent.
 //! 3. **Published.** [`docs::assignment_v1`] specifies the function to the bit. It will not change.
-//! 4. **Stable under growth.** A wider variant takes only the users whose bucket changes hands.
+//! 4. **Stable under growth.** With other percentages for the same id, a user changes variant only if
+//!    the user's bucket does. (An engine never changes a split; a new one is a new experiment.)
 //! 5. **Never blocks, never allocates.** An evaluation and a conversion take no lock, make no heap
-//!    allocation (but a few bytes at a thread's first one), and write no cache line that all cores
-//!    share. Publishing never makes a reader wait.
-//! 6. **Consistent.** What one snapshot answers is one version of the configuration. A writer publishes
-//!    all of a change or none of it.
+//!    allocation, and write no cache line that all cores share. Three exceptions: a thread's first call
+//!    allocates once, a thread that holds more than eight snapshots shares a reference count, and an
+//!    experiment whose distinct users are counted takes a lock and allocates. Publishing never makes a
+//!    reader wait.
+//! 6. **Consistent.** All answers of one view are of one version of the configuration. A writer
+//!    publishes all of a change or none of it.
 //! 7. **Nothing lost.** Every conversion that was reported as counted is in the counts: across
 //!    snapshots, stop and restart, reload, and threads.
-//! 8. **No surprises.** No panic on input, no output, no logging. A bad configuration is refused with
+//! 8. **No surprises.** No panic on input, no output, no logging unless the feature `tracing` is on. A bad configuration is refused with
 //!    every fault named, and the last good one keeps serving.
 // One module of the feature `durable` maps a file: src/durable/counters/segment.rs.
 #![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
