@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 
 /// The users of an experiment, each counted once, by variant, at one moment.
@@ -11,12 +12,19 @@ use crate::model::timestamp::Timestamp;
 /// they are. A total is the count times [`one_in`](UserCounts::one_in), with an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserCounts {
+    pub(crate) experiment: ExperimentId,
     pub(crate) variants: Vec<VariantUsers>,
     pub(crate) sampled_bits: u32,
     pub(crate) since: Timestamp,
 }
 
 impl UserCounts {
+    /// The experiment that they are of.
+    #[must_use]
+    pub fn experiment(&self) -> ExperimentId {
+        self.experiment
+    }
+
     /// One for each variant, in the variants' order.
     #[must_use]
     pub fn variants(&self) -> &[VariantUsers] {

@@ -42,7 +42,8 @@ impl Engine {
     /// The sample holds each user whole or not at all, so rates and tests hold on it as they are,
     /// with the precision of its size.
     ///
-    /// The set of users is in memory, also in a durable engine: call this again after each opening.
+    /// The set of users is in memory, also in a durable engine: call this again after each opening. For
+    /// the feature `results` each opening is another counting, with a level of its own.
     ///
     /// # Cost
     ///
@@ -100,7 +101,12 @@ impl Engine {
             ever,
             since_start,
         });
-        Some(UserCounts { variants: variants.collect(), sampled_bits, since: users.since })
+        Some(UserCounts {
+            experiment: id,
+            variants: variants.collect(),
+            sampled_bits,
+            since: users.since,
+        })
     }
 
     /// Waits until everything that has been counted so far would outlive a loss of power. Of an

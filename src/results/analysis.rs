@@ -72,7 +72,8 @@ impl Analysis {
         Analysis { confidence, ..self }
     }
 
-    /// Against the variant with this key.
+    /// Against the variant with this key, chosen before the start: a choice after a look makes more comparisons
+    /// than the figures adjust for.
     pub fn control(self, variant: impl Into<String>) -> Analysis {
         Analysis { control: Some(variant.into()), ..self }
     }
@@ -116,9 +117,11 @@ impl Analysis {
         counts: &Counts,
         users: Option<&UserCounts>,
     ) -> Result<Results, AnalysisError> {
-        if counts.experiment() != experiment.id() {
-            let (expected, found) = (experiment.id(), counts.experiment());
-            return Err(AnalysisError::OtherExperiment { expected, found });
+        let expected = experiment.id();
+        for found in [Some(counts.experiment()), users.map(UserCounts::experiment)] {
+            if let Some(found) = found.filter(|found| *found != expected) {
+                return Err(AnalysisError::OtherExperiment { expected, found });
+            }
         }
         self.results_of(&Observations::of(experiment, counts, users, self.period))
     }
@@ -288,7 +291,9 @@ impl Analysis {
             comparison.finding = match comparison.always_valid {
                 Some(found) if found.interval.low > 0.0 => Finding::Better,
                 Some(found) if found.interval.high < 0.0 => Finding::Worse,
-                _ => Finding::NoDifferenceYet,
+                Some(_) => Finding::NoDifferenceYet,
+                // Nothing varies: only a minimum of 0 lets that through.
+                None => Finding::NotEnoughData,
             };
         }
         comparison

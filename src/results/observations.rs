@@ -39,7 +39,7 @@ impl fmt::Display for Unit {
         f.write_str(match self {
             Unit::Users => "users",
             Unit::Events => "events",
-            Unit::SingleEvents => "events, each of another unit",
+            Unit::SingleEvents => "single events",
         })
     }
 }
@@ -216,6 +216,7 @@ mod tests {
         let counts = engine.counts(experiment.id()).unwrap();
         let later = Timestamp::from_unix_seconds(experiment.created_at().unix_seconds() + 60);
         let users = UserCounts {
+            experiment: experiment.id(),
             // In another order, and without the control.
             variants: vec![VariantUsers {
                 key: "treatment".to_owned(),

@@ -32,7 +32,7 @@ impl<'a> Table<'a> {
         if let Some(name) = &results.name {
             writeln!(f, "{}", shortened(name, self.width))?;
         }
-        let since = results.since.map_or_else(String::new, |since| format!(" ({since})"));
+        let since = results.since.map_or_else(String::new, |since| format!(", since {since}"));
         let kept = match results.one_in {
             0 | 1 => String::new(),
             one_in => format!(", one in {} of them kept", Grouped(one_in)),
@@ -41,8 +41,8 @@ impl<'a> Table<'a> {
         let line = format!("Of {unit}, {period}{since}{kept}. Intervals of {confidence}.");
         wrapped(&line, self.width, f)?;
         if unit.is_independent() && period == Period::SinceStart {
-            let line = "A level holds for one run: a restart begins another, with the same users in the \
-                        same variants.";
+            let line = "A level holds for one run as one process counts it: a restart of either begins \
+                        another, with the same users in the same variants.";
             wrapped(line, self.width, f)?;
         }
         wrapped(&self.sample_ratio(), self.width, f)

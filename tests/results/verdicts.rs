@@ -332,6 +332,11 @@ fn counts_of_another_experiment_are_refused() {
     let (experiment, counts) = (one.experiment(id).unwrap(), other.counts(other_id).unwrap());
     let error = Analysis::new().results(&experiment, &counts, None).unwrap_err();
     assert!(matches!(error, AnalysisError::OtherExperiment { .. }));
+    // Of users too: variants of two experiments mostly have the same keys.
+    other.count_users(other_id, 100).unwrap();
+    let (own, users) = (one.counts(id).unwrap(), other.users(other_id).unwrap());
+    let refused = Analysis::new().results(&experiment, &own, Some(&users)).unwrap_err();
+    assert!(matches!(refused, AnalysisError::OtherExperiment { found, .. } if found == other_id));
     assert_eq!(
         error.to_string(),
         format!("the counts are of the experiment {other_id}, not of {id}")
