@@ -1,5 +1,5 @@
-//! Evaluation: each way of asking, beside the bare chain of operations that no way can do without,
-//! and beside what one would write by hand.
+//! Evaluation: each way of asking, beside the bare chain of operations that every way needs, and
+//! beside a simple implementation by hand.
 
 mod common;
 
@@ -46,7 +46,7 @@ fn floors(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String]) {
     });
 }
 
-/// All the ways on an engine of so many flags, and the chain that finds a flag by its name.
+/// All the ways on an engine of this number of flags, and the chain that finds a flag by its name.
 fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize) {
     let production = production(&engine(flags));
     // As many as a power of two, so that going through them costs a mask and no division, and in no
@@ -120,7 +120,7 @@ fn ways(group: &mut BenchmarkGroup<'_, WallTime>, keys: &[String], flags: usize)
     }
 }
 
-/// The ways by a handle, and of having the value as a type.
+/// The ways by a handle, and of reading the value as a type.
 fn ways_by_handle(
     group: &mut BenchmarkGroup<'_, WallTime>,
     keys: &[String],
@@ -168,7 +168,7 @@ fn ways_by_handle(
     });
 }
 
-/// What one would write in an afternoon: a lock, strings, and a formatted key that is hashed.
+/// A simple implementation: a lock, strings, and a formatted key that is hashed.
 struct ByHand(RwLock<HashMap<String, Vec<(String, u64)>>>);
 
 impl ByHand {

@@ -3,8 +3,8 @@
 //! `cargo bench --bench instructions` counts and prints; with `-- --check` it also compares with
 //! `benches/instructions.md`, and fails if a call needs more or less than is recorded there; with
 //! `-- --record` it writes that file. Counts are of one compiler on one architecture: with others
-//! than those recorded nothing is compared, and a line says so. Without valgrind all is skipped, and
-//! a line says that.
+//! than those recorded nothing is compared, and a line says so. Without valgrind all is skipped,
+//! and a line says that.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench reports to its terminal")]
 
 mod common;

@@ -1,10 +1,10 @@
 //! How long single evaluations take while the configuration is being replaced.
 //!
-//! `cargo bench --bench latency` prints percentiles of four situations that alternate in one run, so
-//! that what else the machine does falls on all of them: nobody writes; another thread keeps parsing
-//! the same JSON, which takes its share of the machine but none of the engine; 1,000 flags are
-//! reloaded from JSON, one reload after the other; and one experiment among them is stopped and
-//! started, a thousand times a second. Each time includes that of reading the clock twice.
+//! `cargo bench --bench latency` prints percentiles of four situations that alternate in one run,
+//! so that other load on the machine affects all of them: no writer; another thread keeps parsing
+//! the same JSON, which uses the machine but not the engine; 1,000 flags are reloaded from JSON,
+//! one reload after the other; and one experiment among them is stopped and started, a thousand
+//! times a second. Each time includes that of reading the clock twice.
 
 mod common;
 

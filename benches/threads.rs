@@ -1,7 +1,7 @@
 //! Counting from several threads at once on one hot flag: what a call costs each of them.
 //!
-//! The main thread counts nothing here: as many threads as the machine runs at once have a stripe of
-//! the counters each, and it would be one more.
+//! The main thread counts nothing here: as many threads as the machine runs at once have a stripe
+//! of the counters each, and it would be one more.
 
 mod common;
 
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use common::{KEYS, engine, experiment_id, flag_key, production, setup, uuid_keys};
 use dashmap::DashMap;
 
-/// What a call costs a thread while so many do the same: the slowest thread's time.
+/// What a call costs a thread while this number of threads do the same: the slowest thread's time.
 fn together(threads: usize, rounds: u64, work: impl Fn(usize, u64) + Sync) -> Duration {
     let barrier = Barrier::new(threads);
     thread::scope(|scope| {
@@ -43,7 +43,7 @@ fn numbers_of_threads() -> Vec<usize> {
     doubling.take_while(|&threads| threads < all).chain([all]).collect()
 }
 
-/// What the thread of this number does in so many rounds.
+/// What the thread of this number does in `rounds` rounds.
 type Work<'a> = Box<dyn Fn(usize, u64) + Sync + 'a>;
 
 fn main() {

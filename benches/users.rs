@@ -1,4 +1,4 @@
-//! What it costs to count users, beside counting events alone; and what a user takes of memory.
+//! What counting users costs, beside counting events alone; and how much memory a user needs.
 
 #[path = "../tests/common/allocator.rs"]
 mod allocator;
@@ -22,7 +22,7 @@ fn main() {
         let production = production(engine);
         let handle = production.flag(&name);
         let mut reader = production.reader();
-        // Most evaluations are of somebody who is known: here all are, after the warm-up.
+        // Most evaluations are of a known user: here all are, after the warm-up.
         group.bench_function(format!("evaluate: {unit}"), |bencher| {
             bencher.iter(|| handle.evaluate_on(reader.snapshot(), &keys[next()]).is_counted());
         });

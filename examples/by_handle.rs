@@ -1,11 +1,12 @@
-//! A flag resolved once, at start-up, and then asked by all threads. `cargo run --example by_handle`
+//! A flag resolved once, at start-up, and then evaluated by all threads.
+//! `cargo run --example by_handle`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::thread;
 
 use fairsplit::{Engine, Error, Reason};
 
-/// What the service fetches, some time after it has started.
+/// The configuration that the service fetches some time after it has started.
 const DOCUMENT: &str = r#"{"flags": [{
     "id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a",
     "key": "page-size",
@@ -26,7 +27,7 @@ fn main() -> Result<(), Error> {
     let engine = Engine::new();
     let production = engine.environment("production")?;
 
-    // The flag need not be there yet. Until it is, the caller's own fallback is the answer.
+    // The flag need not exist yet. Until it does, the answer is the caller's fallback.
     let page_size = production.flag("page-size");
     let early = page_size.evaluate("user-1");
     assert_eq!((early.i64_or(10), early.reason()), (10, Reason::FlagNotFound));

@@ -8,7 +8,7 @@ fn main() -> Result<(), Error> {
     let engine = Engine::new();
     engine.create_flag(NewFlag::new("hero-banner", "old"))?;
     let experiment = NewExperiment::new("Hero Banner A/B Test", "production")
-        // The id decides who is in which variant, so processes that must agree have to share it.
+        // The id decides which variant a user gets, so processes that must agree have to share it.
         .id("3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f".parse()?)
         .variant("control", "old", 50)
         .variant("treatment", "new", 50);
@@ -26,7 +26,7 @@ fn main() -> Result<(), Error> {
         let variant = banner.variant().unwrap_or("none");
         println!("{user} sees the {} banner ({variant})", banner.str_or("old"));
         if number % 4 == 0 {
-            // Whether it was counted is told here and nowhere else.
+            // Only this return value says whether the conversion was counted.
             let conversion = production.convert("hero-banner", &user);
             println!("{user} buys: {}", conversion.outcome());
         }

@@ -1,11 +1,11 @@
-//! What an experimenter reads: a shop counts an experiment, and asks what came of it.
+//! What an experimenter reads: a shop counts an experiment, and prints its results.
 //!
 //! ```text
 //! cargo run --release --features results --example results
 //! ```
 //!
-//! Visitors come twice each, and buy with a chance that the new banner raises from 10 % to 12 %. The
-//! visitors, their minds and the clock are fixed: every run prints the same.
+//! Visitors come twice each, and buy with a chance that the new banner raises from 10 % to 12 %.
+//! The visitors, their decisions and the clock are fixed: every run prints the same.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use fairsplit::assign::{Bucket, Seed};
@@ -14,7 +14,7 @@ use fairsplit::results::{Analysis, Plan};
 use fairsplit::{Engine, Error, NewExperiment, NewFlag, Status, Timestamp};
 
 fn main() -> Result<(), Error> {
-    // Before the start: how many does it take to find two points more than 10 %?
+    // Before the start: how many users does it take to find two points more than 10 %?
     let plan = Plan::new(0.10, 0.02)?;
     let (once, watched) = (plan.per_variant(), plan.per_variant_watched());
     println!("Planned: {once} users in each variant for one look at the end,");
@@ -28,7 +28,7 @@ fn main() -> Result<(), Error> {
         .variant("treatment", "new", 50)
         .status(Status::Running);
     let id = engine.create_experiment("hero-banner", experiment)?.id();
-    // Users, each once, and not only events; with room for all of them.
+    // Count users, each once, and not only events; with capacity for all of them.
     engine.count_users(id, 100_000)?;
 
     let banner = engine.environment("production")?.flag("hero-banner");

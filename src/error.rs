@@ -1,6 +1,6 @@
 //! What can go wrong: a small type for each operation, and [`Error`], the sum of them.
 //!
-//! A method returns the small type, which can be matched on; a function that does several things returns
+//! A method returns the small type, to match on. A function that does several things returns
 //! [`Error`], and `?` converts.
 //!
 //! ```
@@ -34,8 +34,8 @@ pub use crate::results::{AnalysisError, ConfidenceError, PlanError, ProportionEr
 #[cfg_attr(docsrs, doc(cfg(feature = "watch")))]
 pub use crate::watch::WatchError;
 
-/// Whatever can go wrong with an engine: the sum of the errors of its methods, each of which converts
-/// into it. Displays as the error that it holds.
+/// Any error of an engine: the sum of the errors of its methods, each of which converts into it.
+/// Displays as the error that it contains.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
@@ -51,7 +51,7 @@ pub enum Error {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A value does not have the type that was asked for.
+    /// A value does not have the requested type.
     #[error(transparent)]
     Mismatch(#[from] MismatchError),
     /// A value could not be deserialized.
@@ -82,7 +82,7 @@ pub enum Error {
     #[cfg_attr(docsrs, doc(cfg(feature = "results")))]
     #[error(transparent)]
     Confidence(#[from] ConfidenceError),
-    /// Two counts are not a share.
+    /// Two counts have no rate.
     #[cfg(feature = "results")]
     #[cfg_attr(docsrs, doc(cfg(feature = "results")))]
     #[error(transparent)]

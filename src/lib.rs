@@ -1,8 +1,8 @@
 //! An in-process engine for A/B experiments on feature flags.
 //!
 //! A service links this crate and asks, for every request, which value of a flag a user gets. The
-//! engine answers from memory, always the same for the same user, with no lock, no allocation and no
-//! network, and counts exposures and conversions of each variant.
+//! engine answers from memory, always the same for the same user, with no lock, no allocation and
+//! no network, and counts exposures and conversions of each variant.
 //!
 //! ```
 //! use fairsplit::{Engine, Error, NewExperiment, NewFlag};
@@ -36,17 +36,17 @@
 //! }
 //! ```
 //!
-//! On this page: [when not to use it](#when-not-to-use-it), [words](#words),
-//! [three ways to ask](#three-ways-to-ask), [the life of an experiment](#the-life-of-an-experiment),
+//! On this page: [when not to use it](#when-not-to-use-it), [words](#words), [three ways to
+//! ask](#three-ways-to-ask), [the life of an experiment](#the-life-of-an-experiment),
 //! [configuration](#configuration), [features and crates](#features-and-crates),
 //! [promises](#promises). The longer texts are in [`docs`].
 //!
 //! # When not to use it
 //!
-//! The engine splits by user key and percentage: there are no targeting rules, no percentage gates, no
-//! groups of experiments that exclude each other. It counts events, and distinct users where
-//! [asked to](Engine::count_users). Counts are those of one process, and in memory unless the feature
-//! `durable` is used. [`docs::limitations`] has the list.
+//! The engine splits by user key and percentage: there are no targeting rules, no percentage gates,
+//! no groups of experiments that exclude each other. It counts events, and distinct users where
+//! [asked to](Engine::count_users). Counts are those of one process, and in memory unless the
+//! feature `durable` is used. [`docs::limitations`] has the list.
 //!
 //! # Words
 //!
@@ -56,22 +56,23 @@
 //! **Assignment** puts a user key into one of 100 **buckets**, and so into a variant; it is a pure
 //! function, [published to the bit](docs::assignment_v1). An **evaluation** is the flag's answer: a
 //! value, and the reason for it. `evaluate` counts an **exposure** when it serves a running
-//! experiment's variant; `convert` counts a **conversion**, when the user does what the experiment hopes
-//! for. A **snapshot** is one version of the whole configuration, immutable, that evaluations read.
+//! experiment's variant; `convert` counts a **conversion**, when the user does what the experiment
+//! hopes for. A **snapshot** is one version of the whole configuration, immutable, that evaluations
+//! read.
 //!
 //! # Three ways to ask
 //!
-//! Each starts at an [`Environment`], bound once at start-up, and gives the same answer. From convenient
-//! to fast:
+//! Each starts at an [`Environment`], bound once at start-up, and gives the same answer. From
+//! convenient to fast:
 //!
 //! * **By names**, on the environment: [`evaluate`](Environment::evaluate),
-//!   [`peek`](Environment::peek) (the same, uncounted), [`explain`](Environment::explain) (how it came
-//!   about), [`convert`](Environment::convert).
-//! * **By a handle** that was resolved once, at start-up: a [`FlagHandle`] knows its flag, and follows
-//!   every later change of the configuration by itself.
-//! * **On one version**, for many flags within a request: a [`View`] pins a version; a [`Reader`], kept
-//!   by each worker thread, gives the current one almost for free. With [`FlagHandle::evaluate_on`] this is the fastest
-//!   way.
+//!   [`peek`](Environment::peek) (the same, uncounted), [`explain`](Environment::explain) (how it
+//!   came about), [`convert`](Environment::convert).
+//! * **By a handle** that was resolved once, at start-up: a [`FlagHandle`] knows its flag, and
+//!   follows every later change of the configuration by itself.
+//! * **On one version**, for many flags within a request: a [`View`] pins a version; a [`Reader`],
+//!   kept by each worker thread, gives the current one almost for free. With
+//!   [`FlagHandle::evaluate_on`] this is the fastest way.
 //!
 //! ```
 //! use fairsplit::{Engine, NewFlag};
@@ -89,9 +90,10 @@
 //! ```
 //!
 //! An accessor with a fallback ([`Evaluation::i64_or`] and its kin) never fails; one without
-//! ([`Evaluation::as_i64`]) returns an error that says what did not fit. To read anything but a string,
-//! number or boolean, deserialize into your own type: [`Evaluation::deserialize`] decodes at every call,
-//! a [`TypedReader`] once for each change of the flag. What each way costs, counted and timed, is in [`docs::performance`].
+//! ([`Evaluation::as_i64`]) returns an error that says what did not fit. To read anything but a
+//! string, number or boolean, deserialize into your own type: [`Evaluation::deserialize`] decodes at
+//! every call, a [`TypedReader`] once for each change of the flag. What each way costs, counted and
+//! timed, is in [`docs::performance`].
 //!
 //! A flag answers in this order: unknown flag (no value; the accessors give the caller's fallback);
 //! no user key (the default); forced; running experiment; default. [`Reason`] says which it was.
@@ -102,13 +104,13 @@
 //! create -> draft --start--> running --stop--> stopped --start--> running ...
 //! ```
 //!
-//! [`Engine::create_experiment`], [`start`](Engine::start), [`stop`](Engine::stop). Anything else is
-//! a [`TransitionError`](error::TransitionError). A flag has at most one running experiment per
+//! [`Engine::create_experiment`], [`start`](Engine::start), [`stop`](Engine::stop). Anything else
+//! is a [`TransitionError`](error::TransitionError). A flag has at most one running experiment per
 //! environment. Only a running experiment counts: a conversion for one that is not running is not
 //! counted, and its [`Outcome`] says why. After a restart (stop, then start) all users are in the
-//! variants they had, and the counts go on;
-//! [`Counts`] has two numbers, "ever" and "since start". Variants never change: a new split is a new
-//! experiment, since editing a running split biases its result.
+//! variants they had, and the counts go on; [`Counts`] has two numbers, "ever" and "since start".
+//! Variants never change: a new split is a new experiment, since editing a running split biases its
+//! result.
 //!
 //! Forcing a user into a variant ([`Engine::force`]) is for manual testing: the reason is
 //! [`Forced`](Reason::Forced), and nothing is counted.
@@ -122,7 +124,8 @@
 //! configuration that is fetched, keeps the last good definition of each faulty flag. See
 //! [`docs::document`].
 //!
-//! Each method returns a small error type, and all of them convert into [`Error`]: see [`mod@error`].
+//! Each method returns a small error type, and all of them convert into [`Error`]: see
+//! [`mod@error`].
 //!
 //! # Features and crates
 //!
@@ -144,24 +147,24 @@
 //!
 //! # Promises
 //!
-//! 1. **Deterministic.** An assignment depends on the experiment's id, its percentages in their order,
-//!    and the user key: nothing else.
+//! 1. **Deterministic.** An assignment depends on the experiment's id, its percentages in their
+//!    order, and the user key: nothing else.
 //! 2. **Fair.** Every bucket has the same chance for any realistic population of user keys, and a
 //!    user's buckets in two experiments are independent.
 //! 3. **Published.** [`docs::assignment_v1`] specifies the function to the bit. It will not change.
 //! 4. **Stable under growth.** With other percentages for the same id, a user changes variant only if
 //!    the user's bucket does. (An engine never changes a split; a new one is a new experiment.)
 //! 5. **Never blocks, never allocates.** An evaluation and a conversion take no lock, make no heap
-//!    allocation, and write no cache line that all cores share. Three exceptions: a thread's first call
-//!    allocates once, a thread that holds more than eight snapshots shares a reference count, and an
-//!    experiment whose distinct users are counted takes a lock and allocates. Publishing never makes a
-//!    reader wait.
+//!    allocation, and write no cache line that all cores share. Three exceptions: a thread's first
+//!    call allocates once, a thread that holds more than eight snapshots shares a reference count,
+//!    and an experiment whose distinct users are counted takes a lock and allocates. Publishing
+//!    never makes a reader wait.
 //! 6. **Consistent.** All answers of one view are of one version of the configuration. A writer
 //!    publishes all of a change or none of it.
 //! 7. **Nothing lost.** Every conversion that was reported as counted is in the counts: across
 //!    snapshots, stop and restart, reload, and threads.
-//! 8. **No surprises.** No panic on input, no output, no logging unless the feature `tracing` is on. A bad configuration is refused with
-//!    every fault named, and the last good one keeps serving.
+//! 8. **No surprises.** No panic on input, no output, no logging unless the feature `tracing` is on.
+//!    A bad configuration is refused with every fault named, and the last good one keeps serving.
 // One module of the feature `durable` maps a file: src/durable/counters/segment.rs.
 #![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
 #![cfg_attr(
@@ -177,7 +180,8 @@
 #![doc(test(attr(deny(warnings))))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The layers, from the ground up. Each imports only from those before it: tests/layers.rs holds that.
+// The layers, from the lowest up. Each imports only from those before it; tests/layers.rs checks
+// that.
 
 // Assignment v1: from a user key to a variant, in integers.
 pub mod assign;
@@ -197,7 +201,7 @@ mod format;
 // The control plane.
 mod engine;
 
-// On top of the engine, each behind a feature, and none imports another.
+// On top of the engine, each behind a feature; none imports another.
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
 pub mod durable;
@@ -214,14 +218,15 @@ pub mod watch;
 pub mod docs;
 pub mod error;
 
-/// Where time enters: the system's clock, or one that a test moves.
+/// The source of time: the system's clock, or one that a test moves.
 pub mod clock {
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub use crate::engine::clock::SystemClock;
     pub use crate::engine::clock::{Clock, ManualClock};
 }
 
-/// What was counted: events and users of each variant, and what came since they were handed over.
+/// What was counted: events and users of each variant, and deltas since counts were last handed
+/// over.
 pub mod counts {
     pub use crate::count::counts::{Count, Counts, VariantCounts};
     pub use crate::count::deltas::Delta;
@@ -272,7 +277,7 @@ pub use crate::read::snapshot::Snapshot;
 pub use crate::read::typed::TypedReader;
 pub use crate::read::view::View;
 
-/// The examples of the README are tested with the crate's own.
+/// Tests the README's examples along with the crate's own.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;

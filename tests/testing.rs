@@ -276,7 +276,7 @@ fn more_users_than_an_id_can_be_found_for_are_told() {
 
 #[test]
 #[should_panic(
-    expected = "nobody can be in \"control\" of \"hero-banner\": it has 0 % of the users"
+    expected = "no user can be in \"control\" of \"hero-banner\": it has 0 % of the users"
 )]
 fn there_are_no_users_in_a_variant_that_everyone_else_is_not_in() {
     let test = banner().assign_everyone("hero-banner", "treatment").build();

@@ -27,7 +27,8 @@ impl Numbers {
     }
 }
 
-/// Positions of user keys, round and round. What comes out costs a mask, in a floor as in a subject.
+/// Positions of user keys, round and round. What comes out costs a mask, in a floor as in a
+/// subject.
 pub(crate) fn positions() -> impl FnMut() -> usize {
     let mut at = 0;
     move || {
@@ -60,7 +61,7 @@ pub(crate) fn experiment_id(number: usize) -> ExperimentId {
     ExperimentId::from_bytes(bytes.try_into().unwrap())
 }
 
-/// An engine with so many flags, each with a running experiment of two variants.
+/// An engine with this number of flags, each with a running experiment of two variants.
 pub(crate) fn engine(flags: usize) -> Engine {
     let engine = Engine::new();
     if flags > 1 {
@@ -77,7 +78,7 @@ pub(crate) fn engine(flags: usize) -> Engine {
     engine
 }
 
-/// A document of so many flags, each with a running experiment of two variants.
+/// A document of this number of flags, each with a running experiment of two variants.
 pub(crate) fn document(flags: usize) -> String {
     let flag = |number: usize| -> Value {
         let id = FlagId::from_bytes(experiment_id(number).to_bytes());
@@ -126,7 +127,8 @@ pub(crate) fn setup() -> (Criterion, Report) {
     (criterion, Report { folder, begun })
 }
 
-/// How criterion names the folder of a group or a bench. It cuts a name at 64 bytes; ours are shorter.
+/// How criterion names the folder of a group or a bench. It cuts a name at 64 bytes; ours are
+/// shorter.
 fn file_name(name: &str) -> String {
     assert!(name.len() <= 64, "criterion would cut {name:?}");
     name.replace(['?', '"', '/', '\\', '*', '<', '>', ':', '|', '^'], "_")

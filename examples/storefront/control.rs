@@ -1,4 +1,5 @@
-//! What the operators of the shop do while it serves: each is one call, and no request waits for it.
+//! What the operators of the shop do while it serves: each is one call, and no request waits for
+//! it.
 
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -27,8 +28,8 @@ const PLAN: [(u64, Step); 8] = [
 
 #[derive(Clone, Copy)]
 enum Step {
-    /// The document of the start-up again, strictly. It also says what runs: after a stop by hand it
-    /// would start the experiment again.
+    /// The document of the start-up again, strictly. It also says what runs: after a stop by hand
+    /// it would start the experiment again.
     Reload,
     /// The document with a fault in its first flag, tolerantly.
     ReloadFaulty,
@@ -41,7 +42,7 @@ enum Step {
     StartDraft,
 }
 
-/// Who changes the configuration while requests are served.
+/// The operator, who changes the configuration while requests are served.
 pub(crate) struct Operator {
     engine: Engine,
     document: String,
@@ -67,7 +68,7 @@ impl Operator {
         Ok(Operator { engine: shop.engine().clone(), document, running, draft })
     }
 
-    /// Does each step of the plan when it is due, and tells of it.
+    /// Does each step of the plan when it is due, and reports it.
     pub(crate) fn run(&self, progress: &Progress, events: &Sender<Event>) {
         for (twelfths, step) in PLAN {
             while !progress.has_reached(twelfths) {
@@ -117,7 +118,7 @@ impl Operator {
         }
     }
 
-    /// All of it or nothing.
+    /// Loads all of the document or nothing.
     fn reload(&self, what: &str, text: &str) -> String {
         let reloaded = self.engine.reload(text);
         let version = self.engine.snapshot().version();
@@ -127,7 +128,7 @@ impl Operator {
         }
     }
 
-    /// All that is sound; a faulty flag stays as it was.
+    /// Loads all valid flags; a faulty flag stays as it was.
     fn reload_tolerant(&self, text: &str) -> String {
         let reloaded = self.engine.reload_tolerant(text);
         let version = self.engine.snapshot().version();

@@ -1,5 +1,5 @@
-//! A shop that links the engine: it serves requests on all cores while its experiments are reloaded,
-//! stopped and started, and then proves that nothing it counted was lost.
+//! A shop that links the engine: it serves requests on all cores while its experiments are
+//! reloaded, stopped and started, and then proves that nothing it counted was lost.
 //!
 //! ```text
 //! cargo run --release --example storefront
@@ -7,9 +7,9 @@
 //! ```
 //!
 //! What a service does with the crate is in `shop.rs`: handles made at start-up, a reader for each
-//! worker, flags evaluated and conversions counted on one pinned snapshot for each request. What its
-//! operators do is in `control.rs`. The rest is the stage: `options.rs` reads the command line,
-//! `traffic.rs` brings user keys, `report.rs` writes what came of it.
+//! worker, flags evaluated and conversions counted on one pinned snapshot for each request. What
+//! its operators do is in `control.rs`. The rest is the stage: `options.rs` reads the command line,
+//! `traffic.rs` brings user keys, `report.rs` writes the outcome.
 
 mod control;
 mod options;
@@ -38,11 +38,11 @@ const DOCUMENT: &str = include_str!("../storefront.json");
 
 /// Why the program ends early.
 pub(crate) enum Failure {
-    /// What the user gave cannot be used; a message for standard error.
+    /// The user's input cannot be used; a message for standard error.
     Input(String),
     /// Standard output cannot be written.
     Output(io::Error),
-    /// A worker died, so nobody knows what it had been told.
+    /// A worker died, so its reports are lost.
     Worker,
 }
 
@@ -52,7 +52,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// What the threads tell the main one, which alone writes.
+/// What the threads report to the main one, which alone writes.
 pub(crate) enum Event {
     /// The operator did something.
     Log(String),
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     let (code, message) = match run() {
         Ok(Verdict::NothingLost) => return ExitCode::SUCCESS,
         Ok(Verdict::Differs) => (1, "the counters are not what was reported".to_owned()),
-        // Whoever read the output has seen enough.
+        // The reader of the output has closed it.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             return ExitCode::SUCCESS;
         }
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
         Err(Failure::Input(message)) => (2, message),
         Err(Failure::Worker) => (1, "a worker died".to_owned()),
     };
-    // If standard error is closed too, there is nobody left to tell.
+    // If standard error is closed too, the message is lost.
     let _ = writeln!(io::stderr().lock(), "storefront: {message}");
     ExitCode::from(code)
 }
@@ -108,8 +108,8 @@ fn read_document(options: &Options) -> Result<String, Failure> {
         .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 
-/// At start-up a document is loaded whole or not at all, and every fault in it is named. A directory
-/// that has been used goes on from where it was.
+/// At start-up a document is loaded whole or not at all, and every fault in it is named. A
+/// directory that has been used goes on from where it was.
 fn load(document: &str, options: &Options) -> Result<Engine, Failure> {
     let engine = open(options)?;
     if !engine.flags().is_empty() {
@@ -154,7 +154,7 @@ fn serve(
     workers: usize,
 ) -> Result<Vec<shop::Totals>, Failure> {
     let progress = Arc::new(Progress::new(source.weight()));
-    let (events, told) = mpsc::channel();
+    let (events, received) = mpsc::channel();
     // Bounded: a long file is read as fast as it is served, and never held whole.
     let (chunks, queue) = mpsc::sync_channel(4 * workers);
     let queue = Arc::new(Mutex::new(queue));
@@ -182,7 +182,7 @@ fn serve(
 
     let mut console = Console::new();
     loop {
-        match told.recv_timeout(Duration::from_millis(10)) {
+        match received.recv_timeout(Duration::from_millis(10)) {
             Ok(Event::Log(line)) => console.log(&line)?,
             Ok(Event::Failed(failure)) => {
                 console.clear();
@@ -202,7 +202,7 @@ fn serve(
     all_totals
 }
 
-/// Log lines on standard output, and how far it is on standard error.
+/// Log lines on standard output, and progress on standard error.
 struct Console {
     is_terminal: bool,
     started: Instant,

@@ -12,10 +12,10 @@ usage: storefront [--requests N | --users FILE] [--config FILE] [--environment N
 
   --requests N        serve N generated requests instead of 2,000,000
   --users FILE        serve a request for each line of a file, which holds a user key;
-                      an empty line is a request of nobody, and - is standard input
+                      an empty line is an anonymous request, and - is standard input
   --config FILE       load this configuration document instead of examples/storefront.json
   --environment NAME  evaluate the flags in this environment instead of production
-  --data DIR          keep everything in a directory, and go on from what is there; needs the
+  --data DIR          keep everything in a directory, and go on from its content; needs the
                       crate's feature durable
   -h, --help          show this
 
@@ -83,7 +83,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
 
     let users = match (users, requests) {
         (Some(_), Some(_)) => {
-            return Err(usage("--users brings the requests, so --requests cannot be had with it"));
+            return Err(usage("--users and --requests exclude each other"));
         }
         (Some(users), None) if users == "-" => Users::Stdin,
         (Some(users), None) => Users::File(users.into()),

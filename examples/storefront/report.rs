@@ -1,4 +1,4 @@
-//! What a person reads: what is about to happen, and what came of it.
+//! The output: what is about to happen, and the outcome.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ fn counted(shop: &Shop, place: &Place) -> Count {
     ever.map(|variant| variant.ever.since(place.carried)).unwrap_or_default()
 }
 
-/// What came of the experiment that was exposed most, as an experimenter reads it.
+/// The results of the experiment with the most exposures, as an experimenter reads them.
 #[cfg(feature = "results")]
 fn results(out: &mut impl Write, shop: &Shop, counters: &[Count]) -> Result<(), Failure> {
     let counted = shop.places.iter().zip(counters);
@@ -153,26 +153,26 @@ fn throughput(out: &mut impl Write, reported: &Totals, elapsed: Duration) -> io:
     )
 }
 
-/// What the engine told the workers is held against what its counters hold.
+/// Compares what the engine reported to the workers with its counters.
 fn proof(
     out: &mut impl Write,
     shop: &Shop,
     reported: &[Count],
     counters: &[Count],
 ) -> io::Result<Verdict> {
-    writeln!(out, "\nEvery worker noted for itself what it was told had been counted:")?;
+    writeln!(out, "\nEvery worker kept its own record of what the engine reported as counted:")?;
     for (what, of) in [
         ("exposures", (|count| count.exposures) as fn(&Count) -> u64),
         ("conversions", |count| count.conversions),
     ] {
-        let told: u64 = reported.iter().map(of).sum();
+        let said: u64 = reported.iter().map(of).sum();
         let held: u64 = counters.iter().map(of).sum();
-        let (lost, invented) = (told.saturating_sub(held), held.saturating_sub(told));
+        let (lost, invented) = (said.saturating_sub(held), held.saturating_sub(said));
         write!(
             out,
             "  {:33}{:>12}; in the counters: {:>12}; lost {}",
             format!("{what} reported as counted:"),
-            grouped(told),
+            grouped(said),
             grouped(held),
             grouped(lost),
         )?;
@@ -183,11 +183,11 @@ fn proof(
     }
     // The sums might agree by chance; every single counter has to.
     let mut verdict = Verdict::NothingLost;
-    for (place, (told, held)) in shop.places.iter().zip(reported.iter().zip(counters)) {
-        if told != held {
+    for (place, (said, held)) in shop.places.iter().zip(reported.iter().zip(counters)) {
+        if said != held {
             verdict = Verdict::Differs;
             let Place { experiment, variant, .. } = place;
-            writeln!(out, "  {experiment} {variant}: reported {told:?}, in the counters {held:?}")?;
+            writeln!(out, "  {experiment} {variant}: reported {said:?}, in the counters {held:?}")?;
         }
     }
     if let Some(nowhere) = reported.last().filter(|count| **count != Count::default()) {

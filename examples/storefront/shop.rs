@@ -1,4 +1,4 @@
-//! The service itself: what it makes at start-up, and what it does for every request.
+//! The service itself: what it sets up at start-up, and what it does for every request.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
@@ -16,7 +16,8 @@ use fairsplit::{
 use crate::Failure;
 use crate::traffic::{Chunk, Progress};
 
-/// How likely a user converts, in hundredths of a per cent: the first variant, and each further one.
+/// How likely a user converts, in hundredths of a per cent: the first variant, and each further
+/// one.
 const BASE_RATE: u64 = 600;
 const UPLIFT: u64 = 150;
 
@@ -35,7 +36,7 @@ pub(crate) struct ServedFlag {
     places: Range<usize>,
 }
 
-/// A variant of an experiment, where the shop keeps what it knows of it.
+/// A variant of an experiment, with what the shop knows of it.
 pub(crate) struct Place {
     pub(crate) experiment: ExperimentId,
     pub(crate) variant: String,
@@ -47,7 +48,7 @@ pub(crate) struct Place {
 }
 
 impl Shop {
-    /// Makes a handle for every flag; they follow all later changes by themselves.
+    /// Makes a handle for every flag; handles follow all later changes.
     pub(crate) fn open(environment: Environment) -> Result<Shop, Failure> {
         let engine = environment.engine();
         let mut flags = Vec::new();
@@ -66,7 +67,7 @@ impl Shop {
         self.environment.engine()
     }
 
-    /// The place of a flag's variant, by what an evaluation or a conversion says of it.
+    /// The place of a flag's variant, by what an evaluation or a conversion returned.
     fn place(
         &self,
         flag: &ServedFlag,
@@ -84,7 +85,7 @@ impl Shop {
 fn add_places(engine: &Engine, flag: &str, places: &mut Vec<Place>) -> Result<(), ControlError> {
     for experiment in engine.experiments(flag)? {
         let id = experiment.id();
-        // A verdict is of users, each counted once; events alone have rates.
+        // A verdict needs users, each counted once; events have only rates.
         #[cfg(feature = "results")]
         engine.count_users(id, 1_000_000)?;
         let counts = engine.counts(id).ok_or(ControlError::ExperimentNotFound { id })?;
@@ -142,7 +143,7 @@ impl Worker {
         totals.anonymous += u64::from(user.is_empty());
         for flag in &shop.flags {
             let answer = flag.handle.evaluate_on(snapshot, user);
-            // Here a shop would render its page. A typed value is had by `answer.str_or("old")`.
+            // Here a shop would render its page. `answer.str_or("old")` returns a typed value.
             black_box(answer.value());
             let place = shop.place(flag, answer.experiment(), answer.variant());
             totals.evaluated(place, &answer);
@@ -161,22 +162,22 @@ impl Worker {
     }
 }
 
-/// Whether a user does what the experiment hopes for. It stands for the world outside, and shares no
-/// hash with the engine: else the users of a variant would not be like all others.
+/// Whether a user does what the experiment hopes for. It stands for the world outside, and shares
+/// no hash with the engine: else the users of a variant would not be like all others.
 fn converts(chance: impl Hash, true_rate: u64) -> bool {
     let mut hasher = DefaultHasher::new();
     chance.hash(&mut hasher);
     hasher.finish() % 10_000 < true_rate
 }
 
-/// What the engine reported to one worker, in plain integers that nobody else writes: the other side
-/// of the proof.
+/// What the engine reported to one worker, in plain integers that only this worker writes: the
+/// other side of the proof.
 pub(crate) struct Totals {
     pub(crate) requests: u64,
     /// Requests without a user key.
     pub(crate) anonymous: u64,
     pub(crate) evaluations: u64,
-    /// Reported as counted, by place; one more for what belongs to none, which must stay empty.
+    /// Reported as counted, by place; the last one, for reports without a place, must stay empty.
     pub(crate) counted: Vec<Count>,
     /// Evaluations and conversions that were reported as not counted, by the reason that was given.
     pub(crate) not_counted: BTreeMap<&'static str, Count>,

@@ -12,14 +12,14 @@ use crate::Failure;
 use crate::options::Users;
 use crate::report::grouped;
 
-/// So many requests go to a worker at once.
+/// The number of requests that a worker receives at once.
 const CHUNK: u64 = 1000;
 /// The longest line that is read as a user key.
 const LONGEST: u64 = 64 * 1024;
-/// A stream does not tell its length: the operator's plan is laid over so many requests.
+/// The length of a stream is unknown: the operator's plan spans this number of requests.
 const STREAM: u64 = 200_000;
 
-/// Some requests: a user key on each line, an empty line for nobody.
+/// Some requests: a user key on each line, an empty line for an anonymous one.
 #[derive(Default)]
 pub(crate) struct Chunk {
     users: String,
@@ -55,7 +55,7 @@ pub(crate) enum Source {
     Lines {
         name: String,
         reader: BufReader<Box<dyn Read + Send>>,
-        /// Of a file; a pipe does not know.
+        /// The size of a file; `None` for a pipe.
         bytes: Option<u64>,
     },
 }
@@ -92,7 +92,7 @@ impl Source {
         }
     }
 
-    /// What all chunks together will weigh, as far as that is known.
+    /// The expected weight of all chunks together.
     pub(crate) fn weight(&self) -> u64 {
         match self {
             Source::Generated { requests } => *requests,
@@ -100,7 +100,7 @@ impl Source {
         }
     }
 
-    /// Hands all requests to whoever serves them. Waits while the queue is full.
+    /// Sends all requests to the workers. Waits while the queue is full.
     pub(crate) fn stream(self, chunks: &SyncSender<Chunk>) -> Result<(), Failure> {
         match self {
             Source::Generated { requests } => {
@@ -130,7 +130,7 @@ fn generate(requests: u64, chunks: &SyncSender<Chunk>) {
             return;
         }
     }
-    // It fails only if all workers died, which their joins will tell.
+    // It fails only if all workers died, which joining them reports.
     let _ = chunks.send(chunk);
 }
 
@@ -157,7 +157,7 @@ fn read(
         }
         let user = str::from_utf8(user).map_err(|_| broken("is not valid UTF-8"))?;
         chunk.push(number, user, if is_sized { line.len() as u64 } else { 1 });
-        // A slow stream is served as it comes: what is not here yet is not waited for.
+        // A slow stream is served as it arrives, without waiting for a full chunk.
         let is_due = chunk.requests == CHUNK || reader.buffer().is_empty();
         if is_due && chunks.send(std::mem::take(&mut chunk)).is_err() {
             break;
@@ -166,7 +166,7 @@ fn read(
     Ok(())
 }
 
-/// How far the traffic is. Workers add whole chunks, so that requests share nothing.
+/// The progress of the traffic. Workers add whole chunks, so that requests share nothing.
 pub(crate) struct Progress {
     requests: AtomicU64,
     weight: AtomicU64,
@@ -197,7 +197,7 @@ impl Progress {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Whether so many twelfths of the traffic are served, or it has ended.
+    /// Whether this number of twelfths of the traffic is served, or it has ended.
     pub(crate) fn has_reached(&self, twelfths: u64) -> bool {
         let weight = u128::from(self.weight.load(Ordering::Relaxed));
         weight * 12 >= u128::from(self.whole) * u128::from(twelfths)

@@ -9,8 +9,8 @@ const BUCKETS: usize = Bucket::COUNT as usize;
 /// The most variants that an experiment can have: one for each bucket.
 pub const MAX_VARIANTS: usize = BUCKETS;
 
-/// How the buckets are shared out among variants: a variant owns as many neighbouring buckets as it
-/// has per cent, in the order in which the percentages are given.
+/// How the buckets are allocated to variants: each variant owns one bucket per percent, side by
+/// side, in the order of the percentages.
 ///
 /// A pure function of the percentages. A variant of 0 % owns no bucket and is never assigned.
 /// Variants are identified by their position. 100 bytes, no heap allocation.
@@ -63,7 +63,7 @@ impl Allocation {
         Allocation { variants }
     }
 
-    /// The position of the variant that owns a bucket. One table look-up.
+    /// The position of the variant that owns a bucket. Cost: one table look-up.
     #[inline]
     #[must_use]
     pub fn variant(&self, bucket: Bucket) -> usize {
@@ -76,7 +76,8 @@ impl Allocation {
         self.variants[usize::from(bucket.index())]
     }
 
-    /// The buckets that a variant owns; empty for a variant of 0 % and for one that is not there.
+    /// The buckets that a variant owns; empty for a variant of 0 % and for a position without a
+    /// variant.
     #[must_use]
     pub fn buckets(&self, variant: usize) -> Range<u8> {
         let owned = |&(_, &owner): &(u8, &u8)| usize::from(owner) == variant;
@@ -95,7 +96,7 @@ pub enum AllocationError {
     /// The percentages do not sum to 100.
     #[error("percentages must sum to 100, found {found}")]
     Sum {
-        /// What they sum to.
+        /// Their sum.
         found: u32,
     },
     /// There are more than [`MAX_VARIANTS`] percentages.

@@ -5,10 +5,10 @@ use crate::assign::bucket::{Bucket, Seed};
 
 /// The assignment of one experiment: a pure function from a user key to a variant's position.
 ///
-/// It depends on the experiment's id, on the percentages in their order, and on the user key; on
-/// nothing else. [`docs::assignment_v1`](crate::docs::assignment_v1) specifies it to the bit.
-/// Services evaluate through an [`Engine`](crate::Engine), which uses this very type; it is public
-/// for those who recompute assignments elsewhere, in a report or in a test.
+/// It depends on the experiment's id, the percentages in their order, and the user key alone.
+/// [`docs::assignment_v1`](crate::docs::assignment_v1) specifies it to the bit. Services evaluate
+/// through an [`Engine`](crate::Engine), which uses this type. It is public so that a report or a
+/// test can recompute assignments.
 ///
 /// # Examples
 ///
@@ -46,7 +46,7 @@ impl Assignment {
     /// The position of the variant that a user is assigned, or `None` for the empty key, which
     /// stands for no user: all anonymous traffic would land in one bucket.
     ///
-    /// One XXH3 of the key, one multiplication, one table look-up; no allocation.
+    /// Cost: one XXH3 of the key, one multiplication, one table look-up; no allocation.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
     #[must_use]
@@ -57,7 +57,7 @@ impl Assignment {
         Some(self.allocation.variant(self.bucket(user_key)))
     }
 
-    /// The bucket of a user key; also of the empty one, which is never assigned by it.
+    /// The bucket of a user key. The empty key has one too, but is never assigned.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
     #[must_use]
@@ -65,7 +65,7 @@ impl Assignment {
         Bucket::from_hash(self.seed.hash(user_key))
     }
 
-    /// The seed that the experiment's id gives.
+    /// The seed of the experiment.
     #[must_use]
     pub fn seed(&self) -> Seed {
         self.seed

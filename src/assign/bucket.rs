@@ -1,13 +1,13 @@
 //! Assignment v1, first half: a user key becomes a hash, and a hash a bucket.
 //!
-//! Nothing here knows of flags or experiments. It takes bytes and gives integers, so that no
-//! configuration can change what it answers.
+//! Nothing here knows flags or experiments: it maps bytes to integers, so no configuration can
+//! change a result.
 
 use std::fmt;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// What separates one experiment's split from every other's: the XXH3 of the experiment's id.
+/// What makes one experiment's split independent of every other's: the XXH3 of the experiment's id.
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@ impl Seed {
         Seed(xxh3_64(&id))
     }
 
-    /// The seed as a number, as the published vectors write it (in hexadecimal there).
+    /// The seed as a number; the published vectors write it in hexadecimal.
     #[must_use]
     pub const fn value(self) -> u64 {
         self.0
@@ -36,7 +36,7 @@ impl Seed {
 
     /// The hash of a user key: `XXH3_64bits_withSeed(UTF-8 of the key, seed)`.
     ///
-    /// Costs one pass over the key and allocates nothing. The empty key has a hash like any other;
+    /// Cost: one pass over the key, no allocation. The empty key has a hash like any other;
     /// [`Assignment`](crate::assign::Assignment) decides that it stands for no user.
     #[inline]
     #[must_use]
@@ -51,13 +51,13 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// Where a user key falls for one experiment: one of [`Bucket::COUNT`] equal parts of the hash's
-/// range, from 0 to 99.
+/// The bucket of a user key in one experiment, 0 to 99: one of [`Bucket::COUNT`] equal parts of the
+/// hash's range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bucket(u8);
 
 impl Bucket {
-    /// How many buckets there are: one for each per cent.
+    /// The number of buckets: one for each percent.
     pub const COUNT: u8 = 100;
 
     /// `floor(hash * 100 / 2^64)`: the high half of a 64 by 64 bit product, which has neither the

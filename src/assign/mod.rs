@@ -1,11 +1,11 @@
 //! Assignment v1, in integers: a user key becomes a hash, a hash a bucket, a bucket a variant.
 //!
-//! The lowest layer. It takes bytes and percentages, and knows neither flags nor experiments, so
-//! that no configuration can change an answer. `docs/assignment-v1.md` specifies it to the bit.
+//! The lowest layer. It works on bytes and percentages, and knows neither flags nor experiments, so
+//! no configuration can change a result. `docs/assignment-v1.md` specifies it to the bit.
 //!
 //! * `bucket`: the seed of an experiment, the hash of a user key, the bucket of a hash;
 //! * `allocation`: the table from bucket to variant;
-//! * `assignment`: the two together, for one experiment.
+//! * `assignment`: both together, for one experiment.
 
 pub(crate) mod allocation;
 pub(crate) mod assignment;

@@ -1,4 +1,4 @@
-//! The memory that counters lie in: lines of cells, owned or mapped from a file.
+//! The memory of counters: lines of cells, owned or mapped from a file.
 
 use std::any::Any;
 use std::fmt;
@@ -14,11 +14,11 @@ use crate::count::sync::AtomicU64;
 pub(crate) type Line = CachePadded<[AtomicU64; CELLS as usize]>;
 pub(crate) const CELLS: u32 = 16;
 
-/// Some lines.
+/// A run of lines.
 pub(crate) struct Lines {
     backing: Backing,
-    /// What mapped lines are a part of, which must outlive them. A box in an `Arc`, so that it is
-    /// one word in every engine, also where nothing is mapped.
+    /// The owner of mapped lines, which must outlive them. A box in an `Arc`, so that it is one
+    /// word, also where nothing is mapped.
     _owner: Option<Arc<Owner>>,
 }
 

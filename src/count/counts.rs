@@ -1,4 +1,4 @@
-//! Counts, as a reader of the counters gets them, and as they were at an earlier moment.
+//! Counts as read from the counters, now and at an earlier moment.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 
-/// Exposures and conversions of one variant. Events, not users: a page that is loaded twice is
-/// exposed twice.
+/// Exposures and conversions of one variant. Events, not users: loading a page twice counts two
+/// exposures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Count {
@@ -19,7 +19,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// What has been added since an earlier reading.
+    /// The increase since an earlier reading.
     #[must_use]
     pub fn since(self, earlier: Count) -> Count {
         Count {
@@ -36,8 +36,8 @@ impl Count {
     }
 }
 
-/// A count for each variant of an experiment as of some moment: where counting began, or the last
-/// start. One word, and nothing more where all of them are 0, as for most experiments they are.
+/// A count for each variant of an experiment at an earlier moment: where counting began, or the
+/// last start. One word, and no allocation if all counts are 0, as for most experiments.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Baseline(Option<Arc<Vec<Count>>>);
 
@@ -53,18 +53,18 @@ impl Baseline {
     }
 }
 
-/// What has been counted for an experiment, by variant, at the moment it was asked for.
+/// What has been counted for an experiment, by variant, at the moment of the call.
 ///
 /// # What a reader may assume
 ///
-/// Counts are of events, not of users. Every event whose counting is known to have happened before
-/// the reading (the same thread did it, or a join, a channel or a lock says so) is in the counts,
-/// and none is in twice. Events that are being counted at that very moment may be in or not, each
-/// on its own: exposures and conversions of several variants are not read in one instant, so a
-/// conversion can be in whose exposure is not yet. Read again, the count "ever" is never smaller.
+/// Counts are of events, not of users. Every event that was counted before the reading (on the same
+/// thread, or ordered by a join, a channel or a lock) is in the counts, exactly once. An event that
+/// is being counted at that moment may be in or not: the cells are not read in one instant, so a
+/// conversion can be included while its exposure is not yet. In a later reading, the count "ever"
+/// is never smaller.
 ///
-/// A stop is not a barrier for calls that are already under way: one that found the experiment
-/// running may add its event in the nanoseconds after the stop returned.
+/// A stop does not wait for calls that are under way: one that found the experiment running may add
+/// its event in the nanoseconds after the stop returned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Counts {
     experiment: ExperimentId,
@@ -112,8 +112,8 @@ impl Counts {
 pub struct VariantCounts {
     /// The variant's key.
     pub key: String,
-    /// Since the experiment was created, restarts included; with what the document carried from
-    /// which it was first loaded.
+    /// Since the experiment was created, restarts included. Includes the counts of the document
+    /// that it was first loaded from.
     pub ever: Count,
     /// Since the experiment was last started.
     pub since_start: Count,

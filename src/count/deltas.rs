@@ -1,16 +1,16 @@
-//! Deltas: what has been added to the counts since they were last handed over.
+//! Deltas: what was added to the counts since they were last handed over.
 
 use serde::Serialize;
 
 use crate::count::counts::Count;
 use crate::model::id::ExperimentId;
 
-/// What has been counted for one variant since the deltas before: see
+/// What was counted for one variant since the previous deltas: see
 /// [`Engine::with_deltas`](crate::Engine::with_deltas).
 ///
 /// # Examples
 ///
-/// A receiver that may get a delta twice keeps the total that it has seen:
+/// A receiver that may get a delta twice keeps the total that it has recorded:
 ///
 /// ```
 /// use fairsplit::Engine;
@@ -31,29 +31,29 @@ pub struct Delta {
     pub experiment: ExperimentId,
     /// The variant's key.
     pub variant: String,
-    /// The count "ever" at which the delta before ended; for the first, where this engine began to
-    /// count.
+    /// The count "ever" at which the previous delta ended; for the first, at which this engine
+    /// began to count.
     pub from: Count,
-    /// The count "ever" at which this one ends, and the next begins.
+    /// The count "ever" at which this delta ends, and the next begins.
     pub to: Count,
 }
 
 impl Delta {
-    /// What has been added.
+    /// The difference: what this delta adds.
     #[must_use]
     pub fn added(&self) -> Count {
         self.to.since(self.from)
     }
 }
 
-/// Why no deltas were handed over. The next ones hold everything.
+/// Why no deltas were handed over. The next call hands over everything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeltaError<E> {
     /// Another call on this engine has not returned yet.
     #[error("deltas are already being handed over")]
     UnderWay,
-    /// The caller's function has refused them.
+    /// The caller's function returned this error.
     #[error("the deltas were refused: {0}")]
     Refused(E),
 }

@@ -1,4 +1,4 @@
-//! The users of one experiment, each counted once: who was exposed, and who of them converted.
+//! The users of one experiment, each counted once: exposed, and converted.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ const EVER: u32 = 2;
 const SINCE_START: Activity = 0b0011;
 
 fn exposed(activity: Activity) -> Activity {
-    // A conversion before the first exposure had some other reason: it is not kept.
+    // A conversion before the first exposure has another cause: drop it.
     if activity & EXPOSED == 0 { EXPOSED } else { activity }
 }
 
@@ -31,7 +31,7 @@ fn converted(activity: Activity) -> Activity {
     activity | CONVERTED
 }
 
-/// The same change in both periods.
+/// Applies a change in both periods.
 fn in_both_periods(activity: Activity, after: fn(Activity) -> Activity) -> Activity {
     after(activity & SINCE_START) | after(activity >> EVER) << EVER
 }
@@ -41,17 +41,17 @@ fn in_both_periods(activity: Activity, after: fn(Activity) -> Activity) -> Activ
 /// It holds at most its capacity, and one more for each thread that adds a user at the same time.
 /// Beyond that it is downsampled: it keeps the users whose sampling hash begins with `bits` zero
 /// bits, and `bits` grows (Gibbons, "Distinct sampling for highly-accurate answers to distinct
-/// values queries and event reports", VLDB 2001). The sample holds each user whole or not at all:
-/// it depends neither on how often a user came, nor on when.
+/// values queries and event reports", VLDB 2001). The sample has all events of a user or none: it
+/// depends neither on how often a user came, nor on when.
 pub(crate) struct DistinctUsers {
     users: DashMap<u64, Activity, RandomState>,
-    /// With how many zero bits a sampling hash must begin. Grows, under `downsampling`.
+    /// The number of zero bits that a sampling hash must begin with. Grows, under `downsampling`.
     bits: AtomicU32,
     len: AtomicUsize,
     downsampling: Mutex<()>,
     capacity: usize,
-    /// The seed of the sampling hash: one of its own, so that the sample is independent of the
-    /// variant.
+    /// The seed of the sampling hash. It differs from the assignment's, so that the sample is
+    /// independent of the variant.
     seed: u64,
     pub(crate) since: Timestamp,
 }
@@ -96,14 +96,14 @@ impl DistinctUsers {
                 return;
             }
             Entry::Vacant(vacant) => {
-                // Re-check under the shard's lock: `bits` may have grown since. A pass that raised
-                // it has left this shard, and the new value is seen here; or it is still to come,
-                // and removes what is added now.
+                // Re-check under the shard's lock: a concurrent pass may have raised `bits`. If the
+                // pass has left this shard, its value is visible here; if not, it will remove this
+                // entry.
                 if rank < self.bits.load(Ordering::Relaxed) {
                     return;
                 }
-                // Before the lock is released, so that a pass never subtracts a user that `len`
-                // lacks.
+                // Raise `len` before the lock is released, so that a pass never subtracts a user
+                // that `len` lacks.
                 let others = self.len.fetch_add(1, Ordering::Relaxed);
                 vacant.insert(in_both_periods(0, after));
                 others >= self.capacity
@@ -139,7 +139,7 @@ impl DistinctUsers {
         }
     }
 
-    /// With how many zero bits the user's sampling hash begins.
+    /// The number of zero bits that the user's sampling hash begins with.
     fn rank(&self, user: u64) -> u32 {
         xxh3_64_with_seed(&user.to_le_bytes(), self.seed).leading_zeros()
     }
@@ -168,8 +168,7 @@ impl DistinctUsers {
                     since_start.add(*user.value() & SINCE_START);
                 }
             }
-            // A pass that removed users between one variant and another would skew them: count
-            // again.
+            // A pass that removes users during the count would skew the variants: count again.
             if self.bits.load(Ordering::Relaxed) == bits {
                 return (counts, bits);
             }
@@ -210,8 +209,8 @@ mod tests {
 
     use super::*;
 
-    /// One zero bit more is asked for only when a user comes beyond the capacity, and no more of them
-    /// than it takes.
+    /// The number of zero bits grows only when a user exceeds the capacity, and by no more than
+    /// needed.
     #[test]
     fn users_beyond_the_capacity_downsample_no_more_than_it_takes() {
         for capacity in [0, 1, 2, 7, 100] {
@@ -219,7 +218,7 @@ mod tests {
             let mut bits = 0;
             let mut kept = Vec::new();
             for user in 0..2000_u64 {
-                // Each comes twice, and then converts.
+                // Each is exposed twice, and then converts.
                 users.record_exposure(user);
                 users.record_exposure(user);
                 users.record_conversion(user);
@@ -260,7 +259,7 @@ mod tests {
                     });
                 }
             });
-            // 64 users: some six bits leave one of them, and 40 none of a billion.
+            // 64 users: about six bits leave one of them, and 40 bits none of a billion.
             assert!(users.bits.into_inner() < 40);
         }
     }

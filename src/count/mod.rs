@@ -1,13 +1,13 @@
-//! Counting: events in cells that threads do not share, and users, each once. The only atomics of
-//! our own.
+//! Counting: events in cells that threads do not share, and users, each once. The only hand-written
+//! atomics of the crate.
 //!
 //! * `counters`: the counters of one experiment, which every evaluation and conversion adds to;
-//! * `cells`: the memory that they lie in; `stripe`: the part of it that a thread writes;
+//! * `cells`: their memory; `stripe`: the part of it that a thread writes;
 //! * `registry`: every experiment's counters by its id, which outlive any snapshot;
-//! * `counts`: what a reader of the counters gets;
-//! * `deltas`: what has been added since counts last left the engine;
-//! * `distinct_users`: a set of users, downsampled to its capacity; `users`: what a reader of it
-//!   gets;
+//! * `counts`: the counts as they are read;
+//! * `deltas`: what was added since counts were last handed over;
+//! * `distinct_users`: a set of users, downsampled to its capacity; `users`: its counts as they are
+//!   read;
 //! * `sync`: the standard atomics, or the model checker's.
 
 pub(crate) mod cells;

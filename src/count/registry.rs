@@ -1,5 +1,6 @@
-//! Every experiment's counters by its id. They outlive any snapshot: a swap, a stop or a reload
-//! loses nothing, and an experiment that leaves a configuration and comes back goes on counting.
+//! Every experiment's counters by its id. Counters outlive any snapshot: a swap, a stop or a reload
+//! loses nothing, and an experiment that leaves the configuration and comes back continues its
+//! counts.
 
 use std::sync::Arc;
 
@@ -12,13 +13,13 @@ use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 
-/// What an engine knows of an experiment, whether or not it is still configured.
+/// What an engine knows of an experiment, even after it has left the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     /// Its latest definition.
     pub(crate) definition: Arc<Definition>,
     pub(crate) counters: Arc<ExperimentCounters>,
-    /// When it was last started, as far as the engine knows, and the counts at that moment.
+    /// The last known start, and the counts at that moment.
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) at_start: Baseline,
 }
@@ -39,14 +40,14 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new() -> Registry {
-        // Writers come one at a time, and readers seldom: a shard for each processor would be
+        // Writers come one at a time, and readers are rare: a shard for each processor would be
         // waste.
         let records = DashMap::with_hasher_and_shard_amount(RandomState::default(), 4);
         Registry { records }
     }
 
-    /// What `read` returns for an experiment's record, if there is one. It runs under a lock: it
-    /// has to be short, and must not come back here.
+    /// What `read` returns for an experiment's record, if there is one. `read` runs under a lock:
+    /// it must be short, and must not call the registry.
     pub(crate) fn with<R>(&self, id: ExperimentId, read: impl FnOnce(&Record) -> R) -> Option<R> {
         self.records.get(&id).map(|record| read(&record))
     }
@@ -63,7 +64,7 @@ impl Registry {
         counted
     }
 
-    /// Puts a record in the place of the one before.
+    /// Replaces the record of an experiment.
     pub(crate) fn put(&self, record: Record) {
         self.records.insert(record.definition.id, record);
     }

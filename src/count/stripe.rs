@@ -1,4 +1,4 @@
-//! Which stripe of a counter this thread adds to, and whether it is the only one that does.
+//! Which stripe of a counter a thread adds to, and whether it is the only thread that does.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;
@@ -9,21 +9,22 @@ use std::thread::available_parallelism;
 /// cannot all run at once on the machines at hand. As many as the bits of [`CLAIMED`].
 const MAX_STRIPES: u32 = 64;
 
-/// The numbers below [`MAX_STRIPES`] that threads hold, a bit for each.
+/// The numbers below [`MAX_STRIPES`] that threads hold, one bit for each.
 static CLAIMED: AtomicU64 = AtomicU64::new(0);
 
 const UNASSIGNED: u32 = u32::MAX;
 
 thread_local! {
-    /// This thread's number, once it has counted something. Without a destructor, so that it can be
-    /// read to a thread's very end, by one instruction.
+    /// This thread's number, once it has counted something. It has no destructor, so that it can be
+    /// read until the thread ends, with one instruction.
     static NUMBER: Cell<u32> = const { Cell::new(UNASSIGNED) };
-    /// What this thread has to give back when it ends.
+    /// The number that this thread gives back when it ends.
     static HELD: Held = const { Held(Cell::new(None)) };
 }
 
-/// How many stripes a counter has here: the hardware's threads, rounded up to a power of two, so
-/// that a number becomes a stripe by a mask; at most 64. Asks the system, so ask once.
+/// The number of stripes of a counter: that of the hardware's threads, rounded up to a power of
+/// two, so that a mask maps a number to a stripe; at most 64. Asks the operating system, so call it
+/// once.
 pub(crate) fn count() -> u32 {
     let threads = available_parallelism().map_or(1, NonZeroUsize::get);
     u32::try_from(threads).unwrap_or(MAX_STRIPES).min(MAX_STRIPES).next_power_of_two()
@@ -31,10 +32,10 @@ pub(crate) fn count() -> u32 {
 
 /// A number for this thread.
 ///
-/// No two threads that run at the same time have the same number below [`MAX_STRIPES`]: with so
-/// many stripes, the thread whose number is a stripe's is the only one to have it. Numbers are
-/// given out from 0 and come back when a thread ends, so that threads which come and go do not
-/// crowd. When all are taken, further threads get numbers from [`MAX_STRIPES`] on.
+/// No two threads that run at the same time have the same number below [`MAX_STRIPES`], so each
+/// such stripe has one exclusive thread. Numbers are given out from 0 and come back when a thread
+/// ends, so that short-lived threads do not use them up. When none is free, further threads get
+/// numbers from [`MAX_STRIPES`] on.
 #[inline]
 pub(crate) fn number() -> u32 {
     let number = NUMBER.get();
@@ -50,7 +51,7 @@ fn assign() -> u32 {
     number
 }
 
-/// The lowest free number. What its last holder wrote is seen from here on.
+/// Claims the lowest free number. Everything that its last holder wrote is visible from here on.
 fn claim() -> Option<u32> {
     let mut claimed = CLAIMED.load(Ordering::Relaxed);
     loop {
@@ -63,7 +64,7 @@ fn claim() -> Option<u32> {
     }
 }
 
-/// A number of a thread that has none to itself; spread over the stripes.
+/// A number for a thread without an exclusive one; these numbers are spread over the stripes.
 fn common_number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     MAX_STRIPES | (NEXT.fetch_add(1, Ordering::Relaxed) % MAX_STRIPES)
@@ -74,7 +75,8 @@ struct Held(Cell<Option<u32>>);
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(mask) = self.0.take().and_then(|bit| 1_u64.checked_shl(bit)) {
-            // First: what other destructors of this thread still count is not the next owner's.
+            // First: later destructors of this thread may still count, and must not write the next
+            // owner's cells.
             NUMBER.set(common_number());
             CLAIMED.fetch_and(!mask, Ordering::Release);
         }
@@ -92,7 +94,7 @@ pub(crate) mod tests {
     /// Threads of a test that leaves none of the [`MAX_STRIPES`] numbers free.
     pub(crate) const CROWD: usize = 3 * MAX_STRIPES as usize;
 
-    /// Held by tests that take all numbers, and by tests that need a free one.
+    /// Held by tests that use all numbers, and by tests that need a free one.
     pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
         static NUMBERS: Mutex<()> = Mutex::new(());
         NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -106,8 +108,8 @@ pub(crate) mod tests {
         assert!((threads.min(64)..2 * threads).contains(&(stripes as usize)), "{stripes}");
     }
 
-    /// With `&` in place of `|`, all threads beyond the 64 numbers had number 0 and wrote the cells of the
-    /// thread that owns it: 1,288 of 4,000,200 counts were lost.
+    /// With `&` in place of `|`, all threads beyond the 64 numbers had number 0 and wrote the cells
+    /// of the thread that owns it: 1,288 of 4,000,200 counts were lost.
     #[test]
     fn a_thread_beyond_the_64_numbers_has_the_number_of_no_other_thread() {
         let _alone = one_at_a_time();
@@ -129,7 +131,7 @@ pub(crate) mod tests {
     #[test]
     fn threads_beyond_the_64_numbers_spread_over_all_stripes() {
         let _alone = one_at_a_time();
-        // Threads of other tests draw too, and some numbers are theirs: more draws than it takes.
+        // Threads of other tests draw numbers too: draw more than are needed.
         let drawn: HashSet<u32> = (0..8 * MAX_STRIPES).map(|_| common_number()).collect();
         assert_eq!(drawn, (MAX_STRIPES..2 * MAX_STRIPES).collect());
     }
@@ -137,7 +139,7 @@ pub(crate) mod tests {
     #[test]
     fn numbers_come_back() {
         let _alone = one_at_a_time();
-        // Many times as many threads as there are numbers; other tests hold some.
+        // Many times more threads than numbers; other tests hold some.
         for _ in 0..10 * MAX_STRIPES {
             assert!(thread::spawn(number).join().unwrap() < MAX_STRIPES);
         }
@@ -154,7 +156,8 @@ pub(crate) mod tests {
             let number = number();
             let in_use = in_use.get(number as usize);
             let is_shared = in_use.is_some_and(|in_use| in_use.swap(true, Ordering::Relaxed));
-            // In every second round all numbers are taken; in the others, threads begin while others end.
+            // In every second round all numbers are in use; in the others, threads begin while
+            // others end.
             if round.is_multiple_of(2) {
                 all_are_there.wait();
             }
@@ -164,7 +167,7 @@ pub(crate) mod tests {
         let shared = thread::scope(|scope| {
             let run = || {
                 let rounds = (0..ROUNDS).map(|round| scope.spawn(move || hold(round)).join());
-                // No round may be left out: the barrier counts on it.
+                // No round may be left out: the barrier waits for each.
                 rounds.map(|is_shared| u32::from(is_shared.unwrap())).sum::<u32>()
             };
             let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(run)).collect();
@@ -197,8 +200,8 @@ pub(crate) mod tests {
         let early = early.join().unwrap();
         let late = LATE.each_ref().map(|late| late.load(Ordering::Acquire));
         assert!(early < MAX_STRIPES);
-        // Destructors run in the order in which the values were first used, or the reverse: one of the two
-        // runs while the number is held, and the other after it has gone back.
+        // Destructors run in the order in which the values were first used, or the reverse: one of
+        // the two runs while the number is held, and the other after it has gone back.
         assert!(late.contains(&early), "{early}, then {late:?}");
         assert!(late.iter().any(|late| (MAX_STRIPES..UNASSIGNED).contains(late)), "{late:?}");
     }

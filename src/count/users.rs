@@ -1,4 +1,4 @@
-//! Users, each counted once, as a reader of them gets them.
+//! Users, each counted once, as they are read.
 
 use serde::Serialize;
 
@@ -7,9 +7,9 @@ use crate::model::timestamp::Timestamp;
 
 /// The users of an experiment, each counted once, by variant, at one moment.
 ///
-/// Beyond its capacity a set of users is downsampled to one in 2, 4, 8 and so on, drawn by a hash
-/// of its own. These counts are of the sample, which is unbiased: rates and tests hold on it as
-/// they are. A total is the count times [`one_in`](UserCounts::one_in), with an error.
+/// Beyond its capacity a set of users is downsampled to one in 2, 4, 8 and so on, drawn by a
+/// separate hash. These counts are of the sample, which is unbiased: rates and tests hold on it
+/// unchanged. Multiply a count by [`one_in`](UserCounts::one_in) to estimate the total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserCounts {
     pub(crate) experiment: ExperimentId,
@@ -31,13 +31,13 @@ impl UserCounts {
         &self.variants
     }
 
-    /// The sample holds one user in this many: a power of two, and 1 if it holds all of them.
+    /// The sample has one user in this number: a power of two, and 1 if it has all users.
     #[must_use]
     pub fn one_in(&self) -> u64 {
         1_u64.checked_shl(self.sampled_bits).unwrap_or(u64::MAX)
     }
 
-    /// When counting users began. A user from before that is counted only if seen again.
+    /// When counting users began. A user from before that is counted only on a new event.
     #[must_use]
     pub fn since(&self) -> Timestamp {
         self.since
@@ -64,6 +64,6 @@ pub struct UserCount {
     pub exposed: u64,
     /// Those of the exposed who converted.
     pub converted: u64,
-    /// Users who converted without an exposure: counted apart, and part of no rate.
+    /// Users who converted without an exposure: counted separately, and in no rate.
     pub converted_unexposed: u64,
 }

@@ -1,4 +1,4 @@
-//! A thread that syncs now and then.
+//! A thread that syncs at an interval.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -12,7 +12,7 @@ use crate::model::error::FileError;
 /// The name of the thread.
 pub(super) const NAME: &str = "fairsplit-sync";
 
-/// The shortest interval that is of any use.
+/// The shortest interval.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The thread, which ends when this is dropped.
@@ -32,7 +32,7 @@ impl Background {
         mut on_failure: OnFailure,
     ) -> io::Result<Background> {
         let (end, ended) = mpsc::channel();
-        // What it holds must not keep the directory.
+        // The thread must not keep the directory in use.
         let counters: Weak<Counters> = Arc::downgrade(counters);
         let thread = thread::Builder::new().name(NAME.to_owned()).spawn(move || {
             while ended.recv_timeout(interval.max(SHORTEST)) == Err(RecvTimeoutError::Timeout) {
@@ -50,7 +50,7 @@ impl Drop for Background {
     fn drop(&mut self) {
         drop(self.end.take());
         match self.thread.take() {
-            // An engine that is dropped by what is called on a failure is dropped by the thread
+            // The callback on a failure may drop the engine, on this very thread, which cannot join
             // itself.
             Some(thread) if thread.thread().id() != thread::current().id() => drop(thread.join()),
             _ => {}

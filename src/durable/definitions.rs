@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::disk;
 
-/// The name of the file while it is written. One that a crash leaves is ignored.
+/// The name of the file while it is written. A file that a crash leaves is ignored.
 pub(super) fn unfinished(path: &Path) -> PathBuf {
     path.with_extension("json.new")
 }
 
-/// Replaces the text, which lasts once the directory is synced. If it fails, the text before is
-/// still there.
+/// Replaces the text; the change is permanent once the directory is synced. If it fails, the old
+/// text is still there.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = unfinished(path);
     let written = disk::write(&new, text).and_then(|()| disk::rename(&new, path));

@@ -41,7 +41,7 @@ impl Durability for Directory {
 
     fn save(&self, definitions: &str) -> Result<(), FileError> {
         let failed = |error| FileError::new("replace", &self.definitions, &error);
-        // The text before has to last under its name before another one may replace it.
+        // The current text must be permanent under its name before another one may replace it.
         if self.may_not_last.load(Ordering::Relaxed) {
             disk::sync_directory(&self.definitions).map_err(failed)?;
             self.may_not_last.store(false, Ordering::Relaxed);

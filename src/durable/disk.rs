@@ -1,4 +1,4 @@
-//! What is asked of the disk, each request by its name, so that tests can make each of them fail.
+//! Requests to the disk, each with a name, so that tests can make each of them fail.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -29,7 +29,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// Makes the names in the directory of this file last.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     ask("sync the directory")?;
-    // Elsewhere a directory cannot be opened as a file.
+    // On other systems a directory cannot be opened as a file.
     if cfg!(unix) {
         path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
     } else {
@@ -37,8 +37,8 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the file longer by a segment, written through, so that a full disk is found here and not
-/// by counting.
+/// Grows the file by a segment of written zeros, so that a full disk fails here and not during
+/// counting.
 pub(super) fn grow(file: &File, position: u64) -> io::Result<Segment> {
     ask("seek")?;
     let mut writer = file;
@@ -87,8 +87,7 @@ mod faulty {
         static FAILED: Cell<Option<&'static str>> = const { Cell::new(None) };
     }
 
-    /// Lets the request in this position fail that this thread makes from now on, counted from 1;
-    /// with 0 none does.
+    /// Makes one of this thread's next requests fail: the one in this position, from 1; 0 for none.
     pub(crate) fn fail_at(position: u32) {
         LEFT.set(position);
         FAILED.set(None);
@@ -100,7 +99,7 @@ mod faulty {
     }
 
     pub(crate) fn ask(what: &'static str) -> io::Result<()> {
-        // The thread that syncs in the background never gets what it asks for.
+        // Every request of the background thread fails.
         if thread::current().name() == Some("fairsplit-sync") {
             return Err(io::Error::other("made to fail"));
         }

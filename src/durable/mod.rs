@@ -1,11 +1,11 @@
 //! Engines that outlive their process: a directory with their definitions and their counters.
 //!
-//! * `open`: opening a directory; `recover`: saving what is left of a damaged one; `error`: why
-//!   not;
-//! * `directory`: what the engine asks of it at every change;
+//! * `open`: opening a directory; `recover`: saving what is left of a damaged one; `error`: why it
+//!   cannot be opened;
+//! * `directory`: what the engine calls at every change;
 //! * `definitions`: the file of the configuration document;
-//! * `counters`: the file that is counted in, mapped into memory;
-//! * `disk`: what is asked of the operating system; `background`: the thread that syncs.
+//! * `counters`: the file of the counters, mapped into memory;
+//! * `disk`: requests to the operating system; `background`: the thread that syncs.
 
 mod background;
 mod counters;

@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::model::error::{FileError, LoadError};
 
-/// How to open a directory; [`Engine::open`] does it with the defaults.
+/// Options for opening a directory; [`Engine::open`] uses the defaults.
 ///
 /// # Examples
 ///
@@ -61,32 +61,31 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    /// The system's clock, and definitions as they were saved.
+    /// The defaults: the system's clock, no edited definitions, no background syncs.
     pub fn new() -> OpenOptions {
         OpenOptions::default()
     }
 
-    /// Another clock.
+    /// Sets the clock.
     pub fn clock(self, clock: impl Clock + 'static) -> OpenOptions {
         OpenOptions { clock: Box::new(clock), ..self }
     }
 
     /// Accepts definitions that were edited by hand while no engine had the directory open, if they
-    /// have no fault. Without this, a file that is not as it was saved is an
-    /// [error](OpenError::Edited): it may as well be damaged, in a place where it still is JSON.
+    /// have no fault. Without this, a file that differs from the saved one is an
+    /// [error](OpenError::Edited): it may be damaged and still be valid JSON.
     pub fn accept_edited_definitions(self) -> OpenOptions {
         OpenOptions { accepts_edits: true, ..self }
     }
 
-    /// Syncs on a thread of its own, as [`Engine::sync`] does, this long after the last time: after
-    /// a loss of power, no count is missing that is older than this and the time that the disk
-    /// needs. Without this, that is up to the kernel. The interval is at least a millisecond; a
-    /// second is a fair one.
+    /// Calls [`Engine::sync`] on a separate thread, at this interval. After a loss of power, only
+    /// counts of the last interval, plus the time that the disk needs, can be missing. Without
+    /// this, the kernel decides when counts are written. The interval is at least a millisecond; a
+    /// second is reasonable.
     ///
-    /// `on_failure` is called with each failure, on that thread, and the next interval tries again.
-    /// Do not let it hold the engine, which would then never be dropped; if it panics, syncing
-    /// ends. The thread ends with the engine's last clone, which waits for a sync that is under
-    /// way.
+    /// `on_failure` is called on that thread with each failure, and the next interval tries again.
+    /// It must not hold the engine, which would then never be dropped; if it panics, syncing ends.
+    /// Dropping the engine's last clone ends the thread, and waits for a sync that is under way.
     ///
     /// # Examples
     ///
@@ -110,7 +109,7 @@ impl OpenOptions {
         OpenOptions { sync: Some((interval, Box::new(on_failure))), ..self }
     }
 
-    /// Opens a directory, and makes it if it does not exist.
+    /// Opens a directory, and creates it if it does not exist.
     ///
     /// # Errors
     ///
@@ -122,7 +121,7 @@ impl OpenOptions {
             move |error: io::Error| FileError::new(tried, &path, &error)
         };
         fs::create_dir_all(directory).map_err(failed("make", directory))?;
-        // Links on the way may be turned later, and the current directory may be another one.
+        // Links on the path and the current directory may change later.
         let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
         let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
         let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
@@ -131,7 +130,7 @@ impl OpenOptions {
             return Err(OpenError::Missing { path: counters });
         }
         let (opened, is_new) = Counters::open(&counters, is_first)?;
-        // Only with the lock held: another engine that has the directory open is not disturbed.
+        // Only with the lock held, so that another engine with this directory is not disturbed.
         let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
         let unfinished = definitions::unfinished(&definitions);
         if is_there(&unfinished)? {
@@ -159,7 +158,7 @@ impl OpenOptions {
         };
         let engine = Engine::with_durability(self.clock, Some(Box::new(directory)));
         if let Some(text) = text {
-            // An edited text is stored again, with all that an engine adds to it.
+            // An edited text is stored again, with everything that an engine adds to it.
             let loaded =
                 if is_as_saved { engine.reload_stored(&text) } else { engine.reload(&text) };
             loaded.map_err(|source| match source {
@@ -172,23 +171,24 @@ impl OpenOptions {
 }
 
 impl Engine {
-    /// An engine that outlives its process: opens a directory, makes it if it does not exist, and
-    /// goes on from where the last engine in it was.
+    /// Opens an engine that outlives its process: one line makes an engine that survives SIGKILL
+    /// without losing a count. It creates the directory if it does not exist, and continues where
+    /// the last engine in it ended.
     ///
-    /// Every change is on disk before it is visible; one that cannot be stored is an error of that
-    /// call and changes nothing. Counting costs what it costs in memory, since the cells are in
-    /// memory that the kernel keeps: no count is lost in a crash or a kill of the process. A loss
-    /// of power loses what was counted since the last [`sync`](Engine::sync), unless the kernel has
-    /// written it by itself. [`docs::durable`](crate::docs::durable) has the table of what survives
+    /// Every change is on disk before it is visible; a change that cannot be stored returns an
+    /// error and changes nothing. Counting costs the same as in memory, since the cells are in
+    /// memory that the kernel keeps: a crash or a kill of the process loses no count. A loss of
+    /// power loses what was counted since the last [`sync`](Engine::sync), unless the kernel has
+    /// written it by then. [`docs::durable`](crate::docs::durable) has the table of what survives
     /// what, and the formats.
     ///
-    /// The directory is this engine's until it is dropped, with all its clones, handles, readers
-    /// and views.
+    /// The directory belongs to this engine until the engine and all its clones, handles, readers
+    /// and views are dropped.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]: in use, unreadable, damaged, or edited by hand. Nothing in the directory has
-    /// been changed then.
+    /// [`OpenError`]: in use, unreadable, damaged, or edited by hand. Nothing in the directory
+    /// was changed.
     ///
     /// # Examples
     ///

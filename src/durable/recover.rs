@@ -14,23 +14,23 @@ use crate::model::error::FileError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// How many experiments' counters could be read.
+    /// The number of experiments whose counters could be read.
     pub experiments: usize,
-    /// What could not be read, each with its place in the file. Counts of cells are not among it: a
-    /// number that was changed is still a number.
+    /// What could not be read, each with its place in the file. Changed counts cannot be detected:
+    /// any number is a valid count.
     pub damage: Vec<String>,
     /// Where the damaged file is now.
     pub set_aside: PathBuf,
 }
 
 /// Saves what can be read of a damaged counters' file, and sets that file aside. Call it after
-/// [`OpenError::Damaged`], to go on with what is left: the directory can be opened then. An
+/// [`OpenError::Damaged`], to go on with what is left: then the directory can be opened. An
 /// experiment whose counters are lost starts at the counts that its definition had at its last
 /// change.
 ///
 /// # Errors
 ///
-/// [`OpenError`]: in use, or unreadable. The damaged file is still there then.
+/// [`OpenError`]: in use, or unreadable. The damaged file then stays where it is.
 pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     let directory = directory.as_ref();
     let (path, definitions) = (directory.join(COUNTERS), directory.join(DEFINITIONS));
@@ -60,7 +60,7 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));
     let replaced = copied.and_then(|_| disk::rename(&new, &path).map_err(failed("replace", &path)));
     if let Err(error) = replaced {
-        // The file is still where it was.
+        // The damaged file still has its name.
         let _ = fs::remove_file(&set_aside);
         return Err(error.into());
     }

@@ -1,5 +1,5 @@
-//! Each request to the disk fails in turn: the call has an error, nothing has changed, and what is
-//! opened next is one of the two states.
+//! Each request to the disk fails in turn: the call returns an error, nothing has changed, and the
+//! next opening finds one of the two states.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,7 @@ fn fail_each(
         let engine = open(&directory).unwrap();
         assert_eq!(conversions(&engine), 10, "{what}");
         if failed == "sync the directory" {
-            // The new text has its name, though nobody can say for how long.
+            // The new text has its name, but the name may not last.
             assert_eq!(engine.to_json(), after, "{what}");
         } else {
             assert_eq!(engine.to_json(), counted, "{what}");
@@ -175,7 +175,7 @@ fn a_change_that_fails_anywhere_has_not_been_made() {
     assert_eq!(requests, [6; 7]);
 }
 
-/// What was asked for by a change that failed is nobody's: the id is free, for other variants too.
+/// Cells that a failed change reserved are released: the id is free, for other variants too.
 #[test]
 fn what_a_failed_change_asked_for_is_given_back() {
     let template = template();
@@ -342,7 +342,7 @@ fn the_background_syncs_again_and_again_tells_what_fails_and_ends_with_the_engin
     open(&directory).unwrap();
 }
 
-/// Whoever drops the last engine may be the thread itself.
+/// The thread itself may drop the last engine.
 #[test]
 fn the_background_may_drop_the_engine() {
     let directory = Directory::new();

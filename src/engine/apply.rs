@@ -1,4 +1,4 @@
-//! A document becomes the configuration: what it says, beside what the engine knows.
+//! Applies a document: merges what it says with what the engine knows.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
-    /// Publishes the valid flags of a document, beside flags that stay as they are.
+    /// Publishes the valid flags of a document together with flags that stay as they are.
     pub(super) fn apply(
         &self,
         mut writer: Writer<'_>,
@@ -38,7 +38,7 @@ impl Engine {
             });
             let experiments = sections.collect::<Result<_, _>>()?;
             let state = FlagState { flag, experiments };
-            // An unchanged flag stays where it is in memory, and in the caches of the readers.
+            // An unchanged flag keeps its memory, and so stays in the readers' caches.
             states.push(match known {
                 Some(known) if state.is_same(known) => Arc::clone(known),
                 _ => Arc::new(state),
@@ -79,10 +79,11 @@ fn experiment_of(
     let last = registry.with(section.experiment.id, |record| record.started_at);
     let last_start = last.flatten();
     let definition = definition_of(section.experiment, known, last_start, now);
-    // Without counts at a start, the document says that there was none.
+    // A document without counts at the start says that there was no start.
     let at_start = || section.at_start.unwrap_or_default();
     let mut record = writer.apply(&definition, || carried, at_start)?;
-    // "Since start" moves with `started_at`, or with a start that has no other date than now.
+    // "Since start" begins anew with a later `started_at`, or with a start that has no date but
+    // now.
     let was_running = known.is_some_and(|known| known.is_running());
     let is_undated_start = definition.is_running() && !is_dated && !was_running;
     let is_started = definition.started_at > last_start || is_undated_start;
@@ -97,7 +98,7 @@ fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
     experiments.filter(|experiment| experiment.definition.is_running())
 }
 
-/// Replaces a text by an equal one that is in use already. There are few environments.
+/// Replaces a name by an equal one that is already in use, to share its text.
 fn share(environment: &mut EnvironmentName, old: &Snapshot, new: &mut BTreeSet<EnvironmentName>) {
     match old.index().environment(environment).or_else(|| new.get(environment)) {
         Some(known) => *environment = known.clone(),
@@ -105,8 +106,8 @@ fn share(environment: &mut EnvironmentName, old: &Snapshot, new: &mut BTreeSet<E
     }
 }
 
-/// The definition that a document gives. What it leaves out comes from the known one, or else from
-/// the clock.
+/// The definition that a document gives. What it leaves out comes from the known definition, or
+/// else from the clock.
 fn definition_of(
     document: ExperimentDocument,
     known: Option<&Arc<Definition>>,
@@ -138,7 +139,7 @@ fn definition_of(
         created_at,
         updated_at: known.map_or(now, |known| known.updated_at),
     };
-    // An unchanged experiment was not updated.
+    // An unchanged experiment keeps its `updated_at`.
     let as_before = known.filter(|known| definition == ***known);
     let updated_at = document.updated_at.or(as_before.map(|known| known.updated_at)).unwrap_or(now);
     match as_before {

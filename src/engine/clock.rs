@@ -1,22 +1,22 @@
-//! Where time enters.
+//! The source of time.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::model::timestamp::Timestamp;
 
-/// The time, for an engine. Control-plane calls read it once each; evaluations never do.
+/// The time, for an engine. Each control-plane call reads it once; evaluations never do.
 ///
-/// It is read while other writers wait, so that timestamps have the order of the changes. So it
-/// must not call a writing method of that engine: that would wait for itself.
+/// The engine reads it while other writers wait, so that timestamps have the order of the changes.
+/// An implementation must not call a writing method of the engine: the call would wait for itself.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The time now. It may jump, also backwards: nothing but the timestamps depends on it.
+    /// The time now. It may jump, even backwards: only timestamps depend on it.
     fn now(&self) -> Timestamp;
 }
 
 /// The system's clock.
 ///
-/// Not on `wasm32-unknown-unknown`, which has none: give the engine one by
+/// Not on `wasm32-unknown-unknown`, which has none: pass a clock to
 /// [`Engine::with_clock`](crate::Engine::with_clock).
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +64,7 @@ impl ManualClock {
         self.0.store(now.unix_seconds(), Ordering::Relaxed);
     }
 
-    /// Moves the time by this many seconds; back if negative.
+    /// Moves the time by this number of seconds, backwards if negative.
     pub fn advance(&self, seconds: i64) {
         self.set(Timestamp::from_unix_seconds(self.now().unix_seconds().saturating_add(seconds)));
     }

@@ -1,4 +1,4 @@
-//! What has been counted: events, and users.
+//! Reading what was counted: events, and users.
 
 use super::Engine;
 use crate::count::counts::Counts;
@@ -10,10 +10,10 @@ use crate::model::id::ExperimentId;
 use crate::read::snapshot::FoundExperiment;
 
 impl Engine {
-    /// What has been counted for an experiment: ever, and since its last start. Also for one that
-    /// has left the configuration since; `None` for one that the engine does not know.
+    /// What has been counted for an experiment: ever, and since its last start. An experiment that
+    /// has left the configuration keeps its counts; `None` for one that the engine does not know.
     ///
-    /// [`Counts`] says what a reader may assume. Sums the stripes of every cell.
+    /// [`Counts`] says what a reader may assume. Cost: sums the stripes of every cell.
     #[must_use]
     pub fn counts(&self, id: ExperimentId) -> Option<Counts> {
         let view = self.current.pin();
@@ -27,30 +27,29 @@ impl Engine {
         })
     }
 
-    /// Counts the users of an experiment from now on, each once, beside the events: the exposed
-    /// users, and those of them that convert. Does nothing if they are counted already.
+    /// From now on, counts the users of an experiment in addition to the events, each user once:
+    /// the exposed users, and those of them that convert. Does nothing if they are already counted.
     ///
-    /// A user is identified by the 64-bit hash that assigns it, so that two users share a hash with
-    /// a chance of 1 in 2^64. A forced user, or one that gets the default value, is not a user of
-    /// the experiment; nor is one whose conversion comes by
-    /// [`convert_variant`](Engine::convert_variant), which has no user key. A conversion without an
-    /// exposure before it is counted apart, and dropped if the exposure comes later. Nothing from
-    /// before this call is counted.
+    /// A user is identified by the 64-bit hash that assigns it; two users share a hash with a
+    /// chance of 1 in 2^64. A forced user, or one that gets the default value, is not a user of the
+    /// experiment. Conversions by [`convert_variant`](Engine::convert_variant) count no user, since
+    /// they have no user key. A conversion without an earlier exposure is counted separately, and
+    /// dropped if the exposure comes later. Nothing from before this call is counted.
     ///
     /// `capacity` is the most users that are held, at least one. Beyond it the set of users is
-    /// downsampled: to every second user, then every fourth, and so on, drawn by a hash of its own.
-    /// The sample holds each user whole or not at all, so rates and tests hold on it as they are,
-    /// with the precision of its size.
+    /// downsampled to every second user, then every fourth, and so on, drawn by a separate hash.
+    /// The sample has all events of a user or none, so rates and tests hold on it unchanged, with
+    /// the precision of its size.
     ///
-    /// The set of users is in memory, also in a durable engine: call this again after each opening. For
-    /// the feature `results` each opening is another counting, with a level of its own.
+    /// The set of users lives in memory, even in a durable engine: call this again after each
+    /// opening. For the feature `results` each opening is another counting, with a level of its own.
     ///
     /// # Cost
     ///
-    /// Memory for each user that is held (`cargo bench --bench users` prints the bytes), and none
-    /// before. Evaluations and conversions of this experiment take a lock that a part of the users
-    /// shares, and may allocate; at the capacity, one of them goes through all users. Other
-    /// experiments cost what they did.
+    /// Memory for each user that is held (`cargo bench --bench users` prints the bytes); none in
+    /// advance. Evaluations and conversions of this experiment lock one shard of the users, and may
+    /// allocate; the one that exceeds the capacity goes through all users. Other experiments cost
+    /// what they did.
     ///
     /// # Errors
     ///
@@ -85,8 +84,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The users of an experiment, each counted once; `None` if they are not counted, or if the
-    /// engine does not know it. Goes through all users that are held.
+    /// The users of an experiment, each counted once. `None` if they are not counted, or if the
+    /// engine does not know the experiment. Cost: goes through all users that are held.
     #[must_use]
     pub fn users(&self, id: ExperimentId) -> Option<UserCounts> {
         let found = |record: &Record| (record.definition.clone(), record.counters.clone());
@@ -109,15 +108,15 @@ impl Engine {
         })
     }
 
-    /// Waits until everything that has been counted so far would outlive a loss of power. Of an
-    /// engine in memory there is nothing to wait for.
+    /// Waits until everything counted so far would survive a loss of power. Returns at once for an
+    /// engine in memory.
     ///
-    /// Changes need no such thing: they are on disk when their call returns. Nor does a crash of
-    /// the process, which loses no count.
+    /// Changes do not need it: they are on disk when their call returns. Nor does a crash of the
+    /// process, which loses no count.
     ///
     /// # Errors
     ///
-    /// [`FileError`] if the disk fails. The counts go on in memory.
+    /// [`FileError`] if the disk fails. Counting goes on in memory.
     pub fn sync(&self) -> Result<(), FileError> {
         self.control.durability.as_ref().map_or(Ok(()), |durability| durability.sync())
     }

@@ -1,4 +1,4 @@
-//! Counts handed over as deltas: each event once.
+//! Handing over counts as deltas: each event once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, TryLockError};
@@ -10,32 +10,31 @@ use crate::count::registry::Counted;
 use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 
-/// The mark of each experiment: how much of its counts has been handed over, beyond where they
-/// start.
+/// The mark of each experiment: how much of its counts, beyond their start, has been handed over.
 pub(super) type Marks = HashMap<ExperimentId, Box<[Count]>>;
 
 impl Engine {
-    /// Hands over what has been counted since the last call, as deltas, to ship it elsewhere: each
-    /// event once. The counts themselves stay as they are.
+    /// Passes what was counted since the last call to `receive`, as deltas: each event once. Use it
+    /// to ship counts elsewhere; the counts themselves do not change.
     ///
     /// `receive` gets a delta for each variant whose counts have grown, in the order of the
     /// experiments' ids and of their variants. If it returns `Ok`, the next deltas begin where
-    /// these end; if it fails, or panics, the next ones include these. They cover every experiment
-    /// that this engine knows, also stopped ones, and those that have left the configuration. Those
-    /// that had left it before a durable engine was opened are covered when they come back. Counts
-    /// that a document carried when the engine was loaded from it were counted elsewhere, and are
-    /// not part of any delta.
+    /// these end; if it fails, or panics, the next ones include these. Deltas cover every
+    /// experiment that this engine knows, including stopped ones and those that have left the
+    /// configuration. One that had left it before a durable engine was opened is covered once it
+    /// comes back. Counts that a loaded document carried were counted elsewhere, and are not part
+    /// of any delta.
     ///
-    /// The mark up to which deltas were handed over lasts as long as the counts: with the process,
-    /// or in the directory of a [durable](crate::docs::durable) engine. If a process is killed
-    /// after `receive` has done its work and before the mark is set, the same events come again,
-    /// with the same [`Delta::from`]; a receiver that keeps the last [`Delta::to`] of each variant
-    /// knows what is new.
+    /// The mark up to which deltas were handed over lasts as long as the counts: in memory, or in
+    /// the directory of a [durable](crate::docs::durable) engine. If the process is killed after
+    /// `receive` has done its work and before the mark is set, the same events come again, with the
+    /// same [`Delta::from`]. A receiver that keeps the last [`Delta::to`] of each variant can tell
+    /// what is new.
     ///
     /// # Errors
     ///
-    /// [`DeltaError::UnderWay`] during another call on this engine; [`DeltaError::Refused`] with
-    /// the error of `receive`.
+    /// [`DeltaError::UnderWay`] if another call on this engine has not returned yet;
+    /// [`DeltaError::Refused`] with the error of `receive`.
     ///
     /// # Examples
     ///
@@ -66,7 +65,7 @@ impl Engine {
     ) -> Result<(), DeltaError<E>> {
         let mut marks = match self.control.marks.try_lock() {
             Ok(marks) => marks,
-            // An earlier `receive` has panicked: no mark has moved.
+            // An earlier `receive` panicked before any mark moved.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Err(DeltaError::UnderWay),
         };

@@ -1,5 +1,5 @@
-//! The seam between an engine and what makes it outlive its process: `durable` implements it, and
-//! the engine knows nothing else of that.
+//! The interface between an engine and what makes it outlive its process. `durable` implements it,
+//! and the engine depends on nothing else of `durable`.
 
 use std::fmt;
 
@@ -29,9 +29,9 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
     /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
     fn mark(&self, id: ExperimentId) -> Box<[Count]>;
 
-    /// Sets that.
+    /// Sets the [`mark`](Durability::mark).
     fn set_mark(&self, id: ExperimentId, mark: &[Count]);
 
-    /// Waits until everything that has been counted outlives a loss of power, too.
+    /// Waits until everything that has been counted would survive a loss of power.
     fn sync(&self) -> Result<(), FileError>;
 }

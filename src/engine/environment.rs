@@ -1,4 +1,4 @@
-//! An engine, bound to one environment: what a request asks.
+//! An engine bound to one environment: what requests call.
 
 use std::fmt;
 
@@ -14,13 +14,13 @@ use crate::read::reader::Reader;
 use crate::read::snapshot::Snapshot;
 use crate::read::view::View;
 
-/// An engine as one environment reads it: bound once, at start-up, and asked on every request.
+/// An engine bound to one environment: bind it once, at start-up, and use it on every request.
 ///
 /// Cheap to clone and shared by threads. It follows every change of the engine's configuration.
 ///
-/// There are three ways to ask, with one meaning. From convenient to fast: by names, here; by a
-/// [`FlagHandle`] that was resolved once, by [`flag`](Environment::flag); on a [`View`], for many
-/// flags on one version, which a [`Reader`] gives almost for free.
+/// There are three ways to evaluate a flag, with the same answers. From convenient to fast: by
+/// names, with the methods here; by a [`FlagHandle`], which [`flag`](Environment::flag) resolves
+/// once; on a [`View`], for many flags on one version, which a [`Reader`] returns almost for free.
 ///
 /// # Examples
 ///
@@ -44,11 +44,11 @@ pub struct Environment {
 }
 
 impl Engine {
-    /// Binds the environment of this name: "production", "staging"; a name of the user's choosing.
-    /// It need not be declared: where no experiment runs, flags answer their defaults.
+    /// Binds the environment of this name: "production", "staging" or any other. An environment
+    /// need not be declared: where no experiment runs, flags answer their defaults.
     ///
-    /// For start-up, not for every request: a name that the engine does not know gets a place of
-    /// its own for as long as the engine lives, in a new snapshot.
+    /// Call it at start-up, not on every request: a name that is new to the engine is kept for as
+    /// long as the engine lives, and publishes a new snapshot.
     ///
     /// # Errors
     ///
@@ -71,23 +71,23 @@ impl Engine {
 }
 
 impl Environment {
-    /// Its name.
+    /// The environment's name.
     #[must_use]
     pub fn name(&self) -> &EnvironmentName {
         &self.name
     }
 
-    /// The engine that it belongs to.
+    /// The engine that this environment belongs to.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// The answer for a flag and a user; counts an exposure if it is the running experiment's
+    /// Evaluates a flag for a user. Counts an exposure if the answer is the running experiment's
     /// variant.
     ///
-    /// One arc-swap load and one hash look-up more than the same by a handle on a reader's
-    /// snapshot; no lock, no allocation.
+    /// Cost: one arc-swap load and one hash look-up more than by a handle on a reader's snapshot;
+    /// no lock, no allocation.
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, flag: &str, user_key: &str) -> Evaluation {
@@ -96,7 +96,7 @@ impl Environment {
         Evaluation::counting(snapshot, slot, user_key)
     }
 
-    /// The same answer as [`evaluate`](Environment::evaluate), and nothing is counted.
+    /// Returns the same answer as [`evaluate`](Environment::evaluate), and counts nothing.
     #[inline]
     #[must_use]
     pub fn peek(&self, flag: &str, user_key: &str) -> Evaluation {
@@ -106,7 +106,7 @@ impl Environment {
     }
 
     /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
-    /// is running here. Costs what [`evaluate`](Environment::evaluate) costs.
+    /// is running in this environment. Costs what [`evaluate`](Environment::evaluate) costs.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert(&self, flag: &str, user_key: &str) -> Conversion {
@@ -115,17 +115,17 @@ impl Environment {
         Conversion::assigned(snapshot, slot, user_key)
     }
 
-    /// How the answer for a flag and a user comes about; nothing is counted. For support questions,
-    /// not for every request: it allocates what it returns.
+    /// Explains how the answer for a flag and a user comes about, and counts nothing. Meant for
+    /// support questions, not for every request: it allocates what it returns.
     #[must_use]
     pub fn explain(&self, flag: &str, user_key: &str) -> Explanation {
         self.view().explain(flag, user_key)
     }
 
-    /// Resolves a flag once, for every later call. The flag need not be there yet.
+    /// Resolves a flag once, for all later calls. The flag need not exist yet.
     ///
-    /// For start-up, not for every request: a key that the engine does not know gets a place of its
-    /// own for as long as the engine lives, in a new snapshot.
+    /// Call it at start-up, not on every request: a key that is new to the engine is kept for as
+    /// long as the engine lives, and publishes a new snapshot.
     #[must_use]
     pub fn flag(&self, key: &str) -> FlagHandle {
         let current = &self.engine.current;
@@ -150,7 +150,7 @@ impl Environment {
         View::new(self.engine.current.pin(), self.id)
     }
 
-    /// A cached way to the current version, for one thread to keep.
+    /// A reader of the current version, with a cache, for one thread to keep.
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader::new(self.engine.current.clone(), self.id)

@@ -1,6 +1,7 @@
-//! Events of changes and reloads, for the crate `tracing`; without that feature, nothing. They hold
-//! neither a user key nor a value, and there is none of an evaluation. Names are quoted, so that
-//! none can look like a line of its own; and they are emitted after the writers' lock is released.
+//! Events of changes and reloads, for the crate `tracing`; without that feature, nothing is
+//! emitted. Events contain neither a user key nor a value, and an evaluation emits none. Names are
+//! quoted, so that no name can look like a log line. Events are emitted after the writers' lock is
+//! released.
 
 use crate::engine::load_report::LoadReport;
 use crate::model::definition::Definition;
@@ -86,11 +87,11 @@ pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
             }
         }
         Err(LoadError::Invalid(error)) => {
-            // How many, and not which: what is at fault may be a user key.
+            // Only the number of faults: a faulty text may be a user key.
             let faults = error.faults().len().saturating_add(error.omitted());
             warn!(version = %version, faults = %faults, "configuration refused");
         }
-        // Told already.
+        // `record_reload` has emitted an event already.
         Err(LoadError::File(_)) => {}
         Err(error) => warn!(version = %version, error = %error, "configuration refused"),
     }

@@ -1,4 +1,4 @@
-//! Flags: made, changed and listed.
+//! Creating, changing and listing flags.
 
 use serde_json::Value;
 
@@ -19,8 +19,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ControlError::Invalid`] if the key or the name is blank or overlong, or the value nested too
-    /// deep; [`ControlError::FlagKeyTaken`] or [`ControlError::FlagIdTaken`] if another flag has it.
+    /// [`ControlError::Invalid`] if the key or the name is blank or overlong, or the value nested
+    /// too deep; [`ControlError::FlagKeyTaken`] or [`ControlError::FlagIdTaken`] if another flag
+    /// has the key or the id.
     pub fn create_flag(&self, new: NewFlag) -> Result<Flag, ControlError> {
         let mut faults = Faults::default();
         check_flag(
@@ -73,7 +74,7 @@ impl Engine {
         Ok(flag)
     }
 
-    /// All flags, in the order in which the engine came to know their keys.
+    /// All flags, in the order in which their keys became known to the engine.
     #[must_use]
     pub fn flags(&self) -> Vec<Flag> {
         self.current.pin().flags().cloned().collect()

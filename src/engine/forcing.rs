@@ -1,4 +1,4 @@
-//! Users that are forced into a variant, for testing by hand.
+//! Forcing users into a variant, for manual testing.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ impl Engine {
     /// Forces a user into a variant of an experiment, for manual testing. Replaces the variant that
     /// the user was forced into before, if any.
     ///
-    /// The flag answers the variant with the reason [`Forced`](crate::Reason::Forced), and neither
-    /// the exposure nor a conversion of that user is counted. The user stays forced while the
-    /// experiment is a draft, so that a variant can be seen before the start, and while it is
-    /// running. Where several experiments on one flag and environment force a user, the running one
-    /// decides, then the oldest draft.
+    /// The flag answers this variant with the reason [`Forced`](crate::Reason::Forced), and neither
+    /// exposures nor conversions of that user are counted. Forcing applies while the experiment is
+    /// a draft, so that you can see a variant before the start, and while it is running. If several
+    /// experiments on one flag and environment force a user, the running one decides, then the
+    /// oldest draft.
     ///
     /// # Errors
     ///
-    /// [`ControlError::ExperimentNotFound`]; [`ControlError::VariantNotFound`], which names the variants that
-    /// there are; [`ControlError::NoUserKey`] for the empty key.
+    /// [`ControlError::ExperimentNotFound`]; [`ControlError::VariantNotFound`], which names the
+    /// variants of the experiment; [`ControlError::NoUserKey`] for the empty key.
     pub fn force(
         &self,
         id: ExperimentId,
@@ -51,7 +51,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets assignment decide again for a user; returns whether the user was forced.
+    /// Ends the forcing of a user: assignment decides again. Returns whether the user was forced.
     ///
     /// # Errors
     ///

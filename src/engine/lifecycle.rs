@@ -1,4 +1,4 @@
-//! Experiments: made, started, stopped and listed.
+//! Creating, starting, stopping and listing experiments.
 
 use std::sync::Arc;
 
@@ -25,14 +25,14 @@ use crate::read::state::{ExperimentState, FlagState};
 impl Engine {
     /// Creates an experiment on a flag. One that is created running counts as started now.
     ///
-    /// Its counts start at 0, unless the engine knows an experiment of this id from before, with
-    /// the same variants in the same environment: then they go on from there.
+    /// Its counts start at 0, unless the engine has counted for an experiment of this id before,
+    /// with the same variants in the same environment: then they go on from there.
     ///
     /// # Errors
     ///
-    /// [`ControlError::Invalid`] with every rule that it breaks; [`ControlError::FlagNotFound`];
-    /// [`ControlError::ExperimentIdTaken`]; [`ControlError::AlreadyRunning`] if it is to be created running where
-    /// another one runs.
+    /// [`ControlError::Invalid`] with every fault; [`ControlError::FlagNotFound`];
+    /// [`ControlError::ExperimentIdTaken`]; [`ControlError::AlreadyRunning`] if it is created
+    /// running and another one runs on the flag in that environment.
     pub fn create_experiment<'a>(
         &self,
         flag: impl Into<FlagRef<'a>>,
@@ -79,8 +79,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ControlError::ExperimentNotFound`]; [`ControlError::Transition`] if it is running or completed;
-    /// [`ControlError::AlreadyRunning`] if another one runs on the same flag in the same environment.
+    /// [`ControlError::ExperimentNotFound`]; [`ControlError::Transition`] if it is running or
+    /// completed; [`ControlError::AlreadyRunning`] if another one runs on the same flag in the same
+    /// environment.
     pub fn start(&self, id: ExperimentId) -> Result<Experiment, ControlError> {
         self.transition(id, Transition::Start)
     }
@@ -147,7 +148,7 @@ impl Engine {
     }
 }
 
-/// Adds what differs from the experiment that the engine knows under this id.
+/// Adds a fault for each difference to the experiment that the engine knows under this id.
 pub(super) fn same_experiment(
     record: &Record,
     id: ExperimentId,

@@ -1,4 +1,4 @@
-//! What a caller gets to know of a load.
+//! What a load reports to its caller.
 
 use crate::model::fault::Fault;
 use crate::model::timestamp::Timestamp;
@@ -20,24 +20,24 @@ pub struct LoadReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastReload {
-    /// When it was tried, by the engine's clock.
+    /// When it was attempted, by the engine's clock.
     pub at: Timestamp,
-    /// Whether the document was loaded, as a whole or in part. If not, the configuration is as it
-    /// was before.
+    /// Whether the document was loaded, as a whole or in part. If not, the configuration did not
+    /// change.
     pub succeeded: bool,
-    /// How many flags a reload that succeeded has skipped.
+    /// The number of flags that a successful reload skipped.
     pub skipped: usize,
 }
 
-/// A flag of a document that was not loaded, for its faults.
+/// A flag of a document that was not loaded because of its faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SkippedFlag {
-    /// Where it stands in the document, as in `flags[3]`.
+    /// The flag's path in the document, as in `flags[3]`.
     pub path: String,
-    /// Its key, if that could be read.
+    /// The flag's key, if it could be read.
     pub key: Option<String>,
-    /// What is wrong with it; paths are from the top of the document.
+    /// The flag's faults; their paths start at the top of the document.
     pub faults: Vec<Fault>,
     /// Whether the engine keeps the definition that the flag had before.
     pub kept_previous: bool,

@@ -1,4 +1,4 @@
-//! Configuration from a document, whole or in its sound parts, and back into one.
+//! Loading a document, strictly or tolerantly, and writing one.
 
 use std::sync::PoisonError;
 
@@ -54,27 +54,27 @@ impl Engine {
     }
 
     /// Replaces the configuration by that of a document, strictly: any fault refuses it, unknown
-    /// fields included. For configuration that was written by hand or is shipped with the service.
+    /// fields included. Meant for configuration that was written by hand or is shipped with the
+    /// service.
     ///
-    /// All readers see the change in one step. Flags that the document does not have are gone.
+    /// All readers see the change in one step. Flags that the document lacks are removed.
     ///
-    /// The document is the configuration: an experiment has the status that stands there, so one
-    /// that was stopped on the engine runs again if the document says so. Counters go on for every
-    /// experiment that the engine knows, whatever the document says of them; for others they start
-    /// at what the document carries. "Since start" begins anew with a `started_at` that is later
-    /// than the last one, and with a start that has no date but now. Timestamps and forced users
-    /// that the document leaves out stay as they are in the engine; a new timestamp comes from the
-    /// clock.
+    /// An experiment gets the status that the document gives it, so one that was stopped on the
+    /// engine runs again if the document says so. For every experiment that the engine knows, the
+    /// counters go on, whatever the document says; for others they start at what the document
+    /// carries. "Since start" begins anew with a `started_at` later than the last one, and with a
+    /// start that has no date but now. Timestamps and forced users that the document leaves out
+    /// stay as they are in the engine; a new timestamp comes from the clock.
     ///
     /// The variants and the environment of an experiment never change: a document that changes them
-    /// under an id that the engine knows has a fault there.
+    /// under an id that the engine knows is refused, with a fault at that place.
     ///
     /// [`docs::document`](crate::docs::document) describes the format.
     ///
     /// # Errors
     ///
     /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] with every fault of
-    /// the document. The engine is then as it was.
+    /// the document. The engine then does not change.
     ///
     /// # Examples
     ///
@@ -93,14 +93,15 @@ impl Engine {
         self.record_reload(self.replace_by(text, None)).map(drop)
     }
 
-    /// The same with a text that an engine has stored, and that need not be stored again.
+    /// As [`reload`](Engine::reload), with a text that an engine has stored and that need not be
+    /// stored again.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn reload_stored(&self, text: &str) -> Result<(), LoadError> {
         self.replace_by(text, Some(text)).map(drop)
     }
 
     fn replace_by(&self, text: &str, stored_as: Option<&str>) -> Result<LoadReport, LoadError> {
-        // All that does not depend on the engine is done before its writers have to wait.
+        // Do what does not depend on the engine before taking the writers' lock.
         let mut document = Document::read(text)?;
         let mut writer = self.lock();
         if let Some(stored) = stored_as {
@@ -114,7 +115,7 @@ impl Engine {
         Ok(report)
     }
 
-    /// Records the outcome of a reload, and traces it.
+    /// Records the outcome of a reload, and emits its event.
     fn record_reload(
         &self,
         outcome: Result<LoadReport, LoadError>,
@@ -128,8 +129,8 @@ impl Engine {
     }
 
     /// The outcome of the last reload, [strict](Engine::reload) or
-    /// [tolerant](Engine::reload_tolerant); `None` before the first.
-    /// The first load of [`Engine::from_json`] is one; that of a directory that is opened is not.
+    /// [tolerant](Engine::reload_tolerant); `None` before the first. The first load of
+    /// [`Engine::from_json`] counts as one; opening a directory does not.
     ///
     /// # Examples
     ///
@@ -146,16 +147,16 @@ impl Engine {
         *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the configuration by the valid flags of a document: a flag with a fault keeps its
-    /// last good definition, and the others go live. Unknown fields are reported and otherwise
-    /// ignored, since a newer server may send more. For configuration that is fetched.
+    /// Replaces the configuration by the valid flags of a document, for configuration that is
+    /// fetched. A flag with a fault keeps its last good definition, and the others go live. Unknown
+    /// fields are reported and otherwise ignored, since a newer server may send more.
     ///
-    /// Else as [`reload`](Engine::reload).
+    /// Otherwise as [`reload`](Engine::reload).
     ///
     /// # Errors
     ///
     /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] if it is not a
-    /// document: not an object with an array of `flags`. The engine is then as it was.
+    /// document: not an object with an array of `flags`. The engine then does not change.
     ///
     /// # Examples
     ///
@@ -197,9 +198,9 @@ impl Engine {
         Ok(report)
     }
 
-    /// The configuration as a document, counters included: loading it gives an equal engine. Counts
-    /// are as of the moment at which each experiment is written, under the terms of
-    /// [`Counts`](crate::Counts).
+    /// The configuration as a document, counters included: loading it makes an equal engine. The
+    /// counts of each experiment are read when it is written; [`Counts`](crate::Counts) says what
+    /// that guarantees.
     #[must_use]
     pub fn to_json(&self) -> String {
         let view = self.current.pin();
@@ -207,7 +208,7 @@ impl Engine {
     }
 
     /// Adds a fault to each experiment whose variants or environment differ from those that the
-    /// engine knows, or from those that counters from before the opening belong to.
+    /// engine knows, or from those of its counters in a durable engine's directory.
     fn refuse_changed_terms(&self, document: &mut Document) {
         let root = Path::Root;
         let all = root.field("flags");

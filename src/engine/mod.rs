@@ -1,20 +1,21 @@
-//! The engine: what a service links, shares between its threads and asks. Everything that changes
-//! something goes through here, one change at a time, published whole.
+//! The engine: what a service shares between its threads and calls. Every change goes through it,
+//! one at a time, published whole.
 //!
-//! The methods of `Engine`, each file of which is named after what they do:
-//! * `environment`: the engine bound to an environment, which requests ask; `requests`: what needs
-//!   none;
-//! * `flags`: flags made, changed and listed;
-//! * `lifecycle`: experiments made, started, stopped and listed; `forcing`: users forced into a
-//!   variant;
-//! * `loading`: a document in and out; `apply`: what its parts become; `select`: its sound parts;
-//!   `load_report`: what a caller gets to know of that;
-//! * `counting`: events and users, counted; `deltas`: the same, handed over once.
+//! The methods of `Engine`, in files named after what they do:
+//! * `environment`: the engine bound to an environment, for requests; `requests`: what needs no
+//!   environment;
+//! * `flags`: creating, changing and listing flags;
+//! * `lifecycle`: creating, starting, stopping and listing experiments; `forcing`: users forced
+//!   into a variant;
+//! * `loading`: reading and writing a document; `select`: its valid flags; `apply`: merging them
+//!   with the configuration; `load_report`: what a load reports;
+//! * `counting`: reading the counts of events and users; `deltas`: handing counts over, each event
+//!   once.
 //!
-//! What they stand on:
+//! What they build on:
 //! * `writer`: one change, staged and published;
-//! * `durability`: the seam to what outlives the process;
-//! * `clock`: where time enters; `events`: what is traced.
+//! * `durability`: the interface to what outlives the process;
+//! * `clock`: the source of time; `events`: what is traced.
 
 mod apply;
 pub(crate) mod clock;
@@ -43,16 +44,16 @@ use crate::engine::load_report::LastReload;
 use crate::read::current::{Current, Retired};
 use crate::read::snapshot::Snapshot;
 
-/// The flags and experiments of a service, answered from memory.
+/// The flags and experiments of a service, evaluated in memory.
 ///
-/// Cheap to clone and shared by threads; clones are the same engine. There is no global one, no
+/// Cheap to clone and shared by threads; clones are the same engine. There is no global engine, no
 /// runtime and no background thread.
 ///
-/// **Reading** never blocks. An [`Environment`](crate::Environment) that was bound once answers from
-/// the current [`Snapshot`], and counts in cells that threads do not share.
+/// **Reading** never blocks. An [`Environment`](crate::Environment), bound once, answers from the
+/// current [`Snapshot`] and counts in cells that threads do not share.
 ///
 /// **Writing** makes a new snapshot and swaps it in: all of a change, or none of it. Writers wait
-/// for each other, and readers never wait. A refused call changes nothing.
+/// for each other; readers never wait. A refused call changes nothing.
 ///
 /// # Methods
 ///
@@ -99,7 +100,7 @@ pub struct Engine {
     control: Arc<Control>,
 }
 
-/// What only writers need.
+/// What only the control plane needs.
 #[derive(Debug)]
 struct Control {
     /// Held while a snapshot is made from the one before it.
@@ -109,7 +110,7 @@ struct Control {
     /// Held while counts are handed over.
     marks: Mutex<deltas::Marks>,
     clock: Box<dyn Clock>,
-    /// None for an engine in memory.
+    /// `None` for an engine in memory.
     durability: Option<Box<dyn Durability>>,
 }
 

@@ -1,4 +1,4 @@
-//! What needs no environment: a pinned snapshot, and a conversion of a variant that is named.
+//! What needs no environment: a pinned snapshot, and a conversion for a named variant.
 
 use super::Engine;
 use crate::model::id::ExperimentId;
@@ -6,9 +6,10 @@ use crate::read::conversion::Conversion;
 use crate::read::pinned::Pinned;
 
 impl Engine {
-    /// Counts a conversion for a variant that the caller names, having carried it along from
-    /// [`Evaluation::assignment`](crate::Evaluation::assignment). The same rule holds: only a running experiment counts. There is
-    /// no user key here to recognise a forced user by; `assignment` is `None` for one.
+    /// Counts a conversion for a variant that the caller names, usually as an earlier
+    /// [`Evaluation::assignment`](crate::Evaluation::assignment) returned it. As always, only a
+    /// running experiment counts. Without a user key this call cannot recognise a forced user, for
+    /// whom `assignment` is `None`.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Which flags of a faulty document are loaded, and which stay as they are.
+//! Selects which flags of a faulty document are loaded, and which stay as they are.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,9 +21,9 @@ pub(super) struct Selection {
 /// Separates the valid flags of a document from the faulty ones, and finds the last good definition
 /// of those.
 ///
-/// A definition that is kept can conflict with a flag that is valid by itself: it may have the key,
-/// the id or an experiment that the document gives to that flag. That flag is then skipped too, and
-/// its own last good definition kept, until no conflict is left.
+/// A kept definition can conflict with a flag that is valid by itself: it may have the key, the id
+/// or an experiment that the document gives to that flag. Then that flag is skipped too, and its
+/// own last good definition kept, until no conflict is left.
 pub(super) fn select(old: &Snapshot, flags: Vec<FlagDocument>) -> Selection {
     let mut selector = Selector::new(old, flags);
     selector.skip_faulty();
@@ -41,7 +41,7 @@ struct Selector<'s> {
     /// The flags of the document, by their positions in it; `None` once they are skipped.
     sound: Vec<Option<FlagDocument>>,
     skipped: Vec<(usize, SkippedFlag)>,
-    /// Definitions that stay as they are. Grows while it is gone through.
+    /// Definitions that stay as they are. The list grows during the iteration.
     kept: Vec<Arc<FlagState>>,
     kept_keys: HashSet<Arc<str>>,
 }

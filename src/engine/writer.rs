@@ -1,4 +1,4 @@
-//! One change of an engine: staged, and then published whole or not at all.
+//! One change of an engine: staged, then published whole or not at all.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -22,19 +22,18 @@ use crate::read::snapshot::Snapshot;
 pub(super) struct Writer<'e> {
     engine: &'e Engine,
     retired: MutexGuard<'e, Retired>,
-    /// The records as they will be.
+    /// The records after the change.
     staged: BTreeMap<ExperimentId, Record>,
     starting: Vec<Arc<ExperimentCounters>>,
     opening: Vec<Arc<ExperimentCounters>>,
     closing: Vec<Arc<ExperimentCounters>>,
-    /// The definitions as they are to be stored, unless they are to be written out from the
-    /// snapshot.
+    /// The text to store as the definitions; `None` to write them from the snapshot.
     stored_as: Option<String>,
 }
 
 impl Engine {
-    /// Waits for the writer before, if there is one. A writer that panicked has left nothing half
-    /// done: its change was never published.
+    /// Waits for the current writer, if there is one. A writer that panicked has published nothing,
+    /// so a poisoned lock is usable.
     pub(super) fn lock(&self) -> Writer<'_> {
         let retired = self.control.writer.lock().unwrap_or_else(PoisonError::into_inner);
         Writer {
@@ -51,8 +50,8 @@ impl Engine {
 
 impl Writer<'_> {
     /// Stages this definition of an experiment, and returns the experiment's record. The counts of
-    /// a known experiment go on; those of a new one start at `base`, of which `at_start` was there
-    /// at its last start.
+    /// a known experiment go on; those of a new one start at `base`, of which `at_start` was
+    /// counted before its last start.
     pub(super) fn apply(
         &mut self,
         definition: &Arc<Definition>,
@@ -76,7 +75,7 @@ impl Writer<'_> {
         Ok(record)
     }
 
-    /// Stages a start: the counts of this moment become those at the last start.
+    /// Stages a start: the current counts become those at the last start.
     pub(super) fn mark_start(&mut self, record: Record) -> Record {
         let at_start = Baseline::new(&record.counters.counts());
         let started_at = record.definition.started_at;
@@ -99,7 +98,7 @@ impl Writer<'_> {
         self.closing.push(Arc::clone(counters));
     }
 
-    /// Has the change stored as this text, from which it was read.
+    /// Stores the change as this text, from which it was read.
     pub(super) fn store_as(&mut self, definitions: &str) {
         self.stored_as = Some(definitions.to_owned());
     }

@@ -1,5 +1,5 @@
-//! The configuration document: flags with their experiments, as JSON. Reading it finds every
-//! fault of the text itself; what conflicts with the engine's own state, the engine finds.
+//! The configuration document: flags with their experiments, as JSON. Reading finds every fault of
+//! the text itself; the engine finds conflicts with its own state.
 
 use crate::format::duplicates::refuse_duplicates;
 use crate::format::fields::{Fields, array};

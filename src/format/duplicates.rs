@@ -1,4 +1,4 @@
-//! Keys and ids that stand in more than one place of a document.
+//! Keys and ids that occur in more than one place of a document.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,7 +9,7 @@ use crate::model::id::{ExperimentId, FlagId};
 use crate::model::path::{Path, quote};
 
 /// Adds a fault to every place that shares a flag key, a flag id or an experiment id with another
-/// one: which of them is meant is unknown.
+/// one: it is unknown which one is meant.
 pub(super) fn refuse_duplicates(flags: &mut [FlagDocument]) {
     let mut keys = Occurrences::new("key");
     let mut ids = Occurrences::new("id");
@@ -42,8 +42,8 @@ struct Place {
     experiment: Option<usize>,
 }
 
-/// Where each value of one kind occurs, values in the order of the text. Most occur once: nothing
-/// is written out before one does not.
+/// Where each value of one kind occurs, values in the order of the text. Most occur once, so
+/// nothing is formatted until one repeats.
 struct Occurrences<T> {
     field: &'static str,
     values: Vec<(T, Vec<Place>)>,

@@ -21,13 +21,12 @@ use crate::model::terms::{Terms, Unchecked, UncheckedVariant};
 use crate::model::timestamp::Timestamp;
 
 impl NewExperiment {
-    /// Reads the body of a create request, and names every fault in it.
+    /// Reads the body of a request to create an experiment; an error names every fault.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Syntax`] if the text is not JSON, else [`LoadError::Invalid`] with all that is
-    /// wrong: missing, unknown and repeated fields, wrong types, and every rule that the experiment
-    /// breaks.
+    /// [`LoadError::Syntax`] if the text is not JSON; [`LoadError::Invalid`] with every fault:
+    /// missing, unknown and repeated fields, wrong types, and broken rules.
     ///
     /// # Examples
     ///
@@ -61,7 +60,7 @@ impl<'de> Deserialize<'de> for Experiment {
     }
 }
 
-/// An experiment with every field that the API writes, and so without a clock to fill a gap.
+/// An experiment with every field that the API writes: no clock can fill a gap.
 fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
     let document = experiment(node, &Path::Root, faults).1?;
     let mut present = |name, timestamp: Option<Timestamp>| {
@@ -120,8 +119,8 @@ fn variant(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> UncheckedVar
     variant
 }
 
-/// An experiment as a document has it: the fields of the API, of which those that a create request
-/// lacks may be absent.
+/// An experiment in a document: the fields of the API, of which those that a create request lacks
+/// are optional.
 #[derive(Debug)]
 pub(crate) struct ExperimentDocument {
     pub(crate) id: ExperimentId,

@@ -1,7 +1,7 @@
 //! The configuration document, written: flags as they are now, counters included.
 //!
-//! An experiment is written as the API writes it. What the API has no field for, exposures, the
-//! counts at the last start and forced users, stands beside it, by the experiment's id.
+//! An experiment is written as the API writes it. Exposures, counts at the last start and forced
+//! users, for which the API has no field, are in separate sections, by the experiment's id.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl<'a> Export<'a> {
     }
 
     pub(crate) fn to_json(&self) -> String {
-        // Serialising into a string fails only for maps whose keys are no strings; these are.
+        // Serialising into a string fails only for maps with keys that are not strings; these are.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 }
@@ -39,7 +39,7 @@ impl Serialize for Export<'_> {
 
 struct FlagSection<'a> {
     state: &'a FlagState,
-    /// Read once, so that an experiment and our section about it have the same counts.
+    /// Read once, so that an experiment and its sections have the same counts.
     counts: Vec<Box<[Count]>>,
 }
 

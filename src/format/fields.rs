@@ -1,5 +1,5 @@
-//! The fields of JSON objects. Every reader here takes a whole node, reports all that is wrong with
-//! it, and gives what could be read.
+//! The fields of JSON objects. Every reader here reads a whole node, reports all its faults, and
+//! returns what could be read.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,15 +13,15 @@ use crate::model::faults::{Faults, ValidationError};
 use crate::model::path::{Path, quote};
 use crate::model::variant::Variant;
 
-/// The fields of a JSON object that have not been asked for yet.
+/// The fields of a JSON object that have not been read yet.
 pub(crate) struct Fields<'p, 't> {
     path: &'p Path<'p>,
     rest: Vec<(Cow<'t, str>, Node<'t>)>,
 }
 
 impl<'p, 't> Fields<'p, 't> {
-    /// The fields of an object; anything else is reported. Of a field that is repeated, which is
-    /// reported too, the first is kept.
+    /// The fields of an object; anything else is reported. A repeated field is reported too, and
+    /// its first value kept.
     pub(crate) fn open(node: Node<'t>, path: &'p Path<'p>, faults: &mut Faults) -> Option<Self> {
         let Node::Object(mut rest) = node else {
             mistyped(&node, "an object", path, faults);
@@ -80,8 +80,8 @@ impl<'p, 't> Fields<'p, 't> {
     }
 }
 
-/// Whether two fields have one name. Objects of the format have few fields, which are quicker
-/// compared than hashed.
+/// Whether two fields have one name. Objects of the format have few fields, so comparing is quicker
+/// than hashing.
 fn has_repeated(fields: &[(Cow<'_, str>, Node<'_>)]) -> bool {
     const FEW: usize = 16;
     if fields.len() > FEW {
@@ -159,7 +159,7 @@ pub(crate) fn any(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Optio
     Some(node.into_value(path, faults))
 }
 
-/// What is written as a string and parsed from it: ids, timestamps, statuses.
+/// A value that is parsed from a string: an id, a timestamp, a status.
 pub(crate) fn parsed<T>(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<T>
 where
     T: std::str::FromStr<Err = ValidationError>,
@@ -216,6 +216,6 @@ pub(crate) fn strictly<T>(
     let mut faults = Faults::default();
     let value = read(&mut faults);
     faults.into_result()?;
-    // A reader that returns nothing has added a fault; this keeps the promise if one ever forgets.
+    // A reader that returns `None` has added a fault; this covers a reader that did not.
     value.ok_or_else(|| Fault::new(&Path::Root, FaultKind::Required).into())
 }

@@ -12,7 +12,7 @@ use crate::model::path::Path;
 use crate::model::validation::check_flag;
 
 impl NewFlag {
-    /// Reads a flag to create, and names every fault in it.
+    /// Reads a request to create a flag; an error names every fault.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for NewFlag {
 }
 
 impl FlagChange {
-    /// Reads a change of a flag, and names every fault in it.
+    /// Reads a change of a flag; an error names every fault.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! One flag of a document, with its experiments and what is said of them.
+//! One flag of a document, with its experiments and their sections.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -18,10 +18,10 @@ use crate::model::timestamp::Timestamp;
 use crate::model::validation::check_flag;
 use crate::read::state::ForcedUsers;
 
-/// One flag of a document, with what is wrong with it.
+/// One flag of a document, with its faults.
 #[derive(Debug, Default)]
 pub(crate) struct FlagDocument {
-    /// The key, if it is a text: it identifies the flag even where the rest has faults.
+    /// The key, if it is a string: it identifies the flag even if the rest has faults.
     pub(crate) key: Option<String>,
     pub(crate) id: Option<FlagId>,
     pub(crate) name: Option<String>,
@@ -30,12 +30,12 @@ pub(crate) struct FlagDocument {
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) updated_at: Option<Timestamp>,
     pub(crate) experiments: Vec<ExperimentSection>,
-    /// The ids of all experiments, those that could not be read included, with their positions.
+    /// The ids of all experiments, including those that could not be read, with their positions.
     pub(crate) experiment_ids: Vec<(usize, ExperimentId)>,
     pub(crate) faults: Faults,
 }
 
-/// An experiment of a document, with what is ours to say about it.
+/// An experiment of a document, with the sections that the Experiments API has no field for.
 #[derive(Debug)]
 pub(crate) struct ExperimentSection {
     /// Its position among the flag's experiments in the text.
@@ -48,7 +48,7 @@ pub(crate) struct ExperimentSection {
 }
 
 impl FlagDocument {
-    /// Whether the flag could be read, and nothing is wrong with it.
+    /// Whether the flag could be read, and has no fault.
     pub(crate) fn is_sound(&self) -> bool {
         let is_read = self.id.is_some() && self.key.is_some() && self.default_value.is_some();
         is_read && !self.faults.has_any()
@@ -167,7 +167,7 @@ impl FlagDocument {
             } else if let Some(section) = found {
                 read(section, node, &path, faults);
             } else if !self.experiment_ids.iter().any(|(_, known)| Some(*known) == id) {
-                // One that is there but could not be read has been reported as that.
+                // An experiment that exists but could not be read has its own fault already.
                 faults.add(&path, FaultKind::NoSuchExperiment { found: quote(&name) });
             }
         }

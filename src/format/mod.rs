@@ -1,4 +1,4 @@
-//! JSON in and out. Reading reports every fault with its path, not the first alone.
+//! JSON in and out. Reading reports every fault with its path, not only the first.
 //!
 //! * `node`: JSON text as a tree that keeps repeated fields and the last digit of every number;
 //! * `fields`: the fields of its objects;

@@ -1,4 +1,4 @@
-//! An experiment without its counts: its terms, and where it is in its life.
+//! An experiment without its counts: its terms, status and dates.
 
 use crate::assign::allocation::Allocation;
 use crate::assign::assignment::Assignment;
@@ -9,7 +9,7 @@ use crate::model::terms::Terms;
 use crate::model::timestamp::Timestamp;
 use crate::model::variant::Variant;
 
-/// The definition of an experiment: all of it but what has been counted.
+/// The definition of an experiment: everything except its counts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) id: ExperimentId,

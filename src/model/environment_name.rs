@@ -9,11 +9,10 @@ use crate::model::faults::ValidationError;
 use crate::model::path::Path;
 use crate::model::validation::fault_in_name;
 
-/// Where a flag is evaluated: "production", "staging"; a name of the user's choosing.
+/// The name of an environment, in which flags are evaluated: "production", "staging" or any other.
 ///
-/// Environments need not be declared: one that no experiment runs in answers defaults. A type of
-/// its own, so that it cannot be swapped with a flag key; make it once and keep it. Cloning shares
-/// the text.
+/// Environments need not be declared: where no experiment runs, flags answer their defaults. A
+/// separate type, so that it cannot be confused with a flag key. Cloning shares the text.
 ///
 /// # Examples
 ///

@@ -7,11 +7,11 @@ use crate::model::faults::ValidationError;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::status::TransitionError;
 
-/// Why a control-plane call was refused. Nothing has changed then.
+/// Why a control-plane call was refused. A refused call changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
-    /// What was asked for breaks rules; all of them are named.
+    /// The definition breaks rules; every fault is named.
     #[error(transparent)]
     Invalid(#[from] ValidationError),
     /// There is no such flag.
@@ -33,22 +33,22 @@ pub enum ControlError {
         experiment: ExperimentId,
         /// The key that was given.
         variant: String,
-        /// The keys that it has.
+        /// The keys of its variants.
         known: Vec<String>,
     },
-    /// The key is another flag's.
+    /// Another flag has the key.
     #[error("there is already a flag {key:?}")]
     FlagKeyTaken {
         /// The key.
         key: String,
     },
-    /// The id is another flag's.
+    /// Another flag has the id.
     #[error("there is already a flag with id {id}")]
     FlagIdTaken {
         /// The id.
         id: FlagId,
     },
-    /// The id is another experiment's.
+    /// Another experiment has the id.
     #[error("there is already an experiment with id {id}")]
     ExperimentIdTaken {
         /// The id.
@@ -64,7 +64,7 @@ pub enum ControlError {
     Transition {
         /// The experiment's id.
         id: ExperimentId,
-        /// The status, and what was tried.
+        /// The status, and the transition that was attempted.
         source: TransitionError,
     },
     /// Another experiment runs on the same flag in the same environment. Two splits of one flag at
@@ -75,7 +75,7 @@ pub enum ControlError {
         flag: String,
         /// The environment.
         environment: String,
-        /// The id of the experiment that runs.
+        /// The id of the running experiment.
         running: ExperimentId,
     },
     /// The empty user key stands for no user, and cannot be forced into a variant.
@@ -84,7 +84,7 @@ pub enum ControlError {
     /// The change could not be written to the engine's directory.
     #[error(transparent)]
     File(#[from] FileError),
-    /// An id is needed and this platform has no source of randomness to make one from.
+    /// The call gave no id, and this platform has no source of randomness to make one.
     #[error("this platform has no source of randomness: the id has to be given")]
     IdRequired,
 }
@@ -93,13 +93,13 @@ pub enum ControlError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// It is not JSON.
+    /// The text is not JSON.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
-    /// It is JSON with faults; all of them are named.
+    /// The text is JSON with faults; every fault is named.
     #[error(transparent)]
     Invalid(#[from] ValidationError),
-    /// It is valid, but could not be written to the engine's directory.
+    /// The document is valid, but could not be written to the engine's directory.
     #[error(transparent)]
     File(#[from] FileError),
 }
@@ -135,9 +135,9 @@ impl SyntaxError {
     }
 }
 
-/// A file could not be read or written. A change that had to be stored has then not been made,
-/// neither in memory nor on disk. Only an engine that was opened from a directory, or that follows
-/// a file, returns this error.
+/// A file could not be read or written. A change that could not be stored is not made, neither in
+/// memory nor on disk. Only an engine that was opened from a directory, or that follows a file,
+/// returns this error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {message}")]
 pub struct FileError {
@@ -156,7 +156,7 @@ impl FileError {
         FileError { what, message: error.to_string(), kind: error.kind() }
     }
 
-    /// What the operating system said, by its kind: no permission, no space left, and so on.
+    /// The kind of the operating system's error: no permission, no space left, and so on.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.kind

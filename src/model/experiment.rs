@@ -1,4 +1,4 @@
-//! An experiment as it stands: its definition, and its conversions.
+//! An experiment at one moment: its definition, and its conversions.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
 use crate::model::variant::Variant;
 
-/// An experiment as it stands: its definition, and its conversions at the moment it was asked for.
+/// An experiment at one moment: its definition, and its conversions.
 ///
 /// A copy: it does not follow later changes. Cloning shares the definition.
 ///
@@ -21,8 +21,8 @@ use crate::model::variant::Variant;
 ///
 /// Serialises as the Experiments API writes it, field for field and in its order: `id`, `name`,
 /// `environment`, `status`, `variants`, `conversions` (every variant, in the variants' order),
-/// `started_at`, `stopped_at`, `created_at`, `updated_at`. Deserialises from the same, and refuses
-/// what breaks a rule.
+/// `started_at`, `stopped_at`, `created_at`, `updated_at`. Deserialises from the same form, and
+/// refuses an experiment that breaks a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
     definition: Arc<Definition>,
@@ -53,7 +53,7 @@ impl Experiment {
         &self.definition.terms.environment
     }
 
-    /// Where it is in its life.
+    /// Its status in the lifecycle.
     #[must_use]
     pub fn status(&self) -> Status {
         self.definition.status
@@ -101,7 +101,7 @@ impl Experiment {
         self.definition.updated_at
     }
 
-    /// The assignment function of this experiment, as the engine uses it.
+    /// The assignment function of this experiment: the one that the engine uses.
     #[must_use]
     pub fn assignment(&self) -> Assignment {
         self.definition.assignment()

@@ -1,4 +1,4 @@
-//! One thing that is wrong with a configuration: where, what was found, and what is allowed.
+//! One fault of a configuration: where it is, what was found, and what is allowed.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use crate::model::path::Path;
 /// The most characters that a name, an environment, a flag key or a variant key can have.
 pub const MAX_NAME_LENGTH: usize = 255;
 
-/// The most arrays and objects within each other that the value of a flag or a variant can have:
-/// with the document around it, it stays below the 127 levels that `serde_json` reads.
+/// The deepest nesting of arrays and objects that the value of a flag or a variant can have. With
+/// the document around it, the value stays below the 127 levels that `serde_json` reads.
 pub const MAX_VALUE_DEPTH: usize = 100;
 
-/// One thing that is wrong with a configuration: a path, and the kind of fault that is there.
+/// One fault of a configuration: its path, and its kind.
 ///
 /// Displays as `variants[1].percentage: must be an integer from 0 to 100, found 101`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,14 +26,14 @@ impl Fault {
         Fault { path: path.to_string(), kind }
     }
 
-    /// Where: fields joined by dots, positions in brackets, as in `variants[1].percentage`. Empty
-    /// for the whole of what was given.
+    /// The place of the fault: fields joined by dots, positions in brackets, as in
+    /// `variants[1].percentage`. Empty for the whole input.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong there; it displays as the message without the path.
+    /// What is wrong there. Displays as the message without the path.
     #[must_use]
     pub fn kind(&self) -> &FaultKind {
         &self.kind
@@ -49,9 +49,9 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What can be wrong in one place of a configuration, with what was found there.
+/// What can be wrong at one place of a configuration, with what was found there.
 ///
-/// A text that was found is quoted up to its first 64 characters.
+/// Texts are quoted up to their first 64 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultKind {
@@ -81,10 +81,10 @@ pub enum FaultKind {
         /// How many characters it has.
         found: usize,
     },
-    /// Something that must be unique is also elsewhere.
+    /// A value that must be unique is also in another place.
     #[error("must be unique, but {found:?} is also at {other}")]
     Duplicate {
-        /// The value that is there twice.
+        /// The repeated value.
         found: String,
         /// The path of another place that has it.
         other: String,
@@ -143,7 +143,7 @@ pub enum FaultKind {
         /// The version found.
         found: String,
     },
-    /// A count at the last start that is more than the count ever.
+    /// A count at the last start that is larger than the count ever.
     #[error("must be at most {ever}, the count ever, found {found}")]
     AtStart {
         /// The count at the last start.
@@ -187,8 +187,8 @@ pub enum FaultKind {
         /// The environment that it has.
         expected: String,
     },
-    /// An experiment that a durable engine has counters of, from before it was opened, for other
-    /// variants or another environment.
+    /// An experiment for which a durable engine's directory has counters of other variants, or of
+    /// another environment.
     #[error(
         "must be the variants and the environment for which experiment {id} has counted; \
          a new split is a new experiment"

@@ -1,4 +1,4 @@
-//! All faults of what was given: as they are collected, and as they are returned.
+//! All faults of an input: as they are collected, and as they are returned.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ const MAX_FAULTS: usize = 1000;
 
 /// The faults that a reader has found so far.
 ///
-/// Unknown fields are kept apart: a strict reader refuses them, a tolerant one only reports them,
-/// since a newer server may send more than this release knows.
+/// Unknown fields are kept separately: a strict reader refuses them, a tolerant one only reports
+/// them, since a newer server may send more than this release knows.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     found: Vec<Fault>,
@@ -53,7 +53,7 @@ impl Faults {
         self.omitted = self.omitted.saturating_add(other.omitted);
     }
 
-    /// Whether there is a fault, unknown fields apart.
+    /// Whether there is a fault other than an unknown field.
     pub(crate) fn has_any(&self) -> bool {
         !self.found.is_empty()
     }
@@ -82,8 +82,8 @@ impl Faults {
     }
 }
 
-/// Every fault of what was given: at least one. Displays on one line; the alternate form, `{:#}`,
-/// has a line for each. It keeps the first thousand, and counts the rest.
+/// Every fault of an input: at least one. Displays on one line; the alternate form, `{:#}`, has one
+/// line for each fault. It keeps the first 1,000 faults and counts the rest.
 ///
 /// # Examples
 ///
@@ -120,7 +120,7 @@ impl ValidationError {
         &self.faults
     }
 
-    /// How many faults there are beyond those of [`faults`](ValidationError::faults).
+    /// The number of faults beyond those of [`faults`](ValidationError::faults).
     #[must_use]
     pub fn omitted(&self) -> usize {
         self.omitted

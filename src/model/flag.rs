@@ -34,7 +34,7 @@ fn value<S: serde::Serializer>(value: &Arc<Value>, serializer: S) -> Result<S::O
     Value::serialize(value, serializer)
 }
 
-/// Puts what there was in the place of what is equal to it, and says whether it is.
+/// Replaces a new text or value by the known one if the two are equal; returns whether they are.
 fn share<T: PartialEq + ?Sized>(new: &mut Arc<T>, known: &Arc<T>) -> bool {
     let is_equal = new == known;
     if is_equal {
@@ -44,7 +44,7 @@ fn share<T: PartialEq + ?Sized>(new: &mut Arc<T>, known: &Arc<T>) -> bool {
 }
 
 impl Flag {
-    /// A flag that has been checked, as created now. Without a name of its own it goes by its key.
+    /// A checked flag, created now. Without a name, its name is the key.
     pub(crate) fn create(
         id: FlagId,
         key: &str,
@@ -63,8 +63,9 @@ impl Flag {
         Flag { default_value: Arc::new(default_value), updated_at: now, ..self.clone() }
     }
 
-    /// The flag with these dates. Where there is none, `known` has it, which is the flag as it was;
-    /// an unchanged flag was not updated. What has not changed is shared with it.
+    /// The flag with these dates. A date that is `None` comes from `known`, the flag as it was, or
+    /// from the clock; an unchanged flag keeps its `updated_at`. Unchanged parts are shared with
+    /// `known`.
     pub(crate) fn dated(
         mut self,
         created_at: Option<Timestamp>,
@@ -89,7 +90,7 @@ impl Flag {
         self
     }
 
-    /// The id: a name that stays when the key is changed.
+    /// The id, which stays when the key changes.
     #[must_use]
     pub fn id(&self) -> FlagId {
         self.id
@@ -101,7 +102,7 @@ impl Flag {
         &self.key
     }
 
-    /// The key, to be shared.
+    /// The key, shared.
     pub(crate) fn shared_key(&self) -> &Arc<str> {
         &self.key
     }
@@ -132,11 +133,11 @@ impl Flag {
     }
 }
 
-/// What changes of a flag.
+/// A change of a flag.
 ///
 /// # JSON
 ///
-/// Reads from an object with just `default_value`.
+/// Deserialises from an object with the one field `default_value`.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! The ids of flags and experiments: UUIDs, a type each.
+//! The ids of flags and experiments: UUIDs, one type for each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ macro_rules! id {
                 Self(Uuid::new_v4())
             }
 
-            /// The id whose text form writes these bytes, in this order.
+            /// The id of these 16 bytes, in the order of its text form (big-endian).
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
@@ -51,8 +51,8 @@ macro_rules! id {
             }
         }
 
-        /// Takes the forms that UUIDs are written in: hyphenated, plain, in braces, or as a URN, in
-        /// either case.
+        /// Accepts the usual forms of a UUID: hyphenated, plain, in braces, or as a URN, in either
+        /// case.
         impl FromStr for $name {
             type Err = ValidationError;
 
@@ -83,12 +83,12 @@ id! {
     /// The id of an experiment: a UUID, written hyphenated and in lower case.
     ///
     /// It decides the split: the same id, percentages and user key give the same variant in every
-    /// process. Where several processes must agree, they have to be given it.
+    /// process. Processes that must agree need the same id.
     ExperimentId
 }
 
 id! {
-    /// The id of a flag: a UUID, written hyphenated and in lower case. It decides nothing; it is a
-    /// name for the flag that stays when its key is changed.
+    /// The id of a flag: a UUID, written hyphenated and in lower case. It decides nothing; it names
+    /// the flag even when its key changes.
     FlagId
 }

@@ -1,13 +1,13 @@
 //! What a configuration is made of, and what makes it valid. Pure: time is an argument, and there
 //! is no I/O.
 //!
-//! * `flag`, `variant`, `experiment`: the parts, as they stand;
-//! * `new_flag`, `new_experiment`: what a caller asks for, not yet checked;
-//! * `terms`: what never changes in an experiment; `definition`: that, and where it is in its life;
+//! * `flag`, `variant`, `experiment`: the parts of a configuration, checked;
+//! * `new_flag`, `new_experiment`: requests to create one, not yet checked;
+//! * `terms`: what never changes in an experiment; `definition`: the terms, with status and dates;
 //! * `status`: the lifecycle;
-//! * `id`, `timestamp`, `environment`: the small types of the fields;
+//! * `id`, `timestamp`, `environment_name`: the small types of the fields;
 //! * `validation`: the rules that they keep;
-//! * `fault`: one thing that is wrong, and its kind; `path`: where; `faults`: all of them;
+//! * `fault`: one fault, and its kind; `path`: where; `faults`: all of them;
 //! * `error`: why a call was refused.
 
 pub(crate) mod definition;

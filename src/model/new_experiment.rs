@@ -1,20 +1,20 @@
-//! An experiment as asked for.
+//! A request to create an experiment.
 
 use serde_json::Value;
 
 use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 
-/// An experiment as asked for: nothing of it has been checked.
-/// [`Engine::create_experiment`](crate::Engine::create_experiment) checks it and names every fault.
+/// A request to create an experiment. Nothing in it is checked until
+/// [`Engine::create_experiment`](crate::Engine::create_experiment), which names every fault.
 ///
 /// # JSON
 ///
 /// Deserialises from the body of a create request: `name`, `environment` and `variants` are
 /// required, `status` is `draft` if absent, and `id` may be given. Read it with
 /// [`NewExperiment::from_json`], which names every fault with its path; through
-/// [`Deserialize`](serde::Deserialize) the error is one text that holds them all. Unknown fields
-/// are refused either way.
+/// [`Deserialize`](serde::Deserialize) the error is one text with all faults. Both refuse unknown
+/// fields.
 ///
 /// # Examples
 ///
@@ -57,8 +57,8 @@ impl NewExperiment {
         }
     }
 
-    /// Adds a variant after those that are there. The order matters: it decides which buckets a
-    /// variant owns. A percentage is a whole number from 0 to 100, and all have to sum to 100.
+    /// Adds a variant after the others, with its percentage of users. The order decides which
+    /// buckets a variant owns. Percentages are whole numbers from 0 to 100, and must sum to 100.
     pub fn variant(
         mut self,
         key: impl Into<String>,
@@ -70,14 +70,15 @@ impl NewExperiment {
         self
     }
 
-    /// Gives the id instead of having the engine make one. The id decides the split: processes that
-    /// must agree on it have to give the same.
+    /// Sets the id; without it the engine makes one. The id decides the split: processes that must
+    /// agree need the same id.
     pub fn id(mut self, id: ExperimentId) -> NewExperiment {
         self.id = Some(id);
         self
     }
 
-    /// Creates it in this status. `Running` counts as started at that moment.
+    /// Sets the status that the experiment is created in. `Running` counts as started at its
+    /// creation.
     pub fn status(mut self, status: Status) -> NewExperiment {
         self.status = status;
         self

@@ -1,10 +1,10 @@
-//! A flag as asked for.
+//! A request to create a flag.
 
 use serde_json::Value;
 
 use crate::model::id::FlagId;
 
-/// A flag as asked for; [`Engine::create_flag`](crate::Engine::create_flag) checks it.
+/// A request to create a flag; [`Engine::create_flag`](crate::Engine::create_flag) checks it.
 ///
 /// # JSON
 ///
@@ -36,13 +36,13 @@ impl NewFlag {
         NewFlag { id: None, key: key.into(), name: None, default_value: default_value.into() }
     }
 
-    /// Gives a display name.
+    /// Sets the display name.
     pub fn name(mut self, name: impl Into<String>) -> NewFlag {
         self.name = Some(name.into());
         self
     }
 
-    /// Gives the id instead of having the engine make one.
+    /// Sets the id; without it the engine makes one.
     pub fn id(mut self, id: FlagId) -> NewFlag {
         self.id = Some(id);
         self

@@ -1,4 +1,4 @@
-//! Where in a configuration something stands.
+//! Places in a configuration.
 
 use std::fmt;
 

@@ -9,13 +9,13 @@ use crate::model::fault::{Fault, FaultKind};
 use crate::model::faults::ValidationError;
 use crate::model::path::{Path, quote};
 
-/// Where an experiment is in its life.
+/// The status of an experiment in its lifecycle.
 ///
 /// ```text
 /// create -> draft --start--> running --stop--> stopped --start--> running ...
 /// ```
 ///
-/// Complete: the API that the model comes from has these four.
+/// There are exactly these four: the Experiments API defines them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(clippy::exhaustive_enums, reason = "the API that the model comes from has these four")]
@@ -27,12 +27,13 @@ pub enum Status {
     Running,
     /// Stopped; it can be started again.
     Stopped,
-    /// Reserved: read and written, never set by an engine, and not to be started.
+    /// Reserved: it can be read and written, but no engine sets it, and an experiment in it cannot
+    /// start.
     Completed,
 }
 
 impl Status {
-    /// The word for it in JSON: `draft`, `running`, `stopped` or `completed`.
+    /// The status in JSON: `draft`, `running`, `stopped` or `completed`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,7 +44,7 @@ impl Status {
         }
     }
 
-    /// The status after `transition`, if it may be made from here.
+    /// The status after `transition`, if this status allows it.
     pub(crate) fn after(self, transition: Transition) -> Result<Status, TransitionError> {
         match (transition, self) {
             (Transition::Start, Status::Draft | Status::Stopped) => Ok(Status::Running),
@@ -70,7 +71,7 @@ impl FromStr for Status {
     }
 }
 
-/// What can be done to an experiment's status.
+/// A change of an experiment's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transition {
@@ -95,7 +96,7 @@ impl TransitionError {
         self.status
     }
 
-    /// What was tried.
+    /// The transition that was attempted.
     #[must_use]
     pub fn transition(&self) -> Transition {
         self.transition

@@ -44,7 +44,7 @@ impl From<NewExperiment> for Unchecked {
     }
 }
 
-/// What never changes in an experiment, and has been checked.
+/// What never changes in an experiment, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Terms {
     pub(crate) name: Box<str>,
@@ -60,8 +60,7 @@ impl Terms {
 }
 
 impl Unchecked {
-    /// The terms, which are valid if no fault was added; `None` if they cannot even be put
-    /// together.
+    /// The terms, which are valid if no fault was added; `None` if a part is missing.
     pub(crate) fn check(self, path: &Path<'_>, faults: &mut Faults) -> Option<Terms> {
         if let Some(name) = &self.name {
             check_name(name, &path.field("name"), faults);
@@ -87,7 +86,7 @@ fn checked_variants(
         return None;
     }
     if count > MAX_VARIANTS {
-        // One fault for all of them: what the rest breaks is not worth a thousand lines.
+        // One fault for all of them, not one for each of a thousand variants.
         faults.add(path, FaultKind::TooManyVariants { found: count });
         return None;
     }
@@ -117,7 +116,7 @@ fn checked_variants(
         Some(found) if found != 100 => faults.add(path, FaultKind::Sum { found }),
         _ => {}
     }
-    // Of percentages with a fault there is no table from bucket to variant.
+    // Faulty percentages have no table from bucket to variant.
     let checked = unchecked.into_iter().map(|new| {
         let percentage = u8::try_from(new.percentage?).ok()?;
         Some(Variant::new(new.key?, new.value?, percentage))

@@ -14,11 +14,11 @@ use crate::model::path::{Path, quote};
 
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
-/// A point in time: whole seconds, UTC, of the years 0 to 9999.
+/// A point in time, in whole seconds UTC, in the years 0 to 9999.
 ///
-/// Displays and serialises as RFC 3339 with a `Z`: `2025-03-12T12:00:00Z`. Parsing takes any RFC
-/// 3339 timestamp, with an offset or a fraction of a second too; the fraction is cut off, and a
-/// leap second is the second before it.
+/// Displays and serialises as RFC 3339 with a `Z`: `2025-03-12T12:00:00Z`. Parsing accepts any RFC
+/// 3339 timestamp, also with an offset or a fraction of a second. The fraction is cut off, and a
+/// leap second becomes the second before it.
 ///
 /// # Examples
 ///
@@ -32,8 +32,7 @@ const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(
-    /// Seconds after the earliest one, and one: so that one that may be absent takes no more
-    /// memory.
+    /// Seconds after the earliest timestamp, plus 1, so that an `Option` takes no more memory.
     NonZeroU64,
 );
 
@@ -47,8 +46,8 @@ impl Timestamp {
     pub const MAX: Timestamp =
         Timestamp(NonZeroU64::MIN.saturating_add(MAX_SECONDS.abs_diff(MIN_SECONDS)));
 
-    /// This many seconds after the Unix epoch, or before it if negative; clamped to
-    /// [`Timestamp::MIN`] and [`Timestamp::MAX`].
+    /// The timestamp at this number of seconds after the Unix epoch, or before it if negative;
+    /// clamped to [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Timestamp {
         let after_earliest = seconds.clamp(MIN_SECONDS, MAX_SECONDS).abs_diff(MIN_SECONDS);
@@ -64,7 +63,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither end of the range is out of reach of a civil date.
+        // Both ends of the range are civil dates.
         let date = EPOCH.saturating_add(SignedDuration::from_secs(self.unix_seconds()));
         write!(f, "{date}Z")
     }
@@ -89,8 +88,8 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Seconds after the epoch of an RFC 3339 timestamp. The shape is held to here, since jiff reads
-/// more than RFC 3339 has; the calendar is jiff's.
+/// Seconds after the epoch of an RFC 3339 timestamp. The shape is checked here, since jiff reads
+/// more than RFC 3339 allows; jiff checks the calendar.
 fn parse(text: &str) -> Option<i64> {
     const SHAPE: &[u8] = b"0000-00-00T00:00:00";
     let fits = |byte: u8, shape: u8| match shape {

@@ -1,4 +1,4 @@
-//! The rules of names and of values, which several parts of the model keep.
+//! The rules for names and values, which several parts of the model share.
 
 use serde_json::Value;
 

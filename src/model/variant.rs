@@ -31,7 +31,7 @@ impl Variant {
         &self.value
     }
 
-    /// Its share of the buckets, 0 to 100.
+    /// The percentage of users that it is served to, 0 to 100.
     #[must_use]
     pub fn percentage(&self) -> u8 {
         self.percentage

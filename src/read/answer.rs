@@ -1,4 +1,4 @@
-//! What a flag answers to a user: the one way to it, and where on the snapshot it is.
+//! The answer of a flag to a user: how it is decided, and where on the snapshot it is.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 
-/// Where on a snapshot an answer is.
+/// The place of an answer on a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) slot: Option<SlotId>,
@@ -18,12 +18,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The one way to an answer, for evaluate, peek, explain and convert.
+    /// Decides an answer: the one path for evaluate, peek, explain and convert.
     ///
-    /// Left to itself, the compiler makes a function of its own of it; then the answer goes through
-    /// memory and is taken apart again for the value: a fifth more instructions for a peek by a
-    /// handle (`cargo bench --bench instructions`). What is rare, or not of this crate's doing, is
-    /// apart.
+    /// Always inlined: as a separate function it would pass the answer through memory, which costs
+    /// a peek by a handle a fifth more instructions (`cargo bench --bench instructions`). Rare
+    /// paths are separate functions.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "measured, as said above")]
     pub(crate) fn decide<'s>(

@@ -1,4 +1,4 @@
-//! How the next snapshot is made, beside the one that is read.
+//! Makes the next snapshot, without touching the one that is read.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A flag in one environment, as evaluations read it: everything that can be decided before a
-//! request has been.
+//! A flag in one environment, compiled for evaluations: everything that can be decided before a
+//! request is decided.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::read::state::{ExperimentState, FlagState};
 
 /// How a flag is answered in an environment.
 ///
-/// The tag lies beside the pointer, and not behind it, so that finding a running split costs a
+/// The tag lies beside the pointer, not behind it, so that finding a running split costs one
 /// comparison.
 #[derive(Clone, Debug)]
 pub(crate) enum CompiledFlag {
@@ -30,13 +30,13 @@ pub(crate) enum CompiledFlag {
     Forced(Arc<Forced>),
 }
 
-/// What a flag answers to a user, and what counts that.
+/// What a flag answers to a user, and the experiment that counts it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decision<'s> {
     pub(crate) reason: Reason,
     /// The variant; none for the default value, and for a flag that is not found.
     pub(crate) position: VariantPosition,
-    /// The running experiment: there if, and only if, the reason is a split.
+    /// The running experiment: `Some` if, and only if, the reason is a split.
     pub(crate) split: Option<&'s RunningSplit>,
 }
 
@@ -44,7 +44,8 @@ impl CompiledFlag {
     /// A flag in an environment.
     pub(crate) fn new(state: &Arc<FlagState>, environment: &EnvironmentName) -> CompiledFlag {
         // A user is forced while the experiment is a draft or running. Where several experiments
-        // force a user, the running one decides, then the oldest draft: so that one comes first.
+        // force a user, the running one decides, then the oldest draft, so they are sorted in that
+        // order.
         let experiments = state.experiments.iter().enumerate();
         let mut active: Vec<_> = experiments
             .filter(|(_, experiment)| {
@@ -99,8 +100,8 @@ impl CompiledFlag {
         }
     }
 
-    /// What a flag answers to a user whom no experiment splits. A function of its own, so that what
-    /// is inlined into callers is short.
+    /// What a flag answers to a user whom no experiment splits. A separate function, so that the
+    /// code inlined into callers is short.
     #[inline(never)]
     fn decide_without_split(&self, user_key: &str) -> (Reason, VariantPosition) {
         if let CompiledFlag::NotFound = self {
@@ -146,13 +147,13 @@ impl CompiledFlag {
         (0..count).map(VariantPosition::new)
     }
 
-    /// A variant that it can answer.
+    /// The variant at a position.
     pub(crate) fn variant(&self, position: VariantPosition) -> Option<&Variant> {
         let place = self.place(position)?;
         self.state()?.experiments.get(place.experiment)?.variant(place.variant)
     }
 
-    /// The experiment of such a variant.
+    /// The experiment of the variant at a position.
     pub(crate) fn experiment(&self, position: VariantPosition) -> Option<&ExperimentState> {
         let place = self.place(position)?;
         self.state()?.experiments.get(place.experiment)

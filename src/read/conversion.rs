@@ -14,7 +14,7 @@ use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::{FoundExperiment, Snapshot};
 
-/// Whether a conversion was counted, and why not.
+/// Whether a conversion was counted, or why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -23,7 +23,7 @@ pub enum Outcome {
     Counted,
     /// Not counted: the user is forced into a variant.
     Forced,
-    /// Not counted: no experiment is running, or the one that was named is not.
+    /// Not counted: no experiment is running, or the named one is not.
     NotRunning,
     /// Not counted: the user key is empty.
     NoUserKey,

@@ -1,4 +1,4 @@
-//! The current snapshot, and those before it that are still read.
+//! The current snapshot, and replaced ones that are still read.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ impl Current {
     }
 }
 
-/// Snapshots that have been replaced, as long as they may be read. Held so that the writer frees
-/// them: the last drop of a thousand flags takes a millisecond, which no reader should pay.
+/// Snapshots that have been replaced, as long as they may be read. The list makes the writer free
+/// them: dropping a thousand flags takes a millisecond, which no reader should pay.
 #[derive(Debug, Default)]
 pub(crate) struct Retired(Vec<Arc<Snapshot>>);
 

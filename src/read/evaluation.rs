@@ -1,4 +1,4 @@
-//! The answer for a flag, an environment and a user key: a value, and why.
+//! The answer for a flag, an environment and a user key: a value, and the reason.
 
 use std::ops::Deref;
 
@@ -16,14 +16,14 @@ use crate::read::running_split::RunningSplit;
 use crate::read::snapshot::Snapshot;
 use crate::read::value::{DeserializeError, MismatchError, exact_f64};
 
-/// The answer for a flag, an environment and a user key: a value, and why.
+/// The answer for a flag, an environment and a user key: a value, and the reason.
 ///
-/// `S` is what keeps the snapshot that the value is borrowed from: a [`Pinned`] one of its own if an
-/// engine or a handle was asked, or a reference if a snapshot was. Either way nothing is cloned.
+/// `S` keeps the snapshot that the value is borrowed from: a [`Pinned`] one if an environment or a
+/// handle answered, a reference if a snapshot did. Either way nothing is cloned.
 ///
-/// The typed accessors take the caller's fallback and never coerce: they answer it for a flag that
-/// is not found, and for a value of another type. `"1"` is not a number, `1.5` and `1.0` are not
-/// integers, `1` is not a bool.
+/// The accessors never coerce: `"1"` is not a number, `1.5` and `1.0` are not integers, `1` is not
+/// a bool. Those with a fallback return it for a flag that is not found, and for a value of another
+/// type; those without return a [`MismatchError`].
 ///
 /// # Examples
 ///
@@ -49,7 +49,8 @@ pub struct Evaluation<S = Pinned> {
 }
 
 impl<S: Deref<Target = Snapshot>> Evaluation<S> {
-    /// The value, or `None` if there is no such flag.
+    /// The value, or `None` if there is no such flag. To read anything but a string, number or
+    /// bool, [`deserialize`](Evaluation::deserialize) into your own type.
     #[inline]
     #[must_use]
     pub fn value(&self) -> Option<&Value> {
@@ -83,9 +84,9 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.answer.experiment_name(&self.snapshot)
     }
 
-    /// The experiment and the variant that the user is assigned: what a caller carries along to
-    /// convert later, by [`Engine::convert_variant`](crate::Engine::convert_variant). `None` unless
-    /// the reason is [`Split`](Reason::Split): a forced user is not assigned the variant.
+    /// The experiment and the variant that the user is assigned. Keep them to convert later, with
+    /// [`Engine::convert_variant`](crate::Engine::convert_variant). `None` unless the reason is
+    /// [`Split`](Reason::Split): a forced user is not assigned the variant.
     #[must_use]
     pub fn assignment(&self) -> Option<(ExperimentId, &str)> {
         match self.answer.reason {
@@ -94,9 +95,9 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         }
     }
 
-    /// Whether this evaluation counted an exposure. Never for a peek; for an evaluation with the
-    /// reason [`Split`](Reason::Split) always, unless the experiment was stopped after the snapshot
-    /// was pinned.
+    /// Whether this evaluation counted an exposure. A peek never does. An evaluation with the
+    /// reason [`Split`](Reason::Split) always does, unless the experiment was stopped after the
+    /// snapshot was pinned.
     #[must_use]
     pub fn is_counted(&self) -> bool {
         self.is_counted
@@ -115,7 +116,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     }
 
     /// The value if it is an integer that an `i64` holds, else the fallback. `1.0` is written as a
-    /// float and is none.
+    /// float, and so is not an integer.
     #[inline]
     #[must_use]
     pub fn i64_or(&self, fallback: i64) -> i64 {
@@ -123,7 +124,8 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     }
 
     /// The value if it is a number that an `f64` holds exactly, else the fallback. That is every
-    /// float, and the integers that lose no digit by it: `1` is, `9007199254740993` is not.
+    /// float, and each integer that loses no digit as a float: `1` does not, `9007199254740993`
+    /// does.
     #[inline]
     #[must_use]
     pub fn f64_or(&self, fallback: f64) -> f64 {
@@ -150,8 +152,8 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.typed("an integer of 64 bits", Value::as_i64)
     }
 
-    /// The value if it is a number that an `f64` holds exactly. `serde_json`'s [`Value::as_f64`] rounds
-    /// the integers that an `f64` does not hold; this does not.
+    /// The value if it is a number that an `f64` holds exactly. `serde_json`'s [`Value::as_f64`]
+    /// rounds the integers that an `f64` does not hold; this does not.
     ///
     /// # Errors
     ///
@@ -204,8 +206,9 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         self.value().and_then(Value::as_str).unwrap_or(fallback)
     }
 
-    /// The value as the caller's own type, which may borrow from it. Costs what the type's
-    /// `Deserialize` costs, at every call; a [`TypedReader`](crate::TypedReader) pays it once.
+    /// The value as the caller's own type, which may borrow from the value. Costs what the type's
+    /// `Deserialize` costs, at every call; a [`TypedReader`](crate::TypedReader) pays it once for
+    /// each change of the flag.
     ///
     /// # Errors
     ///

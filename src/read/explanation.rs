@@ -18,9 +18,9 @@ use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
 
-/// How an answer came about. The same path as an evaluation, and nothing is counted.
+/// How an answer came about. It is decided on the same path as an evaluation, and counts nothing.
 ///
-/// Displays as a few lines for people; serialises for machines. It holds the user key.
+/// Displays as a few lines of text, and serialises. It contains the user key.
 ///
 /// # Examples
 ///
@@ -46,30 +46,30 @@ use crate::read::state::FlagState;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// The flag key that was asked for.
+    /// The flag key.
     pub flag: String,
-    /// The environment that was asked for.
+    /// The name of the environment.
     pub environment: String,
-    /// The user key that was asked for.
+    /// The user key.
     pub user_key: String,
     /// The version of the configuration that answered.
     pub version: u64,
     /// Why the flag answers this.
     pub reason: Reason,
-    /// What it answers; `None` if there is no such flag.
+    /// The value that the flag answers; `None` if there is no such flag.
     pub value: Option<Value>,
     /// The key of the variant that is served.
     pub variant: Option<String>,
     /// The experiment whose variant is served.
     pub experiment: Option<ExperimentId>,
-    /// Where assignment puts the user in the experiment that decided. For a forced user it says
-    /// what would have been served otherwise.
+    /// The user's assignment in the experiment that decided. For a forced user, it shows what would
+    /// be served without forcing.
     pub assignment: Option<ExplainedAssignment>,
     /// Every experiment on the flag in this environment, in the order of creation.
     pub experiments: Vec<ExplainedExperiment>,
 }
 
-/// One step of an [`Explanation`]: a user key's way to a variant.
+/// One step of an [`Explanation`]: from a user key to a variant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExplainedAssignment {

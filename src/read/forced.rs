@@ -1,4 +1,4 @@
-//! A flag with forced users, as evaluations read it.
+//! A flag with forced users, compiled for evaluations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,7 +28,8 @@ pub(crate) enum Others {
 }
 
 impl Forced {
-    /// The flag with the users that its active experiments force; without any, `others` again.
+    /// The flag with the users that its active experiments force; `others` itself if there are
+    /// none.
     pub(super) fn new(
         active: &[(usize, &ExperimentState)],
         others: Others,

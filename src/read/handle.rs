@@ -10,17 +10,17 @@ use crate::read::explanation::Explanation;
 use crate::read::place::SlotId;
 use crate::read::snapshot::Snapshot;
 
-/// A flag in an environment, resolved once: it answers without looking a name up, and follows every
-/// later change of the configuration by itself.
+/// A flag in an environment, resolved once: it answers without looking up a name, and follows every
+/// later change of the configuration.
 ///
-/// Make it at start-up, by [`Environment::flag`](crate::Environment::flag), and keep it; clones are cheap
-/// and can be shared by threads. It outlives the flag: while the configuration has no flag of this
-/// key, it answers [`FlagNotFound`](crate::Reason::FlagNotFound), and works again when one is
-/// there.
+/// Make it at start-up, by [`Environment::flag`](crate::Environment::flag), and keep it; clones are
+/// cheap and can be shared by threads. It outlives the flag: while the configuration has no flag of
+/// this key it answers [`FlagNotFound`](crate::Reason::FlagNotFound), and it works again once there
+/// is one.
 ///
-/// The methods ending in `_on` ask a snapshot that the caller has pinned: through a
-/// [`Reader`](crate::Reader) that is the fastest way there is, and on a [`View`](crate::View) it
-/// keeps several flags on one version.
+/// The methods ending in `_on` evaluate on a snapshot that the caller has pinned. Through a
+/// [`Reader`](crate::Reader) that is the fastest way; on a [`View`](crate::View) it keeps several
+/// flags on one version.
 ///
 /// # Examples
 ///
@@ -71,14 +71,15 @@ impl FlagHandle {
         &self.environment
     }
 
-    /// The answer for a user; counts an exposure if it is the running experiment's variant.
+    /// Evaluates the flag for a user. Counts an exposure if the answer is the running experiment's
+    /// variant.
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, user_key: &str) -> Evaluation {
         Evaluation::counting(self.current.pin(), Some(self.slot), user_key)
     }
 
-    /// The same answer as [`evaluate`](FlagHandle::evaluate), and nothing is counted.
+    /// Returns the same answer as [`evaluate`](FlagHandle::evaluate), and counts nothing.
     #[inline]
     #[must_use]
     pub fn peek(&self, user_key: &str) -> Evaluation {
@@ -92,7 +93,7 @@ impl FlagHandle {
         Conversion::assigned(self.current.pin(), Some(self.slot), user_key)
     }
 
-    /// How the answer for a user comes about; nothing is counted.
+    /// Explains how the answer for a user comes about, and counts nothing.
     #[must_use]
     pub fn explain(&self, user_key: &str) -> Explanation {
         self.explain_on(&self.current.pin(), user_key)
@@ -139,7 +140,8 @@ impl FlagHandle {
         &self.current
     }
 
-    /// The flag's slot on a snapshot: by names if that is another engine's, or older than the slot.
+    /// The flag's slot on a snapshot; looked up by names if the snapshot is another engine's, or
+    /// older than the slot.
     #[inline]
     pub(crate) fn slot_on(&self, snapshot: &Snapshot) -> Option<SlotId> {
         if snapshot.engine() == self.engine && snapshot.has_slot(self.slot) {

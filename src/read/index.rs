@@ -1,4 +1,4 @@
-//! From the names and ids of a configuration to its compiled flags.
+//! The index from names and ids to compiled flags.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use crate::model::id::{ExperimentId, FlagId};
 use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::state::FlagState;
 
-/// Names and ids to slots. A slot belongs to its names for good, so that handles can keep it.
+/// Names and ids to slots. A slot belongs to its names forever, so that handles can keep it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     /// The number of each flag's key.
     numbers: HashMap<Arc<str>, FlagNumber, RandomState>,
-    /// By a flag's number: its slot for environments that have none of their own for it.
+    /// By a flag's number: its slot in environments that have no slot of their own for it.
     flags: Vec<SlotId>,
-    /// By an environment's number: environments in which flags have had experiments, and those that
-    /// were bound.
+    /// By an environment's number: environments in which flags have had experiments, and bound
+    /// ones.
     environments: Vec<(EnvironmentName, OwnSlots)>,
     /// The number of each environment's name.
     environment_ids: HashMap<EnvironmentName, EnvironmentId, RandomState>,
@@ -36,7 +36,7 @@ struct FlagNumber(u32);
 
 impl FlagNumber {
     fn new(number: usize) -> FlagNumber {
-        // More than 32 bits of them do not fit into memory.
+        // More flags than 32 bits count do not fit into memory.
         FlagNumber(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
@@ -45,7 +45,7 @@ impl FlagNumber {
     }
 }
 
-/// By a flag's number: its slot in one environment. As long as it has to be.
+/// By a flag's number: its slot in one environment. No longer than the last flag that has one.
 type OwnSlots = Vec<Option<SlotId>>;
 
 /// An experiment, by the slot of its flag in its environment, and its position in the flag.
@@ -66,23 +66,23 @@ impl ExperimentPlace {
 }
 
 impl Index {
-    /// The length of a snapshot: a place for each slot, and the one that is none.
+    /// The length of a snapshot: a place for each slot, and the place of `None`.
     pub(crate) fn places(&self) -> usize {
         self.slots.saturating_add(1)
     }
 
     /// The slot of a flag in an environment, for reading.
     ///
-    /// An index that does not know the environment is older than whatever is bound to it, and no
-    /// flag had an experiment there.
+    /// An index that lacks the environment is older than its binding, and then no flag had an
+    /// experiment there.
     #[inline]
     pub(crate) fn find(&self, environment: EnvironmentId, key: &str) -> Option<SlotId> {
         let number = self.number(key)?;
-        // Nearly every flag that is asked for by name has a slot of its own there.
+        // Nearly every flag that is evaluated by name has its own slot in the environment.
         self.own_slot(environment, number).or_else(|| self.flags.get(number.index()).copied())
     }
 
-    /// The same, of an environment that this index need not know by its number.
+    /// As [`find`](Index::find), by an environment's name instead of its number.
     pub(crate) fn find_by_names(&self, environment: &EnvironmentName, key: &str) -> Option<SlotId> {
         match self.environment_id(environment) {
             Some(environment) => self.find(environment, key),
@@ -90,12 +90,12 @@ impl Index {
         }
     }
 
-    /// The slot that a flag has of its own in an environment.
+    /// A flag's own slot in an environment.
     pub(crate) fn own(&self, environment: &EnvironmentName, key: &str) -> Option<SlotId> {
         self.own_slot(self.environment_id(environment)?, self.number(key)?)
     }
 
-    /// The slot of a flag for environments that have none of their own for it.
+    /// The slot of a flag in environments that have no slot of their own for it.
     pub(crate) fn flag(&self, key: &str) -> Option<SlotId> {
         self.flags.get(self.number(key)?.index()).copied()
     }
@@ -110,7 +110,7 @@ impl Index {
         self.experiments.get(&id).copied()
     }
 
-    /// The slots of flags, in the order in which their keys came to be known.
+    /// The slots of flags, in the order in which their keys became known.
     pub(crate) fn order(&self) -> impl Iterator<Item = SlotId> {
         self.flags.iter().copied()
     }
@@ -125,12 +125,12 @@ impl Index {
         self.environments.get(environment.index()).map(|(known, _)| known)
     }
 
-    /// The index's own copy of an environment's name: equal ones can share the text.
+    /// The index's copy of an environment's name, so that equal names can share their text.
     pub(crate) fn environment(&self, environment: &EnvironmentName) -> Option<&EnvironmentName> {
         self.environment_name(self.environment_id(environment)?)
     }
 
-    /// Every slot that belongs to an environment, with that and the slot of its flag.
+    /// Every slot that belongs to an environment, with the environment and the flag's slot.
     pub(crate) fn all_own(&self) -> impl Iterator<Item = (&EnvironmentName, SlotId, SlotId)> {
         self.environments.iter().flat_map(move |(environment, own)| {
             let slots = own.iter().zip(&self.flags);
@@ -169,13 +169,14 @@ impl Index {
 
     /// Adds flags with their ids and their experiments.
     pub(crate) fn add<'e>(&mut self, states: impl ExactSizeIterator<Item = &'e FlagState>) {
-        // An index lives long: no capacity beyond what is there.
+        // An index lives long: reserve exactly.
         self.ids.reserve_exact(states.len());
         for state in states {
             let number = self.reserve(state.flag.shared_key());
             self.ids.extend(self.flags.get(number.index()).map(|slot| (state.flag.id(), *slot)));
             for (at, experiment) in state.experiments.iter().enumerate() {
-                // Whatever its status: then a start or a stop leaves the index as it is.
+                // Reserve whatever the status is, so that a start or a stop does not change the
+                // index.
                 let environment = self.reserve_environment(experiment.environment());
                 let own = self.reserve_own_of(environment, number);
                 self.experiments.insert(experiment.definition.id, ExperimentPlace::new(own, at));
@@ -185,20 +186,20 @@ impl Index {
         self.ids.dedup();
     }
 
-    /// Removes all ids. Names keep their slots, for the handles that may have them.
+    /// Removes all ids. Names keep their slots, since handles may hold them.
     pub(crate) fn forget_ids(&mut self) {
         self.ids.clear();
         self.experiments.clear();
     }
 
-    /// A slot of its own for a flag in an environment, neither of which need be there.
+    /// A flag's own slot in an environment; adds flag, environment and slot where they are missing.
     pub(crate) fn reserve_own(&mut self, environment: &EnvironmentName, key: &str) -> SlotId {
         let number = self.number(key).unwrap_or_else(|| self.reserve(&key.into()));
         let environment = self.reserve_environment(environment);
         self.reserve_own_of(environment, number)
     }
 
-    /// The number of an environment, which need not be there.
+    /// The number of an environment; adds the environment if it is missing.
     pub(crate) fn reserve_environment(&mut self, environment: &EnvironmentName) -> EnvironmentId {
         if let Some(known) = self.environment_id(environment) {
             return known;
@@ -209,7 +210,7 @@ impl Index {
         id
     }
 
-    /// The number of a flag, which need not be there.
+    /// The number of a flag; adds the flag if it is missing.
     fn reserve(&mut self, key: &Arc<str>) -> FlagNumber {
         if let Some(number) = self.number(key) {
             return number;

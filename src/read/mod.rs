@@ -1,19 +1,18 @@
-//! What a request runs: the configuration, compiled for reading, and the answers that it gives. No
-//! lock, no allocation.
+//! What a request runs: the configuration, compiled for reading, and its answers. No lock, no
+//! allocation.
 //!
 //! The compiled configuration:
 //! * `state`: a flag with its experiments and their counters, as the control plane keeps it;
-//! * `compiled_flag`: a flag in one environment, with everything decided that can be before a
-//!   request: the default, a `running_split`, or users that are `forced`;
-//! * `index`: from names and ids to compiled flags; `place`: where they are;
+//! * `compiled_flag`: a flag in one environment, with everything decided that can be decided before
+//!   a request: the default, a `running_split`, or users that are `forced`;
+//! * `index`: from names and ids to compiled flags; `place`: the types of their positions;
 //! * `snapshot`: all of them, one version; `compile`: how the next version is made;
-//! * `current`: the snapshot of the moment; `pinned`: one, held; `view`: one, as an environment reads
-//!   it; `reader`: a thread's cache.
+//! * `current`: the current snapshot; `pinned`: one snapshot, held; `view`: one snapshot in one
+//!   environment; `reader`: a thread's cache.
 //!
 //! The answers:
-//! * `answer`: what a flag answers to a user, and where on the snapshot that is: the one way for
-//!   all;
-//! * `evaluation`: a value, and a `reason`;
+//! * `answer`: what a flag answers to a user, and where on the snapshot that is;
+//! * `evaluation`: a value, and its `reason`;
 //! * `value`: JSON values as the caller's own type;
 //! * `conversion`: whether it was counted, and for which variant;
 //! * `explanation`: how an answer came about;

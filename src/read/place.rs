@@ -1,9 +1,9 @@
-//! Where things are on a snapshot.
+//! Positions on a snapshot.
 
 use std::num::NonZeroU32;
 
-/// The place of a compiled flag on every snapshot of an engine that is young enough to have it. It
-/// belongs to a flag, or to a flag in one environment, for good, so that handles can keep it.
+/// The place of a compiled flag on every snapshot of an engine that is new enough to have it. It
+/// belongs to a flag, or to a flag in one environment, forever, so that handles can keep it.
 ///
 /// Never 0: that place holds the answer for a flag that is not found, so that `None` needs no
 /// branch.
@@ -11,26 +11,26 @@ use std::num::NonZeroU32;
 pub(crate) struct SlotId(NonZeroU32);
 
 impl SlotId {
-    /// The slot of this number, from 1. More than 32 bits of them do not fit into memory.
+    /// The slot of this number, from 1. More slots than 32 bits count do not fit into memory.
     pub(crate) fn new(number: usize) -> SlotId {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         SlotId(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
     }
 
-    /// Its index on a snapshot; 0 for none.
+    /// The index on a snapshot; 0 for `None`.
     #[inline]
     pub(crate) fn index(slot: Option<SlotId>) -> usize {
         slot.map_or(0, |slot| slot.0.get() as usize)
     }
 }
 
-/// An environment that an engine knows, by the number of those it knew before. It belongs to the name
-/// for good, so that what is bound to an environment can keep it.
+/// An environment, numbered in the order in which the engine came to know it. The number belongs to
+/// the name forever, so that a bound environment can keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EnvironmentId(u32);
 
 impl EnvironmentId {
-    /// One that no index has: no flag has an experiment there.
+    /// An environment that no index has: no flag has an experiment in it.
     pub(crate) const UNKNOWN: EnvironmentId = EnvironmentId(u32::MAX);
 
     /// More than 32 bits of them do not fit into memory.
@@ -44,11 +44,10 @@ impl EnvironmentId {
     }
 }
 
-/// A variant, by its position among those that a compiled flag can answer; or none of them, which
-/// stands for the default value.
+/// A variant, by its position among those that a compiled flag can answer; or
+/// [`NONE`](VariantPosition::NONE), for the default value.
 ///
-/// A bare number and not an `Option`, so that it stays in a register, and one comparison finds a
-/// value.
+/// A number and not an `Option`, so that it stays in a register, and one comparison finds a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct VariantPosition(u32);
 

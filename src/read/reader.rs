@@ -1,4 +1,4 @@
-//! One thread's cached way to the current snapshot.
+//! One thread's cache of the current snapshot.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::read::place::EnvironmentId;
 use crate::read::snapshot::Snapshot;
 use crate::read::view::View;
 
-/// One thread's cached way to what an environment reads: the fastest there is.
+/// One thread's cache of the current snapshot, for one environment: the fastest way to evaluate.
 ///
-/// It checks whether a newer snapshot has been published, which is one read of a line that changes
-/// only then, and else gives the one that it has. A worker thread keeps one for itself; that is why
-/// [`view`](Reader::view) and [`snapshot`](Reader::snapshot) take `&mut self`. Between calls it
-/// keeps the snapshot alive that it gave last.
+/// Each call checks whether a newer snapshot has been published: one read of a cache line that
+/// changes only then. If not, it returns the cached one. Each worker thread keeps its own reader,
+/// which is why [`view`](Reader::view) and [`snapshot`](Reader::snapshot) need `&mut self`. Between
+/// calls the reader keeps its last snapshot alive.
 ///
-/// Made by [`Environment::reader`](crate::Environment::reader).
+/// [`Environment::reader`](crate::Environment::reader) returns one.
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ impl Reader {
         self.cache.load()
     }
 
-    /// The current version as the environment reads it, for flags by their names.
+    /// The current version in the environment, to evaluate flags by name.
     #[inline]
     pub fn view(&mut self) -> View<&Snapshot> {
         View::new(self.cache.load(), self.environment)

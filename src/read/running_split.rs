@@ -1,4 +1,4 @@
-//! The running experiment of a flag, as evaluations read it.
+//! The running experiment of a flag, compiled for evaluations.
 
 use std::sync::Arc;
 
@@ -35,7 +35,8 @@ impl RunningSplit {
         }
     }
 
-    /// Counts an event for a variant, and the user if users are counted; returns whether it did.
+    /// Counts an event for a variant, and the user if users are counted; returns whether the event
+    /// was counted.
     #[inline]
     pub(crate) fn count(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
         match self.counters.add_event(variant.number(), event) {
@@ -44,8 +45,8 @@ impl RunningSplit {
         }
     }
 
-    /// A function of its own, and no closure: its arguments would be written to memory before every
-    /// count.
+    /// A separate function, not a closure: a closure's captures would be written to memory before
+    /// every count.
     #[inline(never)]
     fn count_with_user(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
         let user = || self.assignment.seed().hash(user_key);

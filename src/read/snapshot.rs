@@ -14,17 +14,18 @@ use crate::read::state::{ExperimentState, FlagState};
 
 /// One version of the configuration of an engine, compiled for reading.
 ///
-/// What one snapshot answers is one version, however many flags are evaluated on it and whatever is
-/// published meanwhile. Counting is another matter: it goes to the experiments as they are now, so
-/// a snapshot from before a stop still answers the variant, but counts nothing.
+/// All answers of one snapshot are of one version, whatever is published meanwhile. Counts,
+/// however, go to the experiments as they are now: a snapshot from before a stop still answers the
+/// variant, but counts nothing.
 ///
 /// [`flags`](Snapshot::flags), [`experiments`](Snapshot::experiments) and
-/// [`version`](Snapshot::version) say what it holds, [`convert_variant`](Snapshot::convert_variant)
-/// counts; a [`View`](crate::View) asks it for an environment, by names, and a
-/// [`FlagHandle`](crate::FlagHandle) for one flag.
+/// [`version`](Snapshot::version) return its content, and
+/// [`convert_variant`](Snapshot::convert_variant) counts. Evaluate on it by names with a
+/// [`View`](crate::View), or one flag with a [`FlagHandle`](crate::FlagHandle).
 ///
-/// Reached through a [`View`](crate::View), a [`Reader`](crate::Reader) or
-/// [`Engine::snapshot`](crate::Engine::snapshot). All are for the length of a request: a snapshot that is held on to is configuration that grows old.
+/// A [`View`](crate::View), a [`Reader`](crate::Reader) and
+/// [`Engine::snapshot`](crate::Engine::snapshot) lead to it. Keep one for the length of a request:
+/// a snapshot that is kept longer is outdated configuration.
 ///
 /// # Examples
 ///
@@ -44,10 +45,11 @@ use crate::read::state::{ExperimentState, FlagState};
 /// # Ok::<(), fairsplit::Error>(())
 /// ```
 pub struct Snapshot {
-    /// The engine that it belongs to, so that a handle of another engine cannot read a wrong slot.
+    /// The number of its engine, so that a handle of another engine cannot read a wrong slot.
     pub(super) engine: u64,
     pub(super) version: u64,
-    /// By their slots. The first one belongs to no slot, and is never found.
+    /// Compiled flags, by their slots. The first belongs to no slot, and answers that the flag is
+    /// not found.
     pub(super) flags: Vec<CompiledFlag>,
     /// Shared by snapshots that have the same flags and experiments.
     pub(super) index: Arc<Index>,
@@ -65,21 +67,22 @@ pub(crate) struct FoundExperiment<'s> {
 }
 
 impl Snapshot {
-    /// The version of the configuration: 0 for a new engine, and one more with every change or
-    /// reload that was published.
+    /// The version of the configuration: 0 for a new engine, and one more for every published
+    /// change or reload.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// All flags of this version, in the order in which the engine came to know their keys.
+    /// All flags of this version, in the order in which their keys became known to the engine.
     pub fn flags(&self) -> impl Iterator<Item = &Flag> {
         self.states().map(|state| &state.flag)
     }
 
-    /// All experiments of this version in the order of their flags, each with its flag and its counts.
+    /// All experiments of this version in the order of their flags, each with its flag and its
+    /// counts.
     ///
-    /// An experiment and its counts are read at one moment: its conversions are those of the counts.
+    /// An experiment and its counts are read together: its conversions equal those of the counts.
     ///
     /// # Examples
     ///
@@ -106,7 +109,7 @@ impl Snapshot {
         })
     }
 
-    /// The flag that the experiment with this id is on; `None` if this version has no such experiment.
+    /// The flag of the experiment with this id; `None` if this version has no such experiment.
     #[must_use]
     pub fn flag_of(&self, id: ExperimentId) -> Option<&Flag> {
         self.find_experiment(id).map(|found| &found.flag.flag)
@@ -127,7 +130,7 @@ impl Snapshot {
         &self.index
     }
 
-    /// Whether this snapshot is young enough to have a slot.
+    /// Whether this snapshot is new enough to have a slot.
     #[inline]
     pub(crate) fn has_slot(&self, slot: SlotId) -> bool {
         SlotId::index(Some(slot)) < self.flags.len()
@@ -155,7 +158,7 @@ impl Snapshot {
         Some(FoundExperiment { slot, flag, position, state: flag.experiments.get(position)? })
     }
 
-    /// The states of all flags, in the order in which their keys came to be known.
+    /// The states of all flags, in the order in which their keys became known.
     pub(crate) fn states(&self) -> impl Iterator<Item = &Arc<FlagState>> {
         self.index.order().filter_map(|slot| self.compiled(Some(slot)).state())
     }

@@ -33,13 +33,13 @@ impl ExperimentState {
         ExperimentState { definition, counters, at_start, forced }
     }
 
-    /// The experiment with its conversions of this moment.
+    /// The experiment with its current conversions.
     pub(crate) fn read(&self) -> Experiment {
         let conversions = self.counters.counts().iter().map(|count| count.conversions).collect();
         Experiment::new(Arc::clone(&self.definition), conversions)
     }
 
-    /// The experiment and all of its counts, of this moment.
+    /// The experiment with all of its current counts.
     pub(crate) fn read_with_counts(&self) -> (Experiment, Counts) {
         let (id, variants) = (self.definition.id, &self.definition.terms.variants);
         let counted = self.counters.counts();
@@ -63,9 +63,9 @@ impl ExperimentState {
         self.definition.terms.variants.get(position)
     }
 
-    /// Whether the two are equal, counters apart.
+    /// Whether the two are equal, except for counters.
     fn is_same(&self, other: &ExperimentState) -> bool {
-        // A definition that has not changed is the same one.
+        // An unchanged definition is the same allocation.
         Arc::ptr_eq(&self.definition, &other.definition)
             && self.at_start == other.at_start
             && self.forced == other.forced
@@ -80,7 +80,7 @@ pub(crate) struct FlagState {
 }
 
 impl FlagState {
-    /// Whether the two are equal, counters apart.
+    /// Whether the two are equal, except for counters.
     pub(crate) fn is_same(&self, other: &FlagState) -> bool {
         let pairs = || self.experiments.iter().zip(&other.experiments);
         self.flag == other.flag

@@ -14,14 +14,14 @@ use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
 use crate::read::value::DeserializeError;
 
-/// One thread's way to a flag whose values are of one type.
+/// One thread's reader of a flag, with its values decoded into one type.
 ///
-/// Each value is decoded once for each change of the flag, at the first call after it, and then
-/// borrowed. Between changes a call costs what it costs by a handle on a [`Reader`](crate::Reader), and one
-/// comparison: no lock, no allocation. Like a reader it is for one thread to keep, and keeps the
-/// snapshot alive that it read last; a clone decodes for itself.
+/// The values are decoded at the first call after each change of the flag, and then borrowed.
+/// Between changes a call costs what it costs by a handle on a [`Reader`](crate::Reader), plus one
+/// comparison: no lock, no allocation. Like a reader, it belongs to one thread and keeps its last
+/// snapshot alive; a clone decodes for itself.
 ///
-/// Made by [`FlagHandle::typed`].
+/// [`FlagHandle::typed`] returns one.
 ///
 /// # Examples
 ///
@@ -53,7 +53,8 @@ pub struct TypedReader<T> {
 }
 
 impl FlagHandle {
-    /// A way for one thread to the flag's values as a `T`, each decoded once and not at every call.
+    /// A reader, for one thread, of the flag's values as a `T`. It decodes them once for each
+    /// change of the flag, not at every call.
     #[must_use]
     pub fn typed<T: DeserializeOwned>(&self) -> TypedReader<T> {
         let default = Err(DeserializeError::no_such_flag());
@@ -64,7 +65,8 @@ impl FlagHandle {
 }
 
 impl<T: DeserializeOwned> TypedReader<T> {
-    /// The answer for a user; counts an exposure if it is the running experiment's variant.
+    /// Evaluates the flag for a user. Counts an exposure if the answer is the running experiment's
+    /// variant.
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&mut self, user_key: &str) -> Typed<'_, T> {
@@ -74,7 +76,7 @@ impl<T: DeserializeOwned> TypedReader<T> {
         self.decoded.of(Evaluation::counting(snapshot, slot, user_key))
     }
 
-    /// The same answer as [`evaluate`](TypedReader::evaluate), and nothing is counted.
+    /// Returns the same answer as [`evaluate`](TypedReader::evaluate), and counts nothing.
     #[inline]
     #[must_use]
     pub fn peek(&mut self, user_key: &str) -> Typed<'_, T> {
@@ -84,7 +86,7 @@ impl<T: DeserializeOwned> TypedReader<T> {
         self.decoded.of(Evaluation::peeking(snapshot, slot, user_key))
     }
 
-    /// The handle that it was made from: to convert, or to share.
+    /// The handle that this reader was made from, to convert or to share.
     #[must_use]
     pub fn handle(&self) -> &FlagHandle {
         &self.handle
@@ -125,7 +127,7 @@ impl<'r, T> Typed<'r, T> {
         self.value.unwrap_or(fallback)
     }
 
-    /// The evaluation: the reason, the variant, and the value as it stands in the configuration.
+    /// The evaluation: the reason, the variant, and the value as JSON.
     #[inline]
     #[must_use]
     pub fn evaluation(&self) -> &Evaluation<&'r Snapshot> {
@@ -133,14 +135,14 @@ impl<'r, T> Typed<'r, T> {
     }
 }
 
-/// The values that a flag can answer in an environment.
+/// The decoded values that a flag can answer in an environment.
 #[derive(Debug)]
 struct Decoded<T> {
-    /// The version of the snapshot that was read last.
+    /// The version of the last snapshot.
     version: Option<u64>,
     /// The flag that the values belong to. Held, so that its address stays its own.
     state: Option<Arc<FlagState>>,
-    /// By their positions.
+    /// Values of variants, by their positions.
     variants: Vec<Result<T, DeserializeError>>,
     default: Result<T, DeserializeError>,
 }

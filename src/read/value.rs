@@ -20,7 +20,7 @@ pub(crate) fn exact_f64(value: &Value) -> Option<f64> {
     }
 }
 
-/// What a JSON value is, in an error.
+/// The kind of a JSON value, for an error.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -32,7 +32,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A flag does not answer a value of the type that was asked for.
+/// The value of a flag does not have the requested type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", match found {
     None => "there is no such flag".to_owned(),
@@ -40,9 +40,9 @@ fn kind(value: &Value) -> &'static str {
 })]
 #[non_exhaustive]
 pub struct MismatchError {
-    /// What was asked for.
+    /// The requested type.
     pub expected: &'static str,
-    /// What the value is; `None` if there is no such flag.
+    /// The kind of the value; `None` if there is no such flag.
     pub found: Option<&'static str>,
 }
 

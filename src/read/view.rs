@@ -1,4 +1,4 @@
-//! One version of the configuration, as one environment reads it.
+//! One version of the configuration, in one environment.
 
 use std::ops::Deref;
 
@@ -10,20 +10,20 @@ use crate::read::pinned::Pinned;
 use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::snapshot::Snapshot;
 
-/// One version of the configuration, as one environment reads it: what is asked of it by names is
-/// answered by one version, however many flags are asked for.
+/// One version of the configuration, in one environment: it evaluates any number of flags by name,
+/// all on this version.
 ///
-/// Made by [`Environment::view`](crate::Environment::view), or almost for free by
-/// [`Reader::view`](crate::Reader::view). Derefs to [`Snapshot`], which
-/// [`FlagHandle::evaluate_on`](crate::FlagHandle::evaluate_on) takes. For the length of a request: a
-/// view that is held on to is configuration that grows old.
+/// [`Environment::view`](crate::Environment::view) returns one, and
+/// [`Reader::view`](crate::Reader::view) does so almost for free. Derefs to [`Snapshot`], for
+/// [`FlagHandle::evaluate_on`](crate::FlagHandle::evaluate_on). Keep it for the length of a
+/// request: a view that is kept longer is outdated configuration.
 ///
-/// `S` is what keeps the snapshot: a [`Pinned`] one, or a borrowed one.
+/// `S` keeps the snapshot: a [`Pinned`] one, or a borrowed one.
 ///
 /// # Cost
 ///
-/// Of a call: one hash look-up of the flag's key, one XXH3, one table look-up, one uncontended
-/// atomic add; no lock, no allocation.
+/// Per call: one hash look-up of the flag's key, one XXH3, one table look-up, one uncontended
+/// addition to a counter; no lock, no allocation.
 #[derive(Debug)]
 pub struct View<S = Pinned> {
     snapshot: S,
@@ -37,9 +37,9 @@ impl<S> View<S> {
     }
 }
 
-/// Of a pinned snapshot: an answer borrows from the view.
+/// On a pinned snapshot, an answer borrows from the view.
 impl View {
-    /// The answer for a flag and a user; counts an exposure if it is the running experiment's
+    /// Evaluates a flag for a user. Counts an exposure if the answer is the running experiment's
     /// variant.
     #[inline]
     #[must_use = "this is the value that the user gets"]
@@ -47,7 +47,7 @@ impl View {
         self.borrowed().evaluate(flag, user_key)
     }
 
-    /// The same answer as [`evaluate`](View::evaluate), and nothing is counted.
+    /// Returns the same answer as [`evaluate`](View::evaluate), and counts nothing.
     #[inline]
     #[must_use]
     pub fn peek(&self, flag: &str, user_key: &str) -> Evaluation<&Snapshot> {
@@ -62,8 +62,8 @@ impl View {
         self.borrowed().convert(flag, user_key)
     }
 
-    /// How the answer for a flag and a user comes about; nothing is counted. For support questions,
-    /// not for every request: it allocates what it returns.
+    /// Explains how the answer for a flag and a user comes about, and counts nothing. Meant for
+    /// support questions, not for every request: it allocates what it returns.
     #[must_use]
     pub fn explain(&self, flag: &str, user_key: &str) -> Explanation {
         self.borrowed().explain(flag, user_key)
@@ -75,30 +75,30 @@ impl View {
     }
 }
 
-/// Of a borrowed snapshot: an answer lives as long as that, and longer than the view.
+/// On a borrowed snapshot, an answer lives as long as the snapshot, and may outlive the view.
 impl<'s> View<&'s Snapshot> {
-    /// As [`evaluate`](View::evaluate) of a pinned snapshot.
+    /// As [`evaluate`](View::evaluate) on a pinned snapshot.
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate(&self, flag: &str, user_key: &str) -> Evaluation<&'s Snapshot> {
         Evaluation::counting(self.snapshot, self.slot(flag), user_key)
     }
 
-    /// As [`peek`](View::peek) of a pinned snapshot.
+    /// As [`peek`](View::peek) on a pinned snapshot.
     #[inline]
     #[must_use]
     pub fn peek(&self, flag: &str, user_key: &str) -> Evaluation<&'s Snapshot> {
         Evaluation::peeking(self.snapshot, self.slot(flag), user_key)
     }
 
-    /// As [`convert`](View::convert) of a pinned snapshot.
+    /// As [`convert`](View::convert) on a pinned snapshot.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert(&self, flag: &str, user_key: &str) -> Conversion<&'s Snapshot> {
         Conversion::assigned(self.snapshot, self.slot(flag), user_key)
     }
 
-    /// As [`explain`](View::explain) of a pinned snapshot.
+    /// As [`explain`](View::explain) on a pinned snapshot.
     #[must_use]
     pub fn explain(&self, flag: &str, user_key: &str) -> Explanation {
         let environment = self.snapshot.index().environment_name(self.environment);
@@ -112,12 +112,12 @@ impl<'s> View<&'s Snapshot> {
 }
 
 impl Snapshot {
-    /// This version as an environment reads it whose name comes with a request: from an operator's
-    /// call, say. Nothing is kept of a name that the engine does not know; its flags answer their
-    /// defaults, and an explanation leaves its environment empty.
+    /// This version in an environment whose name comes with a request, such as an operator's call.
+    /// A name that the engine does not know is not kept; its flags answer their defaults, and an
+    /// explanation leaves its environment empty.
     ///
-    /// One hash look-up more than a [`View`] of an [`Environment`](crate::Environment), which a service
-    /// binds once.
+    /// Cost: one hash look-up more than a [`View`] of an [`Environment`](crate::Environment), which
+    /// a service binds once.
     #[must_use]
     pub fn in_environment(&self, name: &EnvironmentName) -> View<&Snapshot> {
         View::new(self, self.index().environment_id(name).unwrap_or(EnvironmentId::UNKNOWN))

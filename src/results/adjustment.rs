@@ -1,11 +1,12 @@
-//! Several treatments against one control: the more comparisons, the surer each has to be.
+//! P-values adjusted for several comparisons: the more treatments, the stricter each test.
 
 use super::special::float;
 
-/// P-values adjusted after Holm (Scandinavian Journal of Statistics 1979): the chance that any of the
-/// treatments without an effect is called one stays below the level. Never weaker than Bonferroni's.
+/// P-values adjusted after Holm (Scandinavian Journal of Statistics 1979): the chance that any
+/// treatment without an effect is found to have one stays below the level. Never less powerful than
+/// Bonferroni's.
 ///
-/// The result has the order of the arguments.
+/// The result has the order of `p_values`.
 ///
 /// # Examples
 ///

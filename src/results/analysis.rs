@@ -1,4 +1,4 @@
-//! What is asked of the counts, and asking it.
+//! What to ask of the counts, and the analysis that answers it.
 
 use thiserror::Error;
 
@@ -25,7 +25,7 @@ use crate::model::experiment::Experiment;
 use crate::model::id::ExperimentId;
 use crate::model::path::quote;
 
-/// What is asked of the counts: how sure, against which control, from when on.
+/// What to ask of the counts: at which confidence, against which control, over which period.
 ///
 /// # Examples
 ///
@@ -53,9 +53,9 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// With a confidence of 0.95, the first variant as control, since the last start, always-valid intervals
-    /// that are narrowest at 5,000 units, and a minimum of 100 exposed, 20 converted and 20 not converted in
-    /// each of the two variants of a comparison.
+    /// An analysis at a confidence of 0.95, against the first variant, since the last start.
+    /// Always-valid intervals are narrowest at 5,000 units, and each of the two variants of a
+    /// comparison needs at least 100 exposed, 20 converted and 20 not converted.
     pub fn new() -> Analysis {
         Analysis {
             confidence: Confidence::default(),
@@ -67,50 +67,53 @@ impl Analysis {
         }
     }
 
-    /// With this confidence for every interval, and the verdict.
+    /// Sets the confidence of every interval and of the verdict.
     pub fn confidence(self, confidence: Confidence) -> Analysis {
         Analysis { confidence, ..self }
     }
 
-    /// Against the variant with this key, chosen before the start: a choice after a look makes more comparisons
-    /// than the figures adjust for.
+    /// Compares every other variant with the variant of this key, which is chosen before the start:
+    /// a choice after a look makes more comparisons than the figures adjust for.
     pub fn control(self, variant: impl Into<String>) -> Analysis {
         Analysis { control: Some(variant.into()), ..self }
     }
 
-    /// Of the counts of this period.
+    /// Analyses the counts of this period.
     pub fn period(self, period: Period) -> Analysis {
         Analysis { period, ..self }
     }
 
-    /// With always-valid intervals that are narrowest when the two variants together have so many units: of
-    /// at least 1. They hold whatever it is, if it is chosen before the start.
+    /// Sets the number of units, in the two variants together, at which always-valid intervals are
+    /// narrowest; at least 1. The intervals hold for any number that is chosen before the start.
     pub fn tuning(self, units: u64) -> Analysis {
         Analysis { tuning: float(units.max(1)), ..self }
     }
 
-    /// With an always-valid interval, and so a verdict, only where each of the two variants compared has
-    /// this number exposed, and `converted` of these converted and as many not. Below the default, error
-    /// rates are no longer held.
+    /// Sets what each of the two variants of a comparison needs before it has an always-valid
+    /// interval, and so a verdict: this number exposed, of which at least `converted` converted and
+    /// at least `converted` did not. Below the default, error rates may exceed their level.
     pub fn minimum(self, exposed: u64, converted: u64) -> Analysis {
         Analysis { minimum: Minimum { exposed, converted }, ..self }
     }
 
-    /// States that each event is of another unit: that nobody is exposed twice or converts twice. Then
-    /// events are analysed as users are, with p-values and a verdict, and the unit of the results is
-    /// [`Unit::SingleEvents`].
+    /// States that each event belongs to a different unit: no unit is exposed twice or converts
+    /// twice. Events are then analysed as users are, with p-values and a verdict, and the unit of
+    /// the results is [`Unit::SingleEvents`].
     ///
-    /// The engine cannot check it. Where users do come back, verdicts err far more often than they say.
+    /// The engine cannot check this. If users do come back, verdicts err far more often than they
+    /// state.
     pub fn one_event_per_unit(self) -> Analysis {
         Analysis { has_single_events: true, ..self }
     }
 
-    /// The results of an experiment as an engine counted it: of users if they are given, else of events,
-    /// which have rates and no verdict unless each is of [another unit](Analysis::one_event_per_unit).
+    /// The results of an experiment as an engine counted it: of users if `users` is given, else of
+    /// events. Events have rates but no verdict, unless each event belongs to a [different
+    /// unit](Analysis::one_event_per_unit).
     ///
     /// # Errors
     ///
-    /// [`AnalysisError`] if the counts are of another experiment, or the control is none of the variants.
+    /// [`AnalysisError`] if the counts belong to another experiment, or if no variant has the
+    /// control's key.
     pub fn results(
         &self,
         experiment: &Experiment,
@@ -126,12 +129,12 @@ impl Analysis {
         self.results_of(&Observations::of(experiment, counts, users, self.period))
     }
 
-    /// The results of any observations, which know their period themselves.
+    /// The results of any observations; their own period applies.
     ///
     /// # Errors
     ///
-    /// [`AnalysisError`] if the control is none of the variants, or these are no experiment: none, two of
-    /// one key, or percentages that do not sum to 100.
+    /// [`AnalysisError`] if no variant has the control's key, if two variants have one key, or if
+    /// the percentages do not sum to 100.
     pub fn results_of(&self, observed: &Observations) -> Result<Results, AnalysisError> {
         let variants = &observed.variants;
         let control = self.control_of(variants)?;
@@ -214,7 +217,7 @@ impl Analysis {
         }
     }
 
-    /// Every variant with a percentage beside the control, if that has one.
+    /// Compares every variant above 0 % with the control, if the control is above 0 %.
     fn comparisons(
         &self,
         control: &Observed,
@@ -228,7 +231,7 @@ impl Analysis {
             .filter(|one| one.percentage > 0 && control.percentage > 0)
             .collect();
         let count = u64::try_from(treatments.len()).unwrap_or(u64::MAX);
-        // After Bonferroni: what holds for each at its part holds for all together at the share.
+        // Bonferroni: if each holds at its part of the level, all together hold at the share.
         let part = share / float(count.max(1));
         let mut comparisons: Vec<Comparison> = treatments
             .iter()
@@ -319,7 +322,8 @@ impl Default for Analysis {
     }
 }
 
-/// A user is kept with a chance of 1 in so many, so those that are kept are a binomial draw.
+/// Estimates totals from a sample that keeps each user with the chance 1 / `one_in`: a binomial
+/// draw.
 fn total(observed: &Observed, one_in: u64) -> Total {
     let one_in = float(one_in);
     let error = |kept: u64| (float(kept) * (1.0 - 1.0 / one_in)).sqrt() * one_in;
@@ -331,12 +335,12 @@ fn total(observed: &Observed, one_in: u64) -> Total {
     }
 }
 
-/// Why there are no results at all.
+/// Why an analysis has no results.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AnalysisError {
-    /// The control that was named is none of the variants.
-    #[error("there is no variant {found:?} to be the control")]
+    /// No variant has the control's key.
+    #[error("the control {found:?} is not a variant")]
     #[non_exhaustive]
     NoSuchControl {
         /// The key that was given.
@@ -349,27 +353,27 @@ pub enum AnalysisError {
         /// The key.
         found: String,
     },
-    /// Percentages do not sum to 100, which those of no variants do not either.
+    /// The percentages do not sum to 100; without variants the sum is 0.
     #[error("the percentages sum to {found}, not to 100")]
     #[non_exhaustive]
     Percentages {
         /// What they sum to.
         found: u64,
     },
-    /// The counts are not of the experiment.
+    /// The counts belong to another experiment.
     #[error("the counts are of the experiment {found}, not of {expected}")]
     #[non_exhaustive]
     OtherExperiment {
         /// The experiment.
         expected: ExperimentId,
-        /// Whose counts they are.
+        /// The experiment that the counts belong to.
         found: ExperimentId,
     },
 }
 
 impl Engine {
-    /// The results of the experiment with this id, as [`Analysis::new`] asks for them: since the last
-    /// start, against the first variant. `None` for an experiment that is not in the configuration.
+    /// The results of an experiment by the default [`Analysis`]: since the last start, against the
+    /// first variant. `None` if the configuration has no experiment of this id.
     ///
     /// # Examples
     ///
@@ -393,16 +397,16 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn results(&self, id: ExperimentId) -> Option<Results> {
-        // Nothing that the default asks for can be refused: the first variant is there.
+        // The default analysis has no error: the first variant always exists.
         self.analyse(id, &Analysis::new())?.ok()
     }
 
-    /// The results of the experiment with this id, as the analysis asks for them. `None` for an experiment
-    /// that is not in the configuration.
+    /// The results of an experiment by this analysis. `None` if the configuration has no experiment
+    /// of this id.
     ///
     /// # Errors
     ///
-    /// [`AnalysisError`] if the control that the analysis names is none of the variants.
+    /// [`AnalysisError`] if no variant has the control's key.
     #[must_use]
     pub fn analyse(
         &self,

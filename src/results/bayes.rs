@@ -1,18 +1,18 @@
-//! The chance that a treatment beats the control, if nothing was known before.
+//! The chance that a treatment beats the control, starting from a uniform prior.
 
 use std::f64::consts::PI;
 
 use super::proportion::Proportion;
 use super::special::{gamma_along, wide_float};
 
-/// The chance that the treatment's true rate is above the control's, given the data and that every rate
-/// was equally likely before (a Beta(1, 1) prior for each).
+/// The chance that the treatment's true rate is above the control's, given the data and that every
+/// rate was equally likely before (a Beta(1, 1) prior for each).
 ///
-/// An answer to "what would I bet", not a test: it holds no error rate, least of all for those who look
-/// often. The convolution of the two log-odds is inverted from its characteristic function
-/// (Gil-Pelaez, Biometrika 1951), which is a product of gamma functions; the midpoint rule is exact there
-/// but for what lies outside of its period (Bohmann, 1961). The error is below 1e-9 up to 1e12 users, and
-/// some hundred steps are enough for any count.
+/// It answers "what would I bet" and is not a test: it controls no error rate, and least of all one
+/// that is watched. The convolution of the two log-odds is inverted from its characteristic
+/// function (Gil-Pelaez, Biometrika 1951), which is a product of gamma functions; the midpoint rule
+/// is exact except for the mass outside of its period (Bohmann, 1961). The error is below 1e-9 up
+/// to 1e12 users, and a few hundred steps are enough for any count.
 ///
 /// # Examples
 ///
@@ -27,14 +27,14 @@ use super::special::{gamma_along, wide_float};
 pub fn chance_to_beat(treatment: Proportion, control: Proportion) -> f64 {
     let ours = [Shape::of(treatment.converted()), Shape::of(treatment.not_converted())];
     let theirs = [Shape::of(control.converted()), Shape::of(control.not_converted())];
-    // The difference of the log-odds is a sum of four variables, two of which count against it.
+    // The difference of the log-odds is a sum of four variables, two of them with a minus sign.
     let [up, down] = ours;
     let [against, with] = theirs;
     let all = [(up, 1.0), (down, -1.0), (against, -1.0), (with, 1.0)];
 
     let centre = log_odds_ratio(ours, theirs);
     let deviation = all.iter().map(|(shape, _)| shape.variance()).sum::<f64>().sqrt();
-    // Log-odds of a share of which few are known have tails like exp(-smallest * x).
+    // The log-odds have tails like exp(-smallest * x): heavy where a count is small.
     let smallest = all.iter().map(|(shape, _)| shape.exact).fold(f64::INFINITY, f64::min);
     let slack = 10.0 * deviation + 45.0 / smallest;
     if centre.abs() > slack {
@@ -59,17 +59,17 @@ pub fn chance_to_beat(treatment: Proportion, control: Proportion) -> f64 {
     (0.5 + sum / PI).clamp(0.0, 1.0)
 }
 
-/// No data needs a tenth of them.
+/// A bound that no data reaches: a tenth of it suffices.
 const STEPS: u32 = 10_000;
 
 /// A parameter of a beta distribution: a count and one.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// As it is.
+    /// The parameter itself.
     exact: f64,
     /// Raised to at least 10, where Stirling's series is good.
     raised: u128,
-    /// By how much.
+    /// By how much it was raised.
     by: u32,
 }
 
@@ -81,7 +81,7 @@ impl Shape {
         Shape { exact: float(exact), raised, by }
     }
 
-    /// At least the variance of the logarithm of such a gamma variable.
+    /// An upper bound of the variance of the logarithm of such a gamma variable.
     fn variance(self) -> f64 {
         1.0 / self.exact + 1.0 / (self.exact * self.exact)
     }
@@ -98,8 +98,8 @@ impl Shape {
     }
 }
 
-/// The logarithm of the ratio of the odds of the raised shapes. Where the two products are close, their
-/// difference is taken in whole numbers: for millions of users the rest is worth digits.
+/// The logarithm of the ratio of the odds of the raised shapes. Where the two products are close,
+/// their difference is computed in integers: for millions of users that saves digits.
 fn log_odds_ratio(ours: [Shape; 2], theirs: [Shape; 2]) -> f64 {
     let [up, down] = ours.map(|shape| shape.raised);
     let [against, with] = theirs.map(|shape| shape.raised);

@@ -4,14 +4,14 @@ use std::f64::consts::PI;
 
 use super::special::{entropy, ln_1p_minus, stirling_rest, wide_float};
 
-/// Below so many trials, or so many outcomes on the side that is summed, tails are sums of their terms:
-/// some thousand at most, since terms far from the mean are nothing. Above, they are an integral over
-/// something that is nearly a bell.
+/// Below this number of trials, or of outcomes on the side that is summed, a tail is the sum of its
+/// terms: a few thousand at most, since terms far from the mean are negligible. Above it, a tail is
+/// an integral over a nearly normal density.
 const SUMMED_TRIALS: i128 = 1 << 17;
 const SUMMED_OUTCOMES: i128 = 1 << 12;
 
-/// Trials, each of which comes out with a chance of so many percent. At most 2^65 trials, so that products
-/// with a hundred stay far from the ends of the type.
+/// Trials that each succeed with a chance of `percent` percent. At most 2^65 trials, so that
+/// products with 100 stay far from the ends of the type.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Binomial {
     trials: i128,
@@ -25,8 +25,9 @@ impl Binomial {
         Binomial { trials, percent: i128::from(percent.clamp(1, 99)) }
     }
 
-    /// The chance of an outcome that is at most as likely as `count`: the two-sided exact test, as R and
-    /// scipy have it, with their margin of 1e-7 for outcomes that are as likely but for rounding.
+    /// The chance of an outcome that is at most as likely as `count`: the two-sided exact test, as
+    /// in R and scipy, with their margin of 1e-7 for outcomes whose chances differ by rounding
+    /// alone.
     pub(super) fn two_sided(self, count: u128) -> f64 {
         let count = i128::try_from(count).unwrap_or(i128::MAX).min(self.trials);
         let off = self.off(count);
@@ -73,8 +74,8 @@ impl Binomial {
         wide_float(self.percent) / 100.0
     }
 
-    /// The logarithm of the chance of exactly this count, by Loader's saddle-point form (2000): every term
-    /// of it is small where the chance is not, whatever the number of trials.
+    /// The logarithm of the chance of exactly this count, by Loader's saddle-point form (2000):
+    /// every term of it is small where the chance is not, whatever the number of trials.
     fn ln_chance(self, count: i128) -> f64 {
         let others = self.trials.saturating_sub(count);
         let trials = wide_float(self.trials);
@@ -109,7 +110,7 @@ impl Binomial {
             return (ln_chance.exp() * self.terms_down_from(count)).min(1.0);
         }
         if ln_chance < -690.0 {
-            // Below 1e-299, the terms are a geometric series as good as exactly.
+            // Below 1e-299, the terms are a geometric series to the last digit.
             let ratio = self.ratio_below(wide_float(count));
             return (ln_chance - (-ratio).ln_1p()).exp();
         }
@@ -133,8 +134,9 @@ impl Binomial {
         sum
     }
 
-    /// The chance of at most this count, as that of a beta variable above the share (DLMF 8.17.5). The
-    /// distance from the variable's mean is known exactly, and its density there is nearly normal.
+    /// The chance of at most this count, as that of a beta variable above the share (DLMF 8.17.5).
+    /// The distance from the variable's mean is known exactly, and its density there is nearly
+    /// normal.
     fn integral(self, count: i128) -> f64 {
         let (a, b) = (count.saturating_add(1), self.trials.saturating_sub(count));
         let all = self.trials.saturating_add(1);
@@ -154,7 +156,8 @@ impl Binomial {
             log.exp() / ((1.0 + off / mean) * (1.0 - off / rest))
         };
         let rests = stirling_rest(all) - stirling_rest(a) - stirling_rest(b);
-        // The density's factor a b / all / (mean rest) is all, of which deviation takes a root.
+        // The density's factor a b / all / (mean rest) equals `all`, and `deviation` holds its
+        // root.
         panels(first, last, density) * rests.exp() / (2.0 * PI).sqrt()
     }
 }

@@ -1,4 +1,4 @@
-//! Variants by themselves, and beside the control.
+//! Variants by themselves, and compared with the control.
 
 use serde::Serialize;
 
@@ -18,18 +18,19 @@ pub struct VariantResult {
     pub exposed: u64,
     /// How many converted; of users, those of the exposed who did.
     pub converted: u64,
-    /// Users who converted without having been exposed: in no rate. Always 0 for events.
+    /// Users who converted without an exposure; no rate includes them. Always 0 for events.
     pub converted_unexposed: u64,
-    /// The converted as a share of the exposed. Absent if nobody was exposed, or more converted.
+    /// The converted as a share of the exposed, 0 to 1. Absent if no unit was exposed, or if more
+    /// converted than were exposed.
     pub rate: Option<f64>,
-    /// The Wilson interval of the rate: for this variant by itself, and for no comparison. Of events it is
-    /// narrower than the truth of users, who come back.
+    /// The Wilson interval of the rate, for this variant by itself; do not compare variants by it.
+    /// For events it is too narrow, since users come back.
     pub interval: Option<Interval>,
-    /// How many there are in all, where only a sample was kept.
+    /// An estimate of the totals, where only a sample of the users was kept.
     pub total: Option<Total>,
 }
 
-/// An estimate of how many were exposed in all, from a sample of one in so many.
+/// An estimate of the totals of a variant, from a sample of its users.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Total {
@@ -43,40 +44,40 @@ pub struct Total {
     pub converted_error: f64,
 }
 
-/// A variant beside the control. Of events there are `difference` and `lift`, and nothing that would have
-/// to hold for users.
+/// A variant compared with the control. For events only `difference` and `lift` are present: no
+/// test of events holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Comparison {
     /// The variant's key.
     pub variant: String,
-    /// Its rate less the control's.
+    /// Its rate less the control's, as a share of 1.
     pub difference: Option<f64>,
     /// The difference as a share of the control's rate.
     pub lift: Option<f64>,
-    /// Valid at every look: the headline. For several treatments, all of them hold together, after
-    /// Bonferroni. Absent before both variants have the [minimum](super::Analysis::minimum).
+    /// Valid at every look: the headline. The intervals of several treatments hold together, by
+    /// Bonferroni. Absent until both variants have the [minimum](super::Analysis::minimum).
     pub always_valid: Option<AlwaysValid>,
-    /// The p-value of the [`ExactTest`](super::ExactTest): valid at every look, and exact from the first user on if
-    /// users are split exactly as configured. **A broken split makes it small too**, so no finding rests on
-    /// it. Adjusted as `always_valid` is.
+    /// The p-value of the [`ExactTest`](super::ExactTest): valid at every look, and exact from the
+    /// first user on, if users are split exactly as configured. **A broken split makes it small
+    /// too**, so no finding rests on it. Adjusted as `always_valid` is.
     pub exact_p_value: Option<f64>,
     /// Valid once, at an end that was planned before the start.
     pub at_planned_end: AtPlannedEnd,
-    /// The chance that its rate is above the control's, if nothing was known before. No test.
+    /// The chance that its rate is above the control's, starting from a uniform prior. Not a test.
     pub chance_to_beat: Option<f64>,
-    /// What comes of it.
+    /// What the always-valid interval has shown.
     pub finding: Finding,
 }
 
-/// Figures that are **valid once, at an end that was planned before the start**. Who watches them and
-/// stops when he likes them is wrong far more often than they say.
+/// Figures that are **valid once, at an end that was planned before the start**. Watching them and
+/// stopping when they look good errs far more often than they state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AtPlannedEnd {
-    /// Of the difference: Newcombe's.
+    /// Newcombe's interval of the difference.
     pub interval: Option<Interval>,
-    /// Of the lift, by the delta method.
+    /// The interval of the lift, by the delta method.
     pub lift_interval: Option<Interval>,
     /// The two-proportion z-test.
     pub test: Option<ZTest>,
@@ -89,11 +90,12 @@ pub struct AtPlannedEnd {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Finding {
-    /// The sample ratio is a mismatch, one of the two has no rate, or events were counted and not users.
+    /// No comparison is made: the sample ratio is a mismatch, one of the two variants has no rate,
+    /// or the counts are of events.
     Withheld,
-    /// One of the two has fewer than the [minimum](super::Analysis::minimum).
+    /// One of the two variants has less than the [minimum](super::Analysis::minimum).
     NotEnoughData,
-    /// The interval holds 0: yet, or for good.
+    /// The interval contains 0: no difference is shown so far.
     NoDifferenceYet,
     /// The whole interval is above 0.
     Better,

@@ -1,4 +1,4 @@
-//! How sure an interval has to be, and what an interval is.
+//! The confidence level, and the intervals that have it.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::special::normal_quantile;
 
-/// The share of intervals, over many experiments, that hold the truth: 0.95 unless told otherwise.
+/// The share of intervals, over many experiments, that contain the truth. The default is 0.95.
 ///
 /// # Examples
 ///
@@ -24,7 +24,7 @@ use super::special::normal_quantile;
 pub struct Confidence(f64);
 
 impl Confidence {
-    /// Of at least 0.5 and at most 0.999999.
+    /// A confidence of this level, from 0.5 to 0.999999.
     ///
     /// # Errors
     ///
@@ -37,19 +37,19 @@ impl Confidence {
         }
     }
 
-    /// As a share of 1.
+    /// The level, as a share of 1.
     #[must_use]
     pub fn level(self) -> f64 {
         self.0
     }
 
-    /// What is left: the chance of an error that is taken.
+    /// 1 less the level: the accepted chance of an error.
     #[must_use]
     pub fn alpha(self) -> f64 {
         1.0 - self.0
     }
 
-    /// The normal quantile of an interval with two sides: 1.96 for 0.95.
+    /// The normal quantile of a two-sided interval: 1.96 for 0.95.
     pub(super) fn z(self) -> f64 {
         normal_quantile(self.alpha() / 2.0)
     }
@@ -63,7 +63,8 @@ impl Default for Confidence {
 
 impl fmt::Display for Confidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // At most six digits behind the point are let in, which floats hold exactly enough.
+        // A level has at most six decimals that matter, so four decimals of a percentage show it
+        // whole.
         let text = format!("{:.4}", self.0 * 100.0);
         write!(f, "{} %", text.trim_end_matches('0').trim_end_matches('.'))
     }
@@ -78,8 +79,8 @@ pub struct ConfidenceError {
     pub found: f64,
 }
 
-/// A range of values that the data leave plausible, both ends in it. Finite, and `low` is never above
-/// `high`.
+/// A range of values that the data leave plausible, both ends included. Both are finite, and `low`
+/// is never above `high`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Interval {
@@ -90,7 +91,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// The interval held to where its quantity can be.
+    /// The interval, clamped to the range of its quantity.
     pub(super) fn within(low: f64, high: f64, least: f64, most: f64) -> Interval {
         Interval { low: low.clamp(least, most), high: high.clamp(least, most) }
     }
@@ -100,7 +101,7 @@ impl Interval {
         (low.is_finite() && high.is_finite()).then_some(Interval { low, high })
     }
 
-    /// Whether the value is in it.
+    /// Whether the interval contains the value.
     #[must_use]
     pub fn contains(self, value: f64) -> bool {
         self.low <= value && value <= self.high

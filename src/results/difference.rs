@@ -1,4 +1,4 @@
-//! Two rates beside each other, valid at one planned end.
+//! Two rates compared, valid at one planned end.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub fn difference(treatment: Proportion, control: Proportion) -> f64 {
     treatment.rate() - control.rate()
 }
 
-/// The interval of the difference that Newcombe puts together from the Wilson intervals of the two
+/// Newcombe's interval of the difference, built from the Wilson intervals of the two rates
 /// (Statistics in Medicine 1998, method 10).
 ///
 /// # Examples
@@ -34,19 +34,19 @@ pub fn newcombe(treatment: Proportion, control: Proportion, confidence: Confiden
     Interval::within(difference - down, difference + up, -1.0, 1.0)
 }
 
-/// The relative lift: the difference as a share of the control's rate, of at least -1. Absent if nobody of
-/// the control converted.
+/// The relative lift: the difference as a share of the control's rate, of at least -1. Absent if no
+/// unit of the control converted.
 #[must_use]
 pub fn lift(treatment: Proportion, control: Proportion) -> Option<f64> {
     (control.converted() > 0).then(|| difference(treatment, control) / control.rate())
 }
 
-/// The interval of the relative lift by the delta method: the ratio's variance to first order, and the
-/// normal quantile (Deng, Knoblich and Lu, KDD 2018). Absent where the lift is, and where the
-/// variance of both is 0.
+/// The interval of the relative lift by the delta method: the ratio's variance to first order, and
+/// the normal quantile (Deng, Knoblich and Lu, KDD 2018). Absent where the lift is absent, and
+/// where both variances are 0.
 ///
-/// gbstats takes the quantile of Student's t with Welch's degrees of freedom instead, and is wider by less
-/// than one part in a thousand from a thousand users on.
+/// gbstats uses the quantile of Student's t with Welch's degrees of freedom instead: its interval
+/// is wider, by less than one part in a thousand from a thousand users on.
 #[must_use]
 pub fn lift_interval(
     treatment: Proportion,
@@ -63,19 +63,20 @@ pub fn lift_interval(
     if half > 0.0 { Interval::finite(lift - half, lift + half) } else { None }
 }
 
-/// A test of no difference. **Valid once, at an end that was planned before the start.** Who looks often
-/// and stops at the first small p-value finds a winner in more than every fifth experiment without any.
+/// A test of no difference. **Valid once, at an end that was planned before the start.** Looking
+/// often and stopping at the first small p-value finds a winner in more than a fifth of experiments
+/// that have none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ZTest {
     /// The difference in standard errors; above 0 where the treatment's rate is higher.
     pub z: f64,
-    /// The chance of one at least so far from 0, to either side, if there is no difference.
+    /// The chance of a `z` at least as far from 0, to either side, if there is no difference.
     pub p_value: f64,
 }
 
-/// The two-proportion z-test with the pooled rate, for both sides. Absent if all converted or nobody
-/// did: there is nothing to tell the variants apart by.
+/// The two-sided two-proportion z-test with the pooled rate. Absent if every unit converted or none
+/// did: then nothing varies.
 #[must_use]
 pub fn z_test(treatment: Proportion, control: Proportion) -> Option<ZTest> {
     let (ours, theirs) = (float(treatment.exposed()), float(control.exposed()));

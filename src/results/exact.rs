@@ -1,4 +1,5 @@
-//! What is exact at every look, and at any number of users: the mixture martingale of two rates.
+//! The test that is exact at every look and for any number of users: the mixture martingale of two
+//! rates.
 
 use std::sync::Arc;
 
@@ -7,35 +8,40 @@ use arc_swap::ArcSwapOption;
 use super::proportion::Proportion;
 use super::special::float;
 
-/// An exact test of no difference between two rates that holds at every look, from the first user on.
+/// An exact test of no difference between two rates that holds at every look, from the first user
+/// on.
 ///
-/// The configured split is known. So, if there is no difference, the variant of a user is a coin with that
-/// split whatever the outcome was, and whatever the base rate is. The ratio of the likelihood of the variants
-/// under a difference to that under the coin is then a martingale that begins at 1, and so is a mixture of
-/// such ratios. By Ville's inequality it ever exceeds 1 / alpha with a chance of at most alpha.
+/// The configured split is known. So, without a difference, a user's variant given the outcome is a
+/// coin with that split, whatever the base rate is. The ratio of the likelihood of the variants
+/// under a difference to that under the coin is then a martingale that begins at 1, and so is a
+/// mixture of such ratios. By Ville's inequality it ever exceeds 1 / alpha with a chance of at most
+/// alpha.
 ///
 /// With `w` the treatment's share among the two, an odds ratio exp(`d`) and a base `l`,
-/// `p1 = expit(l + (1 - w) d)`, `p0 = expit(l - w d)` and `p = w p1 + (1 - w) p0`; with `x` converted of `n` users,
+/// `p1 = expit(l + (1 - w) d)`, `p0 = expit(l - w d)` and `p = w p1 + (1 - w) p0`; with `x`
+/// converted of `n` users,
 ///
 /// ```text
 /// E = sum over d, l of prior(d, l) (p1/p)^x1 ((1-p1)/(1-p))^(n1-x1) (p0/p)^x0 ((1-p0)/(1-p))^(n0-x0)
 /// ```
 ///
-/// and the p-value is 1 / E, at most 1. The prior of `d` is normal with a deviation of 0.2, at 81 points from -2 to
-/// 2 that are dense around 0 (`2 sinh(k / 8) / sinh 5`), so that a lift of one percent of millions of users is
-/// seen (below half of the smallest, 0.0034, nothing ever is); that of `l` is even over 65 points from -8 to 8. Any prior gives an exact test.
+/// and the p-value is 1 / E, at most 1. The prior of `d` is normal with a deviation of 0.2, at 81
+/// points from -2 to 2 that are dense around 0 (`2 sinh(k / 8) / sinh 5`), so that a lift of one
+/// percent of millions of users is seen (below half of the smallest, 0.0034, no lift ever is); that
+/// of `l` is even over 65 points from -8 to 8. Any prior gives an exact test.
 ///
 /// # Cost
 ///
-/// Making one takes some hundred microseconds and 200 KiB, asking it some ten microseconds, whatever the
-/// counts.
+/// Making a test takes a few hundred microseconds and 200 KiB. A p-value takes about ten
+/// microseconds, whatever the counts.
 ///
 /// # What it assumes
 ///
-/// That users are split **exactly** as configured: a broken split is evidence to it as well, often before the
-/// [sample ratio](super::SampleRatio) alarms, which is why no verdict rests on it. That the outcome is
-/// known when the user is exposed: with conversions that come later it is no longer exact, and was still
-/// below its level in every simulation. That each user is in once.
+/// It assumes that users are split **exactly** as configured: a broken split counts as evidence
+/// too, often before the [sample ratio](super::SampleRatio) raises its alarm, which is why no
+/// verdict rests on this test. It assumes that the outcome is known when the user is exposed: with
+/// later conversions it is no longer exact, though it stayed below its level in every simulation.
+/// And it assumes that each user is counted once.
 ///
 /// # Examples
 ///
@@ -57,26 +63,26 @@ pub struct ExactTest {
     terms: Box<[Term]>,
 }
 
-/// Of one odds ratio and one base, in logarithms.
+/// The term of one odds ratio and one base, in logarithms.
 #[derive(Clone, Copy, Debug)]
 struct Term {
     prior: f64,
-    /// What each user adds: of the treatment, converted and not; of the control, converted and not.
+    /// What each user adds: converted and not in the treatment; converted and not in the control.
     ratios: [f64; 4],
 }
 
-/// Odds ratios lie this often to either side of 1.
+/// The number of odds ratios to either side of 1.
 const ODDS_RATIOS: i32 = 40;
-/// Bases lie this often to either side of a rate of one half.
+/// The number of bases to either side of a rate of one half.
 const BASES: i32 = 32;
 /// The deviation of the logarithm of the odds ratio.
 const DEVIATION: f64 = 0.2;
-/// Terms smaller than the largest by more than this exponent are not seen in a sum of floats.
+/// Terms below the largest by more than this exponent do not change a sum of floats.
 const NEGLIGIBLE: f64 = 45.0;
 
 impl ExactTest {
-    /// For two variants that are served to these percentages of all users; of others nothing is
-    /// assumed. `None` unless both are of 1 to 100.
+    /// A test for two variants that are served to these percentages of all users; nothing is
+    /// assumed about other variants. `None` unless both are from 1 to 100.
     #[must_use]
     pub fn new(treatment: u8, control: u8) -> Option<ExactTest> {
         let served = 1..=100;
@@ -85,7 +91,7 @@ impl ExactTest {
         }
         let share = f64::from(treatment) / (f64::from(treatment) + f64::from(control));
         let odds_ratios = (-ODDS_RATIOS..=ODDS_RATIOS).map(|at| {
-            // Points of a step that grows with the distance from 0, each weighted with its step.
+            // Points whose step grows with the distance from 0, each weighted by its step.
             let at = f64::from(at) / 8.0;
             let log_ratio = 2.0 * at.sinh() / 5_f64.sinh();
             let scaled = log_ratio / DEVIATION;
@@ -101,8 +107,9 @@ impl ExactTest {
         Some(ExactTest { percentages: [treatment, control], terms: terms.collect() })
     }
 
-    /// The test for these percentages: one of the last few that were made, if it is among them. Making a
-    /// test takes ten times as long as asking it (`cargo bench --bench results`), and there are few splits.
+    /// The test for these percentages: one of the last few that were made, if it is among them.
+    /// Making a test takes ten times as long as a p-value (`cargo bench --bench results`), and there
+    /// are few splits.
     pub(super) fn shared(treatment: u8, control: u8) -> Option<Arc<ExactTest>> {
         /// As many as an experiment of ten uneven variants needs; 3 MB of them.
         const KEPT: usize = 16;
@@ -119,7 +126,8 @@ impl ExactTest {
         Some(made)
     }
 
-    /// The p-value of no difference, of 0 to 1. Valid at every look, and exact for every number of users.
+    /// The p-value of no difference, from 0 to 1. Valid at every look, and exact for every number
+    /// of users.
     #[must_use]
     pub fn p_value(&self, treatment: Proportion, control: Proportion) -> f64 {
         let counts = [
@@ -131,7 +139,7 @@ impl ExactTest {
         (-self.log_evidence(counts.map(float))).exp().min(1.0)
     }
 
-    /// The logarithm of the mixture, summed as it comes.
+    /// The logarithm of the mixture, summed in one pass.
     fn log_evidence(&self, counts: [f64; 4]) -> f64 {
         let (mut most, mut sum) = (f64::NEG_INFINITY, 0.0);
         for term in &self.terms {
@@ -150,8 +158,9 @@ impl ExactTest {
 
 /// The logarithms of `p1 / p`, `(1 - p1) / (1 - p)`, `p0 / p` and `(1 - p0) / (1 - p)`.
 ///
-/// All four are near 1 where the odds ratio is; so they are taken by the distance from 1, which keeps its
-/// digits: `p1 - p = (1 - w)(p1 - p0)`, and `p1 - p0 = sinh(d / 2) / (2 cosh(.) cosh(.))`.
+/// All four are near 1 where the odds ratio is near 1. So they are computed from the distance to 1,
+/// which keeps its digits: `p1 - p = (1 - w)(p1 - p0)`, and
+/// `p1 - p0 = sinh(d / 2) / (2 cosh(.) cosh(.))`.
 fn ratios(log_ratio: f64, base: f64, share: f64) -> [f64; 4] {
     let rest = 1.0 - share;
     let (ours, theirs) = (base + rest * log_ratio, base - share * log_ratio);

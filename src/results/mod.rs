@@ -14,18 +14,18 @@
 //! # Ok::<(), fairsplit::results::AnalysisError>(())
 //! ```
 //!
-//! Of a live engine, [`Engine::results`](crate::Engine::results) gives them with one call, and
-//! [`Analysis`] says what else can be asked. The functions below it can be called on any numbers:
+//! On a live engine, call [`Engine::results`](crate::Engine::results); [`Analysis`] sets
+//! confidence, control and period. The functions behind it work on any numbers:
 //! [`Proportion::wilson`], [`newcombe`], [`lift_interval`], [`z_test`], [`chance_to_beat`],
-//! [`confidence_sequence`], [`ExactTest`], [`chi_square`], [`sequential_sample_ratio`], [`sequential_multinomial`], [`conversions_only`], [`holm`],
-//! and [`Plan`] for the time before.
+//! [`confidence_sequence`], [`ExactTest`], [`chi_square`], [`sequential_sample_ratio`],
+//! [`sequential_multinomial`], [`conversions_only`], [`holm`], and, before the start, [`Plan`].
 //!
-//! Which figure answers which question, where each formula comes from, and what is left to a warehouse
-//! is in [`docs::results`](crate::docs::results).
+//! [`docs::results`](crate::docs::results) says which figure answers which question, where each
+//! formula comes from, and what is left to a warehouse.
 //!
 //! # What holds of every figure
 //!
-//! It is finite, or it is absent: there is no NaN and no infinity, whatever was counted. Counts up to
+//! Every figure is finite or absent: never NaN, never infinite, whatever was counted. Counts up to
 //! [`u64::MAX`] take as long as small ones: some ten microseconds for each comparison, and half a
 //! millisecond more for a split that is asked about for the first time.
 

@@ -1,5 +1,5 @@
-//! Do counts come in the shares that the percentages promise? Chi-square for one look, and the
-//! sequential multinomial test for those who watch.
+//! Tests of counts against the shares of their percentages: chi-square for one look, and the
+//! sequential multinomial test for every look.
 
 use serde::Serialize;
 
@@ -7,30 +7,32 @@ use crate::assign::allocation::MAX_VARIANTS;
 
 use super::special::{chi_square_tail, entropy, log_mean_exp, stirling_rest, wide_float};
 
-/// The concentrations that [`sequential_sample_ratio`] takes the mean over: how tightly each alternative is
-/// drawn around the percentages. A loose one sees what is far off in tens of users, a tight one what is
-/// slightly off in hundreds of thousands.
+/// The concentrations that [`sequential_sample_ratio`] averages over: how tightly each alternative
+/// is drawn around the percentages. A loose one finds a large deviation among tens of users, a
+/// tight one a small deviation among hundreds of thousands.
 pub const CONCENTRATIONS: [f64; 5] = [1e1, 1e2, 1e3, 1e4, 1e5];
 
-/// The least that the percentages have to expect of a variant for chi-square to be good (Cochran, 1954).
+/// The smallest expected count of a variant for which chi-square is accurate (Cochran, 1954).
 const LEAST_EXPECTED: i128 = 5;
 
-/// Pearson's chi-square test of counts against percentages. **Valid once**, like every test of one look.
+/// Pearson's chi-square test of counts against percentages. **Valid once**, at a planned look.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ChiSquare {
-    /// The sum over the variants of the squared distance from what is expected, by what is expected.
+    /// The sum over the variants of the squared distance from the expected count, divided by that
+    /// count.
     pub statistic: f64,
-    /// One less than there are variants with a percentage.
+    /// Degrees of freedom: the number of variants above 0 %, less 1.
     pub degrees: u32,
-    /// The chance of a statistic at least so large, if the counts come in the percentages' shares.
+    /// The chance of a statistic at least as large, if the counts have the percentages' shares.
     pub p_value: f64,
 }
 
-/// Pearson's chi-square test of counts, each beside its percentage. Variants of 0 % are left out.
+/// Pearson's chi-square test of counts, each given with its percentage. Variants of 0 % are left
+/// out.
 ///
 /// Absent with fewer than two variants, and where one of them can expect less than 5: the
-/// approximation is not good there.
+/// approximation is not accurate there.
 ///
 /// # Examples
 ///
@@ -53,14 +55,14 @@ pub fn chi_square(counts: &[(u64, u8)]) -> Option<ChiSquare> {
     Some(ChiSquare { statistic, degrees, p_value: chi_square_tail(statistic, degrees) })
 }
 
-/// The p-value of the sequential multinomial test (Lindon and Malek, arXiv 2011.03567): 1 by the Bayes
-/// factor of shares drawn from a Dirichlet distribution around the percentages, of this concentration,
-/// against the percentages; at most 1.
+/// The p-value of the sequential multinomial test (Lindon and Malek, arXiv 2011.03567): 1 divided
+/// by the Bayes factor, at most 1. The factor compares shares that are drawn from a Dirichlet
+/// distribution of this concentration around the percentages with the percentages themselves.
 ///
-/// It may be looked at as often as one likes, and one may stop when one likes: if the percentages hold,
-/// it is ever below a level with at most that chance. It is exact at any number. Variants of 0 % are left
-/// out. Absent with fewer than two variants, without any count, and for a concentration that is not
-/// from 1 to 1e15.
+/// Look as often as you like, and stop when you like: if the percentages hold, the chance that it
+/// ever falls below a level is at most that level. It is exact for any number of users. Variants of
+/// 0 % are left out. Absent with fewer than two variants, without any count, and for a
+/// concentration that is not from 1 to 1e15.
 ///
 /// # Examples
 ///
@@ -79,13 +81,13 @@ pub fn sequential_multinomial(counts: &[(u64, u8)], concentration: f64) -> Optio
     Some((-cells.log_bayes_factor(concentration)).exp().min(1.0))
 }
 
-/// The p-value of the sequential multinomial test over all [`CONCENTRATIONS`]: 1 by the mean of the Bayes
-/// factors, at most 1.
+/// The p-value of the sequential multinomial test over all [`CONCENTRATIONS`]: 1 divided by the
+/// mean of the Bayes factors, at most 1.
 ///
-/// A mean of Bayes factors is one itself, so it may be looked at as often as
-/// [`sequential_multinomial`]. With one concentration of 10,000, 600 against 400 users at 50 : 50 would give
-/// 0.17; the mean gives 7e-8. Variants of 0 % are left out. Absent with fewer than two variants, and without
-/// any count.
+/// A mean of Bayes factors is itself a Bayes factor, so this p-value may be watched as
+/// [`sequential_multinomial`] may. At 50 : 50, 600 against 400 users give 0.17 with the one
+/// concentration 10,000, and 7e-8 with the mean. Variants of 0 % are left out. Absent with fewer
+/// than two variants, and without any count.
 ///
 /// # Examples
 ///
@@ -102,8 +104,8 @@ pub fn sequential_sample_ratio(counts: &[(u64, u8)]) -> Option<f64> {
     Some((-log_mean_exp(&logs)).exp().min(1.0))
 }
 
-/// Counts of the variants with a percentage. Sums of at most 100 counts, so products with a hundred stay
-/// far from the ends of the type.
+/// Counts of the variants above 0 %. They are at most 100, so that products with their sum stay far
+/// from the ends of the type.
 struct Cells {
     of: Vec<Cell>,
     total: i128,
@@ -116,7 +118,7 @@ struct Cell {
 }
 
 impl Cells {
-    /// `None` if fewer than two have a percentage, or more than an experiment can have.
+    /// `None` if fewer than two variants are above 0 %, or more than an experiment can have.
     fn new(counts: &[(u64, u8)]) -> Option<Cells> {
         let of: Vec<Cell> = counts
             .iter()
@@ -131,16 +133,16 @@ impl Cells {
         (2..=MAX_VARIANTS).contains(&of.len()).then_some(Cells { of, total, percents })
     }
 
-    /// The same, and `None` where nothing is counted.
+    /// As [`Cells::new`], and `None` if nothing was counted.
     fn counted(counts: &[(u64, u8)]) -> Option<Cells> {
         Cells::new(counts).filter(|cells| cells.total > 0)
     }
 
-    /// The logarithm of the Bayes factor of shares from a Dirichlet distribution around the percentages
-    /// against the percentages.
+    /// The logarithm of the Bayes factor of shares from a Dirichlet distribution around the
+    /// percentages against the percentages.
     ///
-    /// It is a ratio of gamma functions. Written out by Stirling's formula, its large terms become the
-    /// relative entropy of the shares, which is a sum of terms of at least 0.
+    /// The factor is a ratio of gamma functions. Written out by Stirling's formula, its large terms
+    /// become the relative entropy of the shares, a sum of terms of at least 0.
     fn log_bayes_factor(&self, concentration: f64) -> f64 {
         let all = concentration + wide_float(self.total);
         let mut log =
@@ -155,8 +157,8 @@ impl Cells {
         log
     }
 
-    /// What is expected, how far off the count is, and the share. The distance is taken in whole numbers,
-    /// where nothing is lost.
+    /// Of each variant: the expected count, how far off the count is, and the share. The distance
+    /// is computed in integers, without rounding.
     fn each(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
         let percents = wide_float(self.percents);
         self.of.iter().map(move |cell| {

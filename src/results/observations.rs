@@ -1,4 +1,4 @@
-//! What was counted, as the analysis takes it: of an engine's experiment, or of anybody's numbers.
+//! What an analysis reads: the counts of an engine's experiment, or numbers from elsewhere.
 
 use std::fmt;
 
@@ -14,20 +14,21 @@ use crate::model::timestamp::Timestamp;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Unit {
-    /// Users, each once: what every test here is meant for.
+    /// Users, each counted once: what every test here assumes.
     Users,
-    /// Events: exposures and conversions. A user who comes back is in several times, so events depend on
-    /// each other and no test of independent units holds: with no difference and ten visits a user, a verdict
-    /// by events would be wrong in more than a quarter of experiments. There are rates, and no p-values, no
-    /// chances and no verdict.
+    /// Events: exposures and conversions. A user who comes back is counted several times, so events
+    /// depend on each other and no test of independent units holds: with no difference and ten
+    /// visits a user, a verdict by events would be wrong in more than a quarter of experiments.
+    /// Events have rates, but no p-value, no chance and no verdict.
     Events,
-    /// Events of which the caller [states](super::Analysis::one_event_per_unit) that each is of another
-    /// unit: a sign-up, the one visit of a campaign. Analysed as users are.
+    /// Events that each belong to a different unit, as the caller
+    /// [states](super::Analysis::one_event_per_unit): a sign-up, the one visit of a campaign. They
+    /// are analysed as users are.
     SingleEvents,
 }
 
 impl Unit {
-    /// Whether each unit is in the counts once, so that tests of independent units hold.
+    /// Whether each unit is counted once, so that tests of independent units hold.
     #[must_use]
     pub fn is_independent(self) -> bool {
         matches!(self, Unit::Users | Unit::SingleEvents)
@@ -44,7 +45,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// From when on the counts are: a restart keeps them, while `started_at` moves.
+/// The period of the counts. A restart keeps the counts "ever", and begins a new run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -77,15 +78,15 @@ pub struct Observed {
     pub exposed: u64,
     /// How many converted; of users, those of the exposed who did.
     pub converted: u64,
-    /// Users who converted without having been exposed: in no rate. Always 0 for events.
+    /// Users who converted without an exposure; no rate includes them. Always 0 for events.
     pub converted_unexposed: u64,
 }
 
-/// What was observed of an experiment, of one unit and one period.
+/// What was observed of an experiment: counts of one unit and one period.
 ///
 /// # Examples
 ///
-/// Numbers from elsewhere, here 7-day retention of the game Cookie Cats:
+/// Numbers from elsewhere, here the 7-day retention of the game Cookie Cats:
 ///
 /// ```
 /// use fairsplit::results::{Analysis, Observations, Unit, Verdict};
@@ -108,13 +109,13 @@ pub struct Observations {
     pub(super) unit: Unit,
     pub(super) period: Period,
     pub(super) since: Option<Timestamp>,
-    /// `None` where the users are no sample and never will be.
+    /// `None` if the users are not a sample and never will be one.
     pub(super) one_in: Option<u64>,
     pub(super) variants: Vec<Observed>,
 }
 
 impl Observations {
-    /// Of this unit, ever, with no variants yet.
+    /// Observations of this unit, over all runs, without variants yet.
     pub fn new(unit: Unit) -> Observations {
         let (period, variants) = (Period::Ever, Vec::new());
         Observations { name: None, unit, period, since: None, one_in: None, variants }
@@ -134,21 +135,22 @@ impl Observations {
         self
     }
 
-    /// The name to stand above the table.
+    /// Sets the name that the table shows as its title.
     pub fn name(mut self, name: impl Into<String>) -> Observations {
         self.name = Some(name.into());
         self
     }
 
-    /// Says that the users are a sample, drawn by a hash: one in this number of all, which doubles whenever
-    /// the sample is full. 1 is for a sample that is still whole. Each halving begins another sequence of
-    /// looks, so each has a part of the level: say it from the first look on, or not at all.
+    /// States that the users are a sample, drawn by a hash, of one in `one_in` users; the number
+    /// doubles whenever the sample is full, and is 1 while all users are kept. Each halving begins
+    /// another sequence of looks, and each sequence has a part of the level. So state it from the
+    /// first look on, or not at all.
     pub fn one_in(self, one_in: u64) -> Observations {
         Observations { one_in: Some(one_in.max(1)), ..self }
     }
 
-    /// What an engine counted for an experiment; users if they are given, else events. A variant that the
-    /// counts do not have is 0.
+    /// What an engine counted for an experiment: users if they are given, else events. A variant
+    /// that the counts lack has 0.
     pub(super) fn of(
         experiment: &Experiment,
         counts: &Counts,

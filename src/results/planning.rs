@@ -1,11 +1,12 @@
-//! How many it takes: before the start.
+//! How many users an experiment needs, before the start.
 
 use super::confidence::Confidence;
 use super::special::normal_quantile;
 use super::spending::share_of_level;
 use thiserror::Error;
 
-/// What an experiment is meant to find out: from which rate, how small an effect, how surely.
+/// What an experiment is planned to detect: an effect of this size on this rate, at this power and
+/// confidence.
 ///
 /// # Examples
 ///
@@ -26,13 +27,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// From a base rate, and the smallest effect of interest as a difference of rates, up or down: with
-    /// a confidence of 0.95 and a power of 0.8.
+    /// A plan for a base rate and the smallest effect of interest, both as shares of 1; the effect
+    /// is a difference of rates, up or down. The confidence is 0.95 and the power 0.8.
     ///
     /// # Errors
     ///
-    /// [`PlanError`] unless the base rate and the rate with the effect are above 0 and below 1, and the effect
-    /// is at least 1e-9 of size.
+    /// [`PlanError`] unless the base rate and the rate with the effect are above 0 and below 1, and
+    /// the effect is at least 1e-9 in size.
     pub fn new(base: f64, effect: f64) -> Result<Plan, PlanError> {
         let inside = |rate: f64| rate > 0.0 && rate < 1.0;
         if !inside(base) {
@@ -44,11 +45,11 @@ impl Plan {
         Ok(Plan { base, effect, power: 0.8, confidence: Confidence::default() })
     }
 
-    /// With this chance to find the effect if it is there.
+    /// Sets the power: the chance to find the effect if it exists.
     ///
     /// # Errors
     ///
-    /// [`PlanError`] unless it is of 0.5 to 0.999999.
+    /// [`PlanError`] unless it is from 0.5 to 0.999999.
     pub fn power(self, power: f64) -> Result<Plan, PlanError> {
         if (0.5..=0.999_999).contains(&power) {
             Ok(Plan { power, ..self })
@@ -57,14 +58,15 @@ impl Plan {
         }
     }
 
-    /// With this confidence. For several treatments, 1 less a share of the error for each.
+    /// Sets the confidence. For `n` treatments, plan with a confidence of 1 less the n-th part of
+    /// the accepted error.
     pub fn confidence(self, confidence: Confidence) -> Plan {
         Plan { confidence, ..self }
     }
 
-    /// How many users each of two equal variants needs, for a z-test at one planned end (Fleiss, Levin
-    /// and Paik, Statistical Methods for Rates and Proportions, 2003, without the
-    /// correction for continuity).
+    /// How many users each of two equal variants needs, for a z-test at one planned end (Fleiss,
+    /// Levin and Paik, Statistical Methods for Rates and Proportions, 2003, without the correction
+    /// for continuity).
     #[must_use]
     pub fn per_variant(self) -> u64 {
         rounded_up(self.exact_per_variant())
@@ -79,46 +81,48 @@ impl Plan {
         (sum / self.effect).powi(2)
     }
 
-    /// How many users each of two equal variants needs, for the always-valid interval to leave out 0 at
-    /// that size with the plan's power, if `tuning` is chosen as this number of both, and an engine with room for
-    /// all of them counts the users (so at 0.8 of the level, see [`docs::results`](crate::docs::results)). More than
-    /// [`per_variant`](Plan::per_variant): the price of looking at any time. Most experiments with an
-    /// effect that is larger than planned end sooner.
+    /// How many users each of two equal variants needs, for the always-valid interval to exclude 0
+    /// at that size with the plan's power. It assumes that [`tuning`](super::Analysis::tuning) is
+    /// the number of users in both, and that an engine counts the users with capacity for all of
+    /// them (so at 0.8 of the level, see [`docs::results`](crate::docs::results)). More than
+    /// [`per_variant`](Plan::per_variant): the price of looking at any time. Most experiments whose
+    /// effect is larger than planned end sooner.
     #[must_use]
     pub fn per_variant_watched(self) -> u64 {
         let deviation = self.deviation(self.base + self.effect);
         let log_alpha = (self.confidence.alpha() * share_of_level(Some(1))).ln();
-        // At the size it is tuned for, the half-width is this many standard errors, whatever the size.
+        // At the size that the interval is tuned for, the half-width is this many standard errors,
+        // whatever the size.
         let grown = -2.0 * log_alpha + (1.0 - 2.0 * log_alpha).ln();
         let half = ((1.0 + 1.0 / grown) * (grown.ln_1p() - 2.0 * log_alpha)).sqrt();
         let sum = (half + normal_quantile(1.0 - self.power)) * deviation;
         rounded_up((sum / self.effect).powi(2))
     }
 
-    /// Of the difference, for one user in each variant.
+    /// The standard deviation of the difference, for one user in each variant.
     fn deviation(self, after: f64) -> f64 {
         (self.base * (1.0 - self.base) + after * (1.0 - after)).sqrt()
     }
 }
 
-/// Why there is no plan.
+/// Why a plan is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// The base rate is no rate that anything could change.
+    /// The base rate is not above 0 and below 1.
     #[error("the base rate {found} is not between 0 and 1")]
     #[non_exhaustive]
     Base {
         /// What was given.
         found: f64,
     },
-    /// The effect is none, or takes the rate out of range.
-    #[error("an effect of {found} is none, or takes the base rate {base} out of 0 to 1")]
+    /// The effect is 0, or moves the rate out of the range between 0 and 1.
+    #[error("the effect {found} is 0, or moves the base rate {base} out of the range 0 to 1")]
     #[non_exhaustive]
     Effect {
         /// What was given.
         found: f64,
-        /// The rate that it is an effect on.
+        /// The base rate.
         base: f64,
     },
     /// The power is out of range.

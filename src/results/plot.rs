@@ -1,4 +1,4 @@
-//! The intervals, drawn.
+//! The intervals as a drawing in text.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use super::sample_ratio::SampleRatioStatus;
 use super::special::float;
 use super::text::{columns, shortened, wrapped};
 
-/// The always-valid intervals of the differences beside each other, drawn with Unicode lines: a dot where
-/// the difference is, a line where it may be, and a vertical line at none.
+/// The always-valid intervals of the differences, drawn with Unicode lines below each other: a dot
+/// at the difference, a line over its interval, and a vertical line at 0.
 ///
-/// 80 columns wide, if not told otherwise.
+/// 80 columns wide, unless [`width`](Plot::width) sets another.
 #[derive(Clone, Copy, Debug)]
 pub struct Plot<'a> {
     results: &'a Results,
@@ -19,7 +19,7 @@ pub struct Plot<'a> {
 }
 
 impl<'a> Plot<'a> {
-    /// So many columns wide; at least 40, and at most 400.
+    /// Sets the width in columns, clamped to 40 to 400.
     #[must_use]
     pub fn width(self, columns: usize) -> Plot<'a> {
         Plot { width: columns.clamp(40, 400), ..self }
@@ -83,11 +83,11 @@ struct Scale {
 }
 
 impl Scale {
-    /// Over all intervals, and 0.
+    /// A scale over all intervals, and 0.
     fn over(drawn: &[(f64, Interval)], width: usize) -> Scale {
         let low = drawn.iter().map(|(_, interval)| interval.low).fold(0.0, f64::min);
         let high = drawn.iter().map(|(_, interval)| interval.high).fold(0.0, f64::max);
-        // Where counts are astronomic, all there is may be one point.
+        // With astronomic counts, all intervals may be one point.
         let margin = ((high - low) * 0.02).max(1e-12);
         Scale { low: low - margin, high: high + margin, width }
     }
@@ -114,7 +114,7 @@ impl Scale {
         (0..self.width).map(cell).collect()
     }
 
-    /// The axis, and the numbers below it: at steps of 1, 2 or 5, with 0 among them.
+    /// The axis, and the numbers below it: at steps of 1, 2 or 5 times a power of ten, 0 included.
     fn axis(&self) -> (String, String) {
         let step = self.step();
         let mut axis = vec!['─'; self.width];
@@ -126,7 +126,7 @@ impl Scale {
                 break;
             }
             let column = self.column(tick);
-            // A multiple of a step is not quite 0 by rounding.
+            // By rounding, a multiple of a step may miss 0.
             let is_zero = tick.abs() < step / 2.0;
             if let Some(cell) = axis.get_mut(column) {
                 *cell = if is_zero { '┼' } else { '┴' };
@@ -143,7 +143,7 @@ impl Scale {
         (axis.into_iter().collect(), labels)
     }
 
-    /// The smallest step that leaves ticks some ten columns each.
+    /// The smallest step that leaves about ten columns to each tick.
     fn step(&self) -> f64 {
         let room = float(u64::try_from(self.width / 10).unwrap_or(1).max(1));
         let least = (self.high - self.low) / room;
@@ -153,7 +153,7 @@ impl Scale {
     }
 }
 
-/// More than any width has.
+/// More ticks than fit any width.
 const MOST_TICKS: u32 = 64;
 
 /// A tick in points, with as many digits as the step needs.

@@ -1,11 +1,12 @@
-//! One variant's rate: so many of so many, and how well that is known.
+//! One variant's rate, and its interval.
 
 use thiserror::Error;
 
 use super::confidence::{Confidence, Interval};
 use super::special::float;
 
-/// So many converted of so many exposed: of at least one, and never more than all.
+/// A number of converted units out of a number of exposed ones: at least one exposed, and no more
+/// converted than exposed.
 ///
 /// # Examples
 ///
@@ -18,7 +19,7 @@ use super::special::float;
 /// assert_eq!(format!("{:.3} to {:.3}", interval.low, interval.high), "0.122 to 0.165");
 ///
 /// let error = Proportion::new(120, 100).unwrap_err();
-/// assert_eq!(error.to_string(), "120 converted of 100 exposed are no share of them");
+/// assert_eq!(error.to_string(), "more units converted (120) than were exposed (100)");
 /// # Ok::<(), fairsplit::results::ProportionError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +29,11 @@ pub struct Proportion {
 }
 
 impl Proportion {
-    /// A proportion, if it is one.
+    /// The proportion of `converted` out of `exposed`.
     ///
     /// # Errors
     ///
-    /// [`ProportionError`] if nobody was exposed, or more converted than were.
+    /// [`ProportionError`] if no unit was exposed, or if more converted than were exposed.
     pub fn new(converted: u64, exposed: u64) -> Result<Proportion, ProportionError> {
         if converted > exposed {
             Err(ProportionError::MoreConverted { converted, exposed })
@@ -61,14 +62,14 @@ impl Proportion {
         self.exposed.saturating_sub(self.converted)
     }
 
-    /// The converted as a share of the exposed.
+    /// The converted as a share of the exposed, 0 to 1.
     #[must_use]
     pub fn rate(self) -> f64 {
         float(self.converted) / float(self.exposed)
     }
 
-    /// The Wilson score interval of the rate (Wilson, JASA 1927; Brown, Cai and `DasGupta`, Statistical
-    /// Science 2001). Right at small numbers too, and never outside of 0 to 1.
+    /// The Wilson score interval of the rate (Wilson, JASA 1927; Brown, Cai and `DasGupta`,
+    /// Statistical Science 2001). Accurate for small numbers too, and never outside of 0 to 1.
     #[must_use]
     pub fn wilson(self, confidence: Confidence) -> Interval {
         let z = confidence.z();
@@ -76,7 +77,7 @@ impl Proportion {
         let square = z * z;
         let centre = (converted + square / 2.0) / (exposed + square);
         let half = z / (exposed + square) * (exposed * self.variance() + square / 4.0).sqrt();
-        // At the ends the formula gives 0 and 1 exactly, which rounding would miss.
+        // At the ends the formula gives exactly 0 and 1, which rounding would miss.
         let low = if self.converted == 0 { 0.0 } else { centre - half };
         let high = if self.not_converted() == 0 { 1.0 } else { centre + half };
         Interval::within(low, high, 0.0, 1.0)
@@ -88,16 +89,16 @@ impl Proportion {
     }
 }
 
-/// Why there is no rate.
+/// Why two counts have no rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProportionError {
-    /// There is nobody to take a share of.
-    #[error("nobody was exposed")]
+    /// No unit was exposed.
+    #[error("no unit was exposed")]
     NobodyExposed,
-    /// Events were counted that are no subset of each other: a conversion can be told twice, or by who
-    /// was not exposed.
-    #[error("{converted} converted of {exposed} exposed are no share of them")]
+    /// More units converted than were exposed. Events can do that: a conversion may be recorded
+    /// twice, or without an exposure.
+    #[error("more units converted ({converted}) than were exposed ({exposed})")]
     #[non_exhaustive]
     MoreConverted {
         /// How many converted.

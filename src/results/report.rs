@@ -1,4 +1,4 @@
-//! The results of an experiment: what an analysis answers.
+//! The results of an experiment: what an analysis returns.
 
 use serde::Serialize;
 
@@ -12,25 +12,25 @@ use crate::model::timestamp::Timestamp;
 
 /// What an experiment has shown so far.
 ///
-/// Displays as a table of plain text, 80 columns wide at most; [`plot`](Results::plot) draws the intervals.
-/// Serialises with the names of its fields; a figure that is absent is `null`.
+/// Displays as a table of plain text, at most 80 columns wide; [`plot`](Results::plot) draws the
+/// intervals. Serialises with the names of its fields; an absent figure is `null`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Results {
     /// The experiment's display name, if it has one.
     pub name: Option<String>,
-    /// What was counted. Every number below is of these.
+    /// What was counted: the unit of every number below.
     pub unit: Unit,
-    /// Which runs. A level holds for one run: a restart begins another, of the same users in the same
-    /// variants, with a level of its own.
+    /// The runs that the counts cover. A level holds for one run: a restart begins another, with
+    /// the same users in the same variants and a level of its own.
     pub period: Period,
-    /// The moment that `period` begins with, if it is known: it names the run.
+    /// When `period` began, if that is known: it identifies the run.
     pub since: Option<Timestamp>,
-    /// One user in so many was kept; 1 where all are. Rates and tests are of those that were kept.
+    /// The sample has one user in `one_in`; 1 if it has all. Rates and tests are of the sample.
     pub one_in: u64,
-    /// Of every interval. Over all looks at one run, that is; where the users may become a
-    /// [sample](crate::counts::UserCounts::one_in), each halving of it has a part of what is left of 1, and always-valid
-    /// intervals are wider for it.
+    /// The confidence of every interval, over all looks at one run. Where the users may become a
+    /// [sample](crate::counts::UserCounts::one_in), each halving of the sample has a part of the
+    /// error level, so always-valid intervals are wider.
     pub confidence: Confidence,
     /// The key of the variant that the others are compared with.
     pub control: String,
@@ -38,10 +38,10 @@ pub struct Results {
     pub sample_ratio: SampleRatio,
     /// Every variant, in the experiment's order.
     pub variants: Vec<VariantResult>,
-    /// Every other variant with a percentage beside the control.
+    /// Every other variant above 0 %, compared with the control.
     pub comparisons: Vec<Comparison>,
     /// The test that needs no exposures.
     pub conversions_only: Option<ConversionsOnly>,
-    /// What comes of it.
+    /// What the experiment has shown, in one sentence.
     pub verdict: Verdict,
 }

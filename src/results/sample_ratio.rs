@@ -1,4 +1,4 @@
-//! Sample ratio mismatch: were users split as configured? What follows holds only if they were.
+//! Sample ratio mismatch: were users split as configured? All other results hold only if they were.
 
 use std::fmt;
 
@@ -13,36 +13,39 @@ const WARNING: f64 = 0.01;
 /// Below this p-value it is a mismatch, and there is no verdict.
 const MISMATCH: f64 = 0.001;
 
-/// Whether the exposed came in the shares of the percentages (Fabijan et al., KDD 2019). Of events only
-/// `unserved` is known: a user who reloads a page a thousand times looks like a mismatch.
+/// Whether the exposed have the shares of the percentages (Fabijan et al., KDD 2019). For events
+/// only `unserved` is known: a user who reloads a page a thousand times would look like a mismatch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SampleRatio {
-    /// By the sequential p-value and `unserved` alone, so that it holds at every look.
+    /// The finding. It rests on the sequential p-value and `unserved` alone, so it holds at every
+    /// look.
     pub status: SampleRatioStatus,
-    /// The test for one look at a planned end, shown and never an alarm: watched, it fires sooner or later
-    /// in every experiment. Absent while a variant can expect fewer than 5.
+    /// The test for one look at a planned end. It raises no alarm, since a watched one fires sooner
+    /// or later in every experiment. Absent while a variant can expect fewer than 5.
     pub chi_square: Option<ChiSquare>,
-    /// Valid at every look: the p-value of [`sequential_sample_ratio`]. Absent while no user is exposed.
+    /// Valid at every look: the p-value of [`sequential_sample_ratio`]. Absent while no user is
+    /// exposed.
     pub sequential_p_value: Option<f64>,
-    /// The variants of 0 % that somebody was exposed to or converted in: a mismatch by itself.
+    /// The variants of 0 % that have exposures or conversions: any is a mismatch by itself.
     pub unserved: Vec<String>,
 }
 
-/// What the split is held for.
+/// What the sample ratio shows of the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SampleRatioStatus {
-    /// Too few to tell, nothing to tell apart, or events, of which no ratio can be expected.
+    /// Undecided: a variant can expect fewer than 5 users, fewer than two variants are above 0 %,
+    /// or the counts are of events, which have no expected ratio.
     Unknown,
     /// Nothing speaks against it.
     Holds,
-    /// A sequential p-value below 0.01: at most one of a hundred sound splits ever comes to this, however often
-    /// it is looked at. Look into it.
+    /// A sequential p-value below 0.01: at most one sound split in a hundred ever has one, however
+    /// often you look. Investigate the split.
     Warning,
-    /// A sequential p-value below 0.001, or users in a variant of 0 %: something is broken, and no comparison
-    /// can be trusted.
+    /// A sequential p-value below 0.001, or users in a variant of 0 %: something is broken, and no
+    /// comparison can be trusted.
     Mismatch,
 }
 

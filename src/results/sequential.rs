@@ -1,4 +1,4 @@
-//! What stays valid however often it is looked at: the asymptotic confidence sequence.
+//! The asymptotic confidence sequence: an interval that stays valid however often you look.
 
 use serde::Serialize;
 
@@ -6,29 +6,31 @@ use super::confidence::Interval;
 use super::proportion::Proportion;
 use super::special::float;
 
-/// An interval and a p-value that hold at every look, and whenever one stops.
+/// An interval and a p-value that hold at every look, and whenever you stop.
 ///
-/// Over all the looks that anybody takes, the interval leaves out the truth at most as often as its level
-/// says; likewise the p-value falls below a level at most that often if there is no difference.
+/// Over all looks together, the chance that the interval ever excludes the truth is at most
+/// `alpha`. Likewise, without a difference, the chance that the p-value ever falls below a level is
+/// at most that level.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AlwaysValid {
     /// Where the difference of the rates is.
     pub interval: Interval,
-    /// Below `alpha` exactly when the interval leaves out 0.
+    /// Below `alpha` exactly when the interval excludes 0.
     pub p_value: f64,
 }
 
 /// The asymptotic confidence sequence of a difference of two rates, and its p-value.
 ///
-/// After Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (arXiv 2103.06476v7): the half-width is their
-/// equation 9 with the variance of the difference, the p-value their equation 155, and rho their equation
-/// 161, which makes the interval narrowest when `tuning` units are in both variants together. It is valid
-/// whatever `tuning` is; one that fits where a decision is expected makes it sharp. `alpha` is 1 less
-/// the confidence, above 0 and at most 0.5; an `alpha` or a `tuning` out of range gives none.
+/// After Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (arXiv 2103.06476v7): the half-width is
+/// their equation 9 with the variance of the difference, the p-value their equation 155, and rho
+/// their equation 161, which makes the interval narrowest when `tuning` units are in both variants
+/// together. It is valid for every `tuning`, and narrowest where a decision is expected if `tuning`
+/// is that size. `alpha` is 1 less the confidence, above 0 and at most 0.5; an `alpha` or a
+/// `tuning` out of range returns `None`.
 ///
-/// Absent where nothing varies yet. "Asymptotic" means: once there are enough to estimate the
-/// variance, for which [`Analysis`](super::Analysis) has a minimum.
+/// `None` where nothing varies yet. "Asymptotic" means that it holds once there are enough units to
+/// estimate the variance; [`Analysis`](super::Analysis) has a minimum for that.
 ///
 /// # Examples
 ///
@@ -53,7 +55,7 @@ pub fn confidence_sequence(
         return None;
     }
     let (ours, theirs) = (float(treatment.exposed()), float(control.exposed()));
-    // Squared: of one difference, and how much one look at all units is worth.
+    // The squared standard error of the difference.
     let variance = treatment.variance() / ours + control.variance() / theirs;
     if variance <= 0.0 {
         return None;

@@ -1,10 +1,9 @@
-//! The special functions below the tests: each good to about 13 digits wherever it is called, in a time
-//! that no argument can stretch.
+//! The special functions behind the tests: each accurate to about 13 digits wherever it is called,
+//! in a time that does not depend on the argument.
 //!
-//! statrs 0.19 was tried against scipy: its regularised incomplete beta answers 1.88 at
-//! (5e9, 5e9, 0.4999999), and its error function is good to 11 digits. What is needed here is little,
-//! and mostly differences of terms that are large and nearly equal, which have to be taken by hand in
-//! any case.
+//! statrs 0.19 was tried against scipy: its regularised incomplete beta returns 1.88 at (5e9, 5e9,
+//! 0.4999999), and its error function is accurate to 11 digits. Little is needed here, and mostly
+//! differences of large and nearly equal terms, which have to be written out in any case.
 
 use std::f64::consts::{PI, SQRT_2};
 
@@ -20,8 +19,7 @@ pub(super) fn wide_float(number: i128) -> f64 {
     number as f64
 }
 
-/// The logarithm of the mean of the exponentials, of at least one; none of them is computed where it would
-/// not fit into a float.
+/// The logarithm of the mean of the exponentials of at least one number, computed without overflow.
 pub(super) fn log_mean_exp(logs: &[f64]) -> f64 {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logs.iter().map(|log| (log - most).exp()).sum();
@@ -33,10 +31,10 @@ pub(super) fn normal_tail(z: f64) -> f64 {
     0.5 * libm::erfc(z / SQRT_2)
 }
 
-/// The `z` above which a standard normal variable is with the chance `tail`, of 1e-300 to 0.5.
+/// The `z` that a standard normal variable exceeds with the chance `tail`, from 1e-300 to 0.5.
 ///
-/// A first guess by Abramowitz and Stegun 26.2.23, good to 4.5e-4, and Halley's steps from there, each of
-/// which triples the digits.
+/// A first guess by Abramowitz and Stegun 26.2.23, accurate to 4.5e-4, and then Halley's steps,
+/// each of which triples the digits.
 pub(super) fn normal_quantile(tail: f64) -> f64 {
     let t = (-2.0 * tail.ln()).sqrt();
     let guess = t
@@ -48,9 +46,9 @@ pub(super) fn normal_quantile(tail: f64) -> f64 {
     })
 }
 
-/// The chance that a chi-square variable of so many degrees of freedom is above `statistic`.
+/// The chance that a chi-square variable of `degrees` degrees of freedom is above `statistic`.
 ///
-/// The degrees are whole numbers of at most some hundred, so the regularised upper incomplete gamma
+/// The degrees are integers of at most a hundred, so the regularised upper incomplete gamma
 /// function is a finite sum: DLMF 8.4.
 pub(super) fn chi_square_tail(statistic: f64, degrees: u32) -> f64 {
     let half = statistic / 2.0;
@@ -74,7 +72,8 @@ pub(super) fn chi_square_tail(statistic: f64, degrees: u32) -> f64 {
     (sum + rest).min(1.0)
 }
 
-/// What Stirling's formula lacks: ln gamma(z) - ((z - 1/2) ln z - z + ln(2 pi) / 2), for z above 0.
+/// The remainder of Stirling's formula: ln gamma(z) - ((z - 1/2) ln z - z + ln(2 pi) / 2), for z
+/// above 0.
 pub(super) fn stirling_rest(z: f64) -> f64 {
     let (mut z, mut rest) = (z, 0.0);
     for _ in 0..10 {
@@ -94,15 +93,15 @@ pub(super) fn ln_1p_minus(x: f64) -> f64 {
     if x.abs() > 0.3 {
         return x.ln_1p() - x;
     }
-    // ln(1 + x) is 2 artanh(r), of which the first term takes x along.
+    // ln(1 + x) is 2 artanh(r), whose first term cancels x.
     let r = x / (2.0 + x);
     let square = r * r;
     let series = (1..=12).rev().fold(0.0, |sum, k| sum * square + 1.0 / (2.0 * f64::from(k) + 1.0));
     r * (2.0 * square * series - x)
 }
 
-/// (1 + x) ln(1 + x) - x: what one cell that is off by the ratio x adds to a relative entropy. At least 0,
-/// for every x from -1.
+/// (1 + x) ln(1 + x) - x: what a cell that is off by the ratio x adds to a relative entropy. At
+/// least 0, for every x from -1.
 pub(super) fn entropy(x: f64) -> f64 {
     if x <= -1.0 {
         return 1.0;
@@ -120,8 +119,8 @@ fn atan_minus(x: f64) -> f64 {
     -x * square * series
 }
 
-/// ln gamma(a + it) - ln gamma(a), real and imaginary, without the part `t ln a` of the latter; `a` of at
-/// least 10, `t` of at least 0.
+/// ln gamma(a + it) - ln gamma(a), real and imaginary, without the part `t ln a` of the latter; `a`
+/// of at least 10, `t` of at least 0.
 pub(super) fn gamma_along(a: f64, t: f64) -> (f64, f64) {
     let x = t / a;
     let modulus = 0.5 * (x * x).ln_1p();
@@ -159,7 +158,7 @@ const STIRLING: [f64; 7] = [
 mod tests {
     use super::*;
 
-    /// Of scipy and mpmath.
+    /// Values of scipy and mpmath.
     fn vectors(of: &str) -> Vec<Vec<f64>> {
         let vectors = include_str!("../../tests/data/results-v1.json");
         let all: serde_json::Value = serde_json::from_str(vectors).unwrap();
@@ -208,7 +207,7 @@ mod tests {
 
     #[test]
     fn small_arguments_keep_their_digits() {
-        // By the series, whose next terms are below the last digit.
+        // Against the series, whose further terms are below the last digit.
         for x in [1e-9_f64, -1e-9, 1e-5, -1e-5] {
             let series = -x * x / 2.0 + x * x * x / 3.0 - x.powi(4) / 4.0;
             assert_near(ln_1p_minus(x), series, 1e-14);

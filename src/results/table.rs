@@ -9,11 +9,11 @@ use super::report::Results;
 use super::sample_ratio::SampleRatioStatus;
 use super::text::{Grouped, PValue, Percent, columns, or_dash, shortened, wrapped};
 
-/// The results as a table of plain text, for a terminal or a log. Rates and differences are in percent,
-/// and in points of percent.
+/// The results as a table of plain text, for a terminal or a log. Rates are in percent, differences
+/// in percentage points.
 ///
-/// 80 columns wide at most, if not told otherwise. Of names, what a terminal would act on is
-/// escaped, and what is too long is cut; [`Results`] serialises with all of it.
+/// At most 80 columns wide, unless [`width`](Table::width) sets more. In names, characters that a
+/// terminal would act on are escaped, and long names are cut; [`Results`] serialises them whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
     results: &'a Results,
@@ -21,7 +21,7 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// So many columns wide at most; at least 80, below which numbers would be cut.
+    /// Sets the greatest width in columns; at least 80, below which numbers would be cut.
     #[must_use]
     pub fn width(self, columns: usize) -> Table<'a> {
         Table { width: columns.max(80), ..self }
@@ -124,7 +124,7 @@ impl<'a> Table<'a> {
         grid.write(self.width, f)
     }
 
-    /// Of events: what was counted, and nothing that would have to hold for users.
+    /// The comparisons of events: no test of them holds.
     fn of_events(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut grid = Grid::new(&["of events", "points", "lift, %"]);
         for one in &self.results.comparisons {
@@ -174,7 +174,7 @@ impl fmt::Display for Table<'_> {
         self.variants(f)?;
         self.totals(f)?;
         self.unexposed(f)?;
-        // Of a broken split no comparison is shown: somebody would believe it.
+        // A broken split shows no comparison: it would be misleading.
         let is_mismatched = self.results.sample_ratio.status == SampleRatioStatus::Mismatch;
         if !is_mismatched && !self.results.comparisons.is_empty() {
             let control = shortened(&self.results.control, self.width.saturating_sub(20));
@@ -195,7 +195,7 @@ impl fmt::Display for Table<'_> {
 }
 
 impl Results {
-    /// The table that [`Display`](fmt::Display) writes, to be had in another width.
+    /// The table that [`Display`](fmt::Display) writes; [`Table::width`] changes its width.
     #[must_use]
     pub fn table(&self) -> Table<'_> {
         Table { results: self, width: 80 }
@@ -247,7 +247,7 @@ impl fmt::Display for Range {
     }
 }
 
-/// Rows of a name and figures: names to the left, as wide as the figures leave room for.
+/// Rows of a name and figures: names to the left, as wide as the figures leave space for.
 struct Grid {
     rows: Vec<(String, Vec<String>)>,
 }
@@ -260,7 +260,7 @@ impl Grid {
     }
 
     fn row(&mut self, name: &str, figures: Vec<String>) {
-        // So long that it does not fit anywhere, and short enough to be measured.
+        // Longer than any table is wide, and short enough to be measured.
         self.rows.push((shortened(name, 200), figures));
     }
 

@@ -1,10 +1,11 @@
-//! How names and numbers are written where columns count.
+//! Names and numbers, written to a number of columns.
 
 use std::fmt;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// A name, safe to print and at most so wide: what a terminal would act on, or not show, is escaped.
+/// A name of at most `most` columns, safe to print: characters that a terminal would act on, or not
+/// show, are escaped.
 pub(super) fn shortened(name: &str, most: usize) -> String {
     let mut text = String::new();
     let mut width = 0_usize;
@@ -18,7 +19,7 @@ pub(super) fn shortened(name: &str, most: usize) -> String {
         let added = text.get(before..).unwrap_or_default();
         width = width.saturating_add(columns(added));
         if width > most {
-            // Make room for the mark that something is missing.
+            // Leave a column for the ellipsis.
             text.truncate(before);
             width = width_before;
             while width >= most
@@ -38,12 +39,12 @@ pub(super) fn shown(name: &str) -> String {
     shortened(name, 32)
 }
 
-/// How many columns of a terminal a text takes.
+/// The number of terminal columns of a text.
 pub(super) fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// A text in lines of at most so many columns, broken between words.
+/// Writes a text in lines of at most `width` columns, broken between words.
 pub(super) fn wrapped(text: &str, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut at = 0_usize;
     for word in text.split(' ') {
@@ -61,7 +62,7 @@ pub(super) fn wrapped(text: &str, width: usize, f: &mut fmt::Formatter<'_>) -> f
     f.write_str("\n")
 }
 
-/// A count in groups of three digits, or its size where it is beyond ten billion.
+/// A count in groups of three digits; from ten billion on, in scientific notation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grouped(pub(super) u64);
 
@@ -81,15 +82,15 @@ impl fmt::Display for Grouped {
     }
 }
 
-/// A share of 1 in percent, without the `%`: a rate with at least three digits of it; with a sign if one
-/// is asked for, and then in hundredths as long as that says enough.
+/// A share of 1 in percent, without the `%`, to at least three significant digits. The format
+/// `{:+}` adds the sign, and then two decimals suffice from 0.1 % on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Percent(pub(super) f64);
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = self.0 * 100.0;
-        // A rounded nothing has no sign.
+        // Zero has no minus sign.
         let percent = if percent == 0.0 { 0.0 } else { percent };
         let size = percent.abs();
         let text = if size >= 1e4 || (size > 0.0 && size < 0.01) {
@@ -106,7 +107,7 @@ impl fmt::Display for Percent {
     }
 }
 
-/// A p-value to four digits behind the point; what is smaller says only that.
+/// A p-value to four decimals; a smaller one is `<0.0001`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PValue(pub(super) f64);
 
@@ -116,7 +117,7 @@ impl fmt::Display for PValue {
     }
 }
 
-/// What is written for a figure, or a dash where there is none.
+/// A figure as text, or a dash if it is absent.
 pub(super) fn or_dash(text: Option<impl fmt::Display>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| text.to_string())
 }

@@ -1,4 +1,4 @@
-//! What to make of it all, in one value and one sentence.
+//! What the results amount to, in one value and one sentence.
 
 use std::fmt;
 
@@ -10,23 +10,24 @@ use super::observations::{Observed, Unit};
 use super::sample_ratio::{SampleRatio, SampleRatioStatus};
 use super::text::{PValue, Percent, shown};
 
-/// What an experiment has shown, by what stays valid at every look. Displays as a sentence.
+/// What an experiment has shown. It rests only on figures that are valid at every look. Displays as
+/// a sentence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Users did not come in the shares of the percentages: no comparison can be trusted.
+    /// Users were not split in the shares of the percentages: no comparison can be trusted.
     #[non_exhaustive]
     SampleRatioMismatch {
-        /// A variant of 0 % that somebody was in, if that is why.
+        /// A variant of 0 % that has exposures or conversions, if that is the reason.
         unserved: Option<String>,
         /// The sequential p-value of the sample ratio.
         p_value: Option<f64>,
     },
-    /// Events were counted, and not users: a user who comes back is in them several times, and no test of
-    /// them holds. [`Engine::count_users`](crate::Engine::count_users) counts each user once.
+    /// The counts are of events, not users: a user who comes back is counted several times, so no
+    /// test holds. [`Engine::count_users`](crate::Engine::count_users) counts each user once.
     UsersNotCounted,
-    /// More converted than were exposed: no share of anything, so no rate.
+    /// More converted than were exposed, so there is no rate.
     #[non_exhaustive]
     NoRate {
         /// The first such variant.
@@ -38,12 +39,13 @@ pub enum Verdict {
         /// How many were exposed.
         exposed: u64,
     },
-    /// There is no second variant with a percentage, or the control has none.
+    /// There is no second variant above 0 %, or the control has 0 %.
     NothingToCompare,
-    /// Too few were exposed, converted, or did not convert, for the always-valid interval to hold.
+    /// Too few units were exposed, converted, or did not convert, for the always-valid interval to
+    /// hold.
     #[non_exhaustive]
     NotEnoughData {
-        /// The first variant that lacks data.
+        /// The variant that lacks data; of two, the one that lacks more.
         variant: String,
         /// What was counted.
         unit: Unit,
@@ -53,10 +55,10 @@ pub enum Verdict {
         converted: u64,
         /// How many have to be exposed in each of the two variants compared.
         exposed_needed: u64,
-        /// How many of these have to have converted, and how many not.
+        /// How many of these have to have converted, and how many have to have not.
         converted_needed: u64,
     },
-    /// The intervals hold 0. Not a proof that there is none.
+    /// The intervals contain 0. This is not a proof that there is no difference.
     #[non_exhaustive]
     NoDifferenceYet {
         /// The smallest always-valid p-value.
@@ -65,7 +67,7 @@ pub enum Verdict {
     /// A variant is better than the control.
     #[non_exhaustive]
     Better {
-        /// The one of the highest rate, if there are several.
+        /// The better variant; of several, the one with the highest rate.
         variant: String,
         /// The control's key.
         control: String,
@@ -74,10 +76,10 @@ pub enum Verdict {
         /// The always-valid p-value.
         p_value: f64,
     },
-    /// None is better than the control, and one is worse.
+    /// No variant is better than the control, and one is worse.
     #[non_exhaustive]
     Worse {
-        /// The one of the lowest rate, if there are several.
+        /// The worse variant; of several, the one with the lowest rate.
         variant: String,
         /// The control's key.
         control: String,
@@ -95,7 +97,8 @@ impl Verdict {
         matches!(self, Verdict::Better { .. } | Verdict::Worse { .. })
     }
 
-    /// The sample ratio first; then whether there are rates, and comparisons; then what these found.
+    /// Checks the sample ratio first, then whether there are rates and comparisons, then what these
+    /// found.
     pub(super) fn of(
         sample_ratio: &SampleRatio,
         unit: Unit,
@@ -133,7 +136,7 @@ impl Verdict {
         if let Some(lacking) = found(Finding::NotEnoughData).next() {
             let treatment = variants.iter().find(|one| one.variant == lacking.variant);
             let two = [Some(control), treatment].into_iter().flatten();
-            // The one to wait for: of two that lack data, the one that lacks more.
+            // Of two variants that lack data, name the one that lacks more.
             let of = two.max_by_key(|one| minimum.lacking(one)).unwrap_or(control);
             return Verdict::NotEnoughData {
                 variant: of.variant.clone(),
@@ -163,8 +166,8 @@ impl fmt::Display for Verdict {
         match self {
             Verdict::SampleRatioMismatch { unserved: Some(variant), .. } => write!(
                 f,
-                "No verdict, the split is broken: there is somebody in {}, a variant of 0 %. Find out \
-                 why before anything here is believed.",
+                "No verdict, the split is broken: {}, a variant of 0 %, has exposures or conversions. \
+                 Find out why before you trust any figure here.",
                 shown(variant)
             ),
             Verdict::SampleRatioMismatch { p_value, .. } => {
@@ -172,7 +175,7 @@ impl fmt::Display for Verdict {
                 if let Some(p_value) = p_value {
                     write!(f, " (p {})", PValue(*p_value))?;
                 }
-                f.write_str(". Find out why before anything here is believed.")
+                f.write_str(". Find out why before you trust any figure here.")
             }
             Verdict::UsersNotCounted => f.write_str(
                 "No verdict from events: a user who comes back is counted each time. Engine::count_users \
@@ -186,7 +189,7 @@ impl fmt::Display for Verdict {
                 shown(variant)
             ),
             Verdict::NothingToCompare => f.write_str(
-                "Nothing to compare: the control, or every other variant, is served to nobody.",
+                "Nothing to compare: the control, or every other variant, has 0 %.",
             ),
             Verdict::NotEnoughData {
                 variant,

@@ -15,8 +15,8 @@ use crate::model::timestamp::Timestamp;
 /// 2025-01-01T00:00:00Z.
 const START: i64 = 1_735_689_600;
 
-/// What flags of a [`TestEngine`] answer. What is said last holds, so that a test can change what a
-/// set-up that it shares with others has said.
+/// What flags of a [`TestEngine`] answer. A later call overrides an earlier one for the same flag
+/// or user, so that a test can change a shared set-up.
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens before `build`"]
 pub struct TestEngineBuilder {
@@ -27,7 +27,7 @@ pub struct TestEngineBuilder {
 
 impl TestEngine {
     /// Begins with no flags, in an environment of this name. [`build`](TestEngineBuilder::build)
-    /// ends it.
+    /// makes the engine.
     pub fn builder(environment: &str) -> TestEngineBuilder {
         TestEngineBuilder {
             environment: environment.to_owned(),
@@ -38,8 +38,8 @@ impl TestEngine {
 }
 
 impl TestEngineBuilder {
-    /// A flag that answers this value to everybody. If it has an experiment too, this is what it
-    /// answers to the empty user key, and to everybody once the experiment is stopped.
+    /// Adds a flag that answers this value to every user. If it has an experiment too, it answers
+    /// this value to the empty user key, and to every user once the experiment is stopped.
     pub fn flag(mut self, key: impl Into<String>, value: impl Into<Value>) -> TestEngineBuilder {
         let (key, value) = (key.into(), value.into());
         self.flags.retain(|(known, _)| *known != key);
@@ -47,13 +47,13 @@ impl TestEngineBuilder {
         self
     }
 
-    /// A running experiment on a flag, with these variants and as even a split as whole percentages
-    /// can be. Without a default of its own, by [`flag`](TestEngineBuilder::flag), the flag's is
-    /// the value of the first variant. An experiment that was given for the flag before is
-    /// replaced, and who was put into its variants forgotten.
+    /// Adds a running experiment on a flag, with these variants and a split as even as whole
+    /// percentages allow. Without a default from [`flag`](TestEngineBuilder::flag), the flag's
+    /// default is the value of the first variant. An earlier experiment on the flag is replaced,
+    /// along with its assigned users.
     ///
-    /// Who is in which variant is left to assignment, and is the same in every run, but for those
-    /// whom [`assign`](TestEngineBuilder::assign) names.
+    /// Assignment decides which variant a user is in, the same in every run, except for the users
+    /// that [`assign`](TestEngineBuilder::assign) names.
     pub fn experiment<K: Into<String>, V: Into<Value>>(
         mut self,
         flag: impl Into<String>,
@@ -68,15 +68,15 @@ impl TestEngineBuilder {
 
     /// Puts a user into a variant of the experiment on a flag.
     ///
-    /// That is assignment as in production, and counted: the experiment gets an id that assigns the
-    /// user this variant. ([`Engine::force`] is another thing, and is never counted.) An id is
-    /// looked for that is right for all users at once, which finds one for a dozen and a half of
-    /// them between two variants. [`users_in`](TestEngine::users_in) has no such limit.
+    /// The user is assigned as in production, and counted: the experiment gets an id that assigns
+    /// the user to this variant. ([`Engine::force`] differs: forced users are never counted.) One
+    /// id must fit all users of the experiment; the search finds one for about 18 users in two
+    /// variants. [`users_in`](TestEngine::users_in) has no such limit.
     ///
     /// # Panics
     ///
     /// If no experiment on the flag was given before, if it has no such variant, or if the user key
-    /// is empty: that is nobody.
+    /// is empty, which stands for no user.
     #[track_caller]
     pub fn assign(mut self, flag: &str, user_key: &str, variant: &str) -> TestEngineBuilder {
         assert!(
@@ -88,7 +88,7 @@ impl TestEngineBuilder {
         self
     }
 
-    /// Puts everyone into a variant of the experiment on a flag: it gets 100 %.
+    /// Puts every user into a variant of the experiment on a flag: the variant gets 100 %.
     ///
     /// # Panics
     ///
@@ -100,13 +100,13 @@ impl TestEngineBuilder {
         self
     }
 
-    /// The engine.
+    /// Makes the engine.
     ///
     /// # Panics
     ///
-    /// If what was asked for cannot be: a name is blank, two variants have one key, a user is to be
-    /// in one variant and everyone in another, or more users are named than an id can be found for.
-    /// The text says which.
+    /// If the set-up is impossible: a name is blank, two variants have one key, a user is assigned
+    /// to one variant and everyone to another, or no id is found that fits all assigned users. The
+    /// message says which.
     #[must_use]
     #[track_caller]
     pub fn build(self) -> TestEngine {

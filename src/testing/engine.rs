@@ -14,8 +14,8 @@ use crate::model::variant::Variant;
 /// An engine for tests, with flags that answer what the test has fixed, and assertions on what was
 /// counted.
 ///
-/// What is under test gets [`engine`](TestEngine::engine), which is an engine like any other.
-/// Clones are of the same engine. [The module](crate::testing) has an example.
+/// Pass [`engine`](TestEngine::engine) to the code under test: it is an engine like any other.
+/// Clones share the engine. [The module](crate::testing) has an example.
 #[derive(Clone, Debug)]
 pub struct TestEngine {
     pub(super) engine: Engine,
@@ -26,7 +26,7 @@ pub struct TestEngine {
 }
 
 impl TestEngine {
-    /// The engine, for what is under test; a clone of it is the same one. A test changes it as a
+    /// The engine, for the code under test; its clones are the same engine. A test changes it as a
     /// service would: [`set_default`](Engine::set_default), [`stop`](Engine::stop), and so on.
     #[must_use]
     pub fn engine(&self) -> &Engine {
@@ -59,21 +59,21 @@ impl TestEngine {
         }
     }
 
-    /// User keys that the experiment on a flag puts into a variant: `user-4`, `user-7` and so on,
-    /// without end, the same in every run. For tests that need a user in each variant, and not a
-    /// certain one.
+    /// User keys that the experiment on a flag assigns to a variant: `user-4`, `user-7` and so on,
+    /// without end, the same in every run. For tests that need some user in a variant, but no
+    /// particular one.
     ///
     /// # Panics
     ///
-    /// If the builder was given no such experiment, if that has no such variant, or if nobody can
-    /// be in it, since everyone is in another.
+    /// If the builder was given no such experiment, if that has no such variant, or if no user can
+    /// be in the variant, since it has 0 %.
     #[track_caller]
     pub fn users_in(&self, flag: &str, variant: &str) -> impl Iterator<Item = String> + use<> {
         let experiment = self.current(flag);
         let position = position(flag, &experiment, variant);
         let assignment = experiment.assignment();
         let is_reachable = !assignment.allocation().buckets(position).is_empty();
-        assert!(is_reachable, "nobody can be in {variant:?} of {flag:?}: it has 0 % of the users");
+        assert!(is_reachable, "no user can be in {variant:?} of {flag:?}: it has 0 % of the users");
         let users = (1_u64..).map(|number| format!("user-{number}"));
         users.filter(move |user| assignment.variant(user) == Some(position))
     }
@@ -106,8 +106,8 @@ impl TestEngine {
     ///
     /// # Panics
     ///
-    /// If it was another number: the text has both, and all counts of the experiment. Also if the
-    /// builder was given no such experiment, or if that has no such variant.
+    /// If the number differs: the message has both numbers, and all counts of the experiment. Also
+    /// if the builder was given no such experiment, or if that has no such variant.
     #[track_caller]
     pub fn assert_exposures(&self, flag: &str, variant: &str, expected: u64) {
         let found = self.exposures(flag, variant);
@@ -129,7 +129,7 @@ impl TestEngine {
     ///
     /// # Panics
     ///
-    /// If one has: the text says which, and what.
+    /// If one has: the message names it, with its counts.
     #[track_caller]
     pub fn assert_nothing_counted(&self) {
         for (flag, id) in &self.experiments {

@@ -1,8 +1,8 @@
 #![doc = include_str!("../../docs/testing.md")]
 #![expect(
     clippy::panic,
-    reason = "in a test there is nobody to hand an error to: a failed assertion is a panic, and so is \
-              a set-up that cannot be"
+    reason = "a test has no caller to return an error to: a failed assertion panics, and so does an \
+              impossible set-up"
 )]
 
 mod builder;

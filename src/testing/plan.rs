@@ -1,4 +1,4 @@
-//! The experiment of a test, and an id for it that puts every user where the test wants them.
+//! The experiment of a test, and an id that assigns every user as the test requires.
 
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
@@ -9,18 +9,18 @@ use crate::model::id::{ExperimentId, FlagId};
 use crate::model::new_experiment::NewExperiment;
 use crate::model::status::Status;
 
-/// How many ids are tried: enough for a dozen and a half of users between two variants, and given
-/// up after seconds in a build that is not optimised.
+/// The number of ids to try: enough for about 18 users in two variants, and a few seconds in an
+/// unoptimised build.
 const TRIES: u64 = 1 << 22;
 
-/// An experiment as a test asks for it.
+/// An experiment as a test requires it.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) flag: String,
     variants: Vec<(String, Value)>,
     /// User keys, each with the position of its variant.
     users: Vec<(String, usize)>,
-    /// The position of the variant that everybody is in.
+    /// The position of the variant that every user is in.
     everyone: Option<usize>,
 }
 
@@ -33,7 +33,7 @@ impl Plan {
         self.variants.iter().map(|(key, _)| key.as_str())
     }
 
-    /// The value of the first variant: what the flag answers where the test gives it no default.
+    /// The value of the first variant: the flag's default, unless the test sets one.
     pub(super) fn first_value(&self) -> Value {
         self.variants.first().map_or(Value::Null, |(_, value)| value.clone())
     }
@@ -53,8 +53,8 @@ impl Plan {
 
     /// The experiment, running, under an id that is the same in every run.
     ///
-    /// Nothing of assignment is faked: the id decides the split, so the first one is taken that
-    /// puts the users where they should be.
+    /// Assignment is the real one: the id decides the split, so this searches for the first id that
+    /// assigns the users as required.
     pub(super) fn experiment(&self, environment: &str) -> Result<NewExperiment, String> {
         let percentages = self.percentages();
         let id = self.id(&percentages)?;
@@ -93,7 +93,7 @@ impl Plan {
         })
     }
 
-    /// As even as whole numbers can be, or everything for one.
+    /// An even split in whole percentages, or 100 % for one variant.
     fn percentages(&self) -> Vec<u8> {
         let count = self.variants.len();
         let all = usize::from(Bucket::COUNT);

@@ -1,4 +1,4 @@
-//! Panics about names that the test has not given.
+//! Panics about names that the test has not defined.
 
 #[track_caller]
 pub(super) fn no_experiment<'a>(flag: &str, known: impl Iterator<Item = &'a str>) -> ! {

@@ -1,4 +1,4 @@
-//! A file, and what was last seen of it.
+//! A followed file, and its last known content.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::engine::load_report::LoadReport;
 use crate::model::error::{FileError, LoadError};
 
-/// A file, and what was last seen of it.
+/// A followed file, and its last known content.
 pub(super) struct Followed {
     pub(super) path: PathBuf,
     pub(super) engine: Engine,
@@ -43,7 +43,8 @@ impl Followed {
         };
         let loaded = self.engine.reload_tolerant(&text);
         if let Err(LoadError::File(_)) = &loaded {
-            // Not for a fault of the file: it is loaded again once the engine's disk works.
+            // The engine's disk failed, not the file: forget the content, so that the next check
+            // loads it again.
             self.last = None;
         }
         let refused = |source| WatchError::Refused { path: self.path.clone(), source };
@@ -55,12 +56,12 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> WatchError {
     WatchError::Unreadable(FileError::new("read", path, error))
 }
 
-/// The text of a file. A pipe or a device would be waited for, or have no end.
+/// The text of a regular file: reading a pipe or a device may block, or never end.
 fn read(path: &Path) -> io::Result<String> {
     let data = fs::metadata(path)?;
     if data.is_file() || data.is_dir() {
         fs::read_to_string(path)
     } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"))
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
     }
 }

@@ -1,6 +1,6 @@
 //! Following a configuration file: when it changes, the configuration does.
 //!
-//! * `followed`: the file, and what was last seen of it;
+//! * `followed`: the file, and its last known content;
 //! * `places`: the directories in which something changes when the file does.
 
 mod followed;
@@ -23,16 +23,16 @@ use crate::model::error::{FileError, LoadError};
 
 /// How often the file is checked without a notification.
 const POLL: Duration = Duration::from_secs(2);
-/// A change is loaded when nothing has changed for this long, so that a write in place can finish.
+/// A change is loaded once nothing has changed for this long, so that a write in place can finish.
 const SETTLE: Duration = Duration::from_millis(50);
-/// The most that a change waits for further ones to end.
+/// The longest that a change waits for further ones.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why the content of a file was not loaded. The configuration is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {
-    /// The file could not be read: it is not there, or is not text.
+    /// The file could not be read: it is missing, or is not UTF-8 text.
     #[error(transparent)]
     Unreadable(FileError),
     /// The file could be read, but is not a configuration.
@@ -48,7 +48,7 @@ pub enum WatchError {
     NoThread(FileError),
 }
 
-/// A file that an engine follows, until this is dropped.
+/// A file that an engine follows until this value is dropped.
 #[derive(Debug)]
 #[must_use = "the file is followed until this is dropped"]
 pub struct Watch {
@@ -59,24 +59,24 @@ pub struct Watch {
 
 impl Engine {
     /// Loads a configuration document from a file, and again whenever the file changes: when it is
-    /// written in place, when another file takes its name, or when a symbolic link on the way to it
-    /// is turned, as in a mounted `ConfigMap`. Each time as [`Engine::reload_tolerant`] does: a
-    /// flag with a fault keeps its last good definition, and content that is not a document changes
+    /// written in place, when another file takes its name, or when a symbolic link on its path
+    /// changes, as in a mounted `ConfigMap`. Each load works as [`Engine::reload_tolerant`]: a flag
+    /// with a fault keeps its last good definition, and content that is not a document changes
     /// nothing.
     ///
-    /// `on_load` gets the outcome of each load: of this first one before `watch` returns, of later
-    /// ones on a thread that the watch owns. The same content again is not a change, and calls
-    /// nothing; a file that is missing or cannot be read calls it once. That thread holds a clone
-    /// of the engine until the watch is dropped, which waits for a load that is under way. If
-    /// `on_load` panics, the watch ends.
+    /// `on_load` is called with the outcome of each load: with the first before `watch` returns,
+    /// with later ones on a thread that the watch owns. Unchanged content is not loaded again; a
+    /// file that is missing or cannot be read calls `on_load` once. The thread holds a clone of the
+    /// engine until the watch is dropped; dropping waits for a load that is under way. If `on_load`
+    /// panics, the watch ends.
     ///
     /// A change is loaded within a fraction of a second after the last write, where the operating
-    /// system sends notifications. Where it does not, on a network file system or when it has no
-    /// more watches to give, the file is read every two seconds.
+    /// system sends notifications. Where it does not, as on a network file system or when no more
+    /// watches are available, the file is read every two seconds.
     ///
     /// # Errors
     ///
-    /// [`WatchError`] if the first load fails: nothing is followed then.
+    /// [`WatchError`] if the first load fails; then nothing is followed.
     ///
     /// # Examples
     ///
@@ -121,7 +121,7 @@ fn watch(
     signals: Signals,
     mut on_load: impl FnMut(Result<LoadReport, WatchError>) + Send + 'static,
 ) -> Result<Watch, WatchError> {
-    // The current directory may be another one later.
+    // The current directory may change later.
     let path = std::path::absolute(path).map_err(|error| unreadable(path, &error))?;
     let (wake, woken) = mpsc::channel();
     let is_over = Arc::new(AtomicBool::new(false));

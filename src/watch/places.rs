@@ -1,4 +1,4 @@
-//! The places that change when a file does.
+//! The directories to watch for one file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ impl Places {
     pub(super) fn new(signals: Signals, wake: &Sender<()>) -> Places {
         let wake = wake.clone();
         let notify = move |event: notify::Result<notify::Event>| {
-            // Reading the file, as we do ourselves, changes nothing.
+            // Our own reads of the file are not changes.
             let is_change = match event.map(|event| event.kind) {
                 Ok(EventKind::Access(AccessKind::Close(AccessMode::Write))) | Err(_) => true,
                 Ok(EventKind::Access(_)) => false,
@@ -39,8 +39,8 @@ impl Places {
         Places { watcher, watched: BTreeSet::new() }
     }
 
-    /// Watches what is now on the way to the file. A directory that has been replaced is watched
-    /// anew: the watch was on what had the name before.
+    /// Watches the directories that are now on the path of the file. A replaced directory is
+    /// watched anew, since the old watch is on the replaced one.
     pub(super) fn update(&mut self, path: &Path) {
         let Some(watcher) = &mut self.watcher else { return };
         for place in std::mem::take(&mut self.watched) {
@@ -54,7 +54,7 @@ impl Places {
     }
 }
 
-/// The directory of the file, of what it is a link to, and of each link on the way.
+/// The directory of the file, of its link target, and of each link on its path.
 pub(super) fn on_the_way(path: &Path) -> BTreeSet<PathBuf> {
     let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|data| data.is_symlink());
     let links = path.ancestors().skip(1).filter(|ancestor| is_link(ancestor));

@@ -8,7 +8,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use super::*;
 use crate::fault::Fault;
 
-/// Far beyond what any of this takes; a test waits so long only if it fails.
+/// Far beyond what any of this takes; a test waits this long only if it fails.
 const LONG: Duration = Duration::from_mins(1);
 
 struct Directory(PathBuf);
@@ -126,7 +126,7 @@ fn a_link_that_is_turned() {
             following.assert_next(value.into());
             fs::remove_dir_all(directory.join(format!("..{}", value - 1))).unwrap();
         }
-        // As a release is deployed: the file is asked for in a directory that is a link.
+        // As a release is deployed: the path of the file has a directory that is a link.
         let following = Following::new(&data.join("flags.json"), signals);
         for value in 5..8 {
             symlink(version(value), &next).unwrap();
@@ -157,7 +157,7 @@ fn bad_content_keeps_the_last_good_configuration() {
         };
         let expected = format!("{}: ", path.display());
         assert!(error.starts_with(&expected), "{error}");
-        // A flag with a fault stays as it was, and the others are taken.
+        // A flag with a fault stays as it was, and the others are loaded.
         let faulty = document(2).replace("\"key\": \"a\"", "\"key\": \"\"");
         replace(faulty.as_bytes());
         let report = following.next().unwrap();
@@ -212,10 +212,10 @@ fn a_watch_ends_when_it_is_dropped_also_by_what_it_tells() {
     assert_eq!(outcomes.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
 }
 
-/// Reading a pipe would wait for a writer, and whoever drops the watch for that.
+/// Reading a pipe would wait for a writer, and dropping the watch would wait for the read.
 #[test]
 #[cfg(unix)]
-fn what_is_no_file_is_told_and_waited_for_by_nobody() {
+fn a_pipe_is_reported_and_blocks_neither_load_nor_drop() {
     on_both("pipe", |directory, signals| {
         let path = directory.join("flags.json");
         let pipe = directory.join("pipe");
@@ -224,8 +224,10 @@ fn what_is_no_file_is_told_and_waited_for_by_nobody() {
         fs::write(&path, document(1)).unwrap();
         let following = Following::new(&path, signals);
         fs::rename(&pipe, &path).unwrap();
-        let Err(WatchError::Unreadable(error)) = following.next() else { panic!("it is no file") };
-        assert!(error.to_string().ends_with(": it is no file"), "{error}");
+        let Err(WatchError::Unreadable(error)) = following.next() else {
+            panic!("not a regular file")
+        };
+        assert!(error.to_string().ends_with(": not a regular file"), "{error}");
         fs::write(directory.join("new"), document(2)).unwrap();
         fs::rename(directory.join("new"), &path).unwrap();
         following.assert_next(2);

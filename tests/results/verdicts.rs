@@ -70,7 +70,7 @@ fn a_broken_split_withholds_the_verdict() {
     assert_eq!(
         results.verdict.to_string(),
         "No verdict, the split is broken: the variants were not served in the shares of their \
-         percentages (p <0.0001). Find out why before anything here is believed."
+         percentages (p <0.0001). Find out why before you trust any figure here."
     );
     let text = results.to_string();
     assert!(!text.contains("lift") && !text.contains("every look"), "{text}");
@@ -92,8 +92,8 @@ fn somebody_in_a_variant_of_0_percent_is_a_broken_split() {
         assert_eq!(results.sample_ratio.unserved, ["gone"]);
         assert_eq!(
             results.verdict.to_string(),
-            "No verdict, the split is broken: there is somebody in gone, a variant of 0 %. Find out why \
-             before anything here is believed."
+            "No verdict, the split is broken: gone, a variant of 0 %, has exposures or conversions. \
+             Find out why before you trust any figure here."
         );
     }
     let observed = Observations::new(Unit::Users)
@@ -121,7 +121,7 @@ fn more_converted_than_exposed_is_refused() {
     assert!(results.conversions_only.is_some());
     let error = Proportion::new(1200, 1000).unwrap_err();
     assert!(matches!(error, ProportionError::MoreConverted { converted: 1200, exposed: 1000, .. }));
-    assert_eq!(Proportion::new(0, 0).unwrap_err().to_string(), "nobody was exposed");
+    assert_eq!(Proportion::new(0, 0).unwrap_err().to_string(), "no unit was exposed");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn the_control_can_be_named() {
     let results = Analysis::new().control("old").results_of(&observed).unwrap();
     assert!(matches!(&results.verdict, Verdict::Better { variant, .. } if variant == "new"));
     let error = Analysis::new().control("odl").results_of(&observed).unwrap_err();
-    assert_eq!(error.to_string(), "there is no variant \"odl\" to be the control");
+    assert_eq!(error.to_string(), "the control \"odl\" is not a variant");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn settings_are_held_to_their_ranges() {
     );
     assert_eq!(
         Plan::new(0.5, 0.5).unwrap_err().to_string(),
-        "an effect of 0.5 is none, or takes the base rate 0.5 out of 0 to 1"
+        "the effect 0.5 is 0, or moves the base rate 0.5 out of the range 0 to 1"
     );
     let plan = Plan::new(0.1, 0.02).unwrap();
     assert_eq!(plan.power(1.0).unwrap_err().to_string(), "the power 1 is not from 0.5 to 0.999999");

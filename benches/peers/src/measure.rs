@@ -30,7 +30,7 @@ enum Task {
     Built,
     /// Many flags, asked for in turn.
     Many,
-    /// One flag, by the clock on the wall, from so many threads.
+    /// One flag, in wall-clock time, from this number of threads.
     Threads(usize),
 }
 
@@ -70,7 +70,7 @@ struct Size {
 }
 
 trait Way {
-    /// Nanoseconds of a call, over so many calls.
+    /// Nanoseconds of a call, over this number of calls.
     fn time(&mut self, task: Task, calls: usize) -> f64;
     fn row(&mut self) -> Row;
 }
@@ -110,7 +110,7 @@ impl Field {
         }
     }
 
-    /// Takes in a way of asking, once it has shown that it splits users as it is told to.
+    /// Adds a way of asking, after checking that it splits users as configured.
     pub(crate) fn enter<P: Peer>(&mut self) {
         match Runner::<P>::new(self) {
             Ok(runner) => self.ways.push(Box::new(runner)),
@@ -147,7 +147,8 @@ impl Field {
         }
         let rows = self.ways.iter_mut().zip(times).map(|(way, times)| {
             let mut times = TASKS.into_iter().zip(times).map(|(task, times)| match task {
-                // By the clock on the wall, whatever else runs counts too: the best round has least of it.
+                // By the clock on the wall, whatever else runs counts too: the best round has least
+                // of it.
                 Task::Threads(_) => times.into_iter().fold(f64::INFINITY, f64::min),
                 Task::One | Task::Built | Task::Many => median(times),
             });
@@ -279,7 +280,7 @@ impl<P: Peer> Way for Runner<P> {
     }
 }
 
-/// The time of the slowest of some threads that each make so many calls at once.
+/// The time of the slowest of some threads that make calls at the same time.
 fn together<P: Peer>(threads: usize, loaded: &Loaded<P>, calls: usize) -> Duration {
     let Loaded { peer, flags, contexts } = *loaded;
     let all_are_there = &Barrier::new(threads);

@@ -38,8 +38,8 @@ pub(crate) trait Peer: Clone + Send + Sync + Sized + 'static {
 
     /// Hands the value that the user gets to `see`, or does not call it if there is none.
     ///
-    /// Lending the value to a closure lets each library answer with what it has, a borrow or a string
-    /// of its own, and puts giving it back inside of what is measured.
+    /// Lending the value to a closure lets each library answer with what it has, a borrow or a
+    /// string of its own, and puts giving it back inside of what is measured.
     fn evaluate(&mut self, flag: &Flag, context: &Self::Context, see: impl FnOnce(&str));
 }
 
@@ -89,7 +89,8 @@ pub(crate) fn user_keys() -> Vec<String> {
     (0..USERS).map(key).collect()
 }
 
-/// The result of a future that has nothing to wait for: one poll, and no runtime in the measurement.
+/// The result of a future that has nothing to wait for: one poll, and no runtime in the
+/// measurement.
 pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,

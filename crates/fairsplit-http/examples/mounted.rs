@@ -1,5 +1,5 @@
-//! A service with its own routes that evaluates in process, and the Experiments API beside them, for
-//! its operators. Both are the same engine.
+//! A service with its own routes that evaluates in process, and the Experiments API beside them,
+//! for its operators. Both are the same engine.
 //!
 //! ```console
 //! $ cargo run -p fairsplit-http --example mounted
@@ -19,7 +19,7 @@ use fairsplit_http::{Auth, NewToken, Scope};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-/// What the shop's own handlers share: the flags they ask, resolved once.
+/// What the shop's own handlers share: the flags that they evaluate, resolved once.
 #[derive(Clone)]
 struct Shop {
     banner: FlagHandle,

@@ -1,4 +1,4 @@
-//! Answers: from a value to the bytes of a response.
+//! Responses: from a value to bytes.
 
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -21,7 +21,7 @@ pub(crate) fn created(data: impl Serialize) -> Response {
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(bytes) => (status, [(CONTENT_TYPE, "application/json")], bytes).into_response(),
-        // Only a map with keys that are not strings fails, and no answer has one.
+        // Only a map with keys that are not strings fails, and no response has one.
         Err(_) => Failure::Internal.into_response(),
     }
 }

@@ -1,4 +1,4 @@
-//! Who may do what: bearer tokens with scopes, of which only hashes are kept.
+//! Access control: bearer tokens with scopes, of which only hashes are kept.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use base16ct::lower;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// What a token allows. The scopes are apart: writing does not include reading.
+/// What a token allows. Scopes are independent: writing does not include reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {
-    /// `flags:read`: look at flags, experiments, results and metrics, and evaluate.
+    /// `flags:read`: read flags, experiments, results and metrics, and evaluate.
     FlagsRead,
     /// `flags:write`: create, change, start and stop, and record conversions.
     FlagsWrite,
@@ -20,7 +20,7 @@ pub enum Scope {
 impl Scope {
     pub(crate) const ALL: [Scope; 2] = [Scope::FlagsRead, Scope::FlagsWrite];
 
-    /// The word for it: `flags:read` or `flags:write`.
+    /// The scope as text: `flags:read` or `flags:write`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,10 +64,10 @@ struct Known {
 
 /// The tokens that are accepted, and what each allows.
 ///
-/// With no tokens, every request is refused. Only SHA-256 hashes are kept: that is enough for tokens
-/// that are random, as those of [`NewToken`] are, and too little for ones that a person thought up.
-/// A token is compared with every known one in constant time, so that nothing of it can be learnt
-/// from how long a refusal takes.
+/// With no tokens, every request is refused. Only SHA-256 hashes are kept: enough for random
+/// tokens, as [`NewToken`] makes them, and not enough for tokens that a person invented. A token is
+/// compared with every known one in constant time, so the time of a refusal reveals nothing about a
+/// token.
 ///
 /// # Examples
 ///
@@ -94,26 +94,26 @@ impl Auth {
         Auth::default()
     }
 
-    /// No authentication at all: every client may do everything. For use behind something
-    /// else that asks. A port that only this machine reaches is not enough by itself: pages that a
-    /// browser on it has open reach it too.
+    /// No authentication: every client may do everything. Use it only behind another layer that
+    /// authenticates. A port that only this machine can reach is not enough: pages that are open in
+    /// a browser on this machine can reach it too.
     pub fn insecure_allow_everyone() -> Auth {
         Auth { known: Vec::new(), is_open: true }
     }
 
-    /// Accepts this token for these scopes, and forgets the token itself.
+    /// Accepts this token for these scopes, and keeps only its hash.
     pub fn token(mut self, token: &str, scopes: impl IntoIterator<Item = Scope>) -> Auth {
         let scopes = scopes.into_iter().fold(0, |scopes, scope| scopes | scope.bit());
         self.known.push(Known { hash: Sha256::digest(token).into(), scopes });
         self
     }
 
-    /// Accepts the tokens of a text that has a line for each: `sha256:` and 64 hexadecimal digits,
-    /// then one scope or more. What follows a `#` is a comment; empty lines are nothing.
+    /// Accepts the tokens of a text with a line for each: `sha256:` and 64 hexadecimal digits, then
+    /// one or more scopes. A `#` begins a comment; empty lines are ignored.
     ///
     /// # Errors
     ///
-    /// [`TokensError`] with every line that cannot be read. It holds nothing of their content.
+    /// [`TokensError`] with every line that cannot be read. It contains nothing of their content.
     pub fn from_lines(text: &str) -> Result<Auth, TokensError> {
         let mut auth = Auth::new();
         let mut faults = Vec::new();
@@ -137,13 +137,13 @@ impl Auth {
         self.known.len()
     }
 
-    /// Whether everybody may do everything.
+    /// Whether every client may do everything.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// Whether a request with this token may do what needs this scope.
+    /// Whether this token allows an operation that needs this scope.
     pub(crate) fn check(&self, token: Option<&str>, needed: Scope) -> Verdict {
         if self.is_open {
             return Verdict::Granted;
@@ -154,7 +154,7 @@ impl Auth {
         let hash: [u8; 32] = Sha256::digest(token).into();
         let mut is_known = Choice::from(0);
         let mut scopes = 0;
-        // To the end, whichever matches.
+        // Compare with all, even after a match.
         for known in &self.known {
             let is_this = known.hash.ct_eq(&hash);
             is_known |= is_this;
@@ -180,7 +180,7 @@ impl fmt::Debug for Auth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Granted,
-    /// No token, or none that is known.
+    /// No token, or an unknown one.
     Unknown,
     OutOfScope,
 }
@@ -202,7 +202,7 @@ fn known<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Option<Known>, 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenFault {
-    /// It does not start with a hash.
+    /// The line does not start with a hash.
     #[error(
         "must start with sha256: and 64 hexadecimal digits; `fairsplit token new` makes such a line"
     )]
@@ -218,8 +218,8 @@ pub enum TokenFault {
     Repeated,
 }
 
-/// Why a text of tokens was refused: each line with a fault, by number. Nothing of the content is in
-/// it, since what stands in the wrong place of such a file may be a token.
+/// Why a text of tokens was refused: each line with a fault, by number. It contains nothing of the
+/// content, since misplaced text in such a file may be a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokensError {
     faults: Vec<(usize, TokenFault)>,
@@ -245,7 +245,7 @@ impl fmt::Display for TokensError {
 
 impl std::error::Error for TokensError {}
 
-/// A token that was just made: the secret for its user, and the line for the server.
+/// A new token: the secret for its user, and the line for the server.
 ///
 /// # Examples
 ///
@@ -262,11 +262,11 @@ impl std::error::Error for TokensError {}
 pub struct NewToken(String);
 
 impl NewToken {
-    /// 32 random bytes from the system.
+    /// Makes a token from 32 random bytes of the operating system.
     ///
     /// # Errors
     ///
-    /// If the system has no randomness to give.
+    /// If the system's source of randomness fails.
     pub fn generate() -> std::io::Result<NewToken> {
         Ok(NewToken(format!("fs_{}", lower::encode_string(&random::<32>()?))))
     }

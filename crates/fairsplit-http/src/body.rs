@@ -1,4 +1,4 @@
-//! Bodies of requests: a type that is read from a text, with every fault of it named.
+//! Bodies of requests: reading a type from a text, with every fault named.
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
@@ -14,10 +14,10 @@ use serde_json::Value;
 use crate::App;
 use crate::failure::{Failure, Faults};
 
-/// What the body of a request says. The last argument of a handler, and so read last.
+/// The body of a request, as a type. It is the last argument of a handler, and so read last.
 pub(crate) struct Body<T>(pub(crate) T);
 
-/// What can be read from the text of a body.
+/// A type that can be read from the text of a body.
 pub(crate) trait FromText: Sized {
     fn from_text(text: &str) -> Result<Self, Failure>;
 }
@@ -30,7 +30,7 @@ impl<T: FromText> FromRequest<App> for Body<T> {
             return Err(Failure::NotJson);
         }
         let limit = app.limits.body;
-        // A body that says how long it is can be refused before it arrives.
+        // A body that declares its length can be refused before it arrives.
         let least = request.body().size_hint().lower();
         if usize::try_from(least).map_or(true, |least| least > limit) {
             return Err(Failure::TooLarge { limit });
@@ -74,8 +74,8 @@ impl FromText for NewExperiment {
 
 /// The fields of an object.
 pub(crate) fn fields<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
-    // The engine's own reader refuses what is not JSON or not an object, so that this has the same words
-    // in every body. Anything else that it finds is about other fields than these.
+    // The engine's reader refuses text that is not a JSON object, so that every body has the same
+    // message for it. Its other faults are about fields that this body does not have.
     if let Err(error) = FlagChange::from_json(text)
         && let refusal @ Failure::Malformed(_) = error.into()
     {
@@ -89,7 +89,8 @@ pub(crate) fn fields<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
     })
 }
 
-/// A field of an object, which is read even if another one is faulty: serde ends at the first fault.
+/// A field of an object, read even if another one is faulty; serde alone would stop at the first
+/// fault.
 #[derive(Default)]
 pub(crate) enum Field<T> {
     #[default]

@@ -16,13 +16,14 @@ use crate::extract::{FlagPath, OnFlag, Reads, Writes};
 use crate::failure::{Failure, Faults};
 use crate::schema::{self, Guarded, Named, WithBody};
 
-/// A user in an environment: a name and no more, since any client can make up any number of them.
+/// A user in an environment. The environment stays a name and is not bound, since any client can
+/// make up any number of names.
 pub(crate) struct Asked {
     environment: EnvironmentName,
     user_key: String,
 }
 
-/// The fields that every body here has, and those that it has not.
+/// The fields that every body here has; others are faults.
 #[derive(Deserialize)]
 struct AskedFields {
     #[serde(default)]
@@ -114,13 +115,12 @@ impl FromText for OfMany {
     }
 }
 
-/// Whether an evaluation counts: it does, unless the caller only looks.
+/// Whether an evaluation counts an exposure: the default is that it does.
 fn counts(count: Field<Option<bool>>, faults: &mut Faults) -> bool {
     count.optional("count", faults).flatten().unwrap_or(true)
 }
 
-/// A key that is repeated would have its value repeated, and a small request could ask for an answer of
-/// any size.
+/// A repeated key would repeat its value, so a small request could cause a response of any size.
 fn refuse_repeated(flags: &[String], faults: &mut Faults) {
     let mut first: HashMap<&str, usize> = HashMap::new();
     for (at, key) in flags.iter().enumerate() {

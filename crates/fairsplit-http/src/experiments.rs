@@ -109,11 +109,11 @@ struct ExperimentResults<'a> {
     results: Results,
 }
 
-/// The numbers beside a variant's key are since the last start, as the results are; a restart with
-/// other traffic should not be mixed into them.
+/// The numbers beside a variant's key are since the last start, as the results are, so that runs
+/// with different traffic are not mixed.
 #[derive(Serialize)]
 struct EventCounts<'a> {
-    /// Events, never users: said where the numbers are.
+    /// Always "events": stated beside the numbers, since they are not users.
     unit: &'static str,
     since: Option<Timestamp>,
     variants: Vec<VariantCounts<'a>>,
@@ -148,7 +148,7 @@ pub(crate) async fn get_results(
     let experiment = app.engine.experiment(id).ok_or(Failure::NotFound)?;
     let counts = app.engine.counts(id).ok_or(Failure::NotFound)?;
     let users = app.engine.users(id);
-    // Of those very counts. Nothing that the default analysis asks for can be refused.
+    // Results of the same counts. The default analysis has no error.
     let results = Analysis::new().results(&experiment, &counts, users.as_ref());
     let results = results.map_err(|_| Failure::Internal)?;
     let counted = experiment.variants().iter().zip(counts.variants());

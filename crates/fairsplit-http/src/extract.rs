@@ -1,6 +1,6 @@
-//! What a handler takes from the head of a request. Arguments are read in their order: the token is
-//! the first one of every handler that needs it, so that a request without it learns nothing of the
-//! ids that there are, and no body is waited for.
+//! What handlers read from the head of a request. Arguments are read in order, and the token is the
+//! first of every handler that needs one: a request without it learns nothing about existing ids,
+//! and its body is not read.
 
 use std::sync::Arc;
 
@@ -43,8 +43,8 @@ impl FromRequestParts<App> for Writes {
     }
 }
 
-/// A semaphore and not tower's limits: those come before the token, and who has none could use up
-/// the places.
+/// A semaphore and not tower's limits: those apply before the token check, so clients without a
+/// token could use up the permits.
 fn admit(headers: &HeaderMap, scope: Scope, app: &App) -> Result<OwnedSemaphorePermit, Failure> {
     match app.auth.check(bearer(headers), scope) {
         Verdict::Granted => {}
@@ -54,7 +54,7 @@ fn admit(headers: &HeaderMap, scope: Scope, app: &App) -> Result<OwnedSemaphoreP
     Arc::clone(&app.places).try_acquire_owned().map_err(|_| Failure::Overloaded)
 }
 
-/// The token of a request that has just one.
+/// The token of a request that has exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (Some(only), None) = (given.next(), given.next()) else {
@@ -95,7 +95,7 @@ impl FromRequestParts<App> for OnFlag {
     }
 }
 
-/// The experiment that the path names, which is one of the flag's that it names.
+/// The experiment that the path names; it must be one of the flag that the path names.
 pub(crate) struct OnExperiment(pub(crate) ExperimentId);
 
 impl FromRequestParts<App> for OnExperiment {

@@ -1,4 +1,4 @@
-//! Refusals: why, and the answer that says so.
+//! Refusals: the reason, and the response that states it.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -20,7 +20,7 @@ use crate::requests::Unrouted;
 pub(crate) enum Failure {
     /// Not JSON, or JSON of the wrong type at the top.
     Malformed(String),
-    /// No token, or none that is known.
+    /// No token, or an unknown one.
     Unauthorized,
     /// A known token without the scope.
     Forbidden,
@@ -28,33 +28,34 @@ pub(crate) enum Failure {
     MethodNotAllowed,
     /// The body did not arrive in time.
     TimedOut,
-    /// The state forbids it, and the text names the state.
+    /// The state forbids the operation; the text names the state.
     Conflict(String),
     TooLarge {
         limit: usize,
     },
     NotJson,
-    /// Every rule that the request breaks.
+    /// The request breaks rules; every fault is named.
     Invalid(Faults),
     Internal,
-    /// The change could not be stored, and has not been made.
+    /// The change could not be stored, and was not made.
     NotStored,
     Overloaded,
 }
 
-/// How long a client should wait before it tries again what was refused for load, in seconds.
+/// How long a client that was refused for load should wait before it retries, in seconds.
 const RETRY_SECONDS: u16 = 1;
 
-/// The most messages of an answer, as of the engine's own: a short body can have a fault in every byte.
+/// The most messages in a response, as in the engine's own errors: a short body can have a fault in
+/// every byte.
 const MAX_FAULTS: usize = 1000;
 
-/// All that is wrong with a body: messages by path, in the order in which the paths were first met.
+/// All faults of a body: messages by path, the paths in the order of their first fault.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     by_path: Vec<(String, Vec<String>)>,
     places: HashMap<String, usize>,
     named: usize,
-    /// How many more there are.
+    /// The number of further faults.
     omitted: usize,
 }
 
@@ -73,7 +74,7 @@ impl Faults {
         }
     }
 
-    /// What was read, if nothing was found to be wrong.
+    /// Returns what was read, unless there is a fault.
     pub(crate) fn or<T>(self, read: Option<T>) -> Result<T, Failure> {
         match read {
             Some(read) if self.by_path.is_empty() => Ok(read),
@@ -180,7 +181,7 @@ impl From<ControlError> for Failure {
                 Failure::Conflict(sentence(&error.to_string()))
             }
             ControlError::File(_) => Failure::NotStored,
-            // What no operation of the API asks of the engine.
+            // No operation of the API causes any other error.
             _ => Failure::Internal,
         }
     }
@@ -189,7 +190,7 @@ impl From<ControlError> for Failure {
 impl From<ValidationError> for Failure {
     fn from(invalid: ValidationError) -> Failure {
         match invalid.faults() {
-            // A type without a path is that of the whole body.
+            // A wrong type without a path is the type of the whole body.
             [fault]
                 if fault.path().is_empty() && matches!(fault.kind(), FaultKind::Type { .. }) =>
             {
@@ -223,7 +224,7 @@ impl From<LoadError> for Failure {
     }
 }
 
-/// The text with a capital, as the API's own messages have one.
+/// The text with a capital, as in the API's own messages.
 fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())

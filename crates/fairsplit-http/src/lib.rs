@@ -1,9 +1,9 @@
-//! The Experiments API of [`fairsplit`] over HTTP, for operators, dashboards and scripts outside of the
-//! process.
+//! The Experiments API of [`fairsplit`] over HTTP, for operators, dashboards and scripts outside of
+//! the process.
 //!
 //! [`router`] is an [`axum::Router`] over an engine that the service goes on evaluating with in
-//! process. Merge it into the service's own router, or serve it alone: the crate `fairsplit-server` is
-//! a program that does.
+//! process. Merge it into the service's own router, or serve it alone: the crate `fairsplit-server`
+//! is a program that does.
 //!
 //! ```
 //! use axum::extract::State;
@@ -44,27 +44,29 @@
 //! [`RouterBuilder::page`] adds a page for people at `/`, which uses them.
 //!
 //! `/api/v1/openapi.json` describes them, bodies and answers included, as `OpenAPI` 3.1.
-//! [`RouterBuilder::only_api`] leaves out `/healthz` and `/metrics`, for a service that has its own.
+//! [`RouterBuilder::only_api`] leaves out `/healthz` and `/metrics`, for a service that has its
+//! own.
 //!
 //! # Answers
 //!
-//! `{"data": ...}` with 200, or 201 for what was created. A refusal changes nothing, and is
+//! A success is `{"data": ...}` with 200, or 201 for a creation. A refusal changes nothing, and is
 //! `{"error": "..."}` with
 //!
 //! * 400 for a body that is not JSON, with line and column, or not an object;
-//! * 401 without a token that is known, 403 without the scope;
-//! * 404 for what is not there, an id that is not a UUID, and an experiment of another flag;
-//! * 409 for what the state forbids, naming the state;
-//! * 422 for a body that breaks rules; `details` has all of them: `{"variants[1].percentage": ["..."]}`;
+//! * 401 without a known token, 403 without the scope;
+//! * 404 for an unknown id, an id that is not a UUID, and an experiment of another flag;
+//! * 409 for an operation that the state forbids, naming the state;
+//! * 422 for a body that breaks rules; `details` has all of them:
+//!   `{"variants[1].percentage": ["..."]}`;
 //! * 405, 408, 413, 415 and 503 for the wrong method, a slow body, a large one, one that is not
 //!   `application/json`, and too many requests at once (with `retry_after`, in seconds).
 //!
-//! `GET .../results` answers `{"experiment", "status", "counts", "results"}`: the events that were counted
-//! since the last start and ever, and [`fairsplit::results::Results`] as it serialises.
+//! `GET .../results` returns `{"experiment", "status", "counts", "results"}`: the events that were
+//! counted since the last start and ever, and [`fairsplit::results::Results`] as it serialises.
 //!
 //! # Cost
 //!
-//! A request waits for nothing but its body, and a change for the changes before it. Requests are counted
+//! A request waits only for its body, and a change for the changes before it. Requests are counted
 //! in atomics; exposures and conversions only by the engine.
 
 #![forbid(unsafe_code)]
@@ -123,22 +125,22 @@ use crate::requests::{Requests, Unrouted};
 pub use crate::auth::{Auth, NewToken, Scope, ScopeError, TokenFault, TokensError};
 pub use crate::limits::Limits;
 
-/// The examples of the README are tested with the crate's own.
+/// Tests the README's examples along with the crate's own.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;
 
-/// The API, and `/healthz` and `/metrics`, over this engine, for these tokens; with the default
-/// [`Limits`].
+/// The router of the API, `/healthz` and `/metrics`, over this engine, for these tokens, with the
+/// default [`Limits`].
 ///
-/// Merge it into a service's own router, or nest it there. Every path below `/api/v1` is answered here,
-/// unless the service has a route for it.
-/// The runtime needs its timers (`enable_time`), as those that `tokio::main` makes have.
+/// Merge it into a service's own router, or nest it there. It answers every path below `/api/v1`
+/// for which the service has no route. The runtime needs timers (`enable_time`), which
+/// `tokio::main` enables.
 pub fn router(engine: Engine, auth: Auth) -> axum::Router {
     RouterBuilder::new(engine, auth).build()
 }
 
-/// A [`router`] with choices.
+/// Options for a [`router`].
 ///
 /// # Examples
 ///
@@ -170,7 +172,7 @@ struct Shared {
     engine: Engine,
     auth: Auth,
     limits: Limits,
-    /// As many as there can be requests at once.
+    /// One permit for each request at once.
     places: Arc<Semaphore>,
     metrics: Registry,
     /// The description of the API, as JSON.
@@ -185,7 +187,7 @@ impl Deref for App {
     }
 }
 
-/// What the description of the API says besides its operations.
+/// What the description of the API has besides its operations.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -200,7 +202,7 @@ impl Deref for App {
 struct Description;
 
 impl RouterBuilder {
-    /// As [`router`], until something else is chosen.
+    /// The options of [`router`]: default limits, `/healthz` and `/metrics`, and no page.
     pub fn new(engine: Engine, auth: Auth) -> RouterBuilder {
         RouterBuilder {
             engine,
@@ -211,24 +213,24 @@ impl RouterBuilder {
         }
     }
 
-    /// Other limits.
+    /// Sets the limits.
     pub fn limits(self, limits: Limits) -> RouterBuilder {
         RouterBuilder { limits, ..self }
     }
 
-    /// Without `/healthz` and `/metrics`.
+    /// Leaves out `/healthz` and `/metrics`.
     pub fn only_api(self) -> RouterBuilder {
         RouterBuilder { has_operations: false, ..self }
     }
 
-    /// With a page at `/` for operators: flags and experiments, what they have counted, and forms and
-    /// buttons for what can be done. It asks for a token, and keeps it in memory only. Off by default,
-    /// since a service has a page of its own at `/`.
+    /// Adds a page at `/` for operators: flags, experiments and counts, with forms and buttons for
+    /// every operation. It asks for a token, and keeps it in memory only. Off by default, since a
+    /// service usually has its own page at `/`.
     pub fn page(self) -> RouterBuilder {
         RouterBuilder { has_page: true, ..self }
     }
 
-    /// The router to serve.
+    /// Makes the router.
     pub fn build(self) -> axum::Router {
         let (mut router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
             .merge(api())
@@ -244,7 +246,7 @@ impl RouterBuilder {
         if self.has_page {
             router = router.route("/", get(page::page));
         }
-        // Routes, not a fallback: a service has one of its own, and two cannot be merged.
+        // Routes, not a fallback: the service may have its own fallback, and two cannot be merged.
         for path in ["/api/v1", "/api/v1/", "/api/v1/{*rest}"] {
             router = router.route(path, any(async || (Extension(Unrouted), Failure::NotFound)));
         }
@@ -267,10 +269,10 @@ impl RouterBuilder {
             .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
             .with_state(app)
             .layer(DefaultBodyLimit::max(self.limits.body))
-            // Handlers wait for nothing but a body.
+            // Handlers wait only for a body.
             .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, self.limits.time))
             .layer(map_response(timed_out))
-            // The client learns of a panic no more than that; its text goes where the service's panics go.
+            // The client gets no detail of a panic; its message goes where the service's panics go.
             .layer(CatchPanicLayer::custom(|_| Failure::Internal.into_response()))
             .layer(from_fn_with_state(requests, requests::count))
             .layer(header(CACHE_CONTROL, "no-store"))
@@ -294,7 +296,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(operations::describe))
 }
 
-/// The routes for those who run the server.
+/// The routes for operation.
 fn operations() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(operations::health)).routes(routes!(operations::metrics))
 }

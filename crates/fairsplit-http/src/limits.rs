@@ -1,10 +1,10 @@
-//! What one request, and all at once, may cost.
+//! Limits on one request, and on all requests at once.
 
 use std::time::Duration;
 
-/// Limits of the router, each with a default that a service behind a proxy can keep.
+/// Limits of the router. The defaults suit a service behind a proxy.
 ///
-/// Headers and connections are limited where connections are accepted; `fairsplit-server` does.
+/// Headers and connections are limited where connections are accepted, as `fairsplit-server` does.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Limits {
@@ -20,18 +20,18 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The most bytes of a body; 1 MiB unless changed. A longer one is refused with 413.
+    /// The most bytes of a body; the default is 1 MiB. A longer one is refused with 413.
     pub fn body(self, bytes: usize) -> Limits {
         Limits { body: bytes, ..self }
     }
 
-    /// The most requests at once; 1024 unless changed. One more is refused with 503. Only requests
-    /// with a good token count, so that clients without one cannot use them up.
+    /// The most requests at once; the default is 1024. One more is refused with 503. Only requests
+    /// with a valid token count, so that clients without one cannot use up the limit.
     pub fn requests(self, requests: usize) -> Limits {
         Limits { requests, ..self }
     }
 
-    /// How long a body may take to arrive; 10 seconds unless changed. A slower one is refused with
+    /// How long a body may take to arrive; the default is 10 seconds. A slower one is refused with
     /// 408. The work itself takes microseconds and waits for nothing but other changes.
     pub fn time(self, time: Duration) -> Limits {
         Limits { time, ..self }

@@ -1,4 +1,4 @@
-//! For those who run the server: whether it lives, what it has counted, and its description.
+//! For operation: health, metrics, and the description of the API.
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -20,7 +20,7 @@ pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// The format has a version, which scrapers look for.
+/// The format has a version, which scrapers check.
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Exposures and conversions by variant, and requests by route, in the text form of `OpenMetrics`.

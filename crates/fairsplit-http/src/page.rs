@@ -1,7 +1,7 @@
-//! A page for people: what an operator would otherwise read as JSON, and do with curl.
+//! A page for operators: what they would otherwise read as JSON and do with curl.
 //!
-//! One answer holds all of it, and it asks for nothing but the API beside it. Its policy lets the
-//! browser run that one script and nothing else, whatever a flag may be called.
+//! One response contains all of it, and it calls only the API beside it. Its policy lets the
+//! browser run that one script and nothing else, whatever the name of a flag contains.
 
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use axum::response::{Html, IntoResponse};
@@ -14,7 +14,7 @@ const MARKUP: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 
-/// The page, with a nonce of its own.
+/// The page, with a new nonce in each response.
 pub(crate) async fn page() -> Result<impl IntoResponse, Failure> {
     // Random, so that markup from elsewhere cannot carry it.
     let nonce = lower::encode_string(&random::<16>().map_err(|_| Failure::Internal)?);

@@ -1,4 +1,4 @@
-//! How many requests each route has answered, and with what.
+//! The number of requests by route and status.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
@@ -15,8 +15,8 @@ pub(crate) const NAME: &str = "fairsplit_http_requests";
 pub(crate) const HELP: &str =
     "Requests by route and status; 499 is a client that did not wait for its answer";
 
-/// The labels of a series. Method and route are empty for what no operation answered, so that
-/// clients cannot make series.
+/// The labels of a series. Method and route are empty for requests that no operation answered, so
+/// that clients cannot create series.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Labels {
     method: String,
@@ -24,14 +24,14 @@ pub(crate) struct Labels {
     status: u16,
 }
 
-/// Marks an answer that no operation gave.
+/// Marks a response that comes from no operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unrouted;
 
-/// The client went away before it was answered; the number is a custom of proxies.
+/// The client disconnected before the response; the number is a convention of proxies.
 const ABANDONED: u16 = 499;
 
-/// Counts a request when it is answered, or given up.
+/// Counts a request when it is answered or abandoned.
 pub(crate) async fn count(
     State(requests): State<Requests>,
     path: MatchedPath,

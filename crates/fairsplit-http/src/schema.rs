@@ -1,6 +1,6 @@
-//! The types of bodies and answers as the description of the API has them. The engine's own types are
-//! not described by their crate, and a field of a body is read so that all of its faults are named;
-//! the tests hold both to what stands here.
+//! The types of bodies and responses for the description of the API. The engine's crate does not
+//! describe its types, and bodies are read field by field to name every fault; so these types stand
+//! beside them, and tests compare the two.
 #![expect(dead_code, reason = "described, and never made")]
 
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType};
 use utoipa::openapi::{Ref, Type};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-/// Envelopes of answers: `{"data": ...}`. Not generic: a derived generic repeats the whole of its
-/// argument instead of referring to it.
+/// Envelopes of answers: `{"data": ...}`. Not generic: a derived generic repeats its whole argument
+/// instead of referring to it.
 macro_rules! envelopes {
     ($($one:ident, $many:ident: $data:ident;)*) => {
         $(
@@ -70,7 +70,7 @@ pub(crate) struct NewFlag {
     default_value: (),
 }
 
-/// What changes of a flag.
+/// A change of a flag.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FlagChange {
@@ -90,7 +90,7 @@ pub(crate) struct Variant {
     percentage: u8,
 }
 
-/// Where an experiment is in its life.
+/// The status of an experiment in its lifecycle.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
@@ -185,8 +185,8 @@ pub(crate) struct VariantCounts {
     ever: Count,
 }
 
-/// What the counts show since the last start, against the first variant: as `fairsplit::results::Results`
-/// serialises. A figure that is absent is `null`.
+/// What the counts show since the last start, against the first variant: as
+/// `fairsplit::results::Results` serialises. A figure that is absent is `null`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Results {
     /// What the figures are of: users where the engine counts them, else events.
@@ -196,10 +196,10 @@ pub(crate) struct Results {
     /// Rates, with their intervals.
     #[schema(value_type = Vec<Object>)]
     variants: (),
-    /// Every other variant beside the control: difference, lift, intervals and tests.
+    /// Every other variant compared with the control: difference, lift, intervals and tests.
     #[schema(value_type = Vec<Object>)]
     comparisons: (),
-    /// What they come to, valid at every look.
+    /// What the experiment has shown, valid at every look.
     #[schema(value_type = Object)]
     verdict: (),
 }
@@ -302,7 +302,7 @@ pub(crate) struct Error {
     retry_after: u16,
 }
 
-/// Why a body was refused: everything that is wrong with it.
+/// Why a body was refused: all of its faults.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Invalid {
@@ -310,15 +310,15 @@ pub(crate) struct Invalid {
     error: String,
     /// Messages by path, as in `variants[1].percentage`.
     details: BTreeMap<String, Vec<String>>,
-    /// How many more there are.
+    /// The number of further faults.
     #[schema(required = false)]
     omitted: u64,
 }
 
-/// What every operation that needs a token can refuse.
+/// Refusals of every operation that needs a token.
 #[derive(IntoResponses)]
 pub(crate) enum Guarded {
-    /// No token, or none that is known.
+    /// No token, or an unknown one.
     #[response(status = 401)]
     Unauthorized(Error),
     /// The token lacks the scope.
@@ -329,15 +329,15 @@ pub(crate) enum Guarded {
     Overloaded(Error),
 }
 
-/// What an operation on something that its path names can refuse.
+/// Refusals of an operation whose path names a flag or an experiment.
 #[derive(IntoResponses)]
 pub(crate) enum Named {
-    /// There is no such flag or experiment, or the experiment is another flag's.
+    /// There is no such flag or experiment, or the experiment belongs to another flag.
     #[response(status = 404)]
     NotFound(Error),
 }
 
-/// What an operation with a body can refuse.
+/// Refusals of an operation with a body.
 #[derive(IntoResponses)]
 pub(crate) enum WithBody {
     /// The body is not JSON, or not an object.
@@ -352,18 +352,18 @@ pub(crate) enum WithBody {
     /// The body is not `application/json`.
     #[response(status = 415)]
     NotJson(Error),
-    /// The body breaks rules; all of them are named, by path.
+    /// The body breaks rules; every fault is named, by path.
     #[response(status = 422)]
     Invalid(Invalid),
 }
 
-/// What an operation that changes something can refuse.
+/// Refusals of an operation that changes something.
 #[derive(IntoResponses)]
 pub(crate) enum Changes {
-    /// The state forbids it; the error names the state.
+    /// The state forbids the operation; the error names the state.
     #[response(status = 409)]
     Conflict(Error),
-    /// The change could not be stored, and has not been made.
+    /// The change could not be stored, and was not made.
     #[response(status = 500)]
     NotStored(Error),
 }

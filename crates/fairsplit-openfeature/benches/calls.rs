@@ -1,5 +1,5 @@
-//! What a call costs in process, by the provider alone, and by the crate's client over it: medians of
-//! one run, and each as a ratio to the call in process.
+//! What a call costs in process, by the provider alone, and by the crate's client over it: medians
+//! of one run, and each as a ratio to the call in process.
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 
 use std::fs;

@@ -1,5 +1,5 @@
-//! An experiment through OpenFeature: the service calls OpenFeature's client, and names fairsplit only
-//! where it sets the provider. Any runtime will do; nothing here waits.
+//! An experiment through OpenFeature: the service calls OpenFeature's client, and names fairsplit
+//! only where it sets the provider. Any runtime works; nothing here waits.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use fairsplit::{Engine, NewExperiment, NewFlag, Status};

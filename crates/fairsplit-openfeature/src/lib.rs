@@ -18,7 +18,7 @@ mod value;
 
 pub use crate::provider::Provider;
 
-/// The examples of the README are tested with the crate's own.
+/// Tests the README's examples along with the crate's own.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;

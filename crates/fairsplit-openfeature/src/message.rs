@@ -1,4 +1,4 @@
-//! What error messages name: a flag, and a place within its value.
+//! Parts of error messages: the name of a flag, and a place within its value.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub(crate) fn shortened(text: &str) -> String {
     }
 }
 
-/// A place within a value, built on the way down and written out for an error only.
+/// A place within a value, built on the way down and formatted only for an error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'a> {
     Root,

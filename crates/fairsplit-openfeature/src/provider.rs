@@ -1,4 +1,4 @@
-//! The provider: an evaluation of fairsplit's as a resolution of OpenFeature's.
+//! The provider: evaluations of fairsplit as resolutions of OpenFeature.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ use serde_json::Value;
 use crate::message::shortened;
 use crate::value::{self, Misfit};
 
-/// An OpenFeature provider: the flags of an engine, as one of its environments answers them.
+/// An OpenFeature provider for the flags of an engine in one environment.
 ///
-/// Cheap to clone; clones share the engine. It is ready from the start, never waits, and shuts
-/// nothing down: the engine stays the service's own. [The crate](crate) says how each answer is
+/// Cheap to clone; clones share the engine. It is ready at once, never waits, and shuts nothing
+/// down: the engine belongs to the service. [The crate's page](crate) says how each answer is
 /// translated.
 #[derive(Clone, Debug)]
 pub struct Provider {
@@ -26,19 +26,19 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// A provider for an environment, as [`Engine::environment`](fairsplit::Engine::environment) binds
-    /// it. Its name is "fairsplit".
+    /// A provider for an environment, as [`Engine::environment`](fairsplit::Engine::environment)
+    /// binds it. Its name is "fairsplit".
     #[must_use]
     pub fn new(environment: Environment) -> Provider {
         Provider { environment, metadata: ProviderMetadata::new("fairsplit") }
     }
 
-    /// Counts a conversion for the variant that the user is assigned, by [`Environment::convert`] with
-    /// the context's targeting key as the user key.
+    /// Counts a conversion for the variant that the user is assigned, by [`Environment::convert`]
+    /// with the context's targeting key as the user key.
     ///
     /// Without a targeting key nothing is counted, and the outcome is
-    /// [`NoUserKey`](fairsplit::Outcome::NoUserKey). Only the context given here is read: a client's
-    /// own and the global one are not merged into it, as they are for an evaluation.
+    /// [`NoUserKey`](fairsplit::Outcome::NoUserKey). Unlike for an evaluation, the client's own
+    /// context and the global one are not merged into `context`.
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert(&self, flag: &str, context: &EvaluationContext) -> Conversion {
         self.environment.convert(flag, user_key(context))

@@ -5,12 +5,12 @@ use serde_json::{Map, Number, Value};
 
 use crate::message::{Place, shortened};
 
-/// Why a value does not fit the type that was asked for.
+/// Why a value does not fit the requested type.
 #[derive(Debug)]
 pub(crate) enum Misfit {
-    /// It is of another type.
+    /// The value is of another type.
     Type { expected: &'static str, found: String },
-    /// It is an object, and something in it has no type in OpenFeature.
+    /// The value is an object, and something in it has no type in OpenFeature.
     Content { at: String, found: String },
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn int(value: &Value) -> Result<i64, Misfit> {
     value.as_i64().ok_or_else(|| mismatch("an integer of 64 bits", value))
 }
 
-/// A float, if the evaluation has it exactly: the value itself would be rounded.
+/// A float, if it is exact; `serde_json` would round the value.
 pub(crate) fn float(exact: Option<f64>, value: &Value) -> Result<f64, Misfit> {
     exact.ok_or_else(|| mismatch("a float of 64 bits", value))
 }
@@ -98,7 +98,7 @@ fn unheld(value: &Value, place: &Place<'_>) -> Misfit {
 }
 
 /// The kind of a value, without its content: texts of flags do not belong in logs. A number is
-/// written whole, since which one it is makes the difference.
+/// written in full, since it shows why the type does not fit.
 fn kind(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),

@@ -42,16 +42,16 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
-/// The examples of the README are tested with the crate's own.
+/// Tests the README's examples along with the crate's own.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;
 
 /// The counts of an engine, and the state of its configuration.
 ///
-/// They are read from the engine's own counters at every scrape: nothing is counted twice, and an
-/// evaluation costs no more for it. A counter never goes down; the series of an experiment that leaves
-/// the configuration end, and go on where they were if it comes back.
+/// Each scrape reads the engine's own counters: nothing is counted twice, and an evaluation costs
+/// the same as without. A counter never goes down. The series of an experiment that leaves the
+/// configuration end, and continue with their last values if it comes back.
 ///
 /// | metric | type | labels |
 /// |---|---|---|
@@ -63,15 +63,15 @@ struct ReadmeDoctests;
 /// | `fairsplit_last_reload_skipped` | gauge | |
 /// | `fairsplit_last_reload_timestamp_seconds` | gauge | |
 ///
-/// Exposures and conversions are events, not users, and count ever, restarts included. The label
-/// `experiment` is its id. The last three are there once something has been reloaded.
+/// Exposures and conversions are events, not users, and totals over all runs. The label
+/// `experiment` is the experiment's id. The last three metrics appear after the first reload.
 #[derive(Clone, Debug)]
 pub struct EngineCollector {
     engine: Engine,
 }
 
 impl EngineCollector {
-    /// Of this engine, or of any clone of it.
+    /// A collector for this engine and its clones.
     #[must_use]
     pub fn new(engine: &Engine) -> EngineCollector {
         EngineCollector { engine: engine.clone() }
@@ -81,7 +81,7 @@ impl EngineCollector {
 impl Collector for EngineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let snapshot = self.engine.snapshot();
-        // Each experiment is read once, so that its exposures and conversions are of one moment.
+        // Each experiment is read once, so that its exposures and conversions match.
         let experiments: Vec<(&Flag, Experiment, Counts)> = snapshot.experiments().collect();
         counter(
             &mut encoder,

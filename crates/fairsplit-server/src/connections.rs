@@ -1,11 +1,11 @@
 //! The open connections, and which of them closes when there are too many.
 //!
-//! A limit alone would let slow clients keep others out: they need only hold as many connections as
-//! are allowed. So one more connection closes the one that has been idle for longest, where idle is
-//! everything but a request under way: nothing sent yet, half a head, or between two requests. A
-//! client that opens thousands and lets them lie closes its own; one that sends its request at once is
-//! idle for too short a time to be the oldest. Neither hyper nor tower has such a limit: theirs make
-//! the new connection wait.
+//! A limit alone would let slow clients keep others out, by holding all allowed connections. So one
+//! more connection closes the one that has been idle for longest. Idle is every connection without
+//! a request under way: nothing sent yet, half a head, or between two requests. A client that opens
+//! thousands of idle connections closes its own; one that sends its request at once is idle too
+//! briefly to be the oldest. hyper and tower have no such limit: theirs make the new connection
+//! wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +21,9 @@ pub(crate) struct Connections {
 #[derive(Default)]
 struct State {
     open: usize,
-    /// Counts up with whatever happens: what happened last has the highest number.
+    /// A counter of events: the latest event has the highest number.
     moment: u64,
-    /// By the moment since which they are idle.
+    /// Idle connections, by the moment since which they are idle.
     idle: BTreeMap<u64, Arc<Notify>>,
 }
 
@@ -46,7 +46,7 @@ impl Connections {
         Arc::new(Connections { limit, state: Mutex::default() })
     }
 
-    /// Lets a connection in, idle; at the limit, closes another one for it.
+    /// Admits a connection, as idle; at the limit, closes another one for it.
     pub(crate) fn enter(self: &Arc<Self>) -> Arc<Connection> {
         let evicted = Arc::new(Notify::new());
         let mut state = self.lock();

@@ -1,8 +1,10 @@
-//! Without tokens, requests come from this machine, and not from every page that its browser has open.
+//! Without tokens, requests must come from this machine, and not from pages of other sites in its
+//! browser.
 //!
-//! Loopback keeps other machines out, but a page of any site can have the browser on this one post
-//! to it, and a name that its owner points at 127.0.0.1 makes that even readable. So the host that is
-//! asked for has to be this machine by its own names, and the page that asks one that came from here.
+//! A loopback address keeps other machines out. But a page of any site can make the browser on this
+//! machine post to it, and if its owner points a name at 127.0.0.1, the page can even read the
+//! response. So the requested host must be a name of this machine, and the requesting page must
+//! come from this server.
 
 use std::net::IpAddr;
 
@@ -12,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Refuses what another site has sent.
+/// Refuses requests of other sites.
 pub(crate) async fn only_from_here(request: Request, next: Next) -> Response {
     if is_from_here(request.headers()) {
         return next.run(request).await;

@@ -1,5 +1,6 @@
-//! The Experiments API of fairsplit as a server of its own: `cargo install fairsplit-server` installs the
-//! program `fairsplit`. The README has how to start it, and `fairsplit serve --help` its options.
+//! The Experiments API of fairsplit as a program: `cargo install fairsplit-server`
+//! installs the program `fairsplit`. The README shows how to start it, and `fairsplit serve --help`
+//! lists its options.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -33,7 +34,7 @@ use tracing::{info, warn};
 
 use crate::options::{Command, Options, Serve, Token};
 
-/// Why it ends by itself.
+/// Why the program ends by itself.
 enum Failure {
     /// The tokens or the configuration cannot be used.
     Input(String),
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         Err(Failure::Address(message)) => (4, message),
         Err(Failure::Other(error)) => (1, error.to_string()),
     };
-    // With standard error closed, there is no place left for it.
+    // With standard error closed, the message is lost.
     let _ = writeln!(io::stderr().lock(), "fairsplit: {message}");
     ExitCode::from(code)
 }
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
 fn new_token(scopes: &[Scope], comment: Option<&str>) -> io::Result<()> {
     let token = NewToken::generate()?;
     let line = token.line(scopes.iter().copied());
-    // On one line, whatever it holds: a second line could be another token.
+    // On one line, whatever the comment contains: a second line could be another token.
     let comment = comment.map(|text| text.replace(char::is_control, " "));
     let comment = comment.map_or_else(String::new, |text| format!("  # {text}"));
     let mut out = io::stdout().lock();
@@ -113,7 +114,7 @@ fn serve(options: &Serve) -> Result<(), Failure> {
         let unusable = |error: io::Error| {
             Failure::Address(format!("cannot listen on {}: {error}", options.listen))
         };
-        // First: a signal that comes while the address is printed is not lost.
+        // First, so that a signal that comes while the address is printed is not lost.
         let ended = server::ended()?;
         let listener = TcpListener::bind(options.listen).await.map_err(unusable)?;
         welcome(&listener, &auth)?;
@@ -121,7 +122,7 @@ fn serve(options: &Serve) -> Result<(), Failure> {
         Ok::<_, Failure>(())
     })?;
     log_counts(&engine);
-    // The counts are the kernel's already; this is for a power loss right after.
+    // The kernel has the counts already; this guards against a loss of power right after.
     engine.sync().map_err(|error| Failure::Input(error.to_string()))?;
     Ok(())
 }
@@ -185,7 +186,7 @@ fn text_of(path: &Path) -> Result<String, Failure> {
         .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 
-/// Where it listens, and a command to try. A reader that closed its end is no reason to stop.
+/// Prints the address, and a command to try. A closed standard output does not stop the server.
 fn welcome(listener: &TcpListener, auth: &Auth) -> io::Result<()> {
     let address = listener.local_addr()?;
     let token = if auth.is_open() { "" } else { " -H \"Authorization: Bearer $TOKEN\"" };

@@ -1,7 +1,8 @@
-//! Accepting connections, serving them within limits, and ending in order.
+//! Accepting connections, serving them within limits, and shutting down in order.
 //!
 //! hyper-util serves and ends connections. The loop that accepts them is by hand: axum's own has no
-//! limit on heads, idle time or connections, and drops those that still wait to be accepted at the end.
+//! limit on heads, idle time or connections, and at the end it drops connections that still wait to
+//! be accepted.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -47,11 +48,11 @@ pub(crate) fn ended() -> io::Result<impl Future<Output = &'static str>> {
     })
 }
 
-/// How long connections without a request are left open at the end: a client that has just connected
-/// is about to ask.
+/// How long connections without a request are left open at the end: a client that has just
+/// connected is about to send one.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// Serves until it is told to end, and then until what it has accepted is answered.
+/// Serves until a signal ends it, and then until every accepted request is answered.
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
@@ -67,7 +68,7 @@ pub(crate) async fn run(
     let connections = Connections::new(options.max_connections);
     let graceful = GracefulShutdown::new();
     let serve = |stream: TcpStream| {
-        // Answers are written whole; there is nothing to wait for.
+        // Responses are written whole; there is nothing to wait for.
         let _ = stream.set_nodelay(true);
         let connection = connections.enter();
         let service = service_fn({
@@ -102,7 +103,7 @@ pub(crate) async fn run(
             signal = &mut ended => break signal,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => serve(stream),
-                // The client has gone again, which is nothing to the others.
+                // The client has disconnected already, which does not affect the others.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // Most likely there are no file descriptors left: then make some.
@@ -117,7 +118,7 @@ pub(crate) async fn run(
         }
     };
     info!(signal, open = connections.open(), "ending: finishing what was accepted");
-    // Connections that are complete but still wait to be accepted have been promised an answer, too.
+    // Connections that are complete but not yet accepted get an answer too.
     while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
         serve(stream);
     }
@@ -130,8 +131,8 @@ pub(crate) async fn run(
     }
 }
 
-/// Logs each request: what was asked for and the answer's status, and neither headers nor bodies nor
-/// queries, where secrets could be.
+/// Logs each request: its path and the response's status, but no headers, bodies or queries, which
+/// may contain secrets.
 fn logged(router: Router) -> Router {
     let answered = DefaultOnResponse::new().level(Level::INFO).latency_unit(LatencyUnit::Micros);
     let trace = TraceLayer::new_for_http()

@@ -35,7 +35,7 @@ fn loom_no_count_is_lost_and_none_is_invented() {
     });
 }
 
-/// A thread gives its number back, and another one takes it: as `stripe` does it.
+/// A thread gives its number back, and another one claims it, as in `stripe`.
 #[test]
 fn loom_no_count_is_lost_when_a_number_changes_hands() {
     loom::model(|| {

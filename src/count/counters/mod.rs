@@ -16,7 +16,7 @@ use crate::count::distinct_users::DistinctUsers;
 use crate::count::stripe;
 use crate::count::sync::{AtomicU8, AtomicU64, Ordering};
 
-/// What is counted.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Exposure,
@@ -26,7 +26,7 @@ pub(crate) enum Event {
 /// Which threads write a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
-    /// The one thread whose number is the stripe's.
+    /// Only the thread whose number is the stripe's.
     Exclusive,
     /// Any thread.
     Shared,
@@ -36,7 +36,7 @@ enum Access {
 const CLOSED: u8 = 0;
 /// Events are counted.
 const OPEN: u8 = 1;
-/// Events are, and users.
+/// Events and users are counted.
 const OPEN_WITH_USERS: u8 = 2;
 
 const CELLS_PER_EVENT: u32 = 2;
@@ -49,48 +49,49 @@ const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
 ///
 /// For each variant and event a stripe has two cells. The thread whose number is the stripe's is
 /// the only one that writes the first: a load and a store suffice, where an atomic addition, even
-/// an uncontended one, takes several times as long (`cargo bench --bench conversion`). The second
-/// is for threads that share the stripe, and is added to atomically.
+/// an uncontended one, takes several times as long (`cargo bench --bench conversion`). Threads that
+/// share the stripe add to the second atomically.
 ///
 /// Every access to a cell is `Relaxed`: a cell only ever grows, and nothing else is published
-/// through it. When a number goes from one thread to another, the second sees all that the first
-/// has stored ([`stripe`] orders it). A reader that learnt of a count by any synchronisation (a
-/// join, a channel, a lock) sees that count, because a cell's own history is ordered; of two cells,
-/// one may be read older than the other.
+/// through it. When a number passes from one thread to another, the second sees all stores of the
+/// first ([`stripe`] orders them). A reader that synchronised with a count (by a join, a channel or
+/// a lock) sees that count, because the history of one cell is ordered; of two cells, one may be
+/// read older than the other.
 #[derive(Debug)]
 pub(crate) struct ExperimentCounters {
-    /// Only a running experiment counts. Written by start and stop, so readers share its line. It
-    /// keeps a view from before a stop from adding to a finished test. The same comparison decides
-    /// whether users are counted.
+    /// Only a running experiment counts, so that a view from before a stop cannot add to a finished
+    /// test. Only start and stop write the state, so readers share its cache line. The same
+    /// comparison decides whether users are counted.
     state: AtomicU8,
     lines: Lines,
-    // A byte each: there are at most 100 variants, 25 lines for them, and 64 stripes.
+    // One byte each: there are at most 100 variants, with 25 lines, and 64 stripes.
     lines_per_stripe: u8,
     /// The number of stripes less one; that number is a power of two.
     mask: u8,
     variants: u8,
-    /// One word, and nothing behind it for most experiments.
+    /// One word; empty for most experiments.
     extras: ArcSwapOption<Extras>,
 }
 
-/// What few experiments have, and only writers change.
+/// State that few experiments have, and only writers change.
 #[derive(Clone, Debug, Default)]
 struct Extras {
-    /// Where each variant's count starts: what a document carried. Apart from the cells, so that
-    /// adding to a number near 2^64 holds there instead of wrapping.
+    /// Where each variant's count starts: the count that a document carried. Separate from the
+    /// cells, so that a sum near 2^64 saturates instead of wrapping.
     base: Baseline,
     /// The users, if they are counted.
     users: Option<Arc<DistinctUsers>>,
 }
 
-/// The number of lines that this many variants take in this many stripes.
+/// The number of lines for this number of variants and stripes.
 pub(crate) fn lines_for(variants: u32, stripes: u32) -> u32 {
     let per_stripe = variants.saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
     per_stripe.saturating_mul(stripes)
 }
 
 impl ExperimentCounters {
-    /// Closed counters of this many variants that start at `base`. `stripes` is a power of two.
+    /// Closed counters for this number of variants that start at `base`. `stripes` is a power of
+    /// two.
     pub(crate) fn new(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
         let stripes = stripes.next_power_of_two();
         ExperimentCounters::with_lines(
@@ -101,7 +102,7 @@ impl ExperimentCounters {
         )
     }
 
-    /// Closed counters of this many variants, in cells of a file.
+    /// Closed counters for this number of variants, in cells of a file.
     pub(crate) fn mapped(variants: u32, cells: MappedCells) -> ExperimentCounters {
         ExperimentCounters::with_lines(variants, cells.base, cells.stripes, cells.lines)
     }
@@ -153,7 +154,7 @@ impl ExperimentCounters {
         is_counted
     }
 
-    /// As the thread of this number.
+    /// Counts one event as the thread of this number.
     #[inline]
     fn add_as(&self, thread: u32, variant: u32, event: Event) -> bool {
         let stripe = thread & u32::from(self.mask);
@@ -174,20 +175,21 @@ impl ExperimentCounters {
         self.state.load(Ordering::Relaxed) != CLOSED
     }
 
-    /// Called by one writer at a time, as is [`count_users`](ExperimentCounters::count_users).
+    /// Opens or closes the counters. One writer at a time may call it or
+    /// [`count_users`](ExperimentCounters::count_users).
     pub(crate) fn set_open(&self, open: bool) {
         let state = match self.users() {
             _ if !open => CLOSED,
             Some(_) => OPEN_WITH_USERS,
             None => OPEN,
         };
-        // A store invalidates the line in the readers' caches, even if it changes nothing.
+        // Even a store of the same value invalidates the line in the readers' caches.
         if self.state.load(Ordering::Relaxed) != state {
             self.state.store(state, Ordering::Relaxed);
         }
     }
 
-    /// Counts users from now on, if it does not yet.
+    /// Counts users from now on, unless they are already counted.
     pub(crate) fn count_users(&self, users: impl FnOnce() -> DistinctUsers) {
         let extras = self.extras();
         if extras.users.is_none() {
@@ -210,7 +212,7 @@ impl ExperimentCounters {
         self.extras.load().as_deref().cloned().unwrap_or_default()
     }
 
-    /// What has been counted of each variant, from where its count starts.
+    /// The counts of each variant, including their start.
     pub(crate) fn counts(&self) -> Box<[Count]> {
         let stripes = u32::from(self.mask).saturating_add(1);
         let sum = |variant, event| {

@@ -118,7 +118,7 @@ fn threads_that_take_over_numbers_lose_no_count() {
             number_is_free: Arc::clone(&number_is_free),
         };
         let first = thread::spawn(move || {
-            // Used before the number is taken, so destroyed after it has gone back.
+            // Used before the number is claimed, so destroyed after it has gone back.
             ENDING.with(|cell| assert!(cell.set(ending).is_ok()));
             ENDING.with(|cell| cell.get().map_or(0, |ending| add_many(&ending.counters, 1)))
         });

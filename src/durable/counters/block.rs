@@ -1,4 +1,4 @@
-//! What the counters' file has for one experiment. `docs/durable.md` has the format to the byte.
+//! The part of the counters' file for one experiment. `docs/durable.md` has the format to the byte.
 
 use std::ops::Range;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -17,7 +17,7 @@ const MAX_STRIPES: u64 = 64;
 const SUM: usize = 7;
 const BASE: usize = 8;
 
-/// A block: whose it is, and where its cells are.
+/// A block: which experiment it belongs to, and where its cells are.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     pub(super) segment: usize,
@@ -30,7 +30,7 @@ pub(super) struct Block {
     pub(super) base: Baseline,
 }
 
-/// The number of lines that this many words take.
+/// The number of lines for this number of words.
 fn lines_of(words: usize) -> usize {
     words.div_ceil(CELLS as usize)
 }
@@ -41,7 +41,7 @@ impl Block {
         lines_of(words.saturating_add(BASE))
     }
 
-    /// The lines that are counted in.
+    /// The lines of the counted cells.
     pub(super) fn cells(&self) -> Range<usize> {
         let start = self.head.saturating_add(self.head_lines());
         let count = lines_for(self.variants, self.stripes) as usize;
@@ -89,7 +89,7 @@ impl Block {
         words
     }
 
-    /// Makes it a block of the segment with these lines.
+    /// Writes the block into the lines of its segment.
     pub(super) fn write(&self, id: ExperimentId, lines: &[Line]) {
         let place = |at: usize| {
             let line = self.head.saturating_add(at.checked_div(CELLS as usize).unwrap_or_default());
@@ -99,12 +99,12 @@ impl Block {
             let (line, at) = place(at);
             put(line, at, *value);
         }
-        // Last: from here on it is a block. A process is killed between two stores, not within one.
+        // Last: this store makes it a block. A kill comes between two stores, not within one.
         compiler_fence(Ordering::SeqCst);
         put(lines.get(self.head), 0, MAGIC);
     }
 
-    /// The block that begins at this line, if one does, and is sound.
+    /// The block that begins at this line, if there is one and it is sound.
     pub(super) fn read(
         lines: &[Line],
         segment: usize,
@@ -123,7 +123,7 @@ impl Block {
         let (variants, stripes) = (u32::try_from(variants).ok()?, u32::try_from(stripes).ok()?);
         let (identity, base) = (word(6), Baseline::default());
         let block = Block { segment, head, variants, stripes, identity, base };
-        // There is an end to it in the segment.
+        // The block ends within the segment.
         let (head_end, lines) = (block.cells().start, lines.get(..block.lines().end)?);
         let words = lines.get(head..head_end)?.iter().flat_map(|line| line.iter());
         let mut bases = words.map(|word| word.load(Ordering::Relaxed)).skip(BASE);
@@ -157,7 +157,7 @@ impl Block {
             .collect()
     }
 
-    /// Sets that.
+    /// Sets the [`mark`](Block::mark).
     pub(super) fn set_mark(&self, lines: &[Line], mark: &[Count]) {
         let marks = lines.get(self.marks()).unwrap_or_default();
         let words = marks.iter().flat_map(|line| line.iter());

@@ -1,4 +1,4 @@
-//! Where in the counters' file the block of each experiment is.
+//! The position of each experiment's block in the counters' file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -49,7 +49,7 @@ impl Layout {
         if block.segment >= self.segments.len() {
             self.segments.push(Arc::new(disk::grow(file, block.segment as u64)?));
         }
-        // A change that was given up may have counted here.
+        // A change that was abandoned may have counted here.
         for line in lines(&self.segments, block.segment, block.lines()) {
             line.iter().for_each(|word| word.store(0, Ordering::Relaxed));
         }

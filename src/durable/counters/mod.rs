@@ -1,8 +1,8 @@
 //! The counters' file: cells in a shared mapping. `docs/durable.md` has the format to the byte.
 //!
-//! * `open`: the file made, or read with everything in it checked;
-//! * `segment`: a part of it in memory; `block`: what it has for one experiment;
-//! * `layout`: where in it the block of each experiment is.
+//! * `open`: creating the file, or reading it with every check;
+//! * `segment`: a part of it in memory; `block`: its part for one experiment;
+//! * `layout`: the position of each experiment's block in it.
 
 mod block;
 mod layout;
@@ -45,8 +45,8 @@ pub(super) const CELLS_SUM: usize = 2;
 const DEFINITIONS: usize = 3;
 const NEXT_DEFINITIONS: usize = 4;
 
-/// The counters of an engine, on disk. Everything that counts in it is an owner, too: the last one
-/// marks the file as clean.
+/// The counters of an engine, on disk. Everything that counts in the file owns it too: dropping the
+/// last owner marks the file as clean.
 #[derive(Debug)]
 pub(super) struct Counters {
     path: PathBuf,
@@ -75,8 +75,8 @@ impl Counters {
             let block = match layout.blocks.get(&id) {
                 Some(block) if block.identity == identity => block.clone(),
                 Some(_) => {
-                    // The engine refuses this of an experiment that it knows, and of one in a
-                    // document; this one has left the definitions before the engine was opened.
+                    // The engine refuses this for an experiment that it knows, and for one in a
+                    // document. This experiment left the definitions before the engine was opened.
                     let what = format!("{id} has counted for other variants, or elsewhere");
                     let error = io::Error::new(io::ErrorKind::InvalidInput, what);
                     return Err(FileError::new("count in", &self.path, &error));
@@ -99,7 +99,7 @@ impl Counters {
         })
     }
 
-    /// Whether there is a block of this id that is not of these variants in this environment.
+    /// Whether the id has a block that is of other variants, or of another environment.
     pub(super) fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
         let counted = self.with_layout(|layout| layout.blocks.get(&id).map(|block| block.identity));
         counted.is_some_and(|identity| identity != identity_of(terms))
@@ -146,7 +146,7 @@ impl Counters {
 
     /// Whether nothing has ever been saved beside this file.
     pub(super) fn has_no_definitions(&self) -> bool {
-        // A first change that failed, or was killed, has only been announced.
+        // A first change that failed, or was killed, was only announced.
         self.live(DEFINITIONS) == 0
     }
 
@@ -156,7 +156,7 @@ impl Counters {
         [DEFINITIONS, NEXT_DEFINITIONS].iter().any(|at| self.live(*at) == sum)
     }
 
-    /// Whether it is these definitions that were saved last.
+    /// Whether these definitions were saved last.
     pub(super) fn has_saved(&self, definitions: &str) -> bool {
         self.live(DEFINITIONS) == xxh3_64(definitions.as_bytes())
     }
@@ -225,7 +225,7 @@ impl Counters {
         .unwrap_or_default()
     }
 
-    /// Sets that.
+    /// Sets the [`mark`](Counters::mark).
     pub(super) fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
         self.with_layout(|layout| {
             let block = layout.blocks.get(&id)?;
@@ -257,14 +257,14 @@ impl Drop for Counters {
         let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
         put(live, CELLS_SUM, sum);
         put(live, STATE, CLEAN);
-        // The disk does not matter here: the kernel has it. The lock goes with the file, but a
-        // process that is being started at this moment has inherited that until it runs its
+        // No sync is needed: the kernel has the data. Closing the file would release the lock too,
+        // but a child process that is being started may have inherited the file until it runs its
         // program.
         let _ = self.file.unlock();
     }
 }
 
-/// Tells experiments apart that have one id, and count different things.
+/// A hash that differs between experiments of one id that count different things.
 fn identity_of(terms: &Terms) -> u64 {
     let text = serde_json::to_vec(&(terms.environment.as_str(), &*terms.variants));
     xxh3_64(&text.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The counters' file, when it is opened: made, or read with everything in it checked.
+//! Opening the counters' file: creating it, or reading it with every check.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -17,13 +17,13 @@ use crate::durable::disk;
 use crate::durable::error::OpenError;
 use crate::model::error::FileError;
 
-/// What could not be read, when damage is passed over.
+/// What a salvage could not read.
 #[derive(Debug, Default)]
 pub(in crate::durable) struct Damage(pub(in crate::durable) Vec<String>);
 
 impl Counters {
-    /// Opens the file, or makes a new one, and locks it. With `is_first`, nothing has ever been
-    /// saved beside it.
+    /// Opens the file, or creates a new one, and locks it. `is_first` says that nothing has ever
+    /// been saved beside it.
     pub(in crate::durable) fn open(
         path: &Path,
         is_first: bool,
@@ -102,7 +102,7 @@ impl Counters {
         Ok(())
     }
 
-    /// Finds the blocks. What is wrong is an error, or else added to `damage` and passed over.
+    /// Finds the blocks. Damage is an error, or, if `damage` is given, added to it and skipped.
     fn read(&mut self, length: u64, mut damage: Option<&mut Damage>) -> Result<(), OpenError> {
         let (path, is_salvage) = (self.path.clone(), damage.is_some());
         let mut wrong = |at: u64, what: String| match &mut damage {
@@ -135,8 +135,8 @@ impl Counters {
         }
         let mut layout = Layout { segments, ..Layout::default() };
         let mut line = 2;
-        // After damage, lines outside of any block are what is left of one. Even its first word may
-        // be zero then: a salvage looks at every line.
+        // After damage, lines outside of any block are remains of one. Even its first word may be
+        // zero, so a salvage looks at every line.
         let mut is_lost = false;
         for position in 0..layout.segments.len() {
             while let Some(segment) = layout.segments.get(position).map(Arc::clone)
@@ -180,7 +180,7 @@ impl Counters {
     }
 }
 
-/// Whether there is nothing but zeros from here to the end of the file.
+/// Whether the file has only zeros from here to its end.
 fn is_zero_from(mut file: &File, start: u64) -> io::Result<bool> {
     file.seek(SeekFrom::Start(start))?;
     let mut bytes = Vec::new();
@@ -188,8 +188,7 @@ fn is_zero_from(mut file: &File, start: u64) -> io::Result<bool> {
     Ok(bytes.iter().all(|byte| *byte == 0))
 }
 
-/// Whether this is what a process leaves that is killed as it makes a new file: no first word, and
-/// no block.
+/// Whether a process was killed while it created this file: it has no first word, and no block.
 fn is_unfinished(mut file: &File) -> io::Result<bool> {
     let mut first = [0; 8];
     file.rewind()?;

@@ -1,5 +1,5 @@
-//! A part of the counters' file in memory. The one place of this crate with `unsafe`: what it hands
-//! out are atomics, and it keeps the promises that make those valid.
+//! A part of the counters' file in memory. The only module of this crate with `unsafe`: it hands
+//! out atomics, and upholds what makes them valid.
 #![allow(unsafe_code, reason = "a mapping is memory that the compiler knows nothing of")]
 
 use std::fs::File;
@@ -26,7 +26,7 @@ pub(in crate::durable) struct Segment {
 }
 
 impl Segment {
-    /// The segment in this position, all of which has to be in the file.
+    /// Maps the segment in this position; the file must contain all of it.
     pub(in crate::durable) fn map(file: &File, position: u64) -> io::Result<Segment> {
         let start = position.saturating_mul(BYTES);
         if file.metadata()?.len() < start.saturating_add(BYTES) {
@@ -37,7 +37,7 @@ impl Segment {
         Ok(Segment { map })
     }
 
-    /// A copy of the segment in this position, in memory alone. What the file lacks of it is zeros.
+    /// Copies the segment in this position into memory. What the file lacks of it is zeros.
     pub(in crate::durable) fn copy(mut file: &File, position: u64) -> io::Result<Segment> {
         let bytes = LINES.saturating_mul(size_of::<Line>());
         let mut map = MmapOptions::new().len(bytes).map_anon()?;
@@ -58,7 +58,7 @@ impl Segment {
         unsafe { std::slice::from_raw_parts(start, LINES) }
     }
 
-    /// Some of the lines. `owner` has to own this segment.
+    /// Some of the lines. `owner` must own this segment.
     pub(in crate::durable) fn mapped_lines(
         &self,
         range: Range<usize>,

@@ -1,10 +1,11 @@
-//! JSON text to a tree in which nothing has been lost yet.
+//! Parses JSON text to a tree that loses nothing.
 //!
-//! `serde_json::Value` is not enough to read a configuration with. It keeps the last of two fields
-//! of one name in silence. And without its feature `float_roundtrip` it gets the last bit of one in
-//! ten floats wrong (of those with 17 digits, which is how floats print): a library must not switch
-//! that on for everybody who links it. So the tree keeps repeated fields, and reads each float from
-//! the text itself, in step with the parser, which reaches numbers in the order of the text.
+//! `serde_json::Value` is not enough to read a configuration. Of two fields with one name it
+//! silently keeps the last. And without its feature `float_roundtrip` it misreads the last bit of
+//! one in ten floats (of those with 17 digits, which is how floats print); a library must not
+//! switch that feature on for every crate that links it. So the tree keeps repeated fields, and
+//! reads each float from the text itself, in step with the parser, which reaches numbers in the
+//! order of the text.
 
 mod numbers;
 mod read;
@@ -25,7 +26,7 @@ use self::numbers::Numbers;
 use self::read::Seed;
 
 /// A JSON value as it was written. Strings are borrowed from the text unless they have escapes:
-/// most of a configuration's are names of fields, which are not kept.
+/// most strings of a configuration are field names, which are not kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node<'t> {
     Null,
@@ -50,7 +51,7 @@ impl<'t> Node<'t> {
             .map_err(|error| SyntaxError::new(&error))
     }
 
-    /// The value, with every fault of it named: repeated fields, and integers that do not fit.
+    /// The value; adds every fault in it: repeated fields, and integers that do not fit.
     pub(crate) fn into_value(self, path: &Path<'_>, faults: &mut Faults) -> Value {
         self.into_value_within(MAX_VALUE_DEPTH, path, faults)
     }

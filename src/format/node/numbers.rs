@@ -1,12 +1,12 @@
 //! The numbers of a JSON text, as they are written.
 
-/// The number tokens of a JSON text, one after the other. The parser has found the text to be JSON
-/// as far as the numbers that it asks for.
+/// The number tokens of a JSON text, one after the other. The text is known to be JSON up to the
+/// number that the parser asks for.
 #[derive(Clone)]
 pub(super) struct Numbers<'t> {
     pub(super) rest: &'t str,
-    /// How many numbers of `rest` the parser has got right by itself. They are looked for only when
-    /// a later one is asked for: a text without a float is not read twice.
+    /// How many numbers of `rest` the parser has read correctly by itself. They are skipped only
+    /// when a later one is needed, so a text without a float is not read twice.
     pub(super) passed: usize,
 }
 

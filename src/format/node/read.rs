@@ -1,4 +1,4 @@
-//! From what `serde` reads to a tree.
+//! Builds a tree from what `serde` reads.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,11 +12,11 @@ use serde_json::Number;
 use super::Node;
 use super::numbers::Numbers;
 
-/// Nesting beyond this is refused, as `serde_json` refuses it in a text: a tree that is read from
-/// something else could be deep enough to overflow the stack.
+/// Deeper nesting is refused, as `serde_json` refuses it in a text: input from another source could
+/// be deep enough to overflow the stack.
 pub(super) const MAX_DEPTH: usize = 127;
 
-/// Reads one node, and takes its numbers from `numbers` if the text is at hand.
+/// Reads one node, with its numbers from `numbers` if the text is available.
 pub(super) struct Seed<'n, 't> {
     numbers: Option<&'n mut Numbers<'t>>,
     depth: usize,
@@ -41,7 +41,7 @@ impl<'n, 't> Seed<'n, 't> {
         let Some(numbers) = self.numbers.as_deref_mut() else {
             return Node::number(written).is_some();
         };
-        // In step with the text: there, it is a number and no string.
+        // In step with the text, where it is a number and not a string.
         let mut ahead = numbers.clone();
         // Exponents may have been given a sign, and another case.
         let plain = |text: &str| text.replace('+', "").to_ascii_lowercase();
@@ -52,7 +52,7 @@ impl<'n, 't> Seed<'n, 't> {
         is_number
     }
 
-    /// An integer that the parser has just read, and read right.
+    /// An integer that the parser has just read correctly.
     fn integer(self, parsed: Number) -> Node<'t> {
         if let Some(numbers) = self.numbers {
             numbers.pass();

@@ -71,7 +71,7 @@ fn what_is_no_json_is_refused_with_its_place() {
     }
 }
 
-/// Only if another crate has switched on `arbitrary_precision` is this a number.
+/// This is a number only if another crate has switched on `arbitrary_precision`.
 #[test]
 fn an_object_that_looks_like_a_number_stays_what_it_is() {
     assert_round_trip(r#"[{"$serde_json::private::Number":"7"},1,0.22931038504253454,3]"#);

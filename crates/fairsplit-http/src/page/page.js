@@ -226,7 +226,7 @@ class FlagView {
     });
   }
 
-  /** What can be told before it is sent; the server has the last word. */
+  /** Faults that can be found before sending; the server decides. */
   validate() {
     const rows = [...this.variants.children];
     const keys = rows.map((row) => row.querySelector("[name=key]").value.trim());
@@ -252,7 +252,7 @@ class FlagView {
     const key = this.root.querySelector(".key");
     key.textContent = flag.key;
     key.hidden = flag.key === flag.name;
-    // Not while somebody types in it.
+    // Not while the operator types in it.
     const text = JSON.stringify(flag.default_value);
     if (this.shown !== text) this.input.value = text;
     this.shown = text;

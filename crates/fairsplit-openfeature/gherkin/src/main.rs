@@ -1,4 +1,5 @@
-//! OpenFeature's own scenarios, run against the provider. README.md says what is run and what is not.
+//! OpenFeature's own scenarios, run against the provider. README.md says what is run and what is
+//! not.
 
 mod applies;
 mod flags;

@@ -1,8 +1,8 @@
 //! The steps of the scenarios.
 //!
 //! Two assertions of the suite cannot hold at once here, since a variant is an experiment's: that a
-//! flag has a variant, and that the reason is `STATIC`. So each scenario is run twice. Where the flag
-//! answers its default, the reason is as the suite has it, and there is no variant; where an
+//! flag has a variant, and that the reason is `STATIC`. So each scenario is run twice. Where the
+//! flag answers its default, the reason is as the suite has it, and there is no variant; where an
 //! experiment decides, the variant is as the suite has it, and the reason is `SPLIT`.
 
 use cucumber::{given, then, when};

@@ -65,8 +65,8 @@ impl World {
         self.client = Some(ClientOfWorld(client));
     }
 
-    /// Asks for the flag, and keeps the result. A call never waits: its future is ready at the first
-    /// poll.
+    /// Asks for the flag, and keeps the result. A call never waits: its future is ready at the
+    /// first poll.
     pub(crate) fn ask(&mut self) {
         let ClientOfWorld(client) = self.client.as_ref().expect("a provider is set first");
         let (kind, key, _) = self.flag.as_ref().expect("a flag is named first");
