@@ -170,7 +170,7 @@
 #![doc(test(attr(deny(warnings))))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The layers, from the ground up. Each imports only from those before it: tests/layers.rs holds that.
+// The layers, from the ground up. Each imports only from those before it: tests/it/layers.rs holds that.
 
 // Assignment v1: from a user key to a variant, in integers.
 pub mod assign;

@@ -6,7 +6,7 @@ use super::special::float;
 ///
 /// What is watched after a halving is another sequence: users who were in it are gone, and every figure
 /// changes at once. A test that holds at every look of one sequence does not hold over several: over nine
-/// halvings, intervals of 95 % err in more than 5 % of experiments (`tests/results/watched.rs`). So each
+/// halvings, intervals of 95 % err in more than 5 % of experiments (`tests/it/results/watched.rs`). So each
 /// sequence has a level of its own, and these sum to the whole: 0.8 before the first halving, `0.2 / 2^b` after
 /// `b` of them. Users that are no sample, and never will be, have all of it.
 pub(super) fn share_of_level(one_in: Option<u64>) -> f64 {

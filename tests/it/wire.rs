@@ -1,21 +1,19 @@
 //! The JSON of an experiment: the Experiments API's, field for field.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::{NOON, banner, engine_at_noon, experiment_id};
+use crate::common::{NOON, banner, engine_at_noon, experiment_id};
 use fairsplit::error::LoadError;
 use fairsplit::{Engine, Experiment, Flag, FlagChange, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 // The examples of the Experiments API's documentation (krafter.dev), as they stand there.
-const CREATE_REQUEST: &str = include_str!("data/seed-create-request.json");
-const CREATED: &str = include_str!("data/seed-created.json");
-const STARTED: &str = include_str!("data/seed-started.json");
-const LISTED: &str = include_str!("data/seed-listed.json");
-const STOPPED: &str = include_str!("data/seed-stopped.json");
+const CREATE_REQUEST: &str = include_str!("../data/seed-create-request.json");
+const CREATED: &str = include_str!("../data/seed-created.json");
+const STARTED: &str = include_str!("../data/seed-started.json");
+const LISTED: &str = include_str!("../data/seed-listed.json");
+const STOPPED: &str = include_str!("../data/seed-stopped.json");
 
 /// Compares texts, so that the order of fields counts.
 #[track_caller]
@@ -62,7 +60,7 @@ fn every_example_of_the_api_reads_and_writes_itself() {
 
 /// In the style of the API: fields, order, and what moves the dates.
 #[test]
-fn a_flag_is_written_and_dated_as_the_api_writes_and_dates_things() {
+fn a_flag_has_the_fields_and_dates_of_the_apis_style() {
     let (engine, clock) = engine_at_noon();
     let new = r#"{"key": "hero-banner", "name": "Hero", "default_value": {"a": 1.0},
         "id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a"}"#;
@@ -118,7 +116,7 @@ fn every_fault_of_a_new_flag_is_named() {
 }
 
 #[test]
-fn every_status_has_its_word() {
+fn each_status_reads_and_writes_its_word() {
     let words = [
         (Status::Draft, "draft"),
         (Status::Running, "running"),
@@ -191,7 +189,7 @@ fn every_fault_of_a_create_request_is_named_with_its_path() {
 }
 
 #[test]
-fn a_sum_is_told_whatever_it_is() {
+fn percentages_that_do_not_sum_to_100_are_refused_with_their_sum() {
     let with = |percentages: &[Value]| {
         let variants: Vec<Value> = percentages
             .iter()
@@ -234,7 +232,7 @@ fn a_sum_is_told_whatever_it_is() {
 }
 
 #[test]
-fn a_request_that_is_no_object_or_no_json_is_refused() {
+fn a_request_that_is_not_an_object_or_not_json_is_refused() {
     assert_eq!(faults("[]"), ["must be an object, found an array"]);
     assert_eq!(faults("null"), ["must be an object, found null"]);
     assert_eq!(
@@ -261,7 +259,7 @@ fn a_request_that_is_no_object_or_no_json_is_refused() {
 }
 
 #[test]
-fn limits_are_reached_and_not_passed() {
+fn names_and_variants_at_their_limits_are_accepted() {
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("é".repeat(255), 0)).unwrap();
     let mut widest = NewExperiment::new("é".repeat(255), "é".repeat(255));
@@ -338,7 +336,7 @@ proptest! {
 /// A sound document with some of its bytes changed.
 fn garbled_document() -> impl Strategy<Value = String> {
     let text = || {
-        let (engine, id) = common::running();
+        let (engine, id) = crate::common::running();
         engine.force(id, "qa", "treatment").unwrap();
         engine.to_json()
     };
@@ -354,7 +352,7 @@ fn garbled_document() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn the_seed_experiment_is_the_one_that_the_helpers_make() {
+fn the_helpers_make_the_experiment_of_the_apis_example() {
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
     let ours = engine.create_experiment("hero-banner", banner("production")).unwrap();
@@ -366,7 +364,7 @@ fn the_seed_experiment_is_the_one_that_the_helpers_make() {
 }
 
 #[test]
-fn a_change_of_a_flag_is_read_with_every_fault_named() {
+fn every_fault_of_a_flag_change_is_named() {
     let refused = |text: &str| FlagChange::from_json(text).unwrap_err().to_string();
     assert_eq!(
         FlagChange::from_json(r#"{"default_value": null}"#).unwrap().default_value,
@@ -382,7 +380,7 @@ fn a_change_of_a_flag_is_read_with_every_fault_named() {
 }
 
 #[test]
-fn the_deepest_value_that_is_taken_can_be_read_again() {
+fn a_value_of_100_levels_can_be_read_again_and_101_are_refused() {
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("flag", nested(100))).unwrap();

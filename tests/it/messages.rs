@@ -2,11 +2,9 @@
 //! and the words for the reason of an answer and the outcome of a conversion.
 //! Those of faults in a configuration are in `wire.rs` and `load.rs`.
 
-mod common;
-
 use std::fmt::Display;
 
-use common::{banner, experiment_id, flag_id, production, running, staging};
+use crate::common::{banner, experiment_id, flag_id, production, running, staging};
 use fairsplit::assign::Allocation;
 use fairsplit::error::{ControlError, Transition};
 use fairsplit::{EnvironmentName, ExperimentId, NewExperiment, NewFlag, Status};

@@ -1,8 +1,6 @@
 //! Configuration from a document: strictly, tolerantly, and what of the engine stays.
 
-mod common;
-
-use common::{
+use crate::common::{
     NOON, banner, engine_at_noon, ever, experiment_id, flag_id, production, running, since_start,
     staging,
 };
@@ -59,7 +57,7 @@ fn refused(engine: &Engine, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_strict_load_names_every_fault_and_takes_nothing() {
+fn a_strict_load_reports_every_fault_and_changes_nothing() {
     let engine = loaded(&[flag(1, &[experiment(1, "running")])]);
     let mut misspelt = experiment(3, "paused");
     misspelt["varaints"] = json!([]);
@@ -114,7 +112,7 @@ fn a_strict_load_names_every_fault_and_takes_nothing() {
 }
 
 #[test]
-fn a_document_without_a_frame_is_refused_in_both_modes() {
+fn a_document_without_a_list_of_flags_is_refused_in_both_modes() {
     let engine = loaded(&[flag(1, &[])]);
     for (text, message) in [
         ("[]", "must be an object, found an array"),
@@ -179,7 +177,7 @@ fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
 }
 
 #[test]
-fn flags_that_share_a_name_are_all_skipped() {
+fn flags_that_share_a_key_are_all_skipped() {
     let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
     let mut twin = flag(3, &[]);
     twin["key"] = json!("flag-1");
@@ -194,7 +192,7 @@ fn flags_that_share_a_name_are_all_skipped() {
 }
 
 #[test]
-fn a_flag_that_cannot_be_told_takes_no_other_flag_with_it() {
+fn a_flag_without_a_readable_key_removes_no_other_flag() {
     let engine = loaded(&[flag(1, &[]), flag(2, &[]), flag(3, &[])]);
     // Told by its id, though not by its key.
     let by_id = json!({"id": flag_id(1), "key": 5, "default_value": 0});
@@ -210,7 +208,7 @@ fn a_flag_that_cannot_be_told_takes_no_other_flag_with_it() {
 /// A definition that is kept holds an experiment; a sound flag that claims it has to wait, and so
 /// has whoever claims what that one had.
 #[test]
-fn what_a_kept_definition_holds_is_not_given_away() {
+fn an_experiment_of_a_kept_definition_does_not_move_to_another_flag() {
     let engine = loaded(&[
         flag(1, &[experiment(1, "running")]),
         flag(2, &[experiment(2, "running")]),
@@ -247,7 +245,7 @@ fn what_a_kept_definition_holds_is_not_given_away() {
 }
 
 #[test]
-fn counters_go_on_over_reloads_and_start_where_the_document_says() {
+fn counters_continue_over_reloads_and_start_at_the_documents_counts() {
     let mut carried = experiment(1, "running");
     carried["conversions"] = json!({"treatment": 187, "control": 142});
     let mut section = flag(1, &[carried]);
@@ -284,7 +282,7 @@ fn counters_go_on_over_reloads_and_start_where_the_document_says() {
 }
 
 #[test]
-fn a_document_that_starts_an_experiment_begins_since_start_anew() {
+fn a_document_that_starts_an_experiment_resets_the_counts_since_start() {
     let (engine, clock) = engine_at_noon();
     let with = |status: &str, started_at: Value| {
         let mut experiment = experiment(1, status);
@@ -319,7 +317,7 @@ fn a_document_that_starts_an_experiment_begins_since_start_anew() {
 }
 
 #[test]
-fn what_a_document_leaves_out_stays_as_it_was() {
+fn reloading_without_dates_or_forced_users_keeps_them() {
     let (engine, clock) = engine_at_noon();
     let flags = [flag(1, &[experiment(1, "running")])];
     strictly(&engine, &flags).unwrap();
@@ -344,7 +342,7 @@ fn what_a_document_leaves_out_stays_as_it_was() {
 }
 
 #[test]
-fn an_experiment_that_was_met_keeps_its_variants_and_its_environment() {
+fn a_loaded_experiment_cannot_change_its_variants_or_its_environment() {
     let engine = loaded(&[flag(1, &[experiment(1, "draft")])]);
     let mut other = experiment(1, "draft");
     other["variants"][0]["percentage"] = json!(40);
@@ -396,7 +394,7 @@ fn an_export_loads_into_an_equal_engine() {
 }
 
 #[test]
-fn a_carried_count_near_its_end_holds_there() {
+fn a_count_loaded_at_u64_max_stays_there() {
     let mut carried = experiment(1, "running");
     carried["conversions"] = json!({"control": u64::MAX});
     let engine = loaded(&[flag(1, &[carried])]);
@@ -405,7 +403,7 @@ fn a_carried_count_near_its_end_holds_there() {
 }
 
 #[test]
-fn handles_follow_a_flag_that_goes_and_comes() {
+fn handles_follow_a_flag_that_is_removed_and_created_again() {
     let (engine, _) = engine_at_noon();
     let handle = production(&engine).flag("flag-1");
     assert_eq!(handle.peek("anna").reason(), Reason::FlagNotFound);
@@ -463,7 +461,7 @@ fn a_handle_on_another_engines_snapshot_answers_by_name() {
 }
 
 #[test]
-fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
+fn forcing_works_in_drafts_and_running_experiments_only() {
     let (engine, id) = running();
     let draft = engine
         .create_experiment(
@@ -498,7 +496,7 @@ fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
 /// Found in review: the private form in which `serde_json` can hand over numbers was taken for one
 /// wherever it stood, and every later number of the document was that of its neighbour.
 #[test]
-fn a_value_that_looks_like_a_number_inside_shifts_no_other() {
+fn a_value_shaped_like_serde_jsons_private_number_survives_a_document() {
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("a", json!({"$serde_json::private::Number": "7"}))).unwrap();
     engine.create_flag(NewFlag::new("b", json!([1, 2, 3]))).unwrap();
@@ -554,7 +552,7 @@ fn a_stop_by_a_document_has_a_time_and_a_running_experiment_has_none() {
 }
 
 #[test]
-fn one_id_in_two_spellings_is_one_id() {
+fn one_id_in_two_spellings_is_a_repeated_field() {
     let id = "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f";
     let mut twice = flag(1, &[experiment(1, "draft")]);
     twice["experiments"][0]["id"] = json!(id);
@@ -569,7 +567,7 @@ fn one_id_in_two_spellings_is_one_id() {
 }
 
 #[test]
-fn what_follows_from_a_fault_is_no_fault_of_its_own() {
+fn a_fault_is_reported_without_those_that_follow_from_it() {
     let id = experiment_id(1).to_string();
     let mut lopsided = experiment(1, "draft");
     lopsided["variants"][0]["percentage"] = json!(49);
@@ -606,7 +604,7 @@ fn what_follows_from_a_fault_is_no_fault_of_its_own() {
 }
 
 #[test]
-fn a_flag_with_a_new_key_is_told_by_its_id() {
+fn a_flag_with_a_new_key_is_recognised_by_its_id() {
     // A sound one, beside one that could be any.
     let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
     let mut renamed = flag(1, &[experiment(1, "running")]);
@@ -627,7 +625,7 @@ fn a_flag_with_a_new_key_is_told_by_its_id() {
 /// Found in review: each flag that had to wait for another was searched for from the start, while
 /// writers waited. Two thousand took seconds; this many would take minutes.
 #[test]
-fn a_long_chain_of_flags_that_wait_for_each_other_is_parted_at_once() {
+fn twenty_thousand_flags_that_wait_for_each_other_are_all_skipped() {
     const FLAGS: u64 = 20_000;
     let flags: Vec<Value> = (0..FLAGS).map(|number| flag(number, &[])).collect();
     let engine = loaded(&flags);
@@ -643,7 +641,7 @@ fn a_long_chain_of_flags_that_wait_for_each_other_is_parted_at_once() {
 }
 
 #[test]
-fn of_many_faults_a_thousand_are_kept_and_the_others_are_counted() {
+fn a_thousand_faults_are_kept_and_the_others_counted() {
     let faults = |count: usize| {
         let value = format!("{{{}}}", vec!["\"a\": 1"; count + 1].join(","));
         let text = format!(

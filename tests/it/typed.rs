@@ -1,10 +1,8 @@
 //! Values as a type of the caller's: the same as decoded at every call, and decoded once.
 
-mod common;
-
 use std::cell::Cell;
 
-use common::{banner, ever, experiment_id, flag_id, production, running, staging};
+use crate::common::{banner, ever, experiment_id, flag_id, production, running, staging};
 use fairsplit::{Engine, NewFlag, Reason, Status, TypedReader};
 use proptest::prelude::*;
 use serde::{Deserialize, Deserializer};
@@ -78,7 +76,7 @@ fn an_evaluation_counts_and_a_peek_does_not() {
 }
 
 #[test]
-fn what_is_not_there_or_does_not_fit_is_an_error_or_the_fallback() {
+fn a_missing_flag_or_a_value_of_another_type_is_an_error_or_the_fallback() {
     let engine = Engine::new();
     let mut typed = production(&engine).flag("hero-banner").typed::<Text>();
     let fallback = Text("fallback".to_owned());
