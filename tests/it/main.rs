@@ -10,6 +10,7 @@ mod deltas;
 #[cfg(feature = "durable")]
 mod durable;
 mod fairness;
+mod faults;
 mod laws;
 mod layers;
 mod lifecycle;
