@@ -180,7 +180,7 @@
 #![doc(test(attr(deny(warnings))))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The layers, from the lowest up. Each imports only from those before it; tests/layers.rs checks
+// The layers, from the lowest up. Each imports only from those before it; tests/it/layers.rs checks
 // that.
 
 // Assignment v1: from a user key to a variant, in integers.

@@ -1,4 +1,6 @@
-//! What a configuration takes of memory.
+//! How much memory a configuration takes.
+//!
+//! A binary of its own: its allocator counts.
 
 #[path = "common/allocator.rs"]
 mod allocator;
@@ -56,7 +58,7 @@ fn a_flag_with_an_experiment_takes_a_kilobyte_and_its_stripes() {
 }
 
 #[test]
-fn what_a_flag_takes_is_given_back() {
+fn dropping_an_engine_frees_all_that_it_allocated() {
     let text = document(1000);
     // What a thread sets up once for arc-swap stays with it.
     drop(production(&Engine::from_json(&text).unwrap()).evaluate("flag-1", "anna"));
@@ -69,7 +71,7 @@ fn what_a_flag_takes_is_given_back() {
 }
 
 #[test]
-fn reloading_does_not_grow() {
+fn reloading_the_same_flags_takes_no_more_memory() {
     let text = document(1000);
     let renamed = text.replace("experiment ", "attempt at ");
     let engine = Engine::new();

@@ -1,4 +1,6 @@
 //! An evaluation and a conversion make no heap allocation, and free none, in any way of asking.
+//!
+//! A binary of its own: its allocator counts.
 
 #[path = "common/allocator.rs"]
 mod allocator;
@@ -13,7 +15,7 @@ use fairsplit::NewFlag;
 use serde_json::json;
 
 #[test]
-fn the_counter_counts() {
+fn the_allocator_counts_an_allocation_and_its_release() {
     assert_eq!(calls(|| drop(black_box(Box::new(1)))).0, 2);
 }
 
@@ -89,9 +91,9 @@ fn decoded_values_allocate_nothing_while_the_flag_stays_as_it_is() {
     assert_eq!((allocations, is_counted), (0, true));
 }
 
-/// What the docs say of a thread's first call: it sets something up, once.
+/// What the docs say of a thread's first call: arc-swap sets something up, once. How much is its affair.
 #[test]
-fn only_the_first_call_of_a_thread_allocates() {
+fn no_call_of_a_thread_after_its_first_allocates() {
     let (engine, _) = running();
     // Outlives the threads below, so that their places in arc-swap are not this thread's.
     let held = engine.snapshot();
@@ -100,8 +102,7 @@ fn only_the_first_call_of_a_thread_allocates() {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let ask = || black_box(production.evaluate("hero-banner", "anna").is_counted());
-                let (first, _) = calls(ask);
-                assert!(first <= 1, "{first}");
+                ask();
                 for _ in 0..100 {
                     assert_eq!(calls(ask).0, 0);
                 }

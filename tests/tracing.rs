@@ -1,4 +1,7 @@
-//! What is told of changes, and that nothing is told of evaluations, nor any user key or value.
+//! The events of changes, and that evaluations emit none, nor any event a user key or a value.
+//!
+//! A binary of its own: `tracing` keeps for the whole process whether an event is wanted, and that is
+//! no, once a thread without a subscriber emitted it first.
 
 mod common;
 
@@ -58,7 +61,7 @@ impl fmt::Display for Notebook {
 }
 
 #[test]
-fn changes_and_reloads_are_told_and_nothing_else() {
+fn changes_and_reloads_emit_events_and_evaluations_emit_none() {
     let notebook = Notebook::default();
     tracing::subscriber::with_default(notebook.clone(), || {
         let (engine, _) = engine_at_noon();
@@ -84,7 +87,7 @@ fn changes_and_reloads_are_told_and_nothing_else() {
         engine.reload(r#"{"flags": [{"key": "anna", "secret": 1}]}"#).unwrap_err();
         let _ = engine.reload_tolerant(&document.replace("\"old\"", "\"new\"")).unwrap();
     });
-    let told = notebook.to_string();
+    let events = notebook.to_string();
     let id = experiment_id(1);
     let expected = format!(
         "INFO flag created flag=\"hero-banner\"
@@ -101,12 +104,12 @@ INFO configuration reloaded version=9 loaded=0 skipped=1
 WARN flag skipped path=flags[0] flag=Some(\"hero-banner\") faults=1 kept_previous=true
 "
     );
-    assert_eq!(told, expected);
+    assert_eq!(events, expected);
 }
 
 /// A name with a line break does not make a line, and a thousand faults are not where counting ends.
 #[test]
-fn names_are_quoted_and_all_faults_are_counted() {
+fn events_quote_names_and_count_all_faults() {
     let notebook = Notebook::default();
     tracing::subscriber::with_default(notebook.clone(), || {
         let (engine, _) = engine_at_noon();
@@ -116,7 +119,7 @@ fn names_are_quoted_and_all_faults_are_counted() {
         let flags = vec!["{}"; 600].join(",");
         engine.reload(&format!(r#"{{"flags": [{flags}]}}"#)).unwrap_err();
     });
-    let told = notebook.to_string();
-    assert_eq!(told.lines().count(), 3, "{told}");
-    assert!(told.ends_with("faults=1800\n"), "{told}");
+    let events = notebook.to_string();
+    assert_eq!(events.lines().count(), 3, "{events}");
+    assert!(events.ends_with("faults=1800\n"), "{events}");
 }

@@ -1,6 +1,9 @@
 //! What several test files share.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+#[cfg(feature = "durable")]
+pub(crate) mod directory;
+
 use std::sync::Arc;
 
 use fairsplit::clock::ManualClock;

@@ -1,14 +1,12 @@
-//! The text of every refusal of the control plane, word for word, and the values that it carries;
-//! and the words for the reason of an answer and the outcome of a conversion.
-//! Those of faults in a configuration are in `wire.rs` and `load.rs`.
-
-mod common;
+//! The text of every refusal of the control plane and of every fault in a configuration, word for word;
+//! and the words for the reason of an answer and the outcome of a conversion. Other files assert kinds.
 
 use std::fmt::Display;
 
-use common::{banner, experiment_id, flag_id, production, running, staging};
+use crate::common::{banner, experiment_id, flag_id, production, running, staging};
 use fairsplit::assign::Allocation;
-use fairsplit::error::{ControlError, Transition};
+use fairsplit::error::{ControlError, DeltaError, LoadError, Transition};
+use fairsplit::fault::FaultKind;
 use fairsplit::{EnvironmentName, ExperimentId, NewExperiment, NewFlag, Status};
 use serde::Serialize;
 
@@ -181,4 +179,99 @@ fn each_reason_and_each_outcome_has_one_word_displayed_and_in_json() {
         let found = engine.convert_variant(id, variant).outcome();
         assert_word(found, found.as_str(), outcome);
     }
+}
+
+#[test]
+fn each_kind_of_fault_says_what_must_be_and_what_was_found() {
+    let text = |text: &str| text.to_owned();
+    let id = || experiment_id(1).to_string();
+    for (kind, message) in [
+        (FaultKind::Required, "is required"),
+        (FaultKind::UnknownField, "is not a known field"),
+        (FaultKind::RepeatedField, "is given more than once"),
+        (
+            FaultKind::Type { expected: "an object", found: text("an array") },
+            "must be an object, found an array",
+        ),
+        (FaultKind::Blank, "must not be blank"),
+        (FaultKind::TooLong { found: 256 }, "must have at most 255 characters, found 256"),
+        (
+            FaultKind::Duplicate { found: text("control"), other: text("variants[0].key") },
+            "must be unique, but \"control\" is also at variants[0].key",
+        ),
+        (FaultKind::NoVariants, "must hold at least one variant"),
+        (FaultKind::TooManyVariants { found: 101 }, "must hold at most 100 variants, found 101"),
+        (FaultKind::Percentage { found: -1 }, "must be an integer from 0 to 100, found -1"),
+        (FaultKind::Sum { found: 99 }, "percentages must sum to 100, found 99"),
+        (FaultKind::TooDeep, "must not be nested deeper than 100 levels"),
+        (
+            FaultKind::Integer { found: text("18446744073709551616") },
+            "must be an integer that 64 bits hold, found 18446744073709551616",
+        ),
+        (FaultKind::Id { found: text("x") }, "must be a UUID, found \"x\""),
+        (
+            FaultKind::Timestamp { found: text("yesterday") },
+            "must be an RFC 3339 timestamp, found \"yesterday\"",
+        ),
+        (
+            FaultKind::Status { found: text("paused") },
+            "must be draft, running, stopped or completed, found \"paused\"",
+        ),
+        (
+            FaultKind::FormatVersion { found: text("2") },
+            "must be 1, the format version that this release reads, found 2",
+        ),
+        (FaultKind::AtStart { found: 6, ever: 5 }, "must be at most 5, the count ever, found 6"),
+        (
+            FaultKind::NoSuchVariant { found: text("unknown") },
+            "must be the key of a variant of this experiment, found \"unknown\"",
+        ),
+        (
+            FaultKind::NoSuchExperiment { found: text("y") },
+            "must be the id of an experiment of this flag, found \"y\"",
+        ),
+        (
+            FaultKind::SecondRunning { environment: text("production"), other: text("flags[0]") },
+            "is a second running experiment of its flag in \"production\", beside flags[0]",
+        ),
+        (
+            FaultKind::VariantsChanged { id: id() },
+            "must be the variants that experiment 00000000-0000-0000-0000-000000000001 already \
+             has; a new split is a new experiment",
+        ),
+        (
+            FaultKind::EnvironmentChanged { id: id(), expected: text("production") },
+            "must be \"production\", the environment that experiment \
+             00000000-0000-0000-0000-000000000001 already has",
+        ),
+        (
+            FaultKind::CountsForOthers { id: id() },
+            "must be the variants and the environment for which experiment \
+             00000000-0000-0000-0000-000000000001 has counted; a new split is a new experiment",
+        ),
+    ] {
+        assert_eq!(kind.to_string(), message);
+    }
+}
+
+#[test]
+fn a_load_error_names_the_line_or_the_path_of_each_fault() {
+    let message = |text| NewExperiment::from_json(text).unwrap_err().to_string();
+    assert_eq!(message("{\n  \"name\": x}"), "invalid JSON at line 2, column 11: expected value");
+    assert_eq!(message("{"), "invalid JSON at line 1, column 1: EOF while parsing an object");
+    assert_eq!(message("[]"), "must be an object, found an array");
+    assert_eq!(message("{}"), "name: is required; environment: is required; variants: is required");
+    // Past a thousand, faults are counted.
+    let value = format!("{{{}}}", vec!["\"a\": 1"; 40_001].join(","));
+    let flag = format!("{{\"key\": \"flag\", \"default_value\": {value}}}");
+    let Err(LoadError::Invalid(many)) = NewFlag::from_json(&flag) else { panic!("40,000 faults") };
+    assert!(many.to_string().ends_with("; and 39000 more"));
+    assert_eq!(format!("{many:#}").lines().count(), 1001);
+    assert!(format!("{many:#}").ends_with("\nand 39000 more"));
+}
+
+#[test]
+fn a_delta_error_says_that_deltas_are_under_way_or_refused() {
+    assert_eq!(DeltaError::<String>::UnderWay.to_string(), "deltas are already being handed over");
+    assert_eq!(DeltaError::Refused("no").to_string(), "the deltas were refused: no");
 }

@@ -8,7 +8,7 @@ use fairsplit::results::{
 };
 use serde::Deserialize;
 
-const VECTORS: &str = include_str!("../data/results-v1.json");
+const VECTORS: &str = include_str!("../../data/results-v1.json");
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -252,7 +252,7 @@ fn sample_sizes_are_those_of_statsmodels() {
 
 /// Figures that people know, word for word.
 #[test]
-fn check_values_are_hit() {
+fn well_known_figures_are_hit_to_nine_decimals() {
     let (control, treatment) = (proportion([1000, 142]), proportion([1000, 187]));
     let confidence = Confidence::default();
     let near = |ours: f64, theirs: f64| {
@@ -287,7 +287,7 @@ fn check_values_are_hit() {
 
 /// Of 600 : 400 chi-square at one look says 2.5e-10, and the one concentration of 10,000 only 0.17.
 #[test]
-fn the_sample_ratio_of_few_users_is_seen() {
+fn a_sample_ratio_of_few_users_is_found() {
     let p_value = |counts: &[(u64, u8)]| sequential_sample_ratio(counts).unwrap();
     for (counts, expected) in [
         ([(600, 50), (400, 50)], 7e-8),

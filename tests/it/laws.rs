@@ -1,8 +1,6 @@
 //! Laws of evaluation and counting, one each.
 
-mod common;
-
-use common::{
+use crate::common::{
     banner, engine_at_noon, ever, experiment_id, production, running, since_start, staging,
 };
 use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Reason, Status};
@@ -56,7 +54,7 @@ fn a_view_from_before_a_start_counts_nothing_for_its_draft() {
 }
 
 #[test]
-fn a_restart_keeps_everyone_in_place_and_the_counts() {
+fn a_restart_keeps_every_users_variant_and_the_counts() {
     let (engine, id) = running();
     let before = assigned(&engine);
     assert!(before.iter().all(Option::is_some));
@@ -83,7 +81,7 @@ fn another_experiment_on_the_flag_splits_anew() {
 }
 
 #[test]
-fn engines_that_are_given_one_id_agree() {
+fn engines_with_the_same_experiment_id_assign_alike() {
     let split = |id: u128| {
         let (engine, _) = engine_at_noon();
         // Other flags and experiments, another order, another time: nothing of it matters.
@@ -118,7 +116,7 @@ fn environments_do_not_touch_each_other() {
 }
 
 #[test]
-fn a_variant_of_no_per_cent_is_never_assigned_and_can_be_pinned() {
+fn a_variant_of_0_percent_is_never_assigned_and_can_be_forced() {
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
     let new = NewExperiment::new("n", "production")
@@ -133,7 +131,7 @@ fn a_variant_of_no_per_cent_is_never_assigned_and_can_be_pinned() {
 }
 
 #[test]
-fn user_keys_are_taken_as_they_are() {
+fn any_user_key_but_the_empty_one_is_assigned() {
     let (engine, _) = running();
     for user in [" ", "\0", "\n", "日本", &"x".repeat(100_000)] {
         assert_eq!(production(&engine).peek("hero-banner", user).reason(), Reason::Split);
@@ -182,7 +180,7 @@ fn typed_accessors_never_coerce() {
 }
 
 #[test]
-fn a_flag_that_is_not_there_gives_the_fallback() {
+fn a_missing_flag_answers_the_fallback() {
     let (engine, _) = engine_at_noon();
     let answer = production(&engine).evaluate("no such flag", "anna");
     assert_eq!((answer.value(), answer.reason()), (None, Reason::FlagNotFound));
@@ -193,7 +191,7 @@ fn a_flag_that_is_not_there_gives_the_fallback() {
 
 proptest! {
     #[test]
-    fn every_way_gives_the_same_answer_and_counts_the_same(user: String, flag in "[ab]") {
+    fn every_way_of_evaluating_returns_and_counts_the_same(user: String, flag in "[ab]") {
         let (engine, _) = engine_at_noon();
         engine.create_flag(NewFlag::new("a", "default")).unwrap();
         let new = banner("production").id(experiment_id(1)).status(Status::Running);
@@ -202,24 +200,24 @@ proptest! {
         let mut reader = place.reader();
         let (handle, view) = (place.flag(&flag), place.view());
 
-        macro_rules! told {
+        macro_rules! answer {
             ($answer:expr) => {{
                 let answer = $answer;
                 let (value, variant) = (answer.value().cloned(), answer.variant().map(str::to_owned));
                 (value, variant, answer.reason(), answer.experiment())
             }};
         }
-        let first = told!(place.evaluate(&flag, &user));
-        prop_assert_eq!(&told!(place.peek(&flag, &user)), &first);
-        prop_assert_eq!(&told!(handle.evaluate(&user)), &first);
-        prop_assert_eq!(&told!(handle.peek(&user)), &first);
-        prop_assert_eq!(&told!(view.evaluate(&flag, &user)), &first);
+        let first = answer!(place.evaluate(&flag, &user));
+        prop_assert_eq!(&answer!(place.peek(&flag, &user)), &first);
+        prop_assert_eq!(&answer!(handle.evaluate(&user)), &first);
+        prop_assert_eq!(&answer!(handle.peek(&user)), &first);
+        prop_assert_eq!(&answer!(view.evaluate(&flag, &user)), &first);
         let by_name = view.in_environment(place.name());
-        prop_assert_eq!(&told!(by_name.evaluate(&flag, &user)), &first);
+        prop_assert_eq!(&answer!(by_name.evaluate(&flag, &user)), &first);
         let cached = reader.view();
-        prop_assert_eq!(&told!(cached.evaluate(&flag, &user)), &first);
-        prop_assert_eq!(&told!(handle.evaluate_on(&view, &user)), &first);
-        prop_assert_eq!(&told!(handle.evaluate_on(reader.snapshot(), &user)), &first);
+        prop_assert_eq!(&answer!(cached.evaluate(&flag, &user)), &first);
+        prop_assert_eq!(&answer!(handle.evaluate_on(&view, &user)), &first);
+        prop_assert_eq!(&answer!(handle.evaluate_on(reader.snapshot(), &user)), &first);
         let explained = place.explain(&flag, &user);
         prop_assert_eq!((explained.value, explained.variant, explained.reason, explained.experiment), first.clone());
 
@@ -229,7 +227,7 @@ proptest! {
 }
 
 #[test]
-fn whoever_is_pinned_has_no_assignment_to_carry_along() {
+fn a_forced_user_has_no_assignment() {
     let (engine, id) = running();
     engine.force(id, "qa", "treatment").unwrap();
     let forced = production(&engine).evaluate("hero-banner", "qa");

@@ -1,12 +1,10 @@
 //! Users, each counted once: against sets of user keys, over threads, and where there is no capacity for
 //! all of them.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::{self, ScopedJoinHandle};
 
-use common::{banner, engine_at_noon, experiment_id, flag_id, production, running, staging};
+use crate::common::{banner, engine_at_noon, experiment_id, flag_id, production, running, staging};
 use fairsplit::assign::Assignment;
 use fairsplit::counts::UserCount;
 use fairsplit::error::ControlError;
@@ -101,7 +99,7 @@ fn a_view_from_before_a_stop_counts_no_users_until_the_next_start() {
 
 /// Each user comes once. A view serves 20 users, so that some views are older than the last stop.
 #[test]
-fn users_of_counted_events_and_no_others_are_there_across_stops_and_starts() {
+fn only_users_of_counted_events_are_counted_across_stops_and_starts() {
     const USERS: u32 = 6000;
     let (engine, id) = running();
     engine.count_users(id, 1_000_000).unwrap();
@@ -174,7 +172,7 @@ enum Act {
 
 proptest! {
     #[test]
-    fn users_are_those_of_a_notebook(steps in prop::collection::vec(step(), 0..120)) {
+    fn distinct_users_are_those_of_a_naive_model(steps in prop::collection::vec(step(), 0..120)) {
         let (engine, id) = running();
         engine.count_users(id, 1000).unwrap();
         let mut since_start = BTreeMap::<u32, Act>::new();
@@ -242,7 +240,7 @@ proptest! {
 
 /// Every third user converts; each comes several times, and those of a small number more often.
 #[test]
-fn where_there_is_no_room_whole_users_are_kept_and_a_fair_sample_of_them() {
+fn beyond_the_capacity_a_fair_sample_of_whole_users_is_kept() {
     const USERS: u32 = 40_000;
     for capacity in [1, 10, 1000, 4000] {
         let (engine, id) = running();
@@ -285,7 +283,7 @@ fn where_there_is_no_room_whole_users_are_kept_and_a_fair_sample_of_them() {
 }
 
 #[test]
-fn users_are_counted_from_the_moment_they_are_asked_for() {
+fn users_are_counted_from_the_call_of_count_users() {
     let (engine, clock) = engine_at_noon();
     engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
     let new = banner("production").id(experiment_id(1)).status(Status::Running);
@@ -301,7 +299,7 @@ fn users_are_counted_from_the_moment_they_are_asked_for() {
     clock.advance(60);
     engine.count_users(id, 100).unwrap();
     let began = engine.users(id).unwrap().since();
-    assert_eq!(began, Timestamp::from_unix_seconds(common::NOON + 60));
+    assert_eq!(began, Timestamp::from_unix_seconds(crate::common::NOON + 60));
     assert_eq!(exposed(), 0);
     evaluate(5..15);
     assert_eq!(exposed(), 10);

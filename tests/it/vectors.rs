@@ -8,7 +8,7 @@ use serde::Deserialize;
 use twox_hash::XxHash3_64;
 
 /// The published vectors. Python's xxhash made them, so that no code of ours judges itself.
-const VECTORS: &str = include_str!("data/assignment-v1.json");
+const VECTORS: &str = include_str!("../data/assignment-v1.json");
 
 /// The longest key tried, in bytes. XXH3 takes another path at 0, 1, 4, 9, 17, 129 and 241 bytes,
 /// and starts a second block of stripes after 1024.
@@ -156,14 +156,14 @@ fn every_published_case_is_answered_to_the_bit() {
         let assignment = Assignment::new(id, &experiment.percentages).unwrap();
         assert_eq!((assignment.seed(), assignment.allocation()), (seed, &allocation));
         for case in &experiment.cases {
-            let told = format!("{}, {:?}", experiment.experiment_id, case.user_key);
+            let case_name = format!("{}, {:?}", experiment.experiment_id, case.user_key);
             let hash = seed.hash(&case.user_key);
-            assert_eq!(format!("{hash:016x}"), case.hash, "{told}");
+            assert_eq!(format!("{hash:016x}"), case.hash, "{case_name}");
             let bucket = Bucket::from_hash(hash);
-            assert_eq!(bucket.index(), case.bucket, "{told}");
-            assert_eq!(allocation.variant(bucket), case.variant, "{told}");
-            assert_eq!(assignment.bucket(&case.user_key), bucket, "{told}");
-            assert_eq!(assignment.variant(&case.user_key), Some(case.variant), "{told}");
+            assert_eq!(bucket.index(), case.bucket, "{case_name}");
+            assert_eq!(allocation.variant(bucket), case.variant, "{case_name}");
+            assert_eq!(assignment.bucket(&case.user_key), bucket, "{case_name}");
+            assert_eq!(assignment.variant(&case.user_key), Some(case.variant), "{case_name}");
         }
     }
 }
@@ -189,14 +189,14 @@ fn keys_of_every_length_hash_like_the_other_xxh3() {
 }
 
 #[test]
-fn the_empty_key_is_nobody() {
+fn an_empty_user_key_is_assigned_no_variant() {
     let assignment = Assignment::new([7; 16], &[100]).unwrap();
     assert_eq!(assignment.variant(""), None);
     assert_eq!(assignment.variant(" "), Some(0));
 }
 
 #[test]
-fn a_bucket_begins_and_ends_where_the_division_says() {
+fn every_bucket_begins_and_ends_where_a_division_puts_it() {
     for hash in hashes_at_every_edge() {
         assert_eq!(Bucket::from_hash(hash).index(), naive_bucket(hash), "{hash:#x}");
     }
@@ -231,7 +231,7 @@ fn percentages_that_do_not_sum_to_100_are_refused() {
 }
 
 #[test]
-fn there_are_at_most_as_many_variants_as_buckets() {
+fn an_allocation_of_101_variants_is_refused() {
     let one_each = Allocation::new(&[1; 100]).unwrap();
     for index in 0..100 {
         assert_eq!(one_each.variant(bucket(index)), usize::from(index));
@@ -326,7 +326,7 @@ proptest! {
     }
 
     #[test]
-    fn percentages_are_taken_if_and_only_if_they_sum_to_100(
+    fn percentages_are_accepted_if_and_only_if_they_sum_to_100(
         percentages in prop::collection::vec(0..=60_u8, 0..=4),
     ) {
         let sum = percentages.iter().map(|&percentage| u32::from(percentage)).sum();

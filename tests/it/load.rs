@@ -1,12 +1,12 @@
 //! Configuration from a document: strictly, tolerantly, and what of the engine stays.
 
-mod common;
-
-use common::{
+use crate::common::{
     NOON, banner, engine_at_noon, ever, experiment_id, flag_id, production, running, since_start,
     staging,
 };
+use crate::faults::{Found, all, at, duplicate, found, not};
 use fairsplit::error::LoadError;
+use fairsplit::fault::FaultKind;
 use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Reason, Status, Timestamp};
 use serde_json::{Value, json};
 
@@ -46,20 +46,20 @@ fn strictly(engine: &Engine, flags: &[Value]) -> Result<(), LoadError> {
     engine.reload(&document(flags))
 }
 
-/// The faults of a strict load, each as a line; the engine has to be as it was.
+/// The faults of a strict load; the engine has to be as it was.
 #[track_caller]
-fn refused(engine: &Engine, text: &str) -> Vec<String> {
+fn refused(engine: &Engine, text: &str) -> Vec<Found> {
     let (before, version) = (engine.to_json(), production(engine).view().version());
     let Err(LoadError::Invalid(invalid)) = engine.reload(text) else {
         panic!("it should have been refused");
     };
     assert_eq!(engine.to_json(), before);
     assert_eq!(production(engine).view().version(), version);
-    invalid.faults().iter().map(ToString::to_string).collect()
+    all(&invalid)
 }
 
 #[test]
-fn a_strict_load_names_every_fault_and_takes_nothing() {
+fn a_strict_load_reports_every_fault_and_changes_nothing() {
     let engine = loaded(&[flag(1, &[experiment(1, "running")])]);
     let mut misspelt = experiment(3, "paused");
     misspelt["varaints"] = json!([]);
@@ -75,62 +75,67 @@ fn a_strict_load_names_every_fault_and_takes_nothing() {
         ]
     })
     .to_string();
-    let second = experiment_id(2).to_string();
     assert_eq!(
         refused(&engine, &text),
         [
-            "flags[0].experiments[1].status: is a second running experiment of its flag in \
-             \"production\", beside flags[0].experiments[0]",
-            "flags[0].key: must be unique, but \"flag-2\" is also at flags[2].key",
-            &format!(
-                "flags[0].id: must be unique, but {:?} is also at flags[2].id",
-                flag_id(2).to_string()
+            at(
+                "flags[0].experiments[1].status",
+                FaultKind::SecondRunning {
+                    environment: "production".to_owned(),
+                    other: "flags[0].experiments[0]".to_owned(),
+                }
             ),
-            &format!(
-                "flags[0].experiments[0].id: must be unique, but {second:?} is also at \
-                 flags[0].experiments[1].id"
+            at("flags[0].key", duplicate("flag-2", "flags[2].key")),
+            at("flags[0].id", duplicate(flag_id(2), "flags[2].id")),
+            at(
+                "flags[0].experiments[0].id",
+                duplicate(experiment_id(2), "flags[0].experiments[1].id")
             ),
-            &format!(
-                "flags[0].experiments[1].id: must be unique, but {second:?} is also at \
-                 flags[0].experiments[0].id"
+            at(
+                "flags[0].experiments[1].id",
+                duplicate(experiment_id(2), "flags[0].experiments[0].id")
             ),
-            "flags[1].id: must be a UUID, found \"x\"",
-            "flags[1].default_value: is required",
-            "flags[1].key: must not be blank",
-            "flags[1].experiments[0].status: must be draft, running, stopped or completed, found \"paused\"",
-            "flags[1].experiments[0].started_at: must be an RFC 3339 timestamp, found \"yesterday\"",
-            "flags[1].forced.y: must be the id of an experiment of this flag, found \"y\"",
-            "flags[2].counters: must be an object, found 3",
-            "flags[2].key: must be unique, but \"flag-2\" is also at flags[0].key",
-            &format!(
-                "flags[2].id: must be unique, but {:?} is also at flags[0].id",
-                flag_id(2).to_string()
+            at("flags[1].id", FaultKind::Id { found: "x".to_owned() }),
+            at("flags[1].default_value", FaultKind::Required),
+            at("flags[1].key", FaultKind::Blank),
+            at("flags[1].experiments[0].status", FaultKind::Status { found: "paused".to_owned() }),
+            at(
+                "flags[1].experiments[0].started_at",
+                FaultKind::Timestamp { found: "yesterday".to_owned() }
             ),
-            "flags[3]: must be an object, found 7",
-            "flag: is not a known field",
-            "flags[1].experiments[0].varaints: is not a known field",
+            at("flags[1].forced.y", FaultKind::NoSuchExperiment { found: "y".to_owned() }),
+            at("flags[2].counters", not("an object", "3")),
+            at("flags[2].key", duplicate("flag-2", "flags[0].key")),
+            at("flags[2].id", duplicate(flag_id(2), "flags[0].id")),
+            at("flags[3]", not("an object", "7")),
+            at("flag", FaultKind::UnknownField),
+            at("flags[1].experiments[0].varaints", FaultKind::UnknownField),
         ]
     );
 }
 
 #[test]
-fn a_document_without_a_frame_is_refused_in_both_modes() {
+fn a_document_without_a_list_of_flags_is_refused_in_both_modes() {
     let engine = loaded(&[flag(1, &[])]);
-    for (text, message) in [
-        ("[]", "must be an object, found an array"),
-        ("{}", "flags: is required"),
-        (r#"{"flags": {}}"#, "flags: must be an array, found an object"),
+    for (text, fault) in [
+        ("[]", at("", not("an object", "an array"))),
+        ("{}", at("flags", FaultKind::Required)),
+        (r#"{"flags": {}}"#, at("flags", not("an array", "an object"))),
         (
             r#"{"flags": [], "version": 2}"#,
-            "version: must be 1, the format version that this release reads, found 2",
+            at("version", FaultKind::FormatVersion { found: "2".to_owned() }),
         ),
-        ("{", "invalid JSON at line 1, column 1: EOF while parsing an object"),
     ] {
         let (strict, tolerant) = (engine.reload(text), engine.reload_tolerant(text));
         for error in [strict.unwrap_err(), tolerant.unwrap_err()] {
-            assert_eq!(error.to_string(), message);
+            let LoadError::Invalid(invalid) = error else { panic!("{error:?}") };
+            assert_eq!(all(&invalid), std::slice::from_ref(&fault));
             assert_eq!(engine.flags().len(), 1);
         }
+    }
+    for error in [engine.reload("{").unwrap_err(), engine.reload_tolerant("{").unwrap_err()] {
+        assert!(matches!(error, LoadError::Syntax(_)), "{error:?}");
+        assert_eq!(engine.flags().len(), 1);
     }
 }
 
@@ -153,22 +158,22 @@ fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
     let report = engine.reload_tolerant(&text).unwrap();
 
     assert_eq!(report.loaded, 2);
-    let unknown: Vec<_> = report.unknown_fields.iter().map(ToString::to_string).collect();
-    assert_eq!(unknown, ["flags[2].owner: is not a known field"]);
+    let unknown: Vec<_> = report.unknown_fields.iter().map(found).collect();
+    assert_eq!(unknown, [at("flags[2].owner", FaultKind::UnknownField)]);
     let [first, second] = &report.skipped[..] else { panic!("{report:?}") };
     assert_eq!(
         (first.path.as_str(), first.key.as_deref(), first.kept_previous),
         ("flags[0]", Some("flag-1"), true)
     );
     assert_eq!(
-        first.faults[0].to_string(),
-        "flags[0].experiments[0].variants: percentages must sum to 100, found 110"
+        found(&first.faults[0]),
+        at("flags[0].experiments[0].variants", FaultKind::Sum { found: 110 })
     );
     assert_eq!(
         (second.path.as_str(), second.key.as_deref(), second.kept_previous),
         ("flags[3]", Some("flag-5"), false)
     );
-    assert_eq!(second.faults[0].to_string(), "flags[3].default_value: is required");
+    assert_eq!(found(&second.faults[0]), at("flags[3].default_value", FaultKind::Required));
 
     assert!(engine.experiment(experiment_id(1)).unwrap().is_running());
     assert_eq!(engine.flag("flag-2").unwrap().default_value(), "changed");
@@ -179,7 +184,7 @@ fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
 }
 
 #[test]
-fn flags_that_share_a_name_are_all_skipped() {
+fn flags_that_share_a_key_are_all_skipped() {
     let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
     let mut twin = flag(3, &[]);
     twin["key"] = json!("flag-1");
@@ -194,7 +199,7 @@ fn flags_that_share_a_name_are_all_skipped() {
 }
 
 #[test]
-fn a_flag_that_cannot_be_told_takes_no_other_flag_with_it() {
+fn a_flag_without_a_readable_key_removes_no_other_flag() {
     let engine = loaded(&[flag(1, &[]), flag(2, &[]), flag(3, &[])]);
     // Told by its id, though not by its key.
     let by_id = json!({"id": flag_id(1), "key": 5, "default_value": 0});
@@ -210,7 +215,7 @@ fn a_flag_that_cannot_be_told_takes_no_other_flag_with_it() {
 /// A definition that is kept holds an experiment; a sound flag that claims it has to wait, and so
 /// has whoever claims what that one had.
 #[test]
-fn what_a_kept_definition_holds_is_not_given_away() {
+fn an_experiment_of_a_kept_definition_does_not_move_to_another_flag() {
     let engine = loaded(&[
         flag(1, &[experiment(1, "running")]),
         flag(2, &[experiment(2, "running")]),
@@ -227,17 +232,18 @@ fn what_a_kept_definition_holds_is_not_given_away() {
     ]);
     let report = engine.reload_tolerant(&text).unwrap();
     assert_eq!(report.loaded, 0);
-    let reasons: Vec<_> = report.skipped.iter().map(|flag| flag.faults[0].to_string()).collect();
+    let reasons: Vec<_> = report.skipped.iter().map(|flag| found(&flag.faults[0])).collect();
+    let waits = |path, number| {
+        let other = format!("the last good definition of \"flag-{number}\", which is kept");
+        at(path, duplicate(experiment_id(number), &other))
+    };
     assert_eq!(
         reasons,
         [
-            "flags[0]: must be unique, but \"00000000-0000-0000-0000-000000000002\" is also at the \
-             last good definition of \"flag-2\", which is kept",
-            "flags[1]: must be unique, but \"00000000-0000-0000-0000-000000000001\" is also at the \
-             last good definition of \"flag-1\", which is kept",
-            "flags[2].default_value: is required",
-            "flags[3]: must be unique, but \"00000000-0000-0000-0000-000000000003\" is also at the \
-             last good definition of \"flag-3\", which is kept",
+            waits("flags[0]", 2),
+            waits("flags[1]", 1),
+            at("flags[2].default_value", FaultKind::Required),
+            waits("flags[3]", 3),
         ]
     );
     for number in 1..=3 {
@@ -247,7 +253,7 @@ fn what_a_kept_definition_holds_is_not_given_away() {
 }
 
 #[test]
-fn counters_go_on_over_reloads_and_start_where_the_document_says() {
+fn counters_continue_over_reloads_and_start_at_the_documents_counts() {
     let mut carried = experiment(1, "running");
     carried["conversions"] = json!({"treatment": 187, "control": 142});
     let mut section = flag(1, &[carried]);
@@ -284,7 +290,7 @@ fn counters_go_on_over_reloads_and_start_where_the_document_says() {
 }
 
 #[test]
-fn a_document_that_starts_an_experiment_begins_since_start_anew() {
+fn a_document_that_starts_an_experiment_resets_the_counts_since_start() {
     let (engine, clock) = engine_at_noon();
     let with = |status: &str, started_at: Value| {
         let mut experiment = experiment(1, status);
@@ -319,7 +325,7 @@ fn a_document_that_starts_an_experiment_begins_since_start_anew() {
 }
 
 #[test]
-fn what_a_document_leaves_out_stays_as_it_was() {
+fn reloading_without_dates_or_forced_users_keeps_them() {
     let (engine, clock) = engine_at_noon();
     let flags = [flag(1, &[experiment(1, "running")])];
     strictly(&engine, &flags).unwrap();
@@ -344,22 +350,19 @@ fn what_a_document_leaves_out_stays_as_it_was() {
 }
 
 #[test]
-fn an_experiment_that_was_met_keeps_its_variants_and_its_environment() {
+fn a_loaded_experiment_cannot_change_its_variants_or_its_environment() {
     let engine = loaded(&[flag(1, &[experiment(1, "draft")])]);
     let mut other = experiment(1, "draft");
     other["variants"][0]["percentage"] = json!(40);
     other["variants"][1]["percentage"] = json!(60);
     other["environment"] = json!("staging");
-    let id = experiment_id(1);
+    let id = experiment_id(1).to_string();
     let expected = [
-        format!(
-            "flags[0].experiments[0].environment: must be \"production\", the environment that \
-             experiment {id} already has"
+        at(
+            "flags[0].experiments[0].environment",
+            FaultKind::EnvironmentChanged { id: id.clone(), expected: "production".to_owned() },
         ),
-        format!(
-            "flags[0].experiments[0].variants: must be the variants that experiment {id} already \
-             has; a new split is a new experiment"
-        ),
+        at("flags[0].experiments[0].variants", FaultKind::VariantsChanged { id }),
     ];
     assert_eq!(refused(&engine, &document(&[flag(1, &[other.clone()])])), expected);
     let report = engine.reload_tolerant(&document(&[flag(1, &[other.clone()])])).unwrap();
@@ -396,7 +399,7 @@ fn an_export_loads_into_an_equal_engine() {
 }
 
 #[test]
-fn a_carried_count_near_its_end_holds_there() {
+fn a_count_loaded_at_u64_max_stays_there() {
     let mut carried = experiment(1, "running");
     carried["conversions"] = json!({"control": u64::MAX});
     let engine = loaded(&[flag(1, &[carried])]);
@@ -405,7 +408,7 @@ fn a_carried_count_near_its_end_holds_there() {
 }
 
 #[test]
-fn handles_follow_a_flag_that_goes_and_comes() {
+fn handles_follow_a_flag_that_is_removed_and_created_again() {
     let (engine, _) = engine_at_noon();
     let handle = production(&engine).flag("flag-1");
     assert_eq!(handle.peek("anna").reason(), Reason::FlagNotFound);
@@ -463,7 +466,7 @@ fn a_handle_on_another_engines_snapshot_answers_by_name() {
 }
 
 #[test]
-fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
+fn forcing_works_in_drafts_and_running_experiments_only() {
     let (engine, id) = running();
     let draft = engine
         .create_experiment(
@@ -498,7 +501,7 @@ fn pins_hold_for_drafts_and_running_experiments_and_for_nothing_else() {
 /// Found in review: the private form in which `serde_json` can hand over numbers was taken for one
 /// wherever it stood, and every later number of the document was that of its neighbour.
 #[test]
-fn a_value_that_looks_like_a_number_inside_shifts_no_other() {
+fn a_value_shaped_like_serde_jsons_private_number_survives_a_document() {
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("a", json!({"$serde_json::private::Number": "7"}))).unwrap();
     engine.create_flag(NewFlag::new("b", json!([1, 2, 3]))).unwrap();
@@ -554,7 +557,7 @@ fn a_stop_by_a_document_has_a_time_and_a_running_experiment_has_none() {
 }
 
 #[test]
-fn one_id_in_two_spellings_is_one_id() {
+fn one_id_in_two_spellings_is_a_repeated_field() {
     let id = "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f";
     let mut twice = flag(1, &[experiment(1, "draft")]);
     twice["experiments"][0]["id"] = json!(id);
@@ -563,13 +566,14 @@ fn one_id_in_two_spellings_is_one_id() {
         (id.to_uppercase()): {"ben": "control"}
     });
     let (engine, _) = engine_at_noon();
-    let [fault] = &refused(&engine, &document(&[twice]))[..] else { panic!("one fault") };
-    assert!(fault.starts_with("flags[0].forced.3"), "{fault}");
-    assert!(fault.ends_with(": is given more than once"), "{fault}");
+    let [(path, kind)] = &refused(&engine, &document(&[twice]))[..] else { panic!("one fault") };
+    assert!(path.starts_with("flags[0].forced.3"), "{path}");
+    assert_eq!(*kind, FaultKind::RepeatedField);
 }
 
 #[test]
-fn what_follows_from_a_fault_is_no_fault_of_its_own() {
+fn a_fault_is_reported_without_those_that_follow_from_it() {
+    const COUNT: &str = "an integer from 0 to 18446744073709551615";
     let id = experiment_id(1).to_string();
     let mut lopsided = experiment(1, "draft");
     lopsided["variants"][0]["percentage"] = json!(49);
@@ -579,7 +583,7 @@ fn what_follows_from_a_fault_is_no_fault_of_its_own() {
     let (engine, _) = engine_at_noon();
     assert_eq!(
         refused(&engine, &document(&[section])),
-        ["flags[0].experiments[0].variants: percentages must sum to 100, found 99"]
+        [at("flags[0].experiments[0].variants", FaultKind::Sum { found: 99 })]
     );
     let mut section = flag(1, &[experiment(1, "draft")]);
     section["experiments"][0]["conversions"] =
@@ -591,22 +595,22 @@ fn what_follows_from_a_fault_is_no_fault_of_its_own() {
     assert_eq!(
         refused(&engine, &document(&[section])),
         [
-            "flags[0].experiments[0].conversions.control: must be an integer from 0 to \
-             18446744073709551615, found -1",
-            "flags[0].experiments[0].conversions.treatment: must be an integer from 0 to \
-             18446744073709551615, found \"x\"",
-            "flags[0].experiments[0].conversions.unknown: must be the key of a variant of \
-             this experiment, found \"unknown\"",
-            &format!(
-                "flags[0].counters.{id}.at_start.control.exposures: must be at most 5, the count \
-                 ever, found 6"
+            at("flags[0].experiments[0].conversions.control", not(COUNT, "-1")),
+            at("flags[0].experiments[0].conversions.treatment", not(COUNT, "\"x\"")),
+            at(
+                "flags[0].experiments[0].conversions.unknown",
+                FaultKind::NoSuchVariant { found: "unknown".to_owned() }
+            ),
+            at(
+                format!("flags[0].counters.{id}.at_start.control.exposures"),
+                FaultKind::AtStart { found: 6, ever: 5 }
             ),
         ]
     );
 }
 
 #[test]
-fn a_flag_with_a_new_key_is_told_by_its_id() {
+fn a_flag_with_a_new_key_is_recognised_by_its_id() {
     // A sound one, beside one that could be any.
     let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
     let mut renamed = flag(1, &[experiment(1, "running")]);
@@ -627,7 +631,7 @@ fn a_flag_with_a_new_key_is_told_by_its_id() {
 /// Found in review: each flag that had to wait for another was searched for from the start, while
 /// writers waited. Two thousand took seconds; this many would take minutes.
 #[test]
-fn a_long_chain_of_flags_that_wait_for_each_other_is_parted_at_once() {
+fn twenty_thousand_flags_that_wait_for_each_other_are_all_skipped() {
     const FLAGS: u64 = 20_000;
     let flags: Vec<Value> = (0..FLAGS).map(|number| flag(number, &[])).collect();
     let engine = loaded(&flags);
@@ -643,7 +647,7 @@ fn a_long_chain_of_flags_that_wait_for_each_other_is_parted_at_once() {
 }
 
 #[test]
-fn of_many_faults_a_thousand_are_kept_and_the_others_are_counted() {
+fn a_thousand_faults_are_kept_and_the_others_counted() {
     let faults = |count: usize| {
         let value = format!("{{{}}}", vec!["\"a\": 1"; count + 1].join(","));
         let text = format!(
@@ -658,7 +662,4 @@ fn of_many_faults_a_thousand_are_kept_and_the_others_are_counted() {
     assert_eq!((faults(1000).faults().len(), faults(1000).omitted()), (1000, 0));
     let many = faults(40_000);
     assert_eq!((many.faults().len(), many.omitted()), (1000, 39_000));
-    assert!(many.to_string().ends_with("; and 39000 more"));
-    assert_eq!(format!("{many:#}").lines().count(), 1001);
-    assert!(format!("{many:#}").ends_with("\nand 39000 more"));
 }

@@ -1,21 +1,19 @@
 //! The JSON of an experiment: the Experiments API's, field for field.
 
-mod common;
-
-use std::collections::BTreeSet;
-
-use common::{NOON, banner, engine_at_noon, experiment_id};
-use fairsplit::error::LoadError;
+use crate::common::{NOON, banner, engine_at_noon, experiment_id};
+use crate::faults::{Found, all, at, duplicate, not};
+use fairsplit::error::{ControlError, LoadError};
+use fairsplit::fault::FaultKind;
 use fairsplit::{Engine, Experiment, Flag, FlagChange, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 // The examples of the Experiments API's documentation (krafter.dev), as they stand there.
-const CREATE_REQUEST: &str = include_str!("data/seed-create-request.json");
-const CREATED: &str = include_str!("data/seed-created.json");
-const STARTED: &str = include_str!("data/seed-started.json");
-const LISTED: &str = include_str!("data/seed-listed.json");
-const STOPPED: &str = include_str!("data/seed-stopped.json");
+const CREATE_REQUEST: &str = include_str!("../data/seed-create-request.json");
+const CREATED: &str = include_str!("../data/seed-created.json");
+const STARTED: &str = include_str!("../data/seed-started.json");
+const LISTED: &str = include_str!("../data/seed-listed.json");
+const STOPPED: &str = include_str!("../data/seed-stopped.json");
 
 /// Compares texts, so that the order of fields counts.
 #[track_caller]
@@ -62,7 +60,7 @@ fn every_example_of_the_api_reads_and_writes_itself() {
 
 /// In the style of the API: fields, order, and what moves the dates.
 #[test]
-fn a_flag_is_written_and_dated_as_the_api_writes_and_dates_things() {
+fn a_flag_has_the_fields_and_dates_of_the_apis_style() {
     let (engine, clock) = engine_at_noon();
     let new = r#"{"key": "hero-banner", "name": "Hero", "default_value": {"a": 1.0},
         "id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a"}"#;
@@ -104,21 +102,28 @@ fn a_flag_is_written_and_dated_as_the_api_writes_and_dates_things() {
 
 #[test]
 fn every_fault_of_a_new_flag_is_named() {
-    let faults = |text| NewFlag::from_json(text).unwrap_err().to_string();
+    let faults = |text| invalid(NewFlag::from_json(text));
     assert_eq!(
         faults(r#"{"key": " ", "name": "", "defualt_value": 1, "id": "x"}"#),
-        "id: must be a UUID, found \"x\"; default_value: is required; \
-         key: must not be blank; name: must not be blank; defualt_value: is not a known field"
+        [
+            at("id", FaultKind::Id { found: "x".to_owned() }),
+            at("default_value", FaultKind::Required),
+            at("key", FaultKind::Blank),
+            at("name", FaultKind::Blank),
+            at("defualt_value", FaultKind::UnknownField),
+        ]
     );
-    assert_eq!(faults("[]"), "must be an object, found an array");
+    assert_eq!(faults("[]"), [at("", not("an object", "an array"))]);
     let engine = Engine::new();
-    let refused = engine.create_flag(NewFlag::new("", 1).name("\t")).unwrap_err().to_string();
-    assert_eq!(refused, "key: must not be blank; name: must not be blank");
+    assert_eq!(
+        refused(engine.create_flag(NewFlag::new("", 1).name("\t"))),
+        [at("key", FaultKind::Blank), at("name", FaultKind::Blank)]
+    );
     assert!(engine.flags().is_empty());
 }
 
 #[test]
-fn every_status_has_its_word() {
+fn each_status_reads_and_writes_its_word() {
     let words = [
         (Status::Draft, "draft"),
         (Status::Running, "running"),
@@ -137,15 +142,32 @@ fn every_status_has_its_word() {
     }
 }
 
-/// The faults of a create request, each as a line.
-fn faults(body: &str) -> Vec<String> {
-    match NewExperiment::from_json(body) {
-        Err(LoadError::Invalid(invalid)) => {
-            invalid.faults().iter().map(ToString::to_string).collect()
-        }
+/// The faults for which a text was refused.
+#[track_caller]
+fn invalid<T: std::fmt::Debug>(result: Result<T, LoadError>) -> Vec<Found> {
+    match result {
+        Err(LoadError::Invalid(invalid)) => all(&invalid),
         other => panic!("{other:?}"),
     }
 }
+
+/// The faults for which a change was refused.
+#[track_caller]
+fn refused<T: std::fmt::Debug>(result: Result<T, ControlError>) -> Vec<Found> {
+    match result {
+        Err(ControlError::Invalid(invalid)) => all(&invalid),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The faults of a create request.
+#[track_caller]
+fn faults(body: &str) -> Vec<Found> {
+    invalid(NewExperiment::from_json(body))
+}
+
+/// The type of a percentage.
+const PERCENTAGE: &str = "an integer from 0 to 100";
 
 #[test]
 fn every_fault_of_a_create_request_is_named_with_its_path() {
@@ -164,34 +186,35 @@ fn every_fault_of_a_create_request_is_named_with_its_path() {
         ],
         "varaints": []
     });
-    let found = faults(&body.to_string());
-    assert_eq!(
-        found.iter().map(String::as_str).collect::<BTreeSet<_>>(),
-        BTreeSet::from([
-            "environment: must have at most 255 characters, found 256",
-            "name: must not be blank",
-            "status: must be draft, running, stopped or completed, found \"paused\"",
-            "variants[0].percentage: must be an integer from 0 to 100, found 101",
-            "variants[1].key: must be unique, but \"control\" is also at variants[0].key",
-            "variants[1].percentage: is required",
-            "variants[1].percentge: is not a known field",
-            "variants[1].value: is required",
-            "variants[2].key: must not be blank",
-            "variants[2].percentage: must be an integer from 0 to 100, found -1",
-            "variants[3].key: must be a string, found 7",
-            "variants[3].percentage: must be an integer from 0 to 100, found \"50\"",
-            "variants[4].percentage: must be an integer from 0 to 100, found 50.0",
-            "variants[5]: must be an object, found \"f\"",
-            "varaints: is not a known field",
-        ])
-    );
+    let mut found = faults(&body.to_string());
+    let mut expected = vec![
+        at("environment", FaultKind::TooLong { found: 256 }),
+        at("name", FaultKind::Blank),
+        at("status", FaultKind::Status { found: "paused".to_owned() }),
+        at("variants[0].percentage", FaultKind::Percentage { found: 101 }),
+        at("variants[1].key", duplicate("control", "variants[0].key")),
+        at("variants[1].percentage", FaultKind::Required),
+        at("variants[1].percentge", FaultKind::UnknownField),
+        at("variants[1].value", FaultKind::Required),
+        at("variants[2].key", FaultKind::Blank),
+        at("variants[2].percentage", FaultKind::Percentage { found: -1 }),
+        at("variants[3].key", not("a string", "7")),
+        at("variants[3].percentage", not(PERCENTAGE, "\"50\"")),
+        at("variants[4].percentage", not(PERCENTAGE, "50.0")),
+        at("variants[5]", not("an object", "\"f\"")),
+        at("varaints", FaultKind::UnknownField),
+    ];
+    let by_path = |one: &Found, other: &Found| one.0.cmp(&other.0);
+    found.sort_by(by_path);
+    expected.sort_by(by_path);
+    assert_eq!(found, expected);
     // All of them are in the one text that serde has room for, too.
     let text = serde_json::from_value::<NewExperiment>(body).unwrap_err().to_string();
-    assert!(found.iter().all(|fault| text.contains(fault.as_str())), "{text}");
+    assert!(found.iter().all(|(path, kind)| text.contains(&format!("{path}: {kind}"))), "{text}");
 }
 
 #[test]
-fn a_sum_is_told_whatever_it_is() {
+fn percentages_that_do_not_sum_to_100_are_refused_with_their_sum() {
     let with = |percentages: &[Value]| {
         let variants: Vec<Value> = percentages
             .iter()
@@ -200,68 +223,63 @@ fn a_sum_is_told_whatever_it_is() {
             .collect();
         faults(&json!({"name": "n", "environment": "e", "variants": variants}).to_string())
     };
-    assert_eq!(with(&[json!(50), json!(49)]), ["variants: percentages must sum to 100, found 99"]);
-    assert_eq!(with(&[json!(0)]), ["variants: percentages must sum to 100, found 0"]);
-    assert_eq!(with(&[]), ["variants: must hold at least one variant"]);
+    let sum = |found| [at("variants", FaultKind::Sum { found })];
+    let percentage = |path, found| at(path, FaultKind::Percentage { found });
+    assert_eq!(with(&[json!(50), json!(49)]), sum(99));
+    assert_eq!(with(&[json!(0)]), sum(0));
+    assert_eq!(with(&[]), [at("variants", FaultKind::NoVariants)]);
     // 3 * 100 + 56 is 100 in eight bits, and 2 * (i64::MAX) wraps in 64.
-    assert_eq!(
-        with(&[json!(100), json!(100), json!(100), json!(56)]),
-        ["variants: percentages must sum to 100, found 356"]
-    );
+    assert_eq!(with(&[json!(100), json!(100), json!(100), json!(56)]), sum(356));
     assert_eq!(
         with(&[json!(i64::MAX), json!(i64::MAX)]),
         [
-            "variants[0].percentage: must be an integer from 0 to 100, found 9223372036854775807",
-            "variants[1].percentage: must be an integer from 0 to 100, found 9223372036854775807",
-            "variants: percentages must sum to 100, found 18446744073709551614",
+            percentage("variants[0].percentage", i64::MAX),
+            percentage("variants[1].percentage", i64::MAX),
+            at("variants", FaultKind::Sum { found: 18_446_744_073_709_551_614 }),
         ]
     );
     assert_eq!(
         with(&[json!(150), json!(-50)]),
-        [
-            "variants[0].percentage: must be an integer from 0 to 100, found 150",
-            "variants[1].percentage: must be an integer from 0 to 100, found -50",
-        ]
+        [percentage("variants[0].percentage", 150), percentage("variants[1].percentage", -50)]
     );
     assert_eq!(
         with(&[json!(u64::MAX)]),
-        ["variants[0].percentage: must be an integer from 0 to 100, found 18446744073709551615"]
+        [at("variants[0].percentage", not(PERCENTAGE, u64::MAX.to_string()))]
     );
-    assert_eq!(with(&vec![json!(0); 101]), ["variants: must hold at most 100 variants, found 101"]);
+    assert_eq!(
+        with(&vec![json!(0); 101]),
+        [at("variants", FaultKind::TooManyVariants { found: 101 })]
+    );
     let mut hundred = vec![json!(1); 100];
     hundred[0] = json!(2);
-    assert_eq!(with(&hundred), ["variants: percentages must sum to 100, found 101"]);
+    assert_eq!(with(&hundred), sum(101));
 }
 
 #[test]
-fn a_request_that_is_no_object_or_no_json_is_refused() {
-    assert_eq!(faults("[]"), ["must be an object, found an array"]);
-    assert_eq!(faults("null"), ["must be an object, found null"]);
+fn a_request_that_is_not_an_object_or_not_json_is_refused() {
+    assert_eq!(faults("[]"), [at("", not("an object", "an array"))]);
+    assert_eq!(faults("null"), [at("", not("an object", "null"))]);
     assert_eq!(
         faults("{}"),
-        ["name: is required", "environment: is required", "variants: is required",]
+        ["name", "environment", "variants"].map(|field| at(field, FaultKind::Required))
     );
     assert_eq!(
         faults(
             r#"{"name":"a","name":"b","environment":"e","variants":[{"key":"c","key":"d","value":{"x":1,"x":2},"percentage":100}]}"#
         ),
-        [
-            "name: is given more than once",
-            "variants[0].key: is given more than once",
-            "variants[0].value.x: is given more than once",
-        ]
+        ["name", "variants[0].key", "variants[0].value.x"]
+            .map(|field| at(field, FaultKind::RepeatedField))
     );
     let Err(LoadError::Syntax(error)) = NewExperiment::from_json("{\n  \"name\": x}") else {
         panic!("it is no JSON");
     };
     assert_eq!((error.line(), error.column()), (2, 11));
-    assert_eq!(error.to_string(), "invalid JSON at line 2, column 11: expected value");
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(matches!(NewExperiment::from_json(&deep), Err(LoadError::Syntax(_))));
 }
 
 #[test]
-fn limits_are_reached_and_not_passed() {
+fn names_and_variants_at_their_limits_are_accepted() {
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("é".repeat(255), 0)).unwrap();
     let mut widest = NewExperiment::new("é".repeat(255), "é".repeat(255));
@@ -338,7 +356,7 @@ proptest! {
 /// A sound document with some of its bytes changed.
 fn garbled_document() -> impl Strategy<Value = String> {
     let text = || {
-        let (engine, id) = common::running();
+        let (engine, id) = crate::common::running();
         engine.force(id, "qa", "treatment").unwrap();
         engine.to_json()
     };
@@ -354,7 +372,7 @@ fn garbled_document() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn the_seed_experiment_is_the_one_that_the_helpers_make() {
+fn the_helpers_make_the_experiment_of_the_apis_example() {
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
     let ours = engine.create_experiment("hero-banner", banner("production")).unwrap();
@@ -366,23 +384,26 @@ fn the_seed_experiment_is_the_one_that_the_helpers_make() {
 }
 
 #[test]
-fn a_change_of_a_flag_is_read_with_every_fault_named() {
-    let refused = |text: &str| FlagChange::from_json(text).unwrap_err().to_string();
+fn every_fault_of_a_flag_change_is_named() {
+    let faults = |text| invalid(FlagChange::from_json(text));
     assert_eq!(
         FlagChange::from_json(r#"{"default_value": null}"#).unwrap().default_value,
         json!(null)
     );
-    assert_eq!(refused("{}"), "default_value: is required");
+    assert_eq!(faults("{}"), [at("default_value", FaultKind::Required)]);
     assert_eq!(
-        refused(r#"{"default_value": {"a": 18446744073709551616, "b": 1, "b": 2}, "key": "c"}"#),
-        "default_value.a: must be an integer that 64 bits hold, found 18446744073709551616; \
-         default_value.b: is given more than once; key: is not a known field"
+        faults(r#"{"default_value": {"a": 18446744073709551616, "b": 1, "b": 2}, "key": "c"}"#),
+        [
+            at("default_value.a", FaultKind::Integer { found: "18446744073709551616".to_owned() }),
+            at("default_value.b", FaultKind::RepeatedField),
+            at("key", FaultKind::UnknownField),
+        ]
     );
-    assert_eq!(refused("[]"), "must be an object, found an array");
+    assert_eq!(faults("[]"), [at("", not("an object", "an array"))]);
 }
 
 #[test]
-fn the_deepest_value_that_is_taken_can_be_read_again() {
+fn a_value_of_100_levels_can_be_read_again_and_101_are_refused() {
     let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("flag", nested(100))).unwrap();
@@ -391,10 +412,11 @@ fn the_deepest_value_that_is_taken_can_be_read_again() {
     let (again, _) = engine_at_noon();
     again.reload(&engine.to_json()).unwrap();
 
-    let refused = engine.create_experiment("flag", new(101)).unwrap_err().to_string();
-    assert_eq!(refused, "variants[0].value: must not be nested deeper than 100 levels");
-    let refused = engine.set_default("flag", nested(101)).unwrap_err().to_string();
-    assert_eq!(refused, "default_value: must not be nested deeper than 100 levels");
-    let refused = engine.create_flag(NewFlag::new("other", nested(101))).unwrap_err().to_string();
-    assert_eq!(refused, "default_value: must not be nested deeper than 100 levels");
+    let too_deep = |path| [at(path, FaultKind::TooDeep)];
+    let faults = refused(engine.create_experiment("flag", new(101)));
+    assert_eq!(faults, too_deep("variants[0].value"));
+    let faults = refused(engine.set_default("flag", nested(101)));
+    assert_eq!(faults, too_deep("default_value"));
+    let faults = refused(engine.create_flag(NewFlag::new("other", nested(101))));
+    assert_eq!(faults, too_deep("default_value"));
 }

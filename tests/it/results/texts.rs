@@ -63,7 +63,7 @@ fn the_json_has_every_figure_by_its_name() {
 
 /// Names are whatever somebody typed.
 #[test]
-fn no_name_wrecks_the_table() {
+fn no_variant_name_breaks_the_table() {
     let hostile = [
         "a\nb\tc\r\u{7}\u{1b}[2J\u{1b}]0;title\u{7}",
         "\u{202e}right to left\u{2066}\u{200b}\u{feff}",
@@ -100,7 +100,7 @@ fn no_name_wrecks_the_table() {
 }
 
 #[test]
-fn columns_of_figures_are_under_each_other() {
+fn columns_stay_aligned_beside_wide_names() {
     let observed = Observations::new(Unit::Users)
         .variant("日本語の名前はとても幅が広い", 50, 10_000, 1_420)
         .variant("treatment", 50, 9_999_999_999, 7);
@@ -112,7 +112,7 @@ fn columns_of_figures_are_under_each_other() {
 }
 
 #[test]
-fn other_widths_are_filled_and_held() {
+fn tables_and_plots_keep_to_the_given_width() {
     let results = hero_banner();
     for width in [0, 40, 100, 400, usize::MAX] {
         let plot = results.plot().width(width).to_string();
@@ -124,7 +124,7 @@ fn other_widths_are_filled_and_held() {
 }
 
 #[test]
-fn what_cannot_be_drawn_says_why() {
+fn a_plot_without_intervals_says_why() {
     let observed = Observations::new(Unit::Users).variant("a", 50, 0, 0).variant("b", 50, 0, 0);
     let plot = Analysis::new().results_of(&observed).unwrap().plot().to_string();
     assert!(plot.starts_with("No intervals to draw. Not enough data"), "{plot}");

@@ -39,7 +39,7 @@ fn every_type_can_be_shared_by_threads_and_debugged() {
 fn cheap<T: Clone>() {}
 
 #[test]
-fn what_is_passed_around_is_cheap_to_clone() {
+fn handles_readers_and_environments_can_be_cloned() {
     cheap::<Engine>();
     cheap::<FlagHandle>();
     cheap::<Reader>();
@@ -57,7 +57,7 @@ fn errors_are_small_enough_to_return_by_value() {
 }
 
 #[test]
-fn errors_are_errors() {
+fn every_error_type_implements_error() {
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     error::<Error>();
     error::<ControlError>();

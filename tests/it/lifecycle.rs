@@ -1,11 +1,9 @@
 //! Random operations against a naive model: vectors, plain integers, and an assignment that walks
 //! cumulative percentages with another implementation of XXH3.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{NOON, engine_at_noon, ever, experiment_id, flag_id, since_start};
+use crate::common::{NOON, engine_at_noon, ever, experiment_id, flag_id, since_start};
 use fairsplit::clock::ManualClock;
 use fairsplit::error::ControlError;
 use fairsplit::{Engine, Flag, NewExperiment, NewFlag, Outcome, Pinned, Reason, Status, Timestamp};

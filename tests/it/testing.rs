@@ -23,7 +23,7 @@ fn variants(test: &TestEngine, flag: &str, users: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_flag_answers_what_it_is_told() {
+fn a_flag_answers_its_configured_value() {
     let test = TestEngine::builder("production")
         .flag("page-size", 25)
         .flag("theme", json!({"dark": true}))
@@ -37,7 +37,7 @@ fn a_flag_answers_what_it_is_told() {
 }
 
 #[test]
-fn what_is_said_last_holds() {
+fn the_last_call_of_a_repeated_builder_method_wins() {
     let test = banner()
         .flag("page-size", 25)
         .flag("page-size", 50)
@@ -56,7 +56,7 @@ fn what_is_said_last_holds() {
 }
 
 #[test]
-fn a_dozen_and_a_half_of_users_can_be_put_into_either_variant() {
+fn eighteen_users_can_each_be_assigned_to_either_variant() {
     let users: Vec<_> = (0..18).map(|at| format!("customer-{at}@example.com")).collect();
     let users: Vec<_> = users.iter().map(String::as_str).collect();
     // The worst for chance to find: as many of one as of the other, and no order in them.
@@ -69,7 +69,7 @@ fn a_dozen_and_a_half_of_users_can_be_put_into_either_variant() {
 }
 
 #[test]
-fn users_who_are_assigned_are_counted() {
+fn assigned_users_are_counted() {
     let test = banner()
         .assign("hero-banner", "anna", "treatment")
         .assign("hero-banner", "ben", "control")
@@ -91,7 +91,7 @@ fn users_who_are_assigned_are_counted() {
 }
 
 #[test]
-fn nothing_is_counted_for_peeks_defaults_and_pins() {
+fn peeks_defaults_and_forced_users_are_not_counted() {
     let test = banner().flag("page-size", 25).build();
     let (engine, place) = (test.engine(), test.environment());
     engine.force(test.experiment("hero-banner"), "qa", "treatment").unwrap();
@@ -104,7 +104,7 @@ fn nothing_is_counted_for_peeks_defaults_and_pins() {
 }
 
 #[test]
-fn users_of_a_variant_are_in_it_and_the_same_in_every_run() {
+fn users_in_returns_the_same_users_of_a_variant_in_every_run() {
     let test = TestEngine::builder("production")
         .experiment("colour", [("red", 1), ("green", 2), ("blue", 3)])
         .build();
@@ -122,7 +122,7 @@ fn users_of_a_variant_are_in_it_and_the_same_in_every_run() {
 }
 
 #[test]
-fn two_runs_are_the_same() {
+fn two_engines_built_alike_export_the_same_document() {
     let export =
         || banner().flag("page-size", 25).assign("hero-banner", "anna", "treatment").build();
     let [first, second] = [export(), export()].map(|test| test.engine().to_json());
@@ -131,7 +131,7 @@ fn two_runs_are_the_same() {
 }
 
 #[test]
-fn experiments_on_two_flags_split_apart() {
+fn experiments_on_two_flags_split_independently() {
     let test = banner().experiment("checkout", [("control", 1), ("treatment", 2)]).build();
     let users: Vec<_> = test.users_in("hero-banner", "treatment").take(100).collect();
     let users: Vec<_> = users.iter().map(String::as_str).collect();
@@ -141,7 +141,7 @@ fn experiments_on_two_flags_split_apart() {
 }
 
 #[test]
-fn a_default_is_the_flags_own_or_the_first_variants() {
+fn a_user_without_a_key_gets_the_flags_default_or_the_first_variants_value() {
     for (test, expected) in [(banner(), "old"), (banner().flag("hero-banner", "none"), "none")] {
         let test = test.build();
         let place = test.environment();
@@ -161,7 +161,7 @@ fn the_clock_stands_still_until_it_is_moved() {
 }
 
 #[test]
-fn a_failure_is_told_at_the_line_of_the_test() {
+fn a_failed_assertion_panics_at_the_line_of_the_test() {
     static PLACE: Mutex<Option<(String, u32)>> = Mutex::new(None);
     let test = banner().build();
     let others = panic::take_hook();
@@ -185,7 +185,7 @@ fn a_failure_is_told_at_the_line_of_the_test() {
 #[test]
 #[should_panic(expected = "exposures of \"treatment\" on \"hero-banner\": expected 2, found 1\n\
                 counted: \"control\" exposures 0, conversions 0; \"treatment\" exposures 1, conversions 1")]
-fn a_wrong_number_of_exposures_is_told_with_all_counts() {
+fn a_wrong_number_of_exposures_panics_with_all_counts() {
     let test = banner().assign_everyone("hero-banner", "treatment").build();
     let place = test.environment();
     let _ = place.evaluate("hero-banner", "anna");
@@ -196,7 +196,7 @@ fn a_wrong_number_of_exposures_is_told_with_all_counts() {
 #[test]
 #[should_panic(expected = "conversions of \"control\" on \"hero-banner\": expected 1, found 0\n\
                 counted: \"control\" exposures 0, conversions 0; \"treatment\" exposures 0, conversions 0")]
-fn a_missing_conversion_is_told() {
+fn a_missing_conversion_panics_with_all_counts() {
     banner().build().assert_conversions("hero-banner", "control", 1);
 }
 
@@ -205,7 +205,7 @@ fn a_missing_conversion_is_told() {
     expected = "counts of \"hero-banner\": expected none, found \"control\" exposures 0, conversions \
                 1; \"treatment\" exposures 0, conversions 0"
 )]
-fn a_count_where_there_should_be_none_is_told() {
+fn assert_nothing_counted_panics_after_a_conversion() {
     let test = banner().assign("hero-banner", "anna", "control").build();
     test.environment().convert("hero-banner", "anna");
     test.assert_nothing_counted();
@@ -213,7 +213,7 @@ fn a_count_where_there_should_be_none_is_told() {
 
 #[test]
 #[should_panic(expected = "there is no experiment on \"hero-baner\", only on \"hero-banner\"")]
-fn a_flag_that_nobody_has_an_experiment_on_is_told_to_an_assertion() {
+fn an_assertion_on_a_flag_without_an_experiment_panics() {
     banner().build().assert_exposures("hero-baner", "control", 0);
 }
 
@@ -221,13 +221,13 @@ fn a_flag_that_nobody_has_an_experiment_on_is_told_to_an_assertion() {
 #[should_panic(
     expected = "the experiment on \"hero-banner\" has no variant \"contorl\", only \"control\", \"treatment\""
 )]
-fn a_variant_that_is_not_there_is_told_to_an_assertion() {
+fn an_assertion_on_an_unknown_variant_panics() {
     banner().build().assert_exposures("hero-banner", "contorl", 0);
 }
 
 #[test]
 #[should_panic(expected = "there is no experiment on \"hero-banner\", only on nothing")]
-fn a_user_cannot_be_assigned_where_there_is_no_experiment() {
+fn assigning_a_user_on_a_flag_without_an_experiment_panics() {
     let _ = TestEngine::builder("production").flag("hero-banner", "old").assign(
         "hero-banner",
         "anna",
@@ -239,7 +239,7 @@ fn a_user_cannot_be_assigned_where_there_is_no_experiment() {
 #[should_panic(
     expected = "the experiment on \"hero-banner\" has no variant \"contorl\", only \"control\", \"treatment\""
 )]
-fn a_user_cannot_be_assigned_a_variant_that_is_not_there() {
+fn assigning_a_user_to_an_unknown_variant_panics() {
     let _ = banner().assign("hero-banner", "anna", "contorl");
 }
 
@@ -247,7 +247,7 @@ fn a_user_cannot_be_assigned_a_variant_that_is_not_there() {
 #[should_panic(
     expected = "user key must not be empty: it cannot be in \"control\" of \"hero-banner\""
 )]
-fn nobody_cannot_be_assigned() {
+fn assigning_an_empty_user_key_panics() {
     let _ = banner().assign("hero-banner", "", "control");
 }
 
@@ -255,7 +255,7 @@ fn nobody_cannot_be_assigned() {
 #[should_panic(
     expected = "\"ben\" cannot be in \"control\" of \"hero-banner\": everyone is in \"treatment\""
 )]
-fn a_user_cannot_be_elsewhere_than_everyone() {
+fn assigning_a_user_and_everyone_to_different_variants_panics() {
     let test = banner().assign("hero-banner", "anna", "treatment");
     let test = test.assign_everyone("hero-banner", "treatment");
     let _ = test.assign("hero-banner", "ben", "control").build();
@@ -266,7 +266,7 @@ fn a_user_cannot_be_elsewhere_than_everyone() {
     expected = "no id found that puts these 60 users of \"hero-banner\" where they should be: assign \
                 fewer, or take them from users_in"
 )]
-fn more_users_than_an_id_can_be_found_for_are_told() {
+fn assigning_more_users_than_an_id_can_be_found_for_panics() {
     let test = (0..60).fold(banner(), |test, at| {
         let variant = if at % 2 == 0 { "control" } else { "treatment" };
         test.assign("hero-banner", &format!("user-{at}"), variant)
@@ -278,33 +278,33 @@ fn more_users_than_an_id_can_be_found_for_are_told() {
 #[should_panic(
     expected = "no user can be in \"control\" of \"hero-banner\": it has 0 % of the users"
 )]
-fn there_are_no_users_in_a_variant_that_everyone_else_is_not_in() {
+fn users_in_a_variant_of_0_percent_panics() {
     let test = banner().assign_everyone("hero-banner", "treatment").build();
     let _ = test.users_in("hero-banner", "control");
 }
 
 #[test]
 #[should_panic(expected = "the environment \"\" is refused: ")]
-fn a_blank_environment_is_told() {
+fn building_with_a_blank_environment_panics() {
     let _ = TestEngine::builder("").build();
 }
 
 #[test]
 #[should_panic(expected = "the flag \"\" is refused: ")]
-fn a_blank_flag_is_told() {
+fn building_with_a_blank_flag_panics() {
     let _ = TestEngine::builder("production").flag("", 1).build();
 }
 
 #[test]
 #[should_panic(expected = "the experiment on \"hero-banner\" is refused: ")]
-fn two_variants_of_one_key_are_told() {
+fn building_with_two_variants_of_one_key_panics() {
     let test = TestEngine::builder("production");
     let _ = test.experiment("hero-banner", [("control", 1), ("control", 2)]).build();
 }
 
 #[test]
 #[should_panic(expected = "the experiment on \"hero-banner\" has left the configuration")]
-fn an_experiment_that_has_gone_is_told() {
+fn an_assertion_on_a_removed_experiment_panics() {
     let test = banner().build();
     test.engine().reload("{\"flags\": []}").unwrap();
     test.assert_exposures("hero-banner", "control", 0);

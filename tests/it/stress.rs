@@ -1,13 +1,13 @@
 //! Threads: totals are exact under contention, across reloads, stops and starts, and no reader sees
 //! half a reload.
 
-mod common;
-
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
-use common::{banner, engine_at_noon, ever, experiment_id, flag_id, production, since_start};
+use crate::common::{
+    banner, engine_at_noon, ever, experiment_id, flag_id, production, since_start,
+};
 use fairsplit::{Engine, NewFlag, Outcome, Status, View};
 use proptest::prelude::*;
 use serde_json::json;
@@ -15,7 +15,7 @@ use serde_json::json;
 const WORKERS: usize = 4;
 const ROUNDS: usize = 20_000;
 
-/// Exposures and conversions that a worker was told are counted, by variant.
+/// Exposures and conversions that were returned to a worker as counted, by variant.
 type Reported = [(u64, u64); 2];
 
 fn variant(key: Option<&str>) -> usize {
@@ -123,7 +123,7 @@ fn with_workers(engine: &Engine, mut control: impl FnMut(usize)) -> Reported {
 }
 
 fn running() -> Engine {
-    common::running().0
+    crate::common::running().0
 }
 
 #[test]
@@ -372,7 +372,7 @@ struct Answers {
 }
 
 fn take_steps(engine: &Engine, steps: &[Step]) -> Answers {
-    let places = [production(engine), common::staging(engine)];
+    let places = [production(engine), crate::common::staging(engine)];
     let mut answers = Answers::default();
     for step in steps {
         match *step {

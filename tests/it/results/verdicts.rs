@@ -14,7 +14,7 @@ fn two(control: (u64, u64), treatment: (u64, u64)) -> Results {
 }
 
 #[test]
-fn nothing_is_said_of_too_few() {
+fn too_few_users_get_no_verdict() {
     for (control, treatment) in [
         ((0, 0), (0, 0)),
         ((99, 50), (101, 30)),
@@ -39,7 +39,7 @@ fn nothing_is_said_of_too_few() {
 }
 
 #[test]
-fn a_difference_is_named_only_by_what_holds_at_every_look() {
+fn a_verdict_names_only_differences_that_hold_at_every_look() {
     // The fixed test alone finds one.
     let results = two((1000, 142), (1000, 187));
     assert!(results.comparisons[0].at_planned_end.test.unwrap().p_value < 0.01);
@@ -82,7 +82,7 @@ fn a_broken_split_withholds_the_verdict() {
 }
 
 #[test]
-fn somebody_in_a_variant_of_0_percent_is_a_broken_split() {
+fn a_user_in_a_variant_of_0_percent_is_a_broken_split() {
     for (exposed, converted) in [(1, 0), (0, 1), (1, 1)] {
         let observed = Observations::new(Unit::Users)
             .variant("control", 50, 10_000, 1420)
@@ -106,7 +106,7 @@ fn somebody_in_a_variant_of_0_percent_is_a_broken_split() {
 }
 
 #[test]
-fn more_converted_than_exposed_is_refused() {
+fn more_converted_than_exposed_gets_no_rate_and_no_verdict() {
     let results = two((1000, 100), (1000, 1200));
     assert_eq!(results.variants[1].rate, None);
     assert_eq!(results.variants[1].interval, None);
@@ -134,7 +134,7 @@ fn conversions_without_any_exposure_have_their_own_test() {
 }
 
 #[test]
-fn of_several_the_best_is_named_and_all_are_adjusted_for() {
+fn of_three_treatments_the_best_is_named_and_intervals_are_adjusted() {
     let observed = Observations::new(Unit::Users)
         .variant("old", 40, 20_000, 2000)
         .variant("a", 20, 10_000, 1300)
@@ -162,7 +162,7 @@ fn of_several_the_best_is_named_and_all_are_adjusted_for() {
 
 /// The p-value that is shown is the one that the interval goes by, of several too.
 #[test]
-fn of_several_a_p_value_is_small_exactly_where_the_interval_leaves_out_0() {
+fn with_three_treatments_p_is_small_exactly_where_the_interval_leaves_out_0() {
     let (mut small, mut all) = (0, 0);
     for converted in (2000..2600).step_by(5) {
         let observed = Observations::new(Unit::Users)
@@ -191,7 +191,7 @@ fn the_control_can_be_named() {
 }
 
 #[test]
-fn what_is_no_experiment_is_refused() {
+fn percentages_not_summing_to_100_and_repeated_variants_are_refused() {
     let of =
         |observed: Observations| Analysis::new().results_of(&observed).unwrap_err().to_string();
     let none = Observations::new(Unit::Users);
@@ -202,7 +202,7 @@ fn what_is_no_experiment_is_refused() {
 }
 
 #[test]
-fn one_variant_has_nothing_to_be_compared_with() {
+fn a_single_variant_gets_nothing_to_compare() {
     let observed = Observations::new(Unit::Users).variant("all", 100, 10_000, 1870);
     let results = Analysis::new().results_of(&observed).unwrap();
     assert_eq!(results.verdict, Verdict::NothingToCompare);
@@ -210,7 +210,7 @@ fn one_variant_has_nothing_to_be_compared_with() {
 }
 
 #[test]
-fn settings_are_held_to_their_ranges() {
+fn confidence_plan_and_power_outside_their_ranges_are_refused() {
     for level in [0.0, 0.499, 1.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(Confidence::new(level).is_err(), "{level}");
     }
@@ -264,7 +264,7 @@ fn an_engine_has_results_of_events_since_the_last_start_and_ever() {
     assert!(engine.results(ExperimentId::from_bytes([7; 16])).is_none());
 }
 
-/// Of a live engine: who does not count users gets rates, and is told how to get a verdict.
+/// Of a live engine: without counting users there are rates, and the text says how to get a verdict.
 #[test]
 fn events_have_rates_and_no_verdict_until_users_are_counted() {
     let (engine, id) = engine();
@@ -318,7 +318,7 @@ fn events_have_rates_and_no_verdict_until_users_are_counted() {
 }
 
 #[test]
-fn somebody_in_a_variant_of_0_percent_is_a_mismatch_of_events_too() {
+fn an_event_in_a_variant_of_0_percent_is_a_broken_split() {
     let observed = Observations::new(Unit::Events)
         .variant("control", 100, 10_000, 1420)
         .variant("gone", 0, 1, 0);

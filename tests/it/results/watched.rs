@@ -155,7 +155,7 @@ impl Run<'_> {
 }
 
 #[test]
-fn who_watches_an_even_split_is_rarely_wrong_at_any_rate() {
+fn watching_an_even_split_is_rarely_wrong_at_any_rate() {
     for (seed, base, users) in
         [(20, 0.001, 1000), (21, 0.05, 300), (22, 0.3, 100), (23, 0.999, 1000)]
     {
@@ -164,7 +164,7 @@ fn who_watches_an_even_split_is_rarely_wrong_at_any_rate() {
 }
 
 #[test]
-fn who_watches_an_uneven_split_is_rarely_wrong() {
+fn watching_an_uneven_split_is_rarely_wrong() {
     for (seed, percentages, base, users) in [
         (30, [80, 20], 0.01, 500),
         (31, [90, 10], 0.3, 200),
@@ -178,7 +178,7 @@ fn who_watches_an_uneven_split_is_rarely_wrong() {
 /// Where the small variant has no conversion yet, its own variance is 0: the interval knew too much, and
 /// without a difference most such experiments had a verdict.
 #[test]
-fn who_watches_a_small_variant_that_rarely_converts_is_rarely_wrong() {
+fn watching_a_small_variant_that_rarely_converts_is_rarely_wrong() {
     for (seed, percentages, base, users) in [
         (40, [99, 1], 0.003, 6000),
         (41, [99, 1], 0.01, 4000),
@@ -191,7 +191,7 @@ fn who_watches_a_small_variant_that_rarely_converts_is_rarely_wrong() {
 }
 
 #[test]
-fn who_watches_a_small_variant_that_nearly_always_converts_is_rarely_wrong() {
+fn watching_a_small_variant_that_nearly_always_converts_is_rarely_wrong() {
     for (seed, percentages, base, users) in
         [(50, [99, 1], 0.99, 4000), (51, [95, 5], 0.99, 1000), (52, [99, 1], 0.999, 20_000)]
     {
@@ -201,13 +201,13 @@ fn who_watches_a_small_variant_that_nearly_always_converts_is_rarely_wrong() {
 }
 
 #[test]
-fn who_watches_nine_small_variants_is_rarely_wrong() {
+fn watching_nine_small_variants_is_rarely_wrong() {
     let percentages = [91, 1, 1, 1, 1, 1, 1, 1, 1, 1];
     Setting::new(&percentages, 0.01, 4000).assert_level_held_by_the_minimum(60);
 }
 
 #[test]
-fn who_watches_conversions_that_come_later_is_rarely_wrong() {
+fn watching_conversions_that_come_later_is_rarely_wrong() {
     for (seed, at_first_look) in [(70, 0.0), (71, 0.5), (72, 1.0)] {
         for (more, percentages, base, users) in
             [(0, [50, 50], 0.01, 400), (10, [90, 10], 0.3, 100), (20, [95, 5], 0.05, 600)]
@@ -219,7 +219,7 @@ fn who_watches_conversions_that_come_later_is_rarely_wrong() {
 }
 
 #[test]
-fn who_watches_finds_a_lift_at_even_and_uneven_splits() {
+fn watching_finds_a_lift_at_even_and_uneven_splits() {
     for (seed, percentages, base, lift, users, share) in
         [(100, [50, 50], 0.05, 1.2, 300, 70), (101, [90, 10], 0.97, 1.01, 600, 60)]
     {
@@ -232,7 +232,7 @@ fn who_watches_finds_a_lift_at_even_and_uneven_splits() {
 
 /// A fifth of the users convert, at half of their ten visits.
 #[test]
-fn who_watches_events_gets_no_verdict_where_every_second_one_would_be_wrong() {
+fn watching_events_gives_no_verdict_where_user_tests_would_often_be_wrong() {
     let mut numbers = Numbers(110);
     let (mut by_events, mut by_users, mut if_taken_for_users) = (0, 0, 0);
     for _ in 0..RUNS {
@@ -267,7 +267,7 @@ fn who_watches_events_gets_no_verdict_where_every_second_one_would_be_wrong() {
 /// A broken split is evidence to the exact test, long before the sample ratio alarms: so no verdict rests on
 /// it, and the docs say so. Here 51 : 49 come where 50 : 50 are configured, and nothing differs.
 #[test]
-fn who_watches_a_slightly_broken_split_sees_the_exact_test_fall_and_no_verdict() {
+fn watching_a_slightly_broken_split_gives_no_verdict_though_the_exact_test_rejects() {
     let mut numbers = Numbers(120);
     let (mut exactly, mut verdicts) = (0, 0);
     for _ in 0..RUNS {
@@ -299,7 +299,7 @@ fn who_watches_a_slightly_broken_split_sees_the_exact_test_fall_and_no_verdict()
 /// A sample of users that is halved whenever it is full. After each halving the users are others, and so are
 /// all figures: at the whole level each time, an experiment errs at one of the samples far more often.
 #[test]
-fn who_watches_a_sample_that_is_halved_nine_times_is_rarely_wrong() {
+fn watching_a_sample_that_is_halved_nine_times_is_rarely_wrong() {
     const CAPACITY: u64 = 4000;
     let runs = RUNS * 4;
     let mut numbers = Numbers(130);

@@ -189,7 +189,7 @@ proptest! {
 
     /// Chances follow the sign of the difference where there is enough to know it.
     #[test]
-    fn what_is_certain_is_found_so(exposed in 1_000_000..=u64::MAX, tenths in 1_u64..9) {
+    fn a_large_difference_of_a_million_users_is_found_by_every_test(exposed in 1_000_000..=u64::MAX, tenths in 1_u64..9) {
         let worse = Proportion::new(exposed / 10 * tenths, exposed).unwrap();
         let better = Proportion::new(exposed / 10 * (tenths + 1), exposed).unwrap();
         prop_assert!(chance_to_beat(better, worse) > 0.999_999);
@@ -217,7 +217,7 @@ proptest! {
 
     /// A fixed test may not be weaker than one that has to hold at every look.
     #[test]
-    fn watching_has_its_price(control in proportion(), treatment in proportion()) {
+    fn a_difference_found_by_the_always_valid_test_is_found_by_the_fixed_one(control in proportion(), treatment in proportion()) {
         let watched = confidence_sequence(treatment, control, 0.05, 5000.0);
         if let (Some(watched), Some(test)) = (watched, z_test(treatment, control))
             && treatment.exposed().min(control.exposed()) >= 1000
@@ -248,7 +248,7 @@ proptest! {
 
     /// Sums of two counts have more bits than either.
     #[test]
-    fn as_many_of_each_are_no_effect(each in count(), others in 2_usize..=100) {
+    fn equal_counts_of_all_variants_show_no_effect(each in count(), others in 2_usize..=100) {
         prop_assume!(each > 0);
         let test = conversions_only(&[(each, 50), (each, 50)]).unwrap();
         prop_assert_eq!((test.p_value, test.sequential_p_value), (Some(1.0), 1.0));

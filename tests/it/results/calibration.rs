@@ -46,7 +46,7 @@ fn watched(seed: u64, rates: [f64; 2]) -> (u32, u32) {
 /// The first number shows that the check can fail: what is watched with a test for one look is wrong far too
 /// often. The second is the promise.
 #[test]
-fn who_watches_is_wrong_with_the_fixed_test_and_right_with_the_headline() {
+fn watching_errs_often_with_the_fixed_test_and_rarely_with_the_verdict() {
     for (seed, rate) in [(1, 0.10), (2, 0.02)] {
         let (fixed, headline) = watched(seed, [rate, rate]);
         assert!(fixed > RUNS / 5, "at {rate}, the fixed test erred {fixed} times of {RUNS}");
@@ -55,7 +55,7 @@ fn who_watches_is_wrong_with_the_fixed_test_and_right_with_the_headline() {
 }
 
 #[test]
-fn an_effect_is_found_by_those_who_watch() {
+fn a_planned_effect_is_found_while_watching() {
     // 10 % against 14 %, 6,000 users in each at the end: what a plan asks for, with a power of 0.95.
     let (_, headline) = watched(4, [0.10, 0.14]);
     let planned = Plan::new(0.10, 0.04).unwrap().power(0.95).unwrap().per_variant_watched();
@@ -102,7 +102,7 @@ fn three_treatments_without_an_effect_are_found_as_rarely_as_one() {
 /// Users come one batch after another, and each batch is looked at. The smaller of a p-value that may be
 /// watched and one that may not was the alarm once: the control shows what that does.
 #[test]
-fn who_watches_a_sound_split_is_rarely_alarmed() {
+fn watching_a_sound_split_rarely_alarms() {
     for (seed, looks, batch) in [(80, 30, 200), (81, 300, 20), (82, 3000, 20)] {
         let mut numbers = Numbers(seed);
         let runs = if looks == 3000 { RUNS / 5 } else { RUNS };
@@ -135,7 +135,7 @@ fn who_watches_a_sound_split_is_rarely_alarmed() {
 
 /// The status goes by the p-value that may be watched, and by no other.
 #[test]
-fn a_sample_ratio_that_only_one_look_finds_odd_is_no_alarm() {
+fn a_sample_ratio_that_only_the_fixed_test_rejects_holds() {
     let status = |first, second| {
         let observed =
             Observations::new(Unit::Users).variant("a", 50, first, 0).variant("b", 50, second, 0);

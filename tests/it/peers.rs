@@ -21,7 +21,7 @@ fn flagd(key: &str, percentages: &[u8]) -> usize {
 }
 
 #[test]
-fn flagd_four_suits() {
+fn flagds_cases_of_four_suits_get_the_published_suit() {
     let suits = ["clubs", "diamonds", "hearts", "spades"];
     for (prefix, cases) in [
         (
@@ -46,7 +46,7 @@ fn flagd_four_suits() {
 }
 
 #[test]
-fn flagd_two_sides_and_the_edge_between_them() {
+fn flagds_cases_of_two_sides_and_their_edge_get_the_published_side() {
     let shorthand = |key: &str| flagd(&format!("fractional-flag-shorthand{key}"), &[50, 50]);
     assert_eq!(shorthand("jon@company.com"), 0);
     assert_eq!(shorthand("jane@company.com"), 1);
@@ -67,7 +67,7 @@ fn growthbook(tenthousandths: u32) -> Bucket {
 }
 
 #[test]
-fn growthbook_choose_variation() {
+fn growthbooks_choose_variation_cases_get_the_published_variation() {
     for (number, variation) in [(2000, 0), (4000, 0), (6000, 1), (8000, 1), (0, 0), (5000, 1)] {
         assert_eq!(allocation(&[50, 50]).variant(growthbook(number)), variation);
     }
@@ -88,7 +88,7 @@ fn growthbook_choose_variation() {
 }
 
 #[test]
-fn growthbook_bucket_ranges() {
+fn growthbooks_weights_get_the_published_bucket_ranges() {
     for (percentages, ends) in [
         (&[50, 50][..], &[50, 100][..]),
         (&[25; 4], &[25, 50, 75, 100]),

@@ -1,0 +1,28 @@
+//! Everything that shares a process with the rest: one binary, so that it is linked once.
+//!
+//! Beside this folder stand the tests that need a process of their own, each for the reason that its
+//! first lines give.
+
+mod api;
+#[path = "../common/mod.rs"]
+mod common;
+mod deltas;
+#[cfg(feature = "durable")]
+mod durable;
+mod fairness;
+mod faults;
+mod laws;
+mod layers;
+mod lifecycle;
+mod load;
+mod messages;
+mod peers;
+#[cfg(feature = "results")]
+mod results;
+mod stress;
+#[cfg(feature = "testing")]
+mod testing;
+mod typed;
+mod users;
+mod vectors;
+mod wire;
