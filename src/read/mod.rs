@@ -6,7 +6,7 @@
 //! * `compiled_flag`: a flag in one environment, with everything decided that can be decided before
 //!   a request: the default, a `running_split`, or users that are `forced`;
 //! * `index`: from names and ids to compiled flags; `place`: the types of their positions;
-//! * `snapshot`: all of them, one version; `compile`: how the next version is made;
+//! * `snapshot`: all of them, one version; `next_snapshot`: how the next version is made;
 //! * `current`: the current snapshot; `pinned`: one snapshot, held; `view`: one snapshot in one
 //!   environment; `reader`: a thread's cache.
 //!
@@ -19,7 +19,6 @@
 //! * `handle`: a flag in an environment, resolved once; `typed`: its values, decoded once.
 
 pub(crate) mod answer;
-mod compile;
 pub(crate) mod compiled_flag;
 pub(crate) mod conversion;
 pub(crate) mod current;
@@ -28,6 +27,7 @@ pub(crate) mod explanation;
 pub(crate) mod forced;
 pub(crate) mod handle;
 pub(crate) mod index;
+mod next_snapshot;
 pub(crate) mod pinned;
 pub(crate) mod place;
 pub(crate) mod reader;

@@ -38,7 +38,7 @@ impl Proportion {
         if converted > exposed {
             Err(ProportionError::MoreConverted { converted, exposed })
         } else if exposed == 0 {
-            Err(ProportionError::NobodyExposed)
+            Err(ProportionError::NoneExposed)
         } else {
             Ok(Proportion { converted, exposed })
         }
@@ -95,7 +95,7 @@ impl Proportion {
 pub enum ProportionError {
     /// No unit was exposed.
     #[error("no unit was exposed")]
-    NobodyExposed,
+    NoneExposed,
     /// More units converted than were exposed. Events can do that: a conversion may be recorded
     /// twice, or without an exposure.
     #[error("more units converted ({converted}) than were exposed ({exposed})")]

@@ -224,7 +224,10 @@ fn watching_finds_a_lift_at_even_and_uneven_splits() {
         [(100, [50, 50], 0.05, 1.2, 300, 70), (101, [90, 10], 0.97, 1.01, 600, 60)]
     {
         let setting = Setting::new(&percentages, base, users).lift(lift);
-        let ([found], exactly) = setting.decided(seed, [&Analysis::new()]);
+        let without = Analysis::new().minimum(100, 0);
+        let ([found, without], exactly) = setting.decided(seed, [&Analysis::new(), &without]);
+        // What the minimum costs.
+        assert!(found * 7 >= without * 6, "{setting:?}: {found} instead of {without}");
         assert!(found > RUNS * share / 100, "{setting:?}: found {found} times of {RUNS}");
         assert!(exactly > RUNS * share / 200, "{setting:?}: found {exactly} times of {RUNS}");
     }
