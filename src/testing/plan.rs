@@ -62,7 +62,7 @@ impl Plan {
         let new = NewExperiment::new(name, environment).id(id).status(Status::Running);
         let variants = self.variants.iter().zip(percentages);
         Ok(variants.fold(new, |new, ((key, value), percentage)| {
-            new.variant(key, value.clone(), percentage.into())
+            new.variant(key, value.clone(), percentage)
         }))
     }
 

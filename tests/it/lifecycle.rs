@@ -404,7 +404,7 @@ impl Pair {
             .status(status);
         for (variant, &percentage) in SPLITS[split].iter().enumerate() {
             let value = value_of(experiment, variant);
-            new = new.variant(key_of(variant), value, percentage.into());
+            new = new.variant(key_of(variant), value, percentage);
         }
         let result = self.engine.create_experiment(FLAGS[flag], new);
         if self.model.flags[flag].is_none() {

@@ -1,4 +1,5 @@
-//! The page for people: one answer that needs nothing else, under a policy that lets nothing else run.
+//! The page for people: one answer that needs nothing else, under a policy that lets nothing else
+//! run.
 
 use axum::body::Body;
 use axum::http::Request;

@@ -1,5 +1,6 @@
-//! Holds JSON to a JSON schema, as far as the description of the API uses it. A library for it would
-//! switch on features of `serde_json` for all tests. A word that is not known here fails the test.
+//! Holds JSON to a JSON schema, as far as the description of the API uses it. A library for it
+//! would switch on features of `serde_json` for all tests. A word that is not known here fails the
+//! test.
 
 use serde_json::Value;
 

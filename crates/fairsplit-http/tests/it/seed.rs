@@ -1,4 +1,5 @@
-//! The examples of the Experiments API's documentation (krafter.dev), asked for as they stand there.
+//! The examples of the Experiments API's documentation (krafter.dev), asked for as they stand
+//! there.
 
 use fairsplit::{NewFlag, Timestamp};
 
