@@ -1,7 +1,8 @@
 //! What can go wrong: a small type for each operation, and [`Error`], the sum of them.
 //!
-//! A method returns the small type, to match on. A function that does several things returns
-//! [`Error`], and `?` converts.
+//! A method returns the small type, which can be matched on; a function that does several things
+//! returns [`Error`], and `?` converts. ([`DeltaError`], which carries the caller's own error, and
+//! [`AllocationError`] do not convert.)
 //!
 //! ```
 //! use fairsplit::{Engine, Error, NewFlag};

@@ -1,8 +1,8 @@
 //! An in-process engine for A/B experiments on feature flags.
 //!
 //! A service links this crate and asks, for every request, which value of a flag a user gets. The
-//! engine answers from memory, always the same for the same user, with no lock, no allocation and
-//! no network, and counts exposures and conversions of each variant.
+//! engine answers from memory, the same for a user while the configuration stays, with no lock, no
+//! allocation and no network, and counts exposures and conversions of each variant.
 //!
 //! ```
 //! use fairsplit::{Engine, Error, NewExperiment, NewFlag};
@@ -46,17 +46,18 @@
 //! The engine splits by user key and percentage: there are no targeting rules, no percentage gates,
 //! no groups of experiments that exclude each other. It counts events, and distinct users where
 //! [asked to](Engine::count_users). Counts are those of one process, and in memory unless the
-//! feature `durable` is used. [`docs::limitations`] has the list.
+//! engine is from `Engine::open` (feature `durable`); distinct users always are.
+//! [`docs::limitations`] has the list.
 //!
 //! # Words
 //!
 //! A **flag** is a named decision point with a default value, any JSON. An **experiment** is an A/B
-//! test on one flag in one **environment**; it owns **variants**, each with a key, a value and an
+//! test on one flag in one **environment**. It has **variants**, each with a key, a value and an
 //! integer percentage. The **user key** identifies the user: a person, an account, a device.
 //! **Assignment** puts a user key into one of 100 **buckets**, and so into a variant; it is a pure
 //! function, [published to the bit](docs::assignment_v1). An **evaluation** is the flag's answer: a
-//! value, and the reason for it. `evaluate` counts an **exposure** when it serves a running
-//! experiment's variant; `convert` counts a **conversion**, when the user does what the experiment
+//! value, and the reason for it. `evaluate` counts an **exposure** when the split of a running
+//! experiment decides; `convert` counts a **conversion**, when the user does what the experiment
 //! hopes for. A **snapshot** is one version of the whole configuration, immutable, that evaluations
 //! read.
 //!
@@ -71,8 +72,8 @@
 //! * **By a handle** that was resolved once, at start-up: a [`FlagHandle`] knows its flag, and
 //!   follows every later change of the configuration by itself.
 //! * **On one version**, for many flags within a request: a [`View`] pins a version; a [`Reader`],
-//!   kept by each worker thread, gives the current one almost for free. With
-//!   [`FlagHandle::evaluate_on`] this is the fastest way.
+//!   kept by each worker thread, returns the current version almost for free. A handle's
+//!   [`evaluate_on`](FlagHandle::evaluate_on) with a reader's snapshot is the fastest way.
 //!
 //! ```
 //! use fairsplit::{Engine, NewFlag};
@@ -91,9 +92,9 @@
 //!
 //! An accessor with a fallback ([`Evaluation::i64_or`] and its kin) never fails; one without
 //! ([`Evaluation::as_i64`]) returns an error that says what did not fit. To read anything but a
-//! string, number or boolean, deserialize into your own type: [`Evaluation::deserialize`] decodes at
-//! every call, a [`TypedReader`] once for each change of the flag. What each way costs, counted and
-//! timed, is in [`docs::performance`].
+//! string, number or boolean, use [`Evaluation::value`] or deserialize into your own type:
+//! [`Evaluation::deserialize`] decodes at every call, a [`TypedReader`] once for each change of the
+//! flag. What each way costs, counted and timed, is in [`docs::performance`].
 //!
 //! A flag answers in this order: unknown flag (no value; the accessors give the caller's fallback);
 //! no user key (the default); forced; running experiment; default. [`Reason`] says which it was.
@@ -104,34 +105,34 @@
 //! create -> draft --start--> running --stop--> stopped --start--> running ...
 //! ```
 //!
-//! [`Engine::create_experiment`], [`start`](Engine::start), [`stop`](Engine::stop). Anything else
-//! is a [`TransitionError`](error::TransitionError). A flag has at most one running experiment per
-//! environment. Only a running experiment counts: a conversion for one that is not running is not
-//! counted, and its [`Outcome`] says why. After a restart (stop, then start) all users are in the
-//! variants they had, and the counts go on; [`Counts`] has two numbers, "ever" and "since start".
-//! Variants never change: a new split is a new experiment, since editing a running split biases its
-//! result.
+//! [`Engine::create_experiment`], [`start`](Engine::start), [`stop`](Engine::stop). Any other start
+//! or stop is refused, as [`ControlError::Transition`](error::ControlError::Transition). A flag has
+//! at most one running experiment per environment. Only a running experiment counts: a conversion
+//! for one that is not running is not counted, and its [`Outcome`] says why. After a restart (stop,
+//! then start) all users are in the variants they had, and the counts go on; [`Counts`] has each
+//! count twice, `ever` and `since_start`. Variants never change, not even in a draft: a new split
+//! is a new experiment, since editing a running split biases its result.
 //!
 //! Forcing a user into a variant ([`Engine::force`]) is for manual testing: the reason is
-//! [`Forced`](Reason::Forced), and nothing is counted.
+//! [`Forced`](Reason::Forced), and nothing is counted for that user.
 //!
 //! # Configuration
 //!
-//! Flags and experiments are made one by one on the engine, or loaded from a JSON document, whole:
+//! Flags and experiments are made one by one on the engine, or all at once from a JSON document:
 //! [`Engine::from_json`] loads it at start-up, [`Engine::reload`] on a live engine, and
-//! [`Engine::to_json`] writes it with all counts.
+//! [`Engine::to_json`] writes it with its counts of events.
 //! `reload` refuses a document with any fault and names them all; [`Engine::reload_tolerant`], for
 //! configuration that is fetched, keeps the last good definition of each faulty flag. See
 //! [`docs::document`].
 //!
-//! Each method returns a small error type, and all of them convert into [`Error`]: see
+//! A method that can fail returns a small error type, which converts into [`Error`]: see
 //! [`mod@error`].
 //!
 //! # Features and crates
 //!
 //! No feature is on by default, and none changes an answer.
 //!
-//! * `durable`: engines that outlive their process, `Engine::open`.
+//! * `durable`: definitions and counts that outlive the process, `Engine::open`.
 //! * `watch`: follows a configuration file, `Engine::watch`.
 //! * `results`: rates, intervals, tests and a verdict, `Engine::results`.
 //! * `tracing`: events of changes and reloads, never of an evaluation.
@@ -152,19 +153,24 @@
 //! 2. **Fair.** Every bucket has the same chance for any realistic population of user keys, and a
 //!    user's buckets in two experiments are independent.
 //! 3. **Published.** [`docs::assignment_v1`] specifies the function to the bit. It will not change.
-//! 4. **Stable under growth.** With other percentages for the same id, a user changes variant only if
-//!    the user's bucket does. (An engine never changes a split; a new one is a new experiment.)
+//! 4. **Stable under growth.** A user's bucket stays. With other percentages for the same id, a
+//!    user changes variant only if that bucket goes to another variant. (That takes a new engine:
+//!    one engine refuses other percentages for an id that it knows.)
 //! 5. **Never blocks, never allocates.** An evaluation and a conversion take no lock, make no heap
-//!    allocation, and write no cache line that all cores share. Three exceptions: a thread's first
-//!    call allocates once, a thread that holds more than eight snapshots shares a reference count,
-//!    and an experiment whose distinct users are counted takes a lock and allocates. Publishing
-//!    never makes a reader wait.
+//!    allocation, and write no cache line that all cores share. Exceptions: a thread's first call
+//!    may allocate; a thread that holds more than eight snapshots, and a reader's first call after
+//!    a change, write a shared reference count; a typed reader decodes when its flag has changed;
+//!    and where distinct users are counted, a call may take a lock and allocate. Publishing never
+//!    makes a reader wait.
 //! 6. **Consistent.** All answers of one view are of one version of the configuration. A writer
 //!    publishes all of a change or none of it.
 //! 7. **Nothing lost.** Every conversion that was reported as counted is in the counts: across
-//!    snapshots, stop and restart, reload, and threads.
-//! 8. **No surprises.** No panic on input, no output, no logging unless the feature `tracing` is on.
-//!    A bad configuration is refused with every fault named, and the last good one keeps serving.
+//!    snapshots, stop and restart, reload, and threads, while the engine lives; and in an engine
+//!    from `Engine::open`, across processes and SIGKILL.
+//! 8. **No surprises.** No panic on input, no output, no logging unless the feature `tracing` is
+//!    on. A strict load refuses a document with any fault, and names every fault by its path; a
+//!    tolerant one skips the faulty flags. What is refused or skipped keeps its last good
+//!    definition. (The feature `testing` panics, as assertions do.)
 // One module of the feature `durable` maps a file: src/durable/counters/segment.rs.
 #![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
 #![cfg_attr(
