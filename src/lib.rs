@@ -1,8 +1,8 @@
 //! An in-process engine for A/B experiments on feature flags.
 //!
 //! A service links this crate and asks, for every request, which value of a flag a user gets. The
-//! engine answers from memory, the same for a user while the configuration stays, with no lock, no
-//! allocation and no network, and counts exposures and conversions of each variant.
+//! engine answers from memory, the same for a user while the configuration stays, with no network
+//! and normally no lock and no allocation, and counts exposures and conversions of each variant.
 //!
 //! ```
 //! use fairsplit::{Engine, Error, NewExperiment, NewFlag};
@@ -45,8 +45,8 @@
 //!
 //! The engine splits by user key and percentage: there are no targeting rules, no percentage gates,
 //! no groups of experiments that exclude each other. It counts events, and distinct users where
-//! [asked to](Engine::count_users). Counts are those of one process, and in memory unless the
-//! engine is from `Engine::open` (feature `durable`); distinct users always are.
+//! [asked to](Engine::count_users). Counts are of one process, and in memory unless the engine
+//! is from `Engine::open` (feature `durable`); distinct users are always in memory.
 //! [`docs::limitations`] has the list.
 //!
 //! # Words
@@ -96,7 +96,7 @@
 //! [`Evaluation::deserialize`] decodes at every call, a [`TypedReader`] once for each change of the
 //! flag. What each way costs, counted and timed, is in [`docs::performance`].
 //!
-//! A flag answers in this order: unknown flag (no value; the accessors give the caller's fallback);
+//! The first that holds decides: unknown flag (no value; the accessors give the caller's fallback);
 //! no user key (the default); forced; running experiment; default. [`Reason`] says which it was.
 //!
 //! # The life of an experiment
@@ -130,7 +130,7 @@
 //!
 //! # Features and crates
 //!
-//! No feature is on by default, and none changes an answer.
+//! None is on by default; enabling one changes no answer.
 //!
 //! * `durable`: definitions and counts that outlive the process, `Engine::open`.
 //! * `watch`: follows a configuration file, `Engine::watch`.
@@ -166,10 +166,10 @@
 //!    publishes all of a change or none of it.
 //! 7. **Nothing lost.** Every conversion that was reported as counted is in the counts: across
 //!    snapshots, stop and restart, reload, and threads, while the engine lives; and in an engine
-//!    from `Engine::open`, across processes and SIGKILL.
+//!    from `Engine::open`, after exit and after SIGKILL.
 //! 8. **No surprises.** No panic on input, no output, no logging unless the feature `tracing` is
 //!    on. A strict load refuses a document with any fault, and names every fault by its path; a
-//!    tolerant one skips the faulty flags. What is refused or skipped keeps its last good
+//!    tolerant one skips the faulty flags. Refused or skipped flags keep their last good
 //!    definition. (The feature `testing` panics, as assertions do.)
 // One module of the feature `durable` maps a file: src/durable/counters/segment.rs.
 #![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
