@@ -45,7 +45,8 @@ fn stripes() -> isize {
 
 #[test]
 fn a_flag_with_an_experiment_takes_a_kilobyte_and_its_stripes() {
-    // Tables double when they are seven eighths full: some are just before that, and some just after.
+    // Tables double when they are seven eighths full: some are just before that, and some just
+    // after.
     for flags in [1000, 1800, 10_000, 14_300, 14_500] {
         let text = document(flags);
         let (taken, engine) = bytes(|| Engine::from_json(&text).unwrap());

@@ -91,7 +91,8 @@ fn decoded_values_allocate_nothing_while_the_flag_stays_as_it_is() {
     assert_eq!((allocations, is_counted), (0, true));
 }
 
-/// What the docs say of a thread's first call: arc-swap sets something up, once. How much is its affair.
+/// What the docs say of a thread's first call: arc-swap sets something up, once. How much is its
+/// affair.
 #[test]
 fn no_call_of_a_thread_after_its_first_allocates() {
     let (engine, _) = running();

@@ -1,7 +1,7 @@
 //! The events of changes, and that evaluations emit none, nor any event a user key or a value.
 //!
-//! A binary of its own: `tracing` keeps for the whole process whether an event is wanted, and that is
-//! no, once a thread without a subscriber emitted it first.
+//! A binary of its own: `tracing` keeps for the whole process whether an event is wanted, and that
+//! is no, once a thread without a subscriber emitted it first.
 
 mod common;
 
@@ -107,7 +107,8 @@ WARN flag skipped path=flags[0] flag=Some(\"hero-banner\") faults=1 kept_previou
     assert_eq!(events, expected);
 }
 
-/// A name with a line break does not make a line, and a thousand faults are not where counting ends.
+/// A name with a line break does not make a line, and a thousand faults are not where counting
+/// ends.
 #[test]
 fn events_quote_names_and_count_all_faults() {
     let notebook = Notebook::default();

@@ -1,5 +1,5 @@
-//! Any change to the counters' file is refused, or gives counts that can be read, counted on, and read
-//! again. The input is a list of changes to a sound file: where, and what to put there.
+//! Any change to the counters' file is refused, or gives counts that can be read, counted on, and
+//! read again. The input is a list of changes to a sound file: where, and what to put there.
 
 #![no_main]
 

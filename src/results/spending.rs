@@ -7,8 +7,8 @@ use super::special::float;
 /// After a halving, the figures are another sequence: half of the users are gone, and every figure
 /// changes at once. A test that holds at every look at one sequence does not hold over several:
 /// over nine halvings, intervals of 95 % err in more than 5 % of experiments
-/// (`tests/it/results/watched.rs`). So each sequence has a part of the level, and the parts sum to the
-/// whole: 0.8 before the first halving, `0.2 / 2^b` after `b` halvings. Users that are not a
+/// (`tests/it/results/watched.rs`). So each sequence has a part of the level, and the parts sum to
+/// the whole: 0.8 before the first halving, `0.2 / 2^b` after `b` halvings. Users that are not a
 /// sample, and never will be one, have all of the level.
 pub(super) fn share_of_level(one_in: Option<u64>) -> f64 {
     match one_in {

@@ -295,8 +295,8 @@ fn more_experiments_than_a_segment_holds_keep_their_counts() {
     assert!(fs::metadata(directory.file("counters")).unwrap().len() > 1 << 20);
 }
 
-/// `tests/data/durable-1` is a directory as version 1 of the formats left it, made by this crate on a
-/// machine of the usual byte order with two hardware threads. Every later version reads it.
+/// `tests/data/durable-1` is a directory as version 1 of the formats left it, made by this crate on
+/// a machine of the usual byte order with two hardware threads. Every later version reads it.
 #[test]
 #[cfg(target_endian = "little")]
 fn a_directory_of_the_first_version_is_read() {

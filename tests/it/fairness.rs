@@ -22,7 +22,8 @@ const BUCKETS: usize = Bucket::COUNT as usize;
 const LIMIT: f64 = 3.719;
 
 /// How unlikely a chi-square is if chance alone made it, as the quantile of the standard normal
-/// distribution that is as rare: 0 is the ordinary, 1.64 comes once in 20 times, 3.72 once in 10 000.
+/// distribution that is as rare: 0 is the ordinary, 1.64 comes once in 20 times, 3.72 once in 10
+/// 000.
 ///
 /// By the approximation of Wilson and Hilferty ("The Distribution of Chi-Square", PNAS 17, 1931):
 /// the cube root of chi-square over its degrees of freedom `d` is nearly normal, with mean
@@ -155,8 +156,8 @@ const USERS: u32 = 100_000;
 /// Enough that the same is so of the 10 000 pairs of buckets in two experiments.
 const MANY_USERS: u32 = 1_000_000;
 
-/// Enough for an A/A experiment that is one of many. Odd, so that none of them ends in a draw, which
-/// would be on the edge between two tenths of the p-values.
+/// Enough for an A/A experiment that is one of many. Odd, so that none of them ends in a draw,
+/// which would be on the edge between two tenths of the p-values.
 const FEW_USERS: u32 = 2001;
 
 fn keys(users: u32, key: impl FnMut(u32) -> String) -> Vec<String> {
@@ -172,8 +173,8 @@ fn numbered_users(users: u32) -> Vec<String> {
     keys(users, |user| format!("user-{user}"))
 }
 
-/// `SplitMix64` (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014): has
-/// nothing in common with the hash that is judged by what it makes.
+/// `SplitMix64` (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014):
+/// has nothing in common with the hash that is judged by what it makes.
 fn split_mix_64(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
@@ -328,7 +329,8 @@ fn uniformity_refuses_a_bucket_that_looks_at_the_length_alone() {
     }
 }
 
-/// The bias of `hash % 100` on a hash of 10 bits: 24 buckets have 11 of its 1024 values, 76 have 10.
+/// The bias of `hash % 100` on a hash of 10 bits: 24 buckets have 11 of its 1024 values, 76 have
+/// 10.
 #[test]
 fn uniformity_refuses_a_remainder_of_a_narrow_hash() {
     let narrow =

@@ -510,8 +510,8 @@ fn a_value_shaped_like_serde_jsons_private_number_survives_a_document() {
     assert_eq!(again.to_json(), engine.to_json());
 }
 
-/// Found in review: a document from before a restart moved `started_at` back, and "since start" began
-/// anew with it.
+/// Found in review: a document from before a restart moved `started_at` back, and "since start"
+/// began anew with it.
 #[test]
 fn since_start_and_started_at_move_together_and_never_back() {
     let (engine, clock) = engine_at_noon();
@@ -536,7 +536,8 @@ fn since_start_and_started_at_move_together_and_never_back() {
     strictly(&engine, &dated).unwrap();
     convert();
     assert_eq!((since(), started_at().as_str()), (2, "2025-03-12T12:01:00Z"));
-    // A stopped experiment that was started and stopped elsewhere shows that start, and counts from it.
+    // A stopped experiment that was started and stopped elsewhere shows that start, and counts from
+    // it.
     let mut elsewhere = experiment(1, "stopped");
     elsewhere["started_at"] = json!("2026-01-01T00:00:00Z");
     strictly(&engine, &[flag(1, &[elsewhere])]).unwrap();

@@ -1,7 +1,7 @@
 //! Everything that shares a process with the rest: one binary, so that it is linked once.
 //!
-//! Beside this folder stand the tests that need a process of their own, each for the reason that its
-//! first lines give.
+//! Beside this folder stand the tests that need a process of their own, each for the reason that
+//! its first lines give.
 
 mod api;
 #[path = "../common/mod.rs"]

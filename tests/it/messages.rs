@@ -1,5 +1,6 @@
-//! The text of every refusal of the control plane and of every fault in a configuration, word for word;
-//! and the words for the reason of an answer and the outcome of a conversion. Other files assert kinds.
+//! The text of every refusal of the control plane and of every fault in a configuration, word for
+//! word; and the words for the reason of an answer and the outcome of a conversion. Other files
+//! assert kinds.
 
 use std::fmt::Display;
 

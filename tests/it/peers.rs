@@ -1,10 +1,11 @@
-//! Cases that other systems publish of their own assignment, put through this crate's allocation with
-//! their hashes: the arithmetic from a hash to a variant is the same, the hashes are not.
+//! Cases that other systems publish of their own assignment, put through this crate's allocation
+//! with their hashes: the arithmetic from a hash to a variant is the same, the hashes are not.
 //!
-//! The cases are facts from flagd's testbed (github.com/open-feature/flagd-testbed, the
-//! feature "Evaluator fractional operator", tag @fractional-v2, commit 0df2cd0a, with the flags of
-//! `evaluator/flags/testkit-flags.json`), and from `GrowthBook`'s SDKs (github.com/growthbook/growthbook,
-//! MIT, `packages/sdk-js/test/cases.json`, version 0.8.0 of its specification, commit 8f1db445).
+//! The cases are facts from flagd's testbed (github.com/open-feature/flagd-testbed, the feature
+//! "Evaluator fractional operator", tag @fractional-v2, commit 0df2cd0a, with the flags of
+//! `evaluator/flags/testkit-flags.json`), and from `GrowthBook`'s SDKs
+//! (github.com/growthbook/growthbook, MIT, `packages/sdk-js/test/cases.json`, version 0.8.0 of its
+//! specification, commit 8f1db445).
 
 use fairsplit::assign::{Allocation, AllocationError, Bucket};
 
@@ -60,7 +61,8 @@ fn flagds_cases_of_two_sides_and_their_edge_get_the_published_side() {
     }
 }
 
-/// `GrowthBook`'s numbers from 0 to 1 have four decimal places: the smallest hash that is not below.
+/// `GrowthBook`'s numbers from 0 to 1 have four decimal places: the smallest hash that is not
+/// below.
 fn growthbook(tenthousandths: u32) -> Bucket {
     let hash = (u128::from(tenthousandths) << 64).div_ceil(10_000);
     Bucket::from_hash(u64::try_from(hash).unwrap())

@@ -27,8 +27,8 @@ fn variant(key: Option<&str>) -> usize {
 }
 
 /// How many rounds the control plane has made. Workers wait for it half way, so that it is at work
-/// while they are, however the system schedules them; a control plane that panicked is waited for by
-/// nobody.
+/// while they are, however the system schedules them; a control plane that panicked is waited for
+/// by nobody.
 #[derive(Default)]
 struct Rounds(AtomicUsize);
 
@@ -155,7 +155,8 @@ fn sum_of(reported: impl Iterator<Item = Reported>) -> Reported {
     })
 }
 
-/// The first 64 threads that count have numbers of their own. Here three times as many count at once.
+/// The first 64 threads that count have numbers of their own. Here three times as many count at
+/// once.
 #[test]
 fn threads_beyond_the_64_numbers_lose_no_count() {
     const THREADS: usize = 3 * 64;

@@ -1,5 +1,5 @@
-//! Users, each counted once: against sets of user keys, over threads, and where there is no capacity for
-//! all of them.
+//! Users, each counted once: against sets of user keys, over threads, and where there is no
+//! capacity for all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::{self, ScopedJoinHandle};
@@ -316,9 +316,12 @@ fn users_are_counted_from_the_call_of_count_users() {
     engine.reload(&document).unwrap();
     evaluate(0..20);
     assert_eq!(exposed(), 20);
-    let nobody = experiment_id(7);
-    assert_eq!(engine.users(nobody), None);
-    assert_eq!(engine.count_users(nobody, 1), Err(ControlError::ExperimentNotFound { id: nobody }));
+    let unknown = experiment_id(7);
+    assert_eq!(engine.users(unknown), None);
+    assert_eq!(
+        engine.count_users(unknown, 1),
+        Err(ControlError::ExperimentNotFound { id: unknown })
+    );
 }
 
 /// The same sequence of numbers in every run (`SplitMix64`).
@@ -329,8 +332,8 @@ fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// With a capacity of a tenth of the users, an interval that holds the truth in 95 of 100 experiments where
-/// all users are known holds it in 95 of 100 here.
+/// With a capacity of a tenth of the users, an interval that holds the truth in 95 of 100
+/// experiments where all users are known holds it in 95 of 100 here.
 #[test]
 fn a_sample_of_users_covers_the_truth_as_often_as_it_says() {
     const RUNS: u32 = 400;

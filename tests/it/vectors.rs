@@ -43,7 +43,8 @@ fn vectors() -> Vectors {
     serde_json::from_str(VECTORS).unwrap()
 }
 
-/// The smallest hash that falls into `bucket`, by a division, which `Bucket::from_hash` has none of.
+/// The smallest hash that falls into `bucket`, by a division, which `Bucket::from_hash` has none
+/// of.
 fn first_hash(bucket: u8) -> u64 {
     u64::try_from((u128::from(bucket) << 64).div_ceil(100)).unwrap()
 }
@@ -244,7 +245,8 @@ fn an_allocation_of_101_variants_is_refused() {
     assert_eq!(Allocation::new(&last), Err(AllocationError::TooManyVariants { found: 101 }));
 }
 
-/// Threads start at different users, so that a state which they shared would be met in another order.
+/// Threads start at different users, so that a state which they shared would be met in another
+/// order.
 #[test]
 fn an_assignment_does_not_depend_on_the_thread_or_on_the_order_of_questions() {
     let assignment = Assignment::new([7; 16], &[25, 25, 50]).unwrap();

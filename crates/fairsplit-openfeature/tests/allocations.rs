@@ -8,8 +8,8 @@ use fairsplit::{NewExperiment, NewFlag, Status};
 use open_feature::provider::FeatureProvider as _;
 use pollster::block_on;
 
-/// The provider's column of the table in docs/provider.md. The client's is the crate open-feature's,
-/// and is measured by hand: any release of it may change it.
+/// The provider's column of the table in docs/provider.md. The client's is the crate
+/// open-feature's, and is measured by hand: any release of it may change it.
 #[test]
 fn the_provider_allocates_for_a_default_and_for_a_variant_what_the_docs_state() {
     let (engine, _) = running();

@@ -1,5 +1,5 @@
-//! The text that a scraper reads: hostile names, read back by a parser of the tests, and counters that
-//! never go down.
+//! The text that a scraper reads: hostile names, read back by a parser of the tests, and counters
+//! that never go down.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! Do the error rates hold? Experiments by the thousand, with a fixed seed: red is a fault, not bad luck.
-//! Each limit is the level itself, or four standard errors beside it where both sides are asked for.
+//! Do the error rates hold? Experiments by the thousand, with a fixed seed: red is a fault, not bad
+//! luck. Each limit is the level itself, or four standard errors beside it where both sides are
+//! asked for.
 
 use fairsplit::results::{
     Analysis, Observations, Plan, Proportion, SampleRatioStatus, Unit, Verdict, chi_square,
@@ -13,8 +14,8 @@ const RUNS: u32 = if cfg!(debug_assertions) { 500 } else { 2000 };
 const LOOKS: u32 = 30;
 const USERS_A_LOOK: u64 = 200;
 
-/// How many of the runs with these two rates came to a p-value below 0.05 at any of 30 looks, and to a
-/// verdict for the treatment or against it.
+/// How many of the runs with these two rates came to a p-value below 0.05 at any of 30 looks, and
+/// to a verdict for the treatment or against it.
 fn watched(seed: u64, rates: [f64; 2]) -> (u32, u32) {
     let mut numbers = Numbers(seed);
     let (mut fixed, mut headline) = (0, 0);
@@ -43,8 +44,8 @@ fn watched(seed: u64, rates: [f64; 2]) -> (u32, u32) {
     (fixed, headline)
 }
 
-/// The first number shows that the check can fail: what is watched with a test for one look is wrong far too
-/// often. The second is the promise.
+/// The first number shows that the check can fail: what is watched with a test for one look is
+/// wrong far too often. The second is the promise.
 #[test]
 fn watching_errs_often_with_the_fixed_test_and_rarely_with_the_verdict() {
     for (seed, rate) in [(1, 0.10), (2, 0.02)] {
@@ -56,7 +57,8 @@ fn watching_errs_often_with_the_fixed_test_and_rarely_with_the_verdict() {
 
 #[test]
 fn a_planned_effect_is_found_while_watching() {
-    // 10 % against 14 %, 6,000 users in each at the end: what a plan asks for, with a power of 0.95.
+    // 10 % against 14 %, 6,000 users in each at the end: what a plan asks for, with a power of
+    // 0.95.
     let (_, headline) = watched(4, [0.10, 0.14]);
     let planned = Plan::new(0.10, 0.04).unwrap().power(0.95).unwrap().per_variant_watched();
     assert!(planned <= USERS_A_LOOK * u64::from(LOOKS), "{planned}");
@@ -99,8 +101,8 @@ fn three_treatments_without_an_effect_are_found_as_rarely_as_one() {
     assert!(headline < RUNS / 20, "the headline, {headline} times of {RUNS}");
 }
 
-/// Users come one batch after another, and each batch is looked at. The control is chi-square, which
-/// may not be watched: it shows what an alarm by it would do.
+/// Users come one batch after another, and each batch is looked at. The control is chi-square,
+/// which may not be watched: it shows what an alarm by it would do.
 #[test]
 fn watching_a_sound_split_rarely_alarms() {
     for (seed, looks, batch) in [(80, 30, 200), (81, 300, 20), (82, 3000, 20)] {

@@ -1,4 +1,5 @@
-//! For every count that there can be: figures are finite, in their ranges, and agree with each other.
+//! For every count that there can be: figures are finite, in their ranges, and agree with each
+//! other.
 
 use fairsplit::results::{
     Analysis, Confidence, ExactTest, Finding, Interval, Observations, Plan, Proportion, Results,
@@ -280,8 +281,8 @@ proptest! {
             prop_assert!((p_value - mirrored).abs() < 1e-9, "{p_value} {mirrored}");
             if spread > 1e4 {
                 let near = chi_square(&counts).unwrap().p_value;
-                // Discrete against continuous: some counts, and some skewness. And at the very mean, what is
-                // as likely but for 1e-7.
+                // Discrete against continuous: some counts, and some skewness. And at the very
+                // mean, what is as likely but for 1e-7.
                 let tolerance = 3.0 / spread + 5e-4;
                 prop_assert!((p_value - near).abs() < tolerance, "{p_value} {near}");
             }

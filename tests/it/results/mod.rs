@@ -1,5 +1,5 @@
-//! What the counts mean: held against packages that others wrote, against simulation, and against every
-//! count that there can be.
+//! What the counts mean: held against packages that others wrote, against simulation, and against
+//! every count that there can be.
 
 mod calibration;
 mod laws;

@@ -1,5 +1,5 @@
-//! The figures of statsmodels, scipy, gbstats, ssrm-test and mpmath: `tests/data/results-vectors.py` made
-//! them, and says with which versions.
+//! The figures of statsmodels, scipy, gbstats, ssrm-test and mpmath:
+//! `tests/data/results-vectors.py` made them, and says with which versions.
 
 use fairsplit::results::{
     Confidence, ExactTest, Plan, Proportion, chance_to_beat, chi_square, confidence_sequence,
@@ -102,8 +102,8 @@ fn vectors() -> Vectors {
     serde_json::from_str(VECTORS).unwrap()
 }
 
-/// Within 1e-9 of the figure, and of p-values that are small within 1e-9 of themselves. `rounding` is what
-/// the other side has lost before its figure came to be.
+/// Within 1e-9 of the figure, and of p-values that are small within 1e-9 of themselves. `rounding`
+/// is what the other side has lost before its figure came to be.
 #[track_caller]
 fn assert_near(ours: f64, theirs: f64, rounding: f64) {
     let off = (ours - theirs).abs();

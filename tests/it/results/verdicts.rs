@@ -264,7 +264,8 @@ fn an_engine_has_results_of_events_since_the_last_start_and_ever() {
     assert!(engine.results(ExperimentId::from_bytes([7; 16])).is_none());
 }
 
-/// Of a live engine: without counting users there are rates, and the text says how to get a verdict.
+/// Of a live engine: without counting users there are rates, and the text says how to get a
+/// verdict.
 #[test]
 fn events_have_rates_and_no_verdict_until_users_are_counted() {
     let (engine, id) = engine();

@@ -1,5 +1,5 @@
-//! Does the headline hold its level while it is watched, whatever the split, the rate and the number of
-//! looks? Experiments by the hundred with fixed seeds: red is a fault, not bad luck.
+//! Does the headline hold its level while it is watched, whatever the split, the rate and the
+//! number of looks? Experiments by the hundred with fixed seeds: red is a fault, not bad luck.
 
 use fairsplit::results::{Analysis, Observations, Unit, Verdict};
 
@@ -46,8 +46,8 @@ impl Setting {
         Setting { converting: Converting::Later { at_first_look }, ..self }
     }
 
-    /// In how many runs each analysis comes to a verdict at any look, and the exact test of any variant to a
-    /// p-value below the level.
+    /// In how many runs each analysis comes to a verdict at any look, and the exact test of any
+    /// variant to a p-value below the level.
     fn decided<const N: usize>(&self, seed: u64, analyses: [&Analysis; N]) -> ([u32; N], u32) {
         let mut numbers = Numbers(seed);
         let (mut found, mut found_exactly) = ([0; N], 0);
@@ -87,8 +87,8 @@ impl Setting {
         assert!(found <= RUNS / 20, "{self:?}: {what} in {found} of {RUNS} without a difference");
     }
 
-    /// The same, and that the setting is one in which a minimum of exposed users alone would err: so the
-    /// check can fail.
+    /// The same, and that the setting is one in which a minimum of exposed users alone would err:
+    /// so the check can fail.
     #[track_caller]
     fn assert_level_held_by_the_minimum(&self, seed: u64) {
         let without = Analysis::new().minimum(100, 0);
@@ -175,8 +175,8 @@ fn watching_an_uneven_split_is_rarely_wrong() {
     }
 }
 
-/// Where the small variant has no conversion yet, its own variance is 0: the interval knew too much, and
-/// without a difference most such experiments had a verdict.
+/// Where the small variant has no conversion yet, its own variance is 0: the interval knew too
+/// much, and without a difference most such experiments had a verdict.
 #[test]
 fn watching_a_small_variant_that_rarely_converts_is_rarely_wrong() {
     for (seed, percentages, base, users) in [
@@ -267,8 +267,9 @@ fn watching_events_gives_no_verdict_where_user_tests_would_often_be_wrong() {
     assert!(if_taken_for_users > RUNS / 4, "{if_taken_for_users} of {RUNS}");
 }
 
-/// A broken split is evidence to the exact test, long before the sample ratio alarms: so no verdict rests on
-/// it, and the docs say so. Here 51 : 49 come where 50 : 50 are configured, and nothing differs.
+/// A broken split is evidence to the exact test, long before the sample ratio alarms: so no verdict
+/// rests on it, and the docs say so. Here 51 : 49 come where 50 : 50 are configured, and nothing
+/// differs.
 #[test]
 fn watching_a_slightly_broken_split_gives_no_verdict_though_the_exact_test_rejects() {
     let mut numbers = Numbers(120);
@@ -299,8 +300,9 @@ fn watching_a_slightly_broken_split_gives_no_verdict_though_the_exact_test_rejec
     assert!(verdicts <= RUNS / 20, "the headline, {verdicts} of {RUNS}");
 }
 
-/// A sample of users that is halved whenever it is full. After each halving the users are others, and so are
-/// all figures: at the whole level each time, an experiment errs at one of the samples far more often.
+/// A sample of users that is halved whenever it is full. After each halving the users are others,
+/// and so are all figures: at the whole level each time, an experiment errs at one of the samples
+/// far more often.
 #[test]
 fn watching_a_sample_that_is_halved_nine_times_is_rarely_wrong() {
     const CAPACITY: u64 = 4000;
