@@ -234,7 +234,7 @@ pub mod clock {
 /// What was counted: events and users of each variant, and deltas since counts were last handed
 /// over.
 pub mod counts {
-    pub use crate::count::counts::{Count, Counts, VariantCounts};
+    pub use crate::count::counts::{Count, Counts, RunCounts, VariantCounts};
     pub use crate::count::deltas::Delta;
     pub use crate::count::users::{UserCount, UserCounts, VariantUsers};
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::count::runs::{Runs, Start};
 use crate::model::id::ExperimentId;
+use crate::model::timestamp::Timestamp;
 use crate::model::variant::Variant;
 
 /// Exposures and conversions of one variant. Events, not users: loading a page twice counts two
@@ -25,6 +27,22 @@ impl Count {
         Count {
             exposures: self.exposures.saturating_sub(earlier.exposures),
             conversions: self.conversions.saturating_sub(earlier.conversions),
+        }
+    }
+
+    /// The smaller of each.
+    pub(crate) fn at_most(self, other: Count) -> Count {
+        Count {
+            exposures: self.exposures.min(other.exposures),
+            conversions: self.conversions.min(other.conversions),
+        }
+    }
+
+    /// The larger of each.
+    pub(crate) fn at_least(self, other: Count) -> Count {
+        Count {
+            exposures: self.exposures.max(other.exposures),
+            conversions: self.conversions.max(other.conversions),
         }
     }
 
@@ -68,6 +86,7 @@ impl Baseline {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Counts {
     experiment: ExperimentId,
+    run: u32,
     variants: Vec<VariantCounts>,
 }
 
@@ -75,22 +94,30 @@ impl Counts {
     pub(crate) fn new(
         experiment: ExperimentId,
         variants: &[Variant],
-        at_start: &Baseline,
+        runs: &Runs,
         now: &[Count],
     ) -> Counts {
         let counted = variants.iter().zip(now).enumerate();
         let variants = counted.map(|(at, (variant, &ever))| VariantCounts {
             key: variant.key().to_owned(),
             ever,
-            since_start: ever.since(at_start.of(at)),
+            since_start: ever.since(runs.at_start(at)),
         });
-        Counts { experiment, variants: variants.collect() }
+        Counts { experiment, run: runs.number(), variants: variants.collect() }
     }
 
     /// The experiment's id.
     #[must_use]
     pub fn experiment(&self) -> ExperimentId {
         self.experiment
+    }
+
+    /// The number of the last run: how often the experiment was started. 0 before the first start.
+    ///
+    /// "Since start" is this run. [`Engine::runs`](crate::Engine::runs) has those before it.
+    #[must_use]
+    pub fn run(&self) -> u32 {
+        self.run
     }
 
     /// One for each variant, in the variants' order.
@@ -103,6 +130,49 @@ impl Counts {
     #[must_use]
     pub fn variant(&self, key: &str) -> Option<&VariantCounts> {
         self.variants.iter().find(|variant| variant.key == key)
+    }
+}
+
+/// What was counted in one run of an experiment: from its start to the next, or until now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RunCounts {
+    /// The number of the run, from 1.
+    pub run: u32,
+    /// When it was started, if that is known.
+    pub started_at: Option<Timestamp>,
+    /// The keys of the variants, each with its count in this run, in the variants' order.
+    pub variants: Vec<(String, Count)>,
+}
+
+impl RunCounts {
+    /// One for each run whose start is kept. `last` is when the last one began, and `now` are the
+    /// counts ever.
+    pub(crate) fn all(
+        variants: &[Variant],
+        runs: &Runs,
+        last: Option<Timestamp>,
+        now: &[Count],
+    ) -> Vec<RunCounts> {
+        let starts = runs.kept(last);
+        let counts = |at: usize, start: &Start| {
+            let next = starts.get(at.saturating_add(1));
+            let end = |position: usize| match next {
+                Some(next) => next.counts.of(position),
+                None => now.get(position).copied().unwrap_or_default(),
+            };
+            let variants = variants.iter().enumerate();
+            let count = |(position, variant): (usize, &Variant)| {
+                (variant.key().to_owned(), end(position).since(start.counts.of(position)))
+            };
+            variants.map(count).collect()
+        };
+        let all = starts.iter().enumerate().map(|(at, start)| RunCounts {
+            run: start.run,
+            started_at: start.at,
+            variants: counts(at, start),
+        });
+        all.collect()
     }
 }
 

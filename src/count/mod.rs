@@ -5,7 +5,7 @@
 //! * `cells`: their memory; `stripe`: the part of it that a thread writes;
 //! * `registry`: every experiment's counters by its id, which outlive any snapshot;
 //! * `counts`: the counts as they are read;
-//! * `deltas`: what was added since counts were last handed over;
+//! * `runs`: the counts at each start; `deltas`: what was added since counts were last handed over;
 //! * `distinct_users`: a set of users, downsampled to its capacity; `users`: its counts as they are
 //!   read;
 //! * `sync`: the standard atomics, or the model checker's.
@@ -16,6 +16,7 @@ pub(crate) mod counts;
 pub(crate) mod deltas;
 pub(crate) mod distinct_users;
 pub(crate) mod registry;
+pub(crate) mod runs;
 pub(crate) mod stripe;
 pub(crate) mod sync;
 pub(crate) mod users;

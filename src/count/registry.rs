@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::{Baseline, Count};
+use crate::count::runs::Runs;
 use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
@@ -19,15 +20,16 @@ pub(crate) struct Record {
     /// Its latest definition.
     pub(crate) definition: Arc<Definition>,
     pub(crate) counters: Arc<ExperimentCounters>,
-    /// The last known start, and the counts at that moment.
+    /// The last known start.
     pub(crate) started_at: Option<Timestamp>,
-    pub(crate) at_start: Baseline,
+    pub(crate) runs: Runs,
 }
 
 /// What an experiment has counted at one moment.
 #[derive(Debug)]
 pub(crate) struct Counted {
     pub(crate) definition: Arc<Definition>,
+    pub(crate) runs: Runs,
     /// Where the counts start.
     pub(crate) base: Baseline,
     pub(crate) counts: Box<[Count]>,
@@ -55,9 +57,9 @@ impl Registry {
     /// What every experiment has counted, in the order of the ids.
     pub(crate) fn all_counted(&self) -> Vec<Counted> {
         let counted = self.records.iter().map(|record| {
-            let Record { definition, counters, .. } = &*record;
+            let Record { definition, counters, runs, .. } = &*record;
             let (base, counts) = (counters.base(), counters.counts());
-            Counted { definition: Arc::clone(definition), base, counts }
+            Counted { definition: Arc::clone(definition), runs: runs.clone(), base, counts }
         });
         let mut counted: Vec<_> = counted.collect();
         counted.sort_by_key(|counted| counted.definition.id);

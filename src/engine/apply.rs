@@ -79,9 +79,8 @@ fn experiment_of(
     let last = registry.with(section.experiment.id, |record| record.started_at);
     let last_start = last.flatten();
     let definition = definition_of(section.experiment, known, last_start, now);
-    // A document without counts at the start says that there was no start.
-    let at_start = || section.at_start.unwrap_or_default();
-    let mut record = writer.apply(&definition, || carried, at_start)?;
+    let runs = || section.counters.runs(definition.started_at);
+    let mut record = writer.apply(&definition, || carried, runs)?;
     // "Since start" begins anew with a later `started_at`, or with a start that has no date but
     // now.
     let was_running = known.is_some_and(|known| known.is_running());

@@ -1,7 +1,7 @@
 //! Reading what was counted: events, and users.
 
 use super::Engine;
-use crate::count::counts::Counts;
+use crate::count::counts::{Counts, RunCounts};
 use crate::count::distinct_users::DistinctUsers;
 use crate::count::registry::Record;
 use crate::count::users::{UserCounts, VariantUsers};
@@ -19,12 +19,45 @@ impl Engine {
         let view = self.current.pin();
         if let Some(FoundExperiment { state, .. }) = view.find_experiment(id) {
             let variants = &state.definition.terms.variants;
-            return Some(Counts::new(id, variants, &state.at_start, &state.counters.counts()));
+            return Some(Counts::new(id, variants, &state.runs, &state.counters.counts()));
         }
         self.control.registry.with(id, |record| {
             let variants = &record.definition.terms.variants;
-            Counts::new(id, variants, &record.at_start, &record.counters.counts())
+            Counts::new(id, variants, &record.runs, &record.counters.counts())
         })
+    }
+
+    /// What was counted in each run of an experiment, the first run first: every start begins
+    /// another. `None` for an experiment that the engine does not know.
+    ///
+    /// The last 100 starts are kept; earlier runs are no longer told apart. What was counted before
+    /// the first kept start is in [`Counts`] alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let new = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
+    /// let id = engine.create_experiment("hero-banner", new.status(Status::Running))?.id();
+    /// engine.convert_variant(id, "control");
+    /// engine.stop(id)?;
+    /// engine.start(id)?;
+    ///
+    /// let runs = engine.runs(id).expect("the engine knows it");
+    /// let conversions: Vec<u64> = runs.iter().map(|run| run.variants[0].1.conversions).collect();
+    /// assert_eq!((runs[1].run, conversions), (2, vec![1, 0]));
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn runs(&self, id: ExperimentId) -> Option<Vec<RunCounts>> {
+        let found = |record: &Record| record.clone();
+        let Record { definition, counters, started_at, runs } =
+            self.control.registry.with(id, found)?;
+        let variants = &definition.terms.variants;
+        Some(RunCounts::all(variants, &runs, started_at, &counters.counts()))
     }
 
     /// From now on, counts the users of an experiment in addition to the events, each user once:

@@ -1,12 +1,13 @@
 //! Handing over counts as deltas: each event once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, TryLockError};
+use std::sync::TryLockError;
 
 use super::Engine;
 use crate::count::counts::Count;
 use crate::count::deltas::{Delta, DeltaError};
 use crate::count::registry::Counted;
+use crate::count::runs::Runs;
 use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 
@@ -17,8 +18,9 @@ impl Engine {
     /// Passes what was counted since the last call to `receive`, as deltas: each event once. Use it
     /// to ship counts elsewhere; the counts themselves do not change.
     ///
-    /// `receive` gets a delta for each variant whose counts have grown, in the order of the
-    /// experiments' ids and of their variants. If it returns `Ok`, the next deltas begin where
+    /// `receive` gets a delta for each variant whose counts have grown, and for each
+    /// [run](Delta::run) in which they have, in the order of the experiments' ids, of their
+    /// variants and of the runs. If it returns `Ok`, the next deltas begin where
     /// these end; if it fails, or panics, the next ones include these. Deltas cover every
     /// experiment that this engine knows, including stopped ones and those that have left the
     /// configuration. One that had left it before a durable engine was opened is covered once it
@@ -73,7 +75,7 @@ impl Engine {
         let mut deltas = Vec::new();
         let mut moved = Vec::new();
         for counted in self.control.registry.all_counted() {
-            let Counted { definition, base, counts: now } = counted;
+            let Counted { definition, runs, base, counts: now } = counted;
             let mark = marks.get(&definition.id).cloned();
             let mark = mark.or_else(|| durability.map(|durability| durability.mark(definition.id)));
             let mark = mark.unwrap_or_default();
@@ -83,7 +85,7 @@ impl Engine {
             if from == now {
                 continue;
             }
-            deltas.extend(deltas_of(&definition, &from, &now));
+            deltas.extend(deltas_of(&definition, &runs, &from, &now));
             let mark: Box<[Count]> =
                 now.iter().enumerate().map(|(at, now)| now.since(base.of(at))).collect();
             moved.push((definition.id, mark));
@@ -99,19 +101,17 @@ impl Engine {
     }
 }
 
-/// A delta for each variant of an experiment whose count has grown.
-fn deltas_of(
-    definition: &Arc<Definition>,
-    from: &[Count],
-    to: &[Count],
-) -> impl Iterator<Item = Delta> {
-    let counts = from.iter().zip(to);
-    definition.terms.variants.iter().zip(counts).filter(|(_, (from, to))| from != to).map(
-        |(variant, (&from, &to))| Delta {
+/// A delta for each variant of an experiment whose count has grown, and each run in which it has.
+fn deltas_of(definition: &Definition, runs: &Runs, from: &[Count], to: &[Count]) -> Vec<Delta> {
+    let variants = definition.terms.variants.iter().zip(from.iter().zip(to)).enumerate();
+    let deltas = variants.flat_map(|(at, (variant, (&from, &to)))| {
+        runs.parts(at, from, to).into_iter().map(|part| Delta {
             experiment: definition.id,
             variant: variant.key().to_owned(),
-            from,
-            to,
-        },
-    )
+            run: part.run,
+            from: part.from,
+            to: part.to,
+        })
+    });
+    deltas.collect()
 }

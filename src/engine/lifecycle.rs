@@ -6,6 +6,7 @@ use super::Engine;
 use super::flags::find;
 use crate::count::counts::Baseline;
 use crate::count::registry::Record;
+use crate::count::runs::Runs;
 use crate::engine::events;
 use crate::format::fields::strictly;
 use crate::model::definition::Definition;
@@ -58,8 +59,7 @@ impl Engine {
         if definition.is_running() {
             refuse_second_running(state, &definition)?;
         }
-        let nothing = Baseline::default;
-        let mut record = writer.apply(&definition, nothing, nothing)?;
+        let mut record = writer.apply(&definition, Baseline::default, Runs::default)?;
         if definition.is_running() {
             record = writer.mark_start(record);
             writer.open(&record.counters);
@@ -129,7 +129,7 @@ impl Engine {
         let definition = found.state.definition.after(transition, now);
         let definition =
             Arc::new(definition.map_err(|source| ControlError::Transition { id, source })?);
-        let mut record = writer.apply(&definition, Baseline::default, Baseline::default)?;
+        let mut record = writer.apply(&definition, Baseline::default, Runs::default)?;
         match transition {
             Transition::Start => {
                 refuse_second_running(found.flag, &definition)?;

@@ -68,7 +68,7 @@ use crate::read::snapshot::Snapshot;
 /// * Documents: [`from_json`](Engine::from_json), [`reload`](Engine::reload),
 ///   [`reload_tolerant`](Engine::reload_tolerant), [`last_reload`](Engine::last_reload),
 ///   [`to_json`](Engine::to_json).
-/// * What was counted: [`counts`](Engine::counts), [`count_users`](Engine::count_users),
+/// * What was counted: [`counts`](Engine::counts), [`runs`](Engine::runs), [`count_users`](Engine::count_users),
 ///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///

@@ -7,6 +7,7 @@ use super::Engine;
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Baseline;
 use crate::count::registry::Record;
+use crate::count::runs::Runs;
 use crate::count::stripe;
 use crate::engine::events;
 use crate::format::export::Export;
@@ -50,13 +51,12 @@ impl Engine {
 
 impl Writer<'_> {
     /// Stages this definition of an experiment, and returns the experiment's record. The counts of
-    /// a known experiment go on; those of a new one start at `base`, of which `at_start` was
-    /// counted before its last start.
+    /// a known experiment go on; those of a new one start at `base`, and `runs` are its runs.
     pub(super) fn apply(
         &mut self,
         definition: &Arc<Definition>,
         base: impl FnOnce() -> Baseline,
-        at_start: impl FnOnce() -> Baseline,
+        runs: impl FnOnce() -> Runs,
     ) -> Result<Record, FileError> {
         let id = definition.id;
         let registry = &self.engine.control.registry;
@@ -68,18 +68,19 @@ impl Writer<'_> {
                 definition: Arc::clone(definition),
                 counters: Arc::new(self.counters(definition, base())?),
                 started_at: definition.started_at,
-                at_start: at_start(),
+                runs: runs(),
             },
         };
         self.staged.insert(id, record.clone());
         Ok(record)
     }
 
-    /// Stages a start: the current counts become those at the last start.
+    /// Stages a start: another run begins at the current counts.
     pub(super) fn mark_start(&mut self, record: Record) -> Record {
-        let at_start = Baseline::new(&record.counters.counts());
+        let counts = Baseline::new(&record.counters.counts());
         let started_at = record.definition.started_at;
-        let record = Record { started_at, at_start, ..record };
+        let runs = record.runs.started(record.started_at, started_at, counts);
+        let record = Record { started_at, runs, ..record };
         self.starting.push(Arc::clone(&record.counters));
         self.staged.insert(record.definition.id, record.clone());
         record

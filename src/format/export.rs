@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::count::counts::{Baseline, Count};
+use crate::count::counts::Count;
+use crate::count::runs::{Runs, Start};
 use crate::format::document::FORMAT_VERSION;
 use crate::model::experiment::{ByVariant, Experiment};
 use crate::model::id::ExperimentId;
@@ -63,8 +64,8 @@ impl Serialize for FlagSection<'_> {
         let counters = ById(counted().map(|(experiment, counts)| {
             let variants = &*experiment.definition.terms.variants;
             let exposures = counts.iter().map(|count| count.exposures).collect();
-            let at_start = &experiment.at_start;
-            (experiment.definition.id, CountersSection { variants, exposures, at_start })
+            let (runs, id) = (&experiment.runs, experiment.definition.id);
+            (id, CountersSection { variants, exposures, runs })
         }));
         let forced = experiments
             .iter()
@@ -100,16 +101,39 @@ where
 struct CountersSection<'a> {
     variants: &'a [Variant],
     exposures: Vec<u64>,
-    at_start: &'a Baseline,
+    runs: &'a Runs,
 }
 
 impl Serialize for CountersSection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Counters", 2)?;
-        fields.serialize_field("exposures", &ByVariant(self.variants, &self.exposures))?;
-        let at_start = (0..self.variants.len()).map(|variant| self.at_start.of(variant));
-        let at_start: Vec<Count> = at_start.collect();
-        fields.serialize_field("at_start", &ByVariant(self.variants, &at_start))?;
+        let CountersSection { variants, exposures, runs } = self;
+        let mut fields = serializer.serialize_struct("Counters", 4)?;
+        fields.serialize_field("exposures", &ByVariant(variants, exposures))?;
+        fields.serialize_field("run", &runs.number())?;
+        let at_start: Vec<Count> = (0..variants.len()).map(|at| runs.at_start(at)).collect();
+        fields.serialize_field("at_start", &ByVariant(variants, &at_start))?;
+        // Most experiments have none.
+        if !runs.earlier().is_empty() {
+            let earlier = runs.earlier().iter().map(|start| EarlierRun { variants, start });
+            fields.serialize_field("earlier_runs", &earlier.collect::<Vec<_>>())?;
+        }
+        fields.end()
+    }
+}
+
+struct EarlierRun<'a> {
+    variants: &'a [Variant],
+    start: &'a Start,
+}
+
+impl Serialize for EarlierRun<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Start { run, at, counts } = self.start;
+        let mut fields = serializer.serialize_struct("EarlierRun", 3)?;
+        fields.serialize_field("run", run)?;
+        fields.serialize_field("started_at", at)?;
+        let counts: Vec<Count> = (0..self.variants.len()).map(|at| counts.of(at)).collect();
+        fields.serialize_field("at_start", &ByVariant(self.variants, &counts))?;
         fields.end()
     }
 }

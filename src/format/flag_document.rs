@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use crate::count::counts::{Baseline, Count};
+use crate::format::counters_document::CountersDocument;
 use crate::format::experiment::{ExperimentDocument, experiment};
-use crate::format::fields::{Fields, any, array, by_variant, count, entries, parsed, string, text};
+use crate::format::fields::{Fields, any, array, entries, parsed, string, text};
 use crate::format::node::Node;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
@@ -41,8 +42,7 @@ pub(crate) struct ExperimentSection {
     /// Its position among the flag's experiments in the text.
     pub(crate) at: usize,
     pub(crate) experiment: ExperimentDocument,
-    pub(crate) exposures: Option<Vec<u64>>,
-    pub(crate) at_start: Option<Baseline>,
+    pub(crate) counters: CountersDocument,
     /// `None` if the document has no section of forced users.
     pub(crate) forced: Option<ForcedUsers>,
 }
@@ -86,8 +86,7 @@ impl FlagDocument {
                 this.experiments.extend(experiment.map(|experiment| ExperimentSection {
                     at,
                     experiment,
-                    exposures: None,
-                    at_start: None,
+                    counters: CountersDocument::default(),
                     forced: None,
                 }));
             }
@@ -105,18 +104,9 @@ impl FlagDocument {
 
     fn read_counters(&mut self, node: Node<'_>, path: &Path<'_>, faults: &mut Faults) {
         self.read_sections(node, path, faults, |section, node, path, faults| {
-            let Some(mut fields) = Fields::open(node, path, faults) else { return };
             let variants = &section.experiment.terms.variants;
-            let exposures = fields.optional("exposures", faults, |node, path, faults| {
-                by_variant(node, path, faults, variants, count)
-            });
-            let at_start = fields.optional("at_start", faults, |node, path, faults| {
-                by_variant(node, path, faults, variants, both_counts)
-            });
-            fields.close(faults);
-            section.exposures = exposures;
-            section.at_start = at_start.map(|counts| Baseline::new(&counts));
-            section.refuse_more_at_start_than_ever(&path.field("at_start"), faults);
+            section.counters = CountersDocument::read(node, path, faults, variants);
+            section.counters.check(path, faults, variants, &section.carried());
         });
     }
 
@@ -194,33 +184,16 @@ impl FlagDocument {
 }
 
 impl ExperimentSection {
-    fn refuse_more_at_start_than_ever(&self, path: &Path<'_>, faults: &mut Faults) {
-        let Some(at_start) = &self.at_start else { return };
-        let carried = self.carried();
-        for (at, variant) in self.experiment.terms.variants.iter().enumerate() {
-            let path = path.field(variant.key());
-            let (at_start, ever) = (at_start.of(at), carried.of(at));
-            for (event, found, ever) in [
-                ("exposures", at_start.exposures, ever.exposures),
-                ("conversions", at_start.conversions, ever.conversions),
-            ] {
-                if found > ever {
-                    faults.add(&path.field(event), FaultKind::AtStart { found, ever });
-                }
-            }
-        }
-    }
-
     /// The counts that the document carries.
     pub(crate) fn carried(&self) -> Baseline {
-        if self.exposures.is_none() && self.experiment.conversions.is_none() {
+        if self.counters.exposures.is_none() && self.experiment.conversions.is_none() {
             return Baseline::default();
         }
         let nth = |counts: Option<&Vec<u64>>, at: usize| {
             counts.and_then(|counts| counts.get(at)).copied().unwrap_or_default()
         };
         let counts = (0..self.experiment.terms.variants.len()).map(|at| Count {
-            exposures: nth(self.exposures.as_ref(), at),
+            exposures: nth(self.counters.exposures.as_ref(), at),
             conversions: nth(self.experiment.conversions.as_ref(), at),
         });
         Baseline::new(&counts.collect::<Vec<_>>())
@@ -230,15 +203,4 @@ impl ExperimentSection {
 #[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
 fn keep<'t>(node: Node<'t>, _: &Path<'_>, _: &mut Faults) -> Option<Node<'t>> {
     Some(node)
-}
-
-fn both_counts(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Count> {
-    let mut fields = Fields::open(node, path, faults)?;
-    let exposures = fields.optional("exposures", faults, count);
-    let conversions = fields.optional("conversions", faults, count);
-    fields.close(faults);
-    Some(Count {
-        exposures: exposures.unwrap_or_default(),
-        conversions: conversions.unwrap_or_default(),
-    })
 }

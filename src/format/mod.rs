@@ -3,10 +3,12 @@
 //! * `node`: JSON text as a tree that keeps repeated fields and the last digit of every number;
 //! * `fields`: the fields of its objects;
 //! * `experiment`, `flag`: as the Experiments API writes them;
-//! * `document`: the configuration document, read; `flag_document`: one flag of it; `duplicates`:
-//!   keys and ids that it has twice;
+//! * `document`: the configuration document, read; `flag_document`: one flag of it;
+//!   `counters_document`: the counts that it carries for an experiment; `duplicates`: keys and ids
+//!   that it has twice;
 //! * `export`: the document, written.
 
+pub(crate) mod counters_document;
 pub(crate) mod document;
 pub(crate) mod duplicates;
 pub(crate) mod experiment;

@@ -151,6 +151,25 @@ pub enum FaultKind {
         /// The count ever.
         ever: u64,
     },
+    /// A count at the start of an earlier run that is larger than at the next start.
+    #[error("must be at most {next}, the count at the next start, found {found}")]
+    AtEarlierStart {
+        /// The count at this start.
+        found: u64,
+        /// The count at the next start.
+        next: u64,
+    },
+    /// An earlier run whose number is 0, or not below that of the next run.
+    #[error("{}", match next {
+        Some(next) => format!("must be the number of a run before run {next}, found {found}"),
+        None => format!("must be the number of a run before the last, whose number is absent, found {found}"),
+    })]
+    EarlierRun {
+        /// The number of this run.
+        found: u32,
+        /// The number of the next run; `None` if the last run has no number.
+        next: Option<u32>,
+    },
     /// A key that no variant of the experiment has.
     #[error("must be the key of a variant of this experiment, found {found:?}")]
     NoSuchVariant {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::count::counters::ExperimentCounters;
-use crate::count::counts::{Baseline, Counts};
+use crate::count::counts::Counts;
 use crate::count::registry::Record;
+use crate::count::runs::Runs;
 use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::experiment::Experiment;
@@ -21,16 +22,16 @@ pub(crate) type ForcedUsers = BTreeMap<Arc<str>, usize>;
 pub(crate) struct ExperimentState {
     pub(crate) definition: Arc<Definition>,
     pub(crate) counters: Arc<ExperimentCounters>,
-    /// The counts when it was last started.
-    pub(crate) at_start: Baseline,
+    /// How often it was started, and the counts at each start.
+    pub(crate) runs: Runs,
     /// `None` if no user is forced, as in most experiments.
     pub(crate) forced: Option<Arc<ForcedUsers>>,
 }
 
 impl ExperimentState {
     pub(crate) fn new(record: Record, forced: Option<Arc<ForcedUsers>>) -> ExperimentState {
-        let Record { definition, counters, at_start, .. } = record;
-        ExperimentState { definition, counters, at_start, forced }
+        let Record { definition, counters, runs, .. } = record;
+        ExperimentState { definition, counters, runs, forced }
     }
 
     /// The experiment with its current conversions.
@@ -43,7 +44,7 @@ impl ExperimentState {
     pub(crate) fn read_with_counts(&self) -> (Experiment, Counts) {
         let (id, variants) = (self.definition.id, &self.definition.terms.variants);
         let counted = self.counters.counts();
-        let counts = Counts::new(id, variants, &self.at_start, &counted);
+        let counts = Counts::new(id, variants, &self.runs, &counted);
         let conversions = counted.iter().map(|count| count.conversions).collect();
         (Experiment::new(Arc::clone(&self.definition), conversions), counts)
     }
@@ -67,7 +68,7 @@ impl ExperimentState {
     fn is_same(&self, other: &ExperimentState) -> bool {
         // An unchanged definition is the same allocation.
         Arc::ptr_eq(&self.definition, &other.definition)
-            && self.at_start == other.at_start
+            && self.runs == other.runs
             && self.forced == other.forced
     }
 }

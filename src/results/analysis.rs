@@ -169,6 +169,7 @@ impl Analysis {
             name: observed.name.clone(),
             unit,
             period: observed.period,
+            run: observed.run,
             since: observed.since,
             one_in: observed.one_in.unwrap_or(1),
             confidence: self.confidence,

@@ -108,6 +108,8 @@ pub struct Observations {
     pub(super) name: Option<String>,
     pub(super) unit: Unit,
     pub(super) period: Period,
+    /// The number of the run, if the period is one run.
+    pub(super) run: Option<u32>,
     pub(super) since: Option<Timestamp>,
     /// `None` if the users are not a sample and never will be one.
     pub(super) one_in: Option<u64>,
@@ -118,7 +120,7 @@ impl Observations {
     /// Observations of this unit, over all runs, without variants yet.
     pub fn new(unit: Unit) -> Observations {
         let (period, variants) = (Period::Ever, Vec::new());
-        Observations { name: None, unit, period, since: None, one_in: None, variants }
+        Observations { name: None, unit, period, run: None, since: None, one_in: None, variants }
     }
 
     /// Adds a variant: its key, its percentage, how many were exposed, and how many converted.
@@ -174,6 +176,7 @@ impl Observations {
             name: Some(experiment.name().to_owned()),
             unit: if users.is_some() { Unit::Users } else { Unit::Events },
             period,
+            run: (period == Period::SinceStart).then(|| counts.run()),
             since: match period {
                 Period::SinceStart => experiment.started_at().map(|start| start.max(began)),
                 Period::Ever => Some(began),

@@ -24,6 +24,8 @@ pub struct Results {
     /// The runs that the counts cover. A level holds for one run: a restart begins another, with
     /// the same users in the same variants and a level of its own.
     pub period: Period,
+    /// The number of the run that the counts cover, if they cover one.
+    pub run: Option<u32>,
     /// When `period` began, if that is known: it identifies the run.
     pub since: Option<Timestamp>,
     /// The sample has one user in `one_in`; 1 if it has all. Rates and tests are of the sample.

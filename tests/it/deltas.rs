@@ -139,6 +139,44 @@ fn deltas_survive_a_stop_a_restart_and_a_reload_without_the_experiment() {
 }
 
 #[test]
+fn deltas_say_in_which_run_each_event_was_counted() {
+    let (engine, id) = running();
+    let mut shipped = BTreeMap::new();
+    let mut ship = || {
+        let outcome = engine.with_deltas(|deltas| {
+            for delta in deltas {
+                let count: &mut Count =
+                    shipped.entry((delta.run, delta.variant.clone())).or_default();
+                count.exposures += delta.added().exposures;
+                count.conversions += delta.added().conversions;
+            }
+            Ok::<_, Infallible>(())
+        });
+        outcome.unwrap();
+    };
+    for run in 1..=6 {
+        for user in 0..10 * run {
+            let _ = production(&engine).evaluate("hero-banner", &format!("user-{user}"));
+        }
+        // Some deltas are of several runs, and some of a part of one.
+        if run % 3 == 0 {
+            ship();
+            production(&engine).convert("hero-banner", "anna");
+        }
+        engine.stop(id).unwrap();
+        engine.start(id).unwrap();
+    }
+    ship();
+    let runs = engine.runs(id).unwrap();
+    assert_eq!(runs.len(), 7);
+    let counted = runs
+        .iter()
+        .flat_map(|run| run.variants.iter().map(|(key, count)| ((run.run, key.clone()), *count)));
+    let counted = counted.filter(|(_, count)| *count != Count::default());
+    assert_eq!(shipped, counted.collect());
+}
+
+#[test]
 fn counts_loaded_from_a_document_are_not_in_the_deltas() {
     let (other, id) = running();
     for user in 0..10 {

@@ -150,7 +150,8 @@ struct ModelExperiment {
     stopped_at: Option<i64>,
     created_at: i64,
     updated_at: i64,
-    at_start: Vec<(u64, u64)>,
+    /// What had been counted at each start.
+    starts: Vec<Vec<(u64, u64)>>,
     forced: Vec<(usize, usize)>,
 }
 
@@ -438,7 +439,7 @@ impl Pair {
                         // It was a start, and no document from before it takes that back.
                         let counters = self.counters[experiment].clone();
                         let (now, model) = (self.now, &mut self.model.experiments[known]);
-                        model.at_start = counters;
+                        model.starts.push(counters);
                         if model.status != Status::Draft {
                             model.started_at = Some(now);
                         }
@@ -469,7 +470,7 @@ impl Pair {
             stopped_at: None,
             created_at: self.now,
             updated_at: self.now,
-            at_start: vec![(0, 0); SPLITS[split].len()],
+            starts: vec![vec![(0, 0); SPLITS[split].len()]; usize::from(status == Status::Running)],
             forced: Vec::new(),
         });
     }
@@ -497,7 +498,7 @@ impl Pair {
         assert!(result.unwrap().is_running());
         this.status = Status::Running;
         (this.started_at, this.stopped_at, this.updated_at) = (Some(now), None, now);
-        this.at_start = counters;
+        this.starts.push(counters);
     }
 
     fn stop(&mut self, experiment: usize) {
@@ -693,12 +694,34 @@ impl Pair {
             let width = SPLITS[experiment.split].len();
             let counted = &self.counters[experiment.number][..width];
             assert_eq!(ever(&counts), counted);
-            let since: Vec<(u64, u64)> = counted
-                .iter()
-                .zip(&experiment.at_start)
-                .map(|(now, then)| (now.0 - then.0, now.1 - then.1))
+            let id = counts.experiment();
+            let runs = self.engine.runs(id).unwrap();
+            let ends = experiment.starts.iter().skip(1).map(Vec::as_slice).chain([counted]);
+            // The model counts for as many variants as any experiment has.
+            let expected = experiment.starts.iter().map(|start| &start[..width]);
+            let expected = expected.zip(ends).enumerate();
+            let expected: Vec<(usize, Vec<(u64, u64)>)> = expected
+                .map(|(at, (start, end))| {
+                    let counts = end.iter().zip(start);
+                    (
+                        at + 1,
+                        counts.map(|(end, start)| (end.0 - start.0, end.1 - start.1)).collect(),
+                    )
+                })
                 .collect();
+            let found = runs.iter().map(|run| {
+                let counts =
+                    run.variants.iter().map(|(_, count)| (count.exposures, count.conversions));
+                (run.run as usize, counts.collect::<Vec<_>>())
+            });
+            assert_eq!(found.collect::<Vec<_>>(), expected);
+            assert_eq!(counts.run() as usize, experiment.starts.len());
+            let since = expected.last().map_or_else(|| counted.to_vec(), |(_, last)| last.clone());
             assert_eq!(since_start(&counts), since);
+            assert_eq!(
+                runs.last().and_then(|run| run.started_at.map(Timestamp::unix_seconds)),
+                experiment.starts.last().and(experiment.started_at)
+            );
         }
         self.check_the_list_of_a_view();
     }

@@ -325,6 +325,82 @@ fn a_document_that_starts_an_experiment_resets_the_counts_since_start() {
 }
 
 #[test]
+fn a_document_carries_the_runs_of_an_experiment_it_is_the_first_to_name() {
+    let mut carried = experiment(1, "running");
+    carried["conversions"] = json!({"treatment": 7, "control": 9});
+    carried["started_at"] = json!("2025-03-12T13:00:00Z");
+    let mut section = flag(1, &[carried]);
+    section["counters"] = json!({(experiment_id(1).to_string()): {
+        "run": 4,
+        "at_start": {"control": {"conversions": 5}},
+        "earlier_runs": [
+            {"run": 1, "started_at": "2025-03-10T12:00:00Z"},
+            {"run": 3, "at_start": {"control": {"conversions": 2}}}
+        ]
+    }});
+    let engine = loaded(&[section]);
+    let found = |engine: &Engine| {
+        let runs = engine.runs(experiment_id(1)).unwrap().into_iter().map(|run| {
+            let counts = run.variants.iter().map(|(_, count)| count.conversions);
+            (run.run, run.started_at.map(|at| at.to_string()), counts.collect::<Vec<_>>())
+        });
+        runs.collect::<Vec<_>>()
+    };
+    let time = |text: &str| Some(text.to_owned());
+    let expected = [
+        (1, time("2025-03-10T12:00:00Z"), vec![2, 0]),
+        (3, None, vec![3, 0]),
+        (4, time("2025-03-12T13:00:00Z"), vec![4, 7]),
+    ];
+    assert_eq!(found(&engine), expected);
+    assert_eq!(engine.counts(experiment_id(1)).unwrap().run(), 4);
+    // An export carries them on, and a start is the next one.
+    let copy = Engine::from_json(&engine.to_json()).unwrap();
+    assert_eq!(found(&copy), expected);
+    assert_eq!(copy.to_json(), engine.to_json());
+    copy.stop(experiment_id(1)).unwrap();
+    copy.start(experiment_id(1)).unwrap();
+    assert_eq!(copy.counts(experiment_id(1)).unwrap().run(), 5);
+    // The engine's own runs go on, whatever a document says.
+    copy.reload(&engine.to_json()).unwrap();
+    assert_eq!(copy.counts(experiment_id(1)).unwrap().run(), 5);
+}
+
+#[test]
+fn runs_that_are_not_in_their_order_and_starts_that_shrink_are_refused() {
+    let id = experiment_id(1).to_string();
+    let with = |counters: Value| {
+        let mut section = flag(1, &[experiment(1, "running")]);
+        section["experiments"][0]["conversions"] = json!({"control": 5});
+        section["counters"] = json!({(id.clone()): counters});
+        refused(&engine_at_noon().0, &document(&[section]))
+    };
+    let path = |rest: &str| format!("flags[0].counters.{id}.{rest}");
+    let most = "an integer from 0 to 4294967295";
+    assert_eq!(with(json!({"run": 4_294_967_296_u64})), [at(path("run"), not(most, "4294967296"))]);
+    assert_eq!(
+        with(json!({"earlier_runs": [{"run": 1}]})),
+        [at(path("earlier_runs[0].run"), FaultKind::EarlierRun { found: 1, next: None })]
+    );
+    let faults = with(json!({
+        "run": 2,
+        "at_start": {"control": {"conversions": 3}},
+        "earlier_runs": [{"run": 0}, {"run": 2, "at_start": {"control": {"conversions": 4}}}]
+    }));
+    assert_eq!(
+        faults,
+        [
+            at(path("earlier_runs[1].run"), FaultKind::EarlierRun { found: 2, next: Some(2) }),
+            at(
+                path("earlier_runs[1].at_start.control.conversions"),
+                FaultKind::AtEarlierStart { found: 4, next: 3 }
+            ),
+            at(path("earlier_runs[0].run"), FaultKind::EarlierRun { found: 0, next: Some(2) }),
+        ]
+    );
+}
+
+#[test]
 fn reloading_without_dates_or_forced_users_keeps_them() {
     let (engine, clock) = engine_at_noon();
     let flags = [flag(1, &[experiment(1, "running")])];

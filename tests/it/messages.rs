@@ -224,6 +224,18 @@ fn each_kind_of_fault_says_what_must_be_and_what_was_found() {
         ),
         (FaultKind::AtStart { found: 6, ever: 5 }, "must be at most 5, the count ever, found 6"),
         (
+            FaultKind::AtEarlierStart { found: 6, next: 5 },
+            "must be at most 5, the count at the next start, found 6",
+        ),
+        (
+            FaultKind::EarlierRun { found: 3, next: Some(3) },
+            "must be the number of a run before run 3, found 3",
+        ),
+        (
+            FaultKind::EarlierRun { found: 3, next: None },
+            "must be the number of a run before the last, whose number is absent, found 3",
+        ),
+        (
             FaultKind::NoSuchVariant { found: text("unknown") },
             "must be the key of a variant of this experiment, found \"unknown\"",
         ),

@@ -115,6 +115,7 @@ struct ExperimentResults<'a> {
 struct EventCounts<'a> {
     /// Always "events": stated beside the numbers, since they are not users.
     unit: &'static str,
+    run: u32,
     since: Option<Timestamp>,
     variants: Vec<VariantCounts<'a>>,
 }
@@ -163,7 +164,12 @@ pub(crate) async fn get_results(
     Ok(data(ExperimentResults {
         experiment: id,
         status: experiment.status(),
-        counts: EventCounts { unit: "events", since: experiment.started_at(), variants },
+        counts: EventCounts {
+            unit: "events",
+            run: counts.run(),
+            since: experiment.started_at(),
+            variants,
+        },
         results,
     }))
 }

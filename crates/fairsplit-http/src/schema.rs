@@ -166,6 +166,8 @@ pub(crate) struct ExperimentResults {
 pub(crate) struct EventCounts {
     /// "events": never users.
     unit: String,
+    /// How often the experiment was started.
+    run: u32,
     /// The last start.
     #[schema(required, format = "date-time")]
     since: Option<String>,

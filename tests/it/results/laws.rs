@@ -91,8 +91,9 @@ fn nulls(value: &Value, found: &mut Vec<String>) {
 }
 
 /// Figures that may be absent. None of them is a number that is always there.
-const MAY_BE_ABSENT: [&str; 17] = [
+const MAY_BE_ABSENT: [&str; 18] = [
     "name",
+    "run",
     "since",
     "chi_square",
     "sequential_p_value",
