@@ -231,6 +231,13 @@ pub mod clock {
     pub use crate::engine::clock::{Clock, ManualClock};
 }
 
+/// Changes of the definitions, as they were committed: who asked, for what, and every field before
+/// and after.
+pub mod changes {
+    pub use crate::model::actor::Actor;
+    pub use crate::model::change::{Action, Change, Edit, Unit};
+}
+
 /// What was counted: events and users of each variant, and deltas since counts were last handed
 /// over.
 pub mod counts {

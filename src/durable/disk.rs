@@ -20,6 +20,16 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Adds a text to a file, on the disk when this returns.
+pub(super) fn append(file: &mut File, text: &str) -> io::Result<()> {
+    let (some, rest) = text.as_bytes().split_at(text.len().checked_div(2).unwrap_or_default());
+    file.write_all(some)?;
+    ask("append")?;
+    file.write_all(rest)?;
+    ask("sync the list")?;
+    file.sync_data()
+}
+
 /// Gives a file the name of another one, which is gone then.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     ask("rename")?;

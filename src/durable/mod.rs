@@ -8,6 +8,7 @@
 //! * `disk`: requests to the operating system; `background`: the thread that syncs.
 
 mod background;
+mod changes;
 mod counters;
 mod definitions;
 mod directory;

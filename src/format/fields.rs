@@ -53,6 +53,17 @@ impl<'p, 't> Fields<'p, 't> {
         }
     }
 
+    /// The field of this name, if it is there; `null` is a value.
+    pub(crate) fn present<T>(
+        &mut self,
+        name: &str,
+        faults: &mut Faults,
+        read: impl FnOnce(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+    ) -> Option<T> {
+        let node = self.remove(name)?;
+        read(node, &self.path.field(name), faults)
+    }
+
     /// The field of this name; its absence is reported.
     pub(crate) fn required<T>(
         &mut self,

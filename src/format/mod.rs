@@ -6,8 +6,11 @@
 //! * `document`: the configuration document, read; `flag_document`: one flag of it;
 //!   `counters_document`: the counts that it carries for an experiment; `duplicates`: keys and ids
 //!   that it has twice;
-//! * `export`: the document, written.
+//! * `export`: the document, written;
+//! * `units`: the definitions field by field, and what differs between two versions; `change`: a
+//!   change that was stored, read.
 
+pub(crate) mod change;
 pub(crate) mod counters_document;
 pub(crate) mod document;
 pub(crate) mod duplicates;
@@ -17,3 +20,4 @@ pub(crate) mod fields;
 pub(crate) mod flag;
 pub(crate) mod flag_document;
 pub(crate) mod node;
+pub(crate) mod units;

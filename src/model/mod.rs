@@ -5,11 +5,14 @@
 //! * `new_flag`, `new_experiment`: requests to create one, not yet checked;
 //! * `terms`: what never changes in an experiment; `definition`: the terms, with status and dates;
 //! * `status`: the lifecycle;
+//! * `change`: a change of the definitions, field by field; `actor`: who asked for it;
 //! * `id`, `timestamp`, `environment_name`: the small types of the fields;
 //! * `validation`: the rules that they keep;
 //! * `fault`: one fault, and its kind; `path`: where; `faults`: all of them;
 //! * `error`: why a call was refused.
 
+pub(crate) mod actor;
+pub(crate) mod change;
 pub(crate) mod definition;
 pub(crate) mod environment_name;
 pub(crate) mod error;

@@ -1,0 +1,149 @@
+//! A change of the definitions: who asked for it, what it was, and every field before and after.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::model::actor::Actor;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::model::timestamp::Timestamp;
+
+/// A change of the definitions, as it was committed.
+///
+/// Changes have consecutive versions: applying the edits of all of them, from the first, gives the
+/// definitions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Change {
+    /// The version that it made, one more than the version that it was made from.
+    pub version: u64,
+    /// When it was made, by the engine's clock.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub actor: Actor,
+    /// What was asked for.
+    pub action: Action,
+    /// Every field that changed, flags before their experiments. Counting changes no field.
+    pub edits: Vec<Edit>,
+}
+
+impl Change {
+    /// Whether it changed this flag, or an experiment of it.
+    #[must_use]
+    pub fn concerns(&self, flag: FlagId) -> bool {
+        self.edits.iter().any(|edit| edit.unit.flag() == flag)
+    }
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Action {
+    /// A flag was created.
+    CreateFlag,
+    /// Fields of a flag were changed.
+    ChangeFlag,
+    /// An experiment was created.
+    CreateExperiment,
+    /// An experiment was started.
+    Start,
+    /// An experiment was stopped.
+    Stop,
+    /// A user was forced into a variant.
+    Force,
+    /// A user is no longer forced.
+    Unforce,
+    /// A document replaced all definitions.
+    Replace,
+    /// Definitions that were edited by hand were accepted.
+    AcceptEdits,
+}
+
+impl Action {
+    /// Every action.
+    pub(crate) const ALL: [Action; 9] = [
+        Action::CreateFlag,
+        Action::ChangeFlag,
+        Action::CreateExperiment,
+        Action::Start,
+        Action::Stop,
+        Action::Force,
+        Action::Unforce,
+        Action::Replace,
+        Action::AcceptEdits,
+    ];
+
+    /// The action in JSON, as in `create_flag`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Action::CreateFlag => "create_flag",
+            Action::ChangeFlag => "change_flag",
+            Action::CreateExperiment => "create_experiment",
+            Action::Start => "start",
+            Action::Stop => "stop",
+            Action::Force => "force",
+            Action::Unforce => "unforce",
+            Action::Replace => "replace",
+            Action::AcceptEdits => "accept_edits",
+        }
+    }
+}
+
+/// One field before and after a change.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Edit {
+    /// The flag's key, after the change if it is still there.
+    pub flag_key: String,
+    /// What the field belongs to.
+    #[serde(flatten)]
+    pub unit: Unit,
+    /// The field, as documents name it; a forced user is a field of its own, `forced.` and the
+    /// user key.
+    pub field: String,
+    /// The value before; `None`, and absent in JSON, if the field, or all of its unit, was not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The value after; `None`, and absent in JSON, if the field, or all of its unit, is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+}
+
+/// What the definitions consist of: each has fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(tag = "unit", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Unit {
+    /// A flag.
+    Flag {
+        /// Its id.
+        flag: FlagId,
+    },
+    /// An experiment.
+    Experiment {
+        /// The id of its flag.
+        flag: FlagId,
+        /// Its id.
+        experiment: ExperimentId,
+    },
+}
+
+impl Unit {
+    /// The id of the flag, or of the flag that it belongs to.
+    #[must_use]
+    pub fn flag(self) -> FlagId {
+        match self {
+            Unit::Flag { flag } | Unit::Experiment { flag, .. } => flag,
+        }
+    }
+
+    /// The id of the experiment, if it is one.
+    #[must_use]
+    pub fn experiment(self) -> Option<ExperimentId> {
+        match self {
+            Unit::Flag { .. } => None,
+            Unit::Experiment { experiment, .. } => Some(experiment),
+        }
+    }
+}
