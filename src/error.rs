@@ -24,7 +24,7 @@ pub use crate::count::deltas::DeltaError;
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
 pub use crate::durable::OpenError;
-pub use crate::model::error::{ControlError, FileError, LoadError, SyntaxError};
+pub use crate::model::error::{CommitError, ControlError, FileError, LoadError, SyntaxError};
 pub use crate::model::faults::ValidationError;
 pub use crate::model::status::{Transition, TransitionError};
 pub use crate::read::value::{DeserializeError, MismatchError};
@@ -49,6 +49,9 @@ pub enum Error {
     /// A document was refused.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A change could not be committed, or the list of changes could not be read.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),

@@ -261,6 +261,11 @@ pub mod load {
     pub use crate::engine::load_report::{LastReload, LoadReport, SkippedFlag};
 }
 
+/// The seam between an engine and what makes its changes permanent.
+pub mod store {
+    pub use crate::engine::store::{Proposal, Store};
+}
+
 /// A flag's values as the caller's own type, decoded once.
 pub mod typed {
     pub use crate::read::typed::{Typed, TypedReader};

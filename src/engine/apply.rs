@@ -17,14 +17,14 @@ use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
-    /// Publishes the valid flags of a document together with flags that stay as they are.
+    /// The next snapshot: the valid flags of a document, and flags that stay as they are.
     pub(super) fn apply(
         &self,
-        mut writer: Writer<'_>,
+        writer: &mut Writer<'_>,
         old: &Snapshot,
         flags: Vec<FlagDocument>,
         kept: Vec<Arc<FlagState>>,
-    ) -> Result<(), FileError> {
+    ) -> Result<Snapshot, FileError> {
         let now = self.control.clock.now();
         let mut environments = BTreeSet::new();
         let mut states = Vec::with_capacity(flags.len());
@@ -34,7 +34,7 @@ impl Engine {
             let sections = document.experiments.into_iter().map(|mut section| {
                 let environment = &mut section.experiment.terms.environment;
                 share(environment, old, &mut environments);
-                experiment_of(&mut writer, self, old, section, now)
+                experiment_of(writer, self, old, section, now)
             });
             let experiments = sections.collect::<Result<_, _>>()?;
             let state = FlagState { flag, experiments };
@@ -55,7 +55,7 @@ impl Engine {
                 writer.close(&experiment.counters);
             }
         }
-        writer.publish(next)
+        Ok(next)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::engine::load_report::LoadReport;
 use crate::model::definition::Definition;
-use crate::model::error::{FileError, LoadError};
+use crate::model::error::{CommitError, LoadError};
 use crate::model::id::ExperimentId;
 
 #[cfg(feature = "tracing")]
@@ -92,11 +92,11 @@ pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
             warn!(version = %version, faults = %faults, "configuration refused");
         }
         // `record_reload` has emitted an event already.
-        Err(LoadError::File(_)) => {}
+        Err(LoadError::NotCommitted(_)) => {}
         Err(error) => warn!(version = %version, error = %error, "configuration refused"),
     }
 }
 
-pub(crate) fn not_stored(error: &FileError) {
+pub(crate) fn not_stored(error: &CommitError) {
     warn!(error = %error, "change not stored");
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Engine;
 use crate::engine::events;
+use crate::model::change::Action;
 use crate::model::error::ControlError;
 use crate::model::faults::Faults;
 use crate::model::flag::{Flag, FlagRef};
@@ -43,7 +44,10 @@ impl Engine {
             return Err(ControlError::FlagIdTaken { id });
         }
         let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
-        writer.publish(view.with(FlagState { flag: flag.clone(), experiments: Box::default() }))?;
+        writer.publish(
+            view.with(FlagState { flag: flag.clone(), experiments: Box::default() }),
+            Action::CreateFlag,
+        )?;
         events::flag_created(flag.key());
         Ok(flag)
     }
@@ -69,6 +73,7 @@ impl Engine {
         let flag = state.flag.with_default(default_value, now);
         writer.publish(
             view.with(FlagState { flag: flag.clone(), experiments: state.experiments.clone() }),
+            Action::ChangeFlag,
         )?;
         events::default_changed(flag.key());
         Ok(flag)

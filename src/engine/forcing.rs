@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::lifecycle::find_experiment;
 use crate::engine::events;
+use crate::model::change::Action;
 use crate::model::error::ControlError;
 use crate::model::id::ExperimentId;
 use crate::model::path::quote;
@@ -46,7 +47,8 @@ impl Engine {
         };
         let mut next = found.state.clone();
         Arc::make_mut(next.forced.get_or_insert_default()).insert(user_key.into(), position);
-        writer.publish(view.with(found.flag.with_experiment(found.position, next)))?;
+        writer
+            .publish(view.with(found.flag.with_experiment(found.position, next)), Action::Force)?;
         events::user_forced(id);
         Ok(())
     }
@@ -66,7 +68,10 @@ impl Engine {
             return Ok(false);
         };
         Arc::make_mut(forced).remove(user_key);
-        writer.publish(view.with(found.flag.with_experiment(found.position, next)))?;
+        writer.publish(
+            view.with(found.flag.with_experiment(found.position, next)),
+            Action::Unforce,
+        )?;
         events::user_unforced(id);
         Ok(true)
     }

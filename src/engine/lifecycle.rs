@@ -9,6 +9,7 @@ use crate::count::registry::Record;
 use crate::count::runs::Runs;
 use crate::engine::events;
 use crate::format::fields::strictly;
+use crate::model::change::Action;
 use crate::model::definition::Definition;
 use crate::model::error::ControlError;
 use crate::model::experiment::Experiment;
@@ -69,7 +70,10 @@ impl Engine {
         let mut experiments = state.experiments.to_vec();
         experiments.push(created);
         let experiments = experiments.into();
-        writer.publish(view.with(FlagState { flag: state.flag.clone(), experiments }))?;
+        writer.publish(
+            view.with(FlagState { flag: state.flag.clone(), experiments }),
+            Action::CreateExperiment,
+        )?;
         events::experiment_created(state.flag.key(), &definition);
         Ok(experiment)
     }
@@ -139,7 +143,12 @@ impl Engine {
             Transition::Stop => writer.close(&record.counters),
         }
         let next = ExperimentState::new(record, found.state.forced.clone());
-        writer.publish(view.with(found.flag.with_experiment(found.position, next.clone())))?;
+        let action = match transition {
+            Transition::Start => Action::Start,
+            Transition::Stop => Action::Stop,
+        };
+        let published = view.with(found.flag.with_experiment(found.position, next.clone()));
+        writer.publish(published, action)?;
         match transition {
             Transition::Start => events::experiment_started(found.flag.flag.key(), &definition),
             Transition::Stop => events::experiment_stopped(found.flag.flag.key(), &definition),

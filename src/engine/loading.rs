@@ -5,13 +5,16 @@ use std::sync::PoisonError;
 use super::Engine;
 use super::lifecycle::same_experiment;
 use super::select::{Selection, select};
+use super::writer::Writer;
 use crate::engine::events;
 use crate::engine::load_report::{LastReload, LoadReport};
 use crate::format::document::Document;
 use crate::format::export::Export;
+use crate::model::change::Action;
 use crate::model::error::LoadError;
 use crate::model::fault::FaultKind;
 use crate::model::path::Path;
+use crate::read::snapshot::Snapshot;
 
 impl Engine {
     /// An engine on the system's clock with the configuration of a document, loaded strictly.
@@ -90,29 +93,46 @@ impl Engine {
     ///     flags[0].defualt_value: is not a known field");
     /// ```
     pub fn reload(&self, text: &str) -> Result<(), LoadError> {
-        self.record_reload(self.replace_by(text, None)).map(drop)
+        self.record_reload(self.replace_by(text)).map(drop)
     }
 
-    /// As [`reload`](Engine::reload), with a text that an engine has stored and that need not be
-    /// stored again.
+    /// Takes over the definitions that an engine has stored: nothing is committed.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
-    pub(crate) fn reload_stored(&self, text: &str) -> Result<(), LoadError> {
-        self.replace_by(text, Some(text)).map(drop)
+    pub(crate) fn restore(&self, text: &str) -> Result<(), LoadError> {
+        let document = Document::read_stored(text)?;
+        // Definitions from before versions were stored are a first version.
+        let version = document.version.unwrap_or(1);
+        let (writer, next) = self.replacing(document)?;
+        writer.publish_committed(next.of_version(version));
+        Ok(())
     }
 
-    fn replace_by(&self, text: &str, stored_as: Option<&str>) -> Result<LoadReport, LoadError> {
+    /// Takes over stored definitions that were edited by hand: a change of its own.
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
+    pub(crate) fn accept_edits(&self, text: &str) -> Result<(), LoadError> {
+        let document = Document::read_stored(text)?;
+        let version = document.version.unwrap_or(1).saturating_add(1);
+        let (writer, next) = self.replacing(document)?;
+        Ok(writer.publish(next.of_version(version), Action::AcceptEdits)?)
+    }
+
+    fn replace_by(&self, text: &str) -> Result<LoadReport, LoadError> {
         // Do what does not depend on the engine before taking the writers' lock.
-        let mut document = Document::read(text)?;
+        let document = Document::read(text)?;
+        let report = LoadReport { loaded: document.flags.len(), ..LoadReport::default() };
+        let (writer, next) = self.replacing(document)?;
+        writer.publish(next, Action::Replace)?;
+        Ok(report)
+    }
+
+    /// The next snapshot, of the flags of a document without faults.
+    fn replacing(&self, mut document: Document) -> Result<(Writer<'_>, Snapshot), LoadError> {
         let mut writer = self.lock();
-        if let Some(stored) = stored_as {
-            writer.store_as(stored);
-        }
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         document.take_faults().into_result()?;
-        let report = LoadReport { loaded: document.flags.len(), ..LoadReport::default() };
-        self.apply(writer, &view, document.flags, Vec::new())?;
-        Ok(report)
+        let next = self.apply(&mut writer, &view, document.flags, Vec::new())?;
+        Ok((writer, next))
     }
 
     /// Records the outcome of a reload, and emits its event.
@@ -182,7 +202,7 @@ impl Engine {
 
     fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
-        let writer = self.lock();
+        let mut writer = self.lock();
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         if document.frame.has_any() {
@@ -194,7 +214,8 @@ impl Engine {
         }
         let Selection { loaded, kept, skipped } = select(&view, document.flags);
         let report = LoadReport { loaded: loaded.len(), skipped, unknown_fields };
-        self.apply(writer, &view, loaded, kept)?;
+        let next = self.apply(&mut writer, &view, loaded, kept)?;
+        writer.publish(next, Action::Replace)?;
         Ok(report)
     }
 

@@ -14,10 +14,12 @@
 //!
 //! What they build on:
 //! * `writer`: one change, staged and published;
-//! * `durability`: the interface to what outlives the process;
+//! * `store`: where changes are committed before they are published; `changes`: those that were;
+//! * `durability`: the interface to counters that outlive the process;
 //! * `clock`: the source of time; `events`: what is traced.
 
 mod apply;
+mod changes;
 pub(crate) mod clock;
 mod counting;
 mod deltas;
@@ -31,6 +33,7 @@ pub(crate) mod load_report;
 mod loading;
 mod requests;
 mod select;
+pub(crate) mod store;
 mod writer;
 
 use std::fmt;
@@ -41,6 +44,8 @@ use crate::count::registry::Registry;
 use crate::engine::clock::Clock;
 use crate::engine::durability::Durability;
 use crate::engine::load_report::LastReload;
+use crate::engine::store::Store;
+use crate::model::actor::Actor;
 use crate::read::current::{Current, Retired};
 use crate::read::snapshot::Snapshot;
 
@@ -68,6 +73,8 @@ use crate::read::snapshot::Snapshot;
 /// * Documents: [`from_json`](Engine::from_json), [`reload`](Engine::reload),
 ///   [`reload_tolerant`](Engine::reload_tolerant), [`last_reload`](Engine::last_reload),
 ///   [`to_json`](Engine::to_json).
+/// * Changes: [`acting_as`](Engine::acting_as), [`changes`](Engine::changes),
+///   [`changes_of`](Engine::changes_of).
 /// * What was counted: [`counts`](Engine::counts), [`runs`](Engine::runs), [`count_users`](Engine::count_users),
 ///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
@@ -98,6 +105,8 @@ use crate::read::snapshot::Snapshot;
 pub struct Engine {
     current: Current,
     control: Arc<Control>,
+    /// Who asks, through this clone.
+    actor: Arc<Actor>,
 }
 
 /// What only the control plane needs.
@@ -110,7 +119,9 @@ struct Control {
     /// Held while counts are handed over.
     marks: Mutex<deltas::Marks>,
     clock: Box<dyn Clock>,
-    /// `None` for an engine in memory.
+    /// `None` for an engine whose changes are not kept.
+    store: Option<Arc<dyn Store>>,
+    /// `None` for an engine whose counters are in memory.
     durability: Option<Box<dyn Durability>>,
 }
 
@@ -140,23 +151,35 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn with_clock(clock: impl Clock + 'static) -> Engine {
-        Engine::with_durability(Box::new(clock), None)
+        Engine::with_parts(Box::new(clock), None, None)
     }
 
-    pub(crate) fn with_durability(
+    /// An engine with no flags, on this clock, whose changes are committed to a store before they
+    /// are published. Counters are in memory.
+    ///
+    /// [`Store`] has an example.
+    #[must_use]
+    pub fn with_store(clock: impl Clock + 'static, store: Arc<impl Store + 'static>) -> Engine {
+        Engine::with_parts(Box::new(clock), Some(store), None)
+    }
+
+    pub(crate) fn with_parts(
         clock: Box<dyn Clock>,
+        store: Option<Arc<dyn Store>>,
         durability: Option<Box<dyn Durability>>,
     ) -> Engine {
         static ENGINES: AtomicU64 = AtomicU64::new(0);
         let number = ENGINES.fetch_add(1, Ordering::Relaxed);
         Engine {
             current: Current::new(Snapshot::empty(number)),
+            actor: Arc::default(),
             control: Arc::new(Control {
                 writer: Mutex::default(),
                 registry: Registry::new(),
                 last_reload: Mutex::default(),
                 marks: Mutex::default(),
                 clock,
+                store,
                 durability,
             }),
         }

@@ -10,9 +10,11 @@ use crate::count::registry::Record;
 use crate::count::runs::Runs;
 use crate::count::stripe;
 use crate::engine::events;
-use crate::format::export::Export;
+use crate::engine::store::Proposal;
+use crate::format::units::edits;
+use crate::model::change::{Action, Change};
 use crate::model::definition::Definition;
-use crate::model::error::FileError;
+use crate::model::error::{CommitError, FileError};
 use crate::model::id::ExperimentId;
 use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
@@ -28,8 +30,6 @@ pub(super) struct Writer<'e> {
     starting: Vec<Arc<ExperimentCounters>>,
     opening: Vec<Arc<ExperimentCounters>>,
     closing: Vec<Arc<ExperimentCounters>>,
-    /// The text to store as the definitions; `None` to write them from the snapshot.
-    stored_as: Option<String>,
 }
 
 impl Engine {
@@ -44,7 +44,6 @@ impl Engine {
             starting: Vec::new(),
             opening: Vec::new(),
             closing: Vec::new(),
-            stored_as: None,
         }
     }
 }
@@ -99,22 +98,28 @@ impl Writer<'_> {
         self.closing.push(Arc::clone(counters));
     }
 
-    /// Stores the change as this text, from which it was read.
-    pub(super) fn store_as(&mut self, definitions: &str) {
-        self.stored_as = Some(definitions.to_owned());
-    }
-
-    /// Stores the change, if the engine is durable, and publishes it.
-    pub(super) fn publish(mut self, next: Snapshot) -> Result<(), FileError> {
-        if let Some(durability) = &self.engine.control.durability {
-            let write = || Export::of(next.states()).to_json();
-            let saved = durability.save(&self.stored_as.take().unwrap_or_else(write));
-            if let Err(error) = saved {
+    /// Commits the change, if the engine has a store, and publishes it.
+    pub(super) fn publish(self, next: Snapshot, action: Action) -> Result<(), CommitError> {
+        if let Some(store) = &self.engine.control.store {
+            let change = Change {
+                version: next.version(),
+                at: self.engine.control.clock.now(),
+                actor: (*self.engine.actor).clone(),
+                action,
+                edits: edits(&self.engine.current.pin(), &next),
+            };
+            if let Err(error) = store.commit(&Proposal::new(&change, &next)) {
                 drop(self);
                 events::not_stored(&error);
                 return Err(error);
             }
         }
+        self.publish_committed(next);
+        Ok(())
+    }
+
+    /// Publishes what has been committed.
+    pub(super) fn publish_committed(mut self, next: Snapshot) {
         for record in std::mem::take(&mut self.staged).into_values() {
             self.engine.control.registry.put(record);
         }
@@ -128,7 +133,6 @@ impl Writer<'_> {
         for counters in self.closing.drain(..) {
             counters.set_open(false);
         }
-        Ok(())
     }
 
     /// Publishes a snapshot with the same definitions as before.

@@ -2,7 +2,7 @@
 //! the text itself; the engine finds conflicts with its own state.
 
 use crate::format::duplicates::refuse_duplicates;
-use crate::format::fields::{Fields, array};
+use crate::format::fields::{Fields, array, count};
 use crate::format::flag_document::FlagDocument;
 use crate::format::node::Node;
 use crate::model::error::SyntaxError;
@@ -20,17 +20,33 @@ pub(crate) struct Document {
     /// The faults outside of any flag. With one, it is unknown which flags the document means to
     /// have.
     pub(crate) frame: Faults,
+    /// The version of the definitions, if an engine has stored it.
+    pub(crate) version: Option<u64>,
 }
 
 impl Document {
     /// Reads a document; fails only for text that is not JSON.
     pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
+        Document::read_with(text, |_, _| None)
+    }
+
+    /// Reads a document that an engine has stored, with what belongs to that engine alone.
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
+    pub(crate) fn read_stored(text: &str) -> Result<Document, SyntaxError> {
+        Document::read_with(text, |fields, faults| fields.optional("stored", faults, stored))
+    }
+
+    fn read_with(
+        text: &str,
+        stored: impl FnOnce(&mut Fields<'_, '_>, &mut Faults) -> Option<u64>,
+    ) -> Result<Document, SyntaxError> {
         let node = Node::parse(text)?;
         let mut frame = Faults::default();
-        let mut flags = Vec::new();
+        let (mut flags, mut version) = (Vec::new(), None);
         let root = Path::Root;
         if let Some(mut fields) = Fields::open(node, &root, &mut frame) {
             fields.optional("version", &mut frame, format_version);
+            version = stored(&mut fields, &mut frame);
             let nodes = fields.required("flags", &mut frame, array);
             fields.close(&mut frame);
             let path = root.field("flags");
@@ -39,7 +55,7 @@ impl Document {
             }
         }
         refuse_duplicates(&mut flags);
-        Ok(Document { flags, frame })
+        Ok(Document { flags, frame, version })
     }
 
     /// All faults, those of the frame first.
@@ -50,6 +66,13 @@ impl Document {
         }
         faults
     }
+}
+
+fn stored(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<u64> {
+    let mut fields = Fields::open(node, path, faults)?;
+    let version = fields.required("version", faults, count);
+    fields.close(faults);
+    version
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 
 use crate::count::counts::Count;
 use crate::count::runs::{Runs, Start};
@@ -16,11 +17,26 @@ use crate::model::variant::Variant;
 use crate::read::state::{ExperimentState, FlagState};
 
 /// The document that holds some flags as they are now, counters included.
-pub(crate) struct Export<'a>(Vec<FlagSection<'a>>);
+pub(crate) struct Export<'a> {
+    flags: Vec<FlagSection<'a>>,
+    stored: Option<Stored>,
+}
+
+/// What belongs to one engine, and is in no export.
+#[derive(Serialize)]
+struct Stored {
+    version: u64,
+}
 
 impl<'a> Export<'a> {
     pub(crate) fn of(states: impl Iterator<Item = &'a Arc<FlagState>>) -> Export<'a> {
-        Export(states.map(|state| FlagSection::of(state)).collect())
+        Export { flags: states.map(|state| FlagSection::of(state)).collect(), stored: None }
+    }
+
+    /// The document as it is stored: with the version of the definitions.
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
+    pub(crate) fn stored(self, version: u64) -> Export<'a> {
+        Export { stored: Some(Stored { version }), ..self }
     }
 
     pub(crate) fn to_json(&self) -> String {
@@ -31,9 +47,12 @@ impl<'a> Export<'a> {
 
 impl Serialize for Export<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Document", 2)?;
+        let mut fields = serializer.serialize_struct("Document", 3)?;
         fields.serialize_field("version", &FORMAT_VERSION)?;
-        fields.serialize_field("flags", &self.0)?;
+        if let Some(stored) = &self.stored {
+            fields.serialize_field("stored", stored)?;
+        }
+        fields.serialize_field("flags", &self.flags)?;
         fields.end()
     }
 }

@@ -81,12 +81,19 @@ pub enum ControlError {
     /// The empty user key stands for no user, and cannot be forced into a variant.
     #[error("user key must not be empty")]
     NoUserKey,
-    /// The change could not be written to the engine's directory.
+    /// The change could not be committed: it was made from an older version, or could not be
+    /// stored.
     #[error(transparent)]
-    File(#[from] FileError),
+    NotCommitted(#[from] CommitError),
     /// The call gave no id, and this platform has no source of randomness to make one.
     #[error("this platform has no source of randomness: the id has to be given")]
     IdRequired,
+}
+
+impl From<FileError> for ControlError {
+    fn from(error: FileError) -> ControlError {
+        ControlError::NotCommitted(error.into())
+    }
 }
 
 /// Why a JSON text was refused.
@@ -99,9 +106,33 @@ pub enum LoadError {
     /// The text is JSON with faults; every fault is named.
     #[error(transparent)]
     Invalid(#[from] ValidationError),
-    /// The document is valid, but could not be written to the engine's directory.
+    /// The document is valid, but the change could not be committed.
+    #[error(transparent)]
+    NotCommitted(#[from] CommitError),
+}
+
+impl From<FileError> for LoadError {
+    fn from(error: FileError) -> LoadError {
+        LoadError::NotCommitted(error.into())
+    }
+}
+
+/// Why a change was not committed. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The change was made from a version that is not the newest.
+    #[error("version {newest} is the newest, and the change was made from an older one")]
+    Behind {
+        /// The newest version.
+        newest: u64,
+    },
+    /// The change could not be written to the engine's directory.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The store failed, for the reason that it gives.
+    #[error("{0}")]
+    Store(String),
 }
 
 /// Text that is not JSON: where reading stopped, and why.

@@ -21,6 +21,7 @@ pub(crate) mod fault;
 pub(crate) mod faults;
 pub(crate) mod flag;
 pub(crate) mod id;
+pub(crate) mod merge;
 pub(crate) mod new_experiment;
 pub(crate) mod new_flag;
 pub(crate) mod path;

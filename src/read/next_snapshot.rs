@@ -55,6 +55,11 @@ impl Snapshot {
         next
     }
 
+    /// The same flags, as this version.
+    pub(crate) fn of_version(self, version: u64) -> Snapshot {
+        Snapshot { version, ..self }
+    }
+
     /// The same version, with a slot for a flag in an environment.
     pub(crate) fn with_slot(&self, environment: &EnvironmentName, key: &str) -> (Snapshot, SlotId) {
         let mut next = Snapshot { version: self.version, ..self.next(self.flags.clone()) };

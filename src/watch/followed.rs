@@ -42,7 +42,7 @@ impl Followed {
             Err(error) => return Some(Err(unreadable(&self.path, &error))),
         };
         let loaded = self.engine.reload_tolerant(&text);
-        if let Err(LoadError::File(_)) = &loaded {
+        if let Err(LoadError::NotCommitted(_)) = &loaded {
             // The engine's disk failed, not the file: forget the content, so that the next check
             // loads it again.
             self.last = None;

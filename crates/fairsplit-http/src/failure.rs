@@ -180,7 +180,7 @@ impl From<ControlError> for Failure {
             | ControlError::AlreadyRunning { .. } => {
                 Failure::Conflict(sentence(&error.to_string()))
             }
-            ControlError::File(_) => Failure::NotStored,
+            ControlError::NotCommitted(_) => Failure::NotStored,
             // No operation of the API causes any other error.
             _ => Failure::Internal,
         }
@@ -218,7 +218,7 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Syntax(syntax) => Failure::Malformed(format!("The body is {syntax}")),
             LoadError::Invalid(invalid) => invalid.into(),
-            LoadError::File(_) => Failure::NotStored,
+            LoadError::NotCommitted(_) => Failure::NotStored,
             _ => Failure::Internal,
         }
     }
