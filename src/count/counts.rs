@@ -65,6 +65,12 @@ impl Baseline {
         Baseline((!is_zero).then(|| Arc::new(counts.to_vec())))
     }
 
+    /// These counts, where they are not more than those.
+    pub(crate) fn at_most(&self, most: &[Count]) -> Baseline {
+        let counts = most.iter().enumerate().map(|(at, most)| self.of(at).at_most(*most));
+        Baseline::new(&counts.collect::<Vec<_>>())
+    }
+
     /// The count of the variant in this position.
     pub(crate) fn of(&self, variant: usize) -> Count {
         self.0.as_ref().and_then(|counts| counts.get(variant)).copied().unwrap_or_default()

@@ -80,6 +80,16 @@ impl Runs {
         Runs { number: run, starts: Some(Arc::new(starts)) }
     }
 
+    /// These runs, with no more at any start than `most`.
+    pub(crate) fn at_most(self, most: impl FnOnce() -> Box<[Count]>) -> Runs {
+        let Some(starts) = &self.starts else { return self };
+        let most = most();
+        let starts = starts
+            .iter()
+            .map(|start| Start { counts: start.counts.at_most(&most), ..start.clone() });
+        Runs { starts: Some(Arc::new(starts.collect())), number: self.number }
+    }
+
     /// The starts that are kept, the last one included. `last` is when the last run began.
     pub(crate) fn kept(&self, last: Option<Timestamp>) -> Vec<Start> {
         match &self.starts {

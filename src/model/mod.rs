@@ -7,7 +7,8 @@
 //! * `status`: the lifecycle;
 //! * `change`: a change of the definitions, field by field; `actor`: who asked for it;
 //! * `id`, `timestamp`, `environment_name`: the small types of the fields;
-//! * `validation`: the rules that they keep;
+//! * `value`: the values of flags and variants, and when two are equal;
+//! * `validation`: the rules for names and values;
 //! * `fault`: one fault, and its kind; `path`: where; `faults`: all of them;
 //! * `error`: why a call was refused.
 
@@ -29,4 +30,5 @@ pub(crate) mod status;
 pub(crate) mod terms;
 pub(crate) mod timestamp;
 pub(crate) mod validation;
+pub(crate) mod value;
 pub(crate) mod variant;
