@@ -34,4 +34,7 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
 
     /// Waits until everything that has been counted would survive a loss of power.
     fn sync(&self) -> Result<(), FileError>;
+
+    /// Why the last save or sync failed; `None` if it did not.
+    fn storage_error(&self) -> Option<FileError>;
 }

@@ -69,7 +69,8 @@ use crate::read::snapshot::Snapshot;
 ///   [`reload_tolerant`](Engine::reload_tolerant), [`last_reload`](Engine::last_reload),
 ///   [`to_json`](Engine::to_json).
 /// * What was counted: [`counts`](Engine::counts), [`count_users`](Engine::count_users),
-///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync).
+///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync),
+///   [`storage_error`](Engine::storage_error).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///
 /// # Examples

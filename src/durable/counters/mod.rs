@@ -52,6 +52,8 @@ pub(super) struct Counters {
     path: PathBuf,
     file: File,
     layout: Mutex<Layout>,
+    /// Why the last save or sync failed, if it did.
+    failure: Mutex<Option<FileError>>,
 }
 
 impl Counters {
@@ -84,8 +86,11 @@ impl Counters {
                 None => {
                     let variants = definition.terms.count();
                     let block = layout.reserve(&self.file, variants, identity, base);
-                    let block =
-                        block.map_err(|error| FileError::new("grow", &self.path, &error))?;
+                    let block = block.map_err(|error| {
+                        let error = FileError::new("grow", &self.path, &error);
+                        self.remember(&Err(error.clone()));
+                        error
+                    })?;
                     layout.pending.push((id, block.clone()));
                     block
                 }
@@ -142,6 +147,27 @@ impl Counters {
             None => self.commit_cells(),
         }
         Ok(count)
+    }
+
+    /// Whether the file was closed in order when it was read.
+    pub(super) fn was_closed(&self) -> bool {
+        self.live(STATE) == CLEAN
+    }
+
+    /// The number of experiments that have counters.
+    pub(super) fn experiments(&self) -> usize {
+        self.with_layout(|layout| layout.blocks.len())
+    }
+
+    /// Remembers how a save or a sync ended.
+    pub(super) fn remember(&self, outcome: &Result<(), FileError>) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *failure = outcome.as_ref().err().cloned();
+    }
+
+    /// Why the last save or sync failed, if it did.
+    pub(super) fn failure(&self) -> Option<FileError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether nothing has ever been saved beside this file.
@@ -212,7 +238,9 @@ impl Counters {
         let segments = self.with_layout(|layout| layout.segments.clone());
         let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
         let synced = flushed.and_then(|()| self.file.sync_all());
-        synced.map_err(|error| FileError::new("write", &self.path, &error))
+        let outcome = synced.map_err(|error| FileError::new("write", &self.path, &error));
+        self.remember(&outcome);
+        outcome
     }
 
     /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
