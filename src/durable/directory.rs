@@ -31,6 +31,10 @@ pub(super) struct Directory {
 }
 
 impl Durability for Directory {
+    fn may_change(&self) -> Result<(), FileError> {
+        self.counters.may_change()
+    }
+
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
         self.counters.cells(definition, base)
     }

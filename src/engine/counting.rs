@@ -76,7 +76,7 @@ impl Engine {
     /// # Ok::<(), fairsplit::Error>(())
     /// ```
     pub fn count_users(&self, id: ExperimentId, capacity: usize) -> Result<(), ControlError> {
-        let _writer = self.lock();
+        let _writer = self.lock_to_change()?;
         let view = self.current.pin();
         let found = view.find_experiment(id).ok_or(ControlError::ExperimentNotFound { id })?;
         let now = self.control.clock.now();
@@ -116,7 +116,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`FileError`] if the disk fails. Counting goes on in memory.
+    /// [`FileError`] if the disk fails, or if the counters' file was removed or replaced. Counting
+    /// goes on in memory. In a child of `fork`: the directory belongs to its parent.
     pub fn sync(&self) -> Result<(), FileError> {
         self.control.durability.as_ref().map_or(Ok(()), |durability| durability.sync())
     }

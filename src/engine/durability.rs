@@ -12,6 +12,9 @@ use crate::model::terms::Terms;
 
 /// Keeps definitions and counters beyond the process. Called by one writer at a time.
 pub(crate) trait Durability: fmt::Debug + Send + Sync {
+    /// An error if this process is not the one that may change what is kept: a child of `fork`.
+    fn may_change(&self) -> Result<(), FileError>;
+
     /// The cells of an experiment's counters: those that exist under its id, or else new ones that
     /// start at `base` and become the experiment's when the change is saved.
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError>;

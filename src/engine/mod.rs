@@ -14,7 +14,7 @@
 //!
 //! What they build on:
 //! * `writer`: one change, staged and published;
-//! * `durability`: the interface to what outlives the process;
+//! * `durability`: the interface to what outlives the process; `process`: which process that is;
 //! * `clock`: the source of time; `events`: what is traced.
 
 mod apply;
@@ -29,6 +29,8 @@ mod forcing;
 mod lifecycle;
 pub(crate) mod load_report;
 mod loading;
+#[cfg(any(feature = "durable", feature = "watch"))]
+pub(crate) mod process;
 mod requests;
 mod select;
 mod writer;

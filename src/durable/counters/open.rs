@@ -15,6 +15,7 @@ use super::{
 use crate::count::cells::Line;
 use crate::durable::disk;
 use crate::durable::error::OpenError;
+use crate::engine::process::Process;
 use crate::model::error::FileError;
 
 /// What a salvage could not read.
@@ -80,6 +81,7 @@ impl Counters {
         Counters {
             path: path.to_owned(),
             file,
+            owner: Process::current(),
             layout: Mutex::default(),
             failure: Mutex::default(),
         }

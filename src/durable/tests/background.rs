@@ -53,3 +53,21 @@ fn the_background_may_drop_the_engine() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn the_background_goes_on_syncing_after_its_callback_has_panicked() {
+    let directory = Directory::new();
+    let (sender, failures) = mpsc::channel();
+    let engine = OpenOptions::new()
+        .sync_every(Duration::ZERO, move |_| {
+            let _ = sender.send(());
+            // Without a message: the hook is not called.
+            std::panic::resume_unwind(Box::new(()));
+        })
+        .open(&directory.0)
+        .unwrap();
+    for _ in 0..3 {
+        failures.recv().unwrap();
+    }
+    assert!(engine.storage_error().is_some());
+}
