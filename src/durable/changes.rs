@@ -43,21 +43,43 @@ struct State {
     lines: usize,
 }
 
+impl State {
+    /// A file with this text; a last line that is not whole is passed over.
+    fn of(file: File, text: &[u8]) -> State {
+        let end = text.iter().rposition(|byte| *byte == b'\n');
+        let length = end.map_or(0, |at| at.saturating_add(1)) as u64;
+        let lines = text.iter().filter(|byte| **byte == b'\n').count();
+        State { file, length, before_last: length, lines }
+    }
+}
+
 impl Changes {
-    /// Opens the list, or begins one. `version` is that of the definitions: lines of later ones are
-    /// cut off.
-    pub(super) fn open(path: &Path, version: u64, kept: Kept) -> io::Result<Changes> {
+    /// Opens the list, or begins one.
+    pub(super) fn open(path: &Path, kept: Kept) -> io::Result<Changes> {
         let mut file = options().open(path)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
-        let whole = whole_lines(&text, version);
-        if whole.len() != text.len() {
-            file.set_len(whole.len() as u64)?;
-        }
-        let length = whole.len() as u64;
-        let lines = whole.iter().filter(|byte| **byte == b'\n').count();
-        let state = State { file, length, before_last: length, lines };
+        let state = State::of(file, &text);
         Ok(Changes { path: path.to_owned(), kept, state: Mutex::new(state) })
+    }
+
+    /// Cuts off a last line that is not whole, and lines of versions after this one, which were
+    /// never made.
+    pub(super) fn cut(&self, version: u64) -> io::Result<()> {
+        let mut state = self.state();
+        let text = read_to(&mut state)?;
+        let length = made_until(&text, version).len() as u64;
+        state.file.set_len(length)?;
+        state.before_last = length;
+        state.length = length;
+        Ok(())
+    }
+
+    /// The version of the newest change; 0 if there is none.
+    pub(super) fn newest(&self) -> io::Result<u64> {
+        let text = read_to(&mut self.state())?;
+        let last = lines_of(&text).filter_map(change_of).last();
+        Ok(last.map_or(0, |change| change.version))
     }
 
     /// Adds a change; it is on the disk when this returns. If it fails, the list is as it was.
@@ -69,7 +91,7 @@ impl Changes {
             *state = self.shortened(&mut state, change.at)?;
         }
         let length = state.length;
-        // A line that was taken back may still be there.
+        // What follows was cut off by a kill, or taken back.
         state.file.set_len(length)?;
         state.file.seek(SeekFrom::Start(length))?;
         if let Err(error) = disk::append(&mut state.file, &line) {
@@ -83,14 +105,14 @@ impl Changes {
         Ok(())
     }
 
-    /// Takes the last change back, which was not made. A failure leaves a line that the next
-    /// opening cuts off, and that the next change replaces.
+    /// Takes the last change back, which was not made. Its line stays in the file until the next
+    /// change, or opening: where only the sync of the directory failed, the definitions that it
+    /// leads to may be there after all.
     pub(super) fn take_back(&self) {
         let mut state = self.state();
         if state.before_last < state.length {
             state.length = state.before_last;
             state.lines = state.lines.saturating_sub(1);
-            let _ = state.file.set_len(state.length);
         }
     }
 
@@ -114,20 +136,12 @@ impl Changes {
         let kept = lines.into_iter().skip(surplus);
         let kept = kept
             .skip_while(|line| change_of(line).is_none_or(|change| !self.is_recent(&change, now)));
-        let mut text = Vec::new();
-        let mut lines = 0_usize;
-        for line in kept {
-            text.extend_from_slice(line);
-            text.push(b'\n');
-            lines = lines.saturating_add(1);
-        }
+        let text: Vec<u8> = kept.flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
         let new = self.path.with_extension("jsonl.new");
         disk::write(&new, &String::from_utf8_lossy(&text))?;
         disk::rename(&new, &self.path)?;
         disk::sync_directory(&self.path)?;
-        let file = options().open(&self.path)?;
-        let length = text.len() as u64;
-        Ok(State { file, length, before_last: length, lines })
+        Ok(State::of(options().open(&self.path)?, &text))
     }
 
     fn is_recent(&self, change: &Change, now: Timestamp) -> bool {
@@ -161,24 +175,20 @@ fn change_of(line: &[u8]) -> Option<Change> {
     Change::from_json(std::str::from_utf8(line).ok()?).ok()
 }
 
-/// The text without a last line that is cut off, and without lines of versions that were never
-/// made.
-fn whole_lines(text: &[u8], version: u64) -> &[u8] {
-    let mut end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
-    while let Some(whole) = text.get(..end.saturating_sub(1)) {
-        let start = whole.iter().rposition(|byte| *byte == b'\n');
+/// The text without its last lines that are of later versions. It ends with a whole line.
+fn made_until(text: &[u8], version: u64) -> &[u8] {
+    let mut made = text;
+    while let Some(lines) = made.strip_suffix(b"\n") {
+        let start = lines.iter().rposition(|byte| *byte == b'\n');
         let start = start.map_or(0, |at| at.saturating_add(1));
-        let line = whole.get(start..).unwrap_or_default();
-        if end == 0 || change_of(line).is_some_and(|change| change.version <= version) {
-            break;
-        }
         // A line that cannot be read is damaged, and not of a change that was never made.
-        if change_of(line).is_none() {
+        let change = change_of(lines.get(start..).unwrap_or_default());
+        if change.is_none_or(|change| change.version <= version) {
             break;
         }
-        end = start;
+        made = made.get(..start).unwrap_or_default();
     }
-    text.get(..end).unwrap_or_default()
+    made
 }
 
 #[cfg(test)]
@@ -223,19 +233,19 @@ mod tests {
     #[test]
     fn changes_are_there_again_after_an_opening() {
         let place = Place::new("again");
-        let changes = Changes::open(&place.0, 0, Kept::default()).unwrap();
+        let changes = Changes::open(&place.0, Kept::default()).unwrap();
         for version in 1..=3 {
             changes.append(&change(version, 0)).unwrap();
         }
         assert_eq!(versions(&changes), [1, 2, 3]);
         drop(changes);
-        assert_eq!(versions(&Changes::open(&place.0, 3, Kept::default()).unwrap()), [1, 2, 3]);
+        assert_eq!(versions(&Changes::open(&place.0, Kept::default()).unwrap()), [1, 2, 3]);
     }
 
     #[test]
     fn a_line_of_a_version_that_was_never_made_and_half_a_line_are_cut_off() {
         let place = Place::new("cut");
-        let changes = Changes::open(&place.0, 0, Kept::default()).unwrap();
+        let changes = Changes::open(&place.0, Kept::default()).unwrap();
         for version in 1..=4 {
             changes.append(&change(version, 0)).unwrap();
         }
@@ -243,7 +253,8 @@ mod tests {
         let whole = fs::read(&place.0).unwrap();
         for length in 0..=whole.len() {
             fs::write(&place.0, &whole[..length]).unwrap();
-            let changes = Changes::open(&place.0, 2, Kept::default()).unwrap();
+            let changes = Changes::open(&place.0, Kept::default()).unwrap();
+            changes.cut(2).unwrap();
             let found = versions(&changes);
             assert!([vec![], vec![1], vec![1, 2]].contains(&found), "{length}: {found:?}");
             changes.append(&change(9, 0)).unwrap();
@@ -254,7 +265,7 @@ mod tests {
     #[test]
     fn a_change_that_is_taken_back_was_never_there() {
         let place = Place::new("back");
-        let changes = Changes::open(&place.0, 0, Kept::default()).unwrap();
+        let changes = Changes::open(&place.0, Kept::default()).unwrap();
         changes.append(&change(1, 0)).unwrap();
         changes.append(&change(2, 0)).unwrap();
         changes.take_back();
@@ -268,7 +279,7 @@ mod tests {
     fn the_list_is_bounded_by_number_and_by_age() {
         let place = Place::new("bounded");
         let kept = Kept { number: 10, age: Duration::from_secs(100) };
-        let changes = Changes::open(&place.0, 0, kept).unwrap();
+        let changes = Changes::open(&place.0, kept).unwrap();
         for version in 1..=95 {
             changes.append(&change(version, i64::try_from(version).unwrap())).unwrap();
         }
@@ -277,7 +288,7 @@ mod tests {
         changes.append(&change(96, 191)).unwrap();
         assert_eq!(versions(&changes), (91..=96).collect::<Vec<_>>());
         drop(changes);
-        let changes = Changes::open(&place.0, 96, kept).unwrap();
+        let changes = Changes::open(&place.0, kept).unwrap();
         assert_eq!(versions(&changes), (91..=96).collect::<Vec<_>>());
     }
 }

@@ -5,19 +5,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::background::Background;
+use super::changes::Changes;
 use super::counters::Counters;
 use super::{definitions, disk};
 use crate::count::cells::MappedCells;
 use crate::count::counts::{Baseline, Count};
 use crate::engine::durability::Durability;
+use crate::engine::store::{Proposal, Store};
+use crate::model::change::Change;
 use crate::model::definition::Definition;
-use crate::model::error::FileError;
+use crate::model::error::{CommitError, FileError};
 use crate::model::id::ExperimentId;
 use crate::model::terms::Terms;
 
 /// The configuration document, counts of its last change included.
 pub(super) const DEFINITIONS: &str = "definitions.json";
 pub(super) const COUNTERS: &str = "counters";
+/// A line of JSON for each change.
+pub(super) const CHANGES: &str = "changes.jsonl";
 
 /// A directory, as an engine uses it.
 #[derive(Debug)]
@@ -26,11 +31,17 @@ pub(super) struct Directory {
     pub(super) _background: Option<Background>,
     pub(super) counters: Arc<Counters>,
     pub(super) definitions: PathBuf,
+    pub(super) changes: Changes,
+    pub(super) changes_path: PathBuf,
     /// The definitions have their name, but the directory could not be synced.
     pub(super) may_not_last: AtomicBool,
 }
 
 impl Durability for Directory {
+    fn may_change(&self) -> Result<(), FileError> {
+        self.counters.may_change()
+    }
+
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
         self.counters.cells(definition, base)
     }
@@ -39,7 +50,65 @@ impl Durability for Directory {
         self.counters.counts_for_others(id, terms)
     }
 
-    fn save(&self, definitions: &str) -> Result<(), FileError> {
+    fn give_up(&self) {
+        self.counters.give_up();
+    }
+
+    fn mark(&self, id: ExperimentId) -> Box<[Count]> {
+        self.counters.mark(id)
+    }
+
+    fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
+        self.counters.set_mark(id, mark);
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        self.counters.sync()
+    }
+
+    fn storage_error(&self) -> Option<FileError> {
+        self.counters.failure()
+    }
+}
+
+impl Store for Directory {
+    fn commit(&self, proposal: &Proposal<'_>) -> Result<(), CommitError> {
+        let outcome = self.save(proposal);
+        self.counters.remember(&outcome);
+        Ok(outcome?)
+    }
+
+    fn changes(&self) -> Result<Vec<Change>, CommitError> {
+        Ok(self.changes.read().map_err(|error| self.unlisted("read", &error))?)
+    }
+}
+
+impl Directory {
+    fn save(&self, proposal: &Proposal<'_>) -> Result<(), FileError> {
+        // First: no definitions are without the change that led to them.
+        let listed = self.changes.append(proposal.change());
+        listed.map_err(|error| self.unlisted("write", &error))?;
+        let outcome = self.replace(&proposal.stored());
+        if outcome.is_err() {
+            self.changes.take_back();
+        }
+        outcome
+    }
+
+    pub(super) fn unlisted(&self, tried: &str, error: &std::io::Error) -> FileError {
+        FileError::new(tried, &self.changes_path, error)
+    }
+
+    /// Goes on with definitions that are in the file already.
+    pub(super) fn keep(&self, definitions: &str) -> Result<(), FileError> {
+        // A process may have been killed before this.
+        let synced = disk::sync_directory(&self.definitions);
+        synced.map_err(|error| FileError::new("sync", &self.definitions, &error))?;
+        self.counters.commit(definitions);
+        Ok(())
+    }
+
+    fn replace(&self, definitions: &str) -> Result<(), FileError> {
         let failed = |error| FileError::new("replace", &self.definitions, &error);
         // The current text must be permanent under its name before another one may replace it.
         if self.may_not_last.load(Ordering::Relaxed) {
@@ -61,21 +130,5 @@ impl Durability for Directory {
         }
         self.counters.commit(definitions);
         Ok(())
-    }
-
-    fn give_up(&self) {
-        self.counters.give_up();
-    }
-
-    fn mark(&self, id: ExperimentId) -> Box<[Count]> {
-        self.counters.mark(id)
-    }
-
-    fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
-        self.counters.set_mark(id, mark);
-    }
-
-    fn sync(&self) -> Result<(), FileError> {
-        self.counters.sync()
     }
 }

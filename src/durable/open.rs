@@ -9,13 +9,17 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::background::{Background, OnFailure};
+use super::changes::{Changes, Kept};
 use super::counters::Counters;
 use super::definitions;
-use super::directory::{COUNTERS, DEFINITIONS, Directory};
+use super::directory::{CHANGES, COUNTERS, DEFINITIONS, Directory};
 use super::error::OpenError;
+use super::lock::{for_counting, lock};
 use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::model::error::{FileError, LoadError};
+use crate::engine::durability::Durability;
+use crate::engine::store::Store;
+use crate::model::error::{CommitError, FileError, LoadError};
 
 /// Options for opening a directory; [`Engine::open`] uses the defaults.
 ///
@@ -40,23 +44,30 @@ pub struct OpenOptions {
     clock: Box<dyn Clock>,
     accepts_edits: bool,
     sync: Option<(Duration, OnFailure)>,
+    kept: Kept,
 }
 
 impl fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OpenOptions { clock, accepts_edits, sync } = self;
+        let OpenOptions { clock, accepts_edits, sync, kept } = self;
         let sync = sync.as_ref().map(|(interval, _)| interval);
         f.debug_struct("OpenOptions")
             .field("clock", clock)
             .field("accepts_edits", accepts_edits)
             .field("sync", &sync)
+            .field("kept", kept)
             .finish()
     }
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { clock: Box::new(SystemClock), accepts_edits: false, sync: None }
+        OpenOptions {
+            clock: Box::new(SystemClock),
+            accepts_edits: false,
+            sync: None,
+            kept: Kept::default(),
+        }
     }
 }
 
@@ -78,13 +89,19 @@ impl OpenOptions {
         OpenOptions { accepts_edits: true, ..self }
     }
 
+    /// Keeps this number of the newest [changes](Engine::changes), of those no older than this. The
+    /// default is 10,000 of the last 366 days.
+    pub fn keep_changes(self, number: usize, age: Duration) -> OpenOptions {
+        OpenOptions { kept: Kept { number: number.max(1), age }, ..self }
+    }
+
     /// Calls [`Engine::sync`] on a separate thread, at this interval. After a loss of power, only
     /// counts of the last interval, plus the time that the disk needs, can be missing. Without
     /// this, the kernel decides when counts are written. The interval is at least a millisecond; a
     /// second is reasonable.
     ///
     /// `on_failure` is called on that thread with each failure, and the next interval tries again.
-    /// It must not hold the engine, which would then never be dropped; if it panics, syncing ends.
+    /// It must not hold the engine, which would then never be dropped; if it panics, syncing goes on.
     /// Dropping the engine's last clone ends the thread, and waits for a sync that is under way.
     ///
     /// # Examples
@@ -125,50 +142,76 @@ impl OpenOptions {
         let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
         let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
         let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
-        let is_first = !is_there(&definitions)?;
-        if !is_first && !is_there(&counters)? {
+        if is_there(&definitions)? && !is_there(&counters)? {
             return Err(OpenError::Missing { path: counters });
         }
-        let (opened, is_new) = Counters::open(&counters, is_first)?;
-        // Only with the lock held, so that another engine with this directory is not disturbed.
-        let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
+        let file = lock(&counters, &for_counting(), Duration::ZERO)?;
+        // From here on, no other engine with this directory is disturbed, nor disturbs.
+        let is_first = !is_there(&definitions)?;
+        let (opened, is_new) = Counters::open(file, &counters, is_first)?;
         let unfinished = definitions::unfinished(&definitions);
         if is_there(&unfinished)? {
             fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
         }
-        match &text {
-            None if !is_new && !opened.has_no_definitions() => {
-                return Err(OpenError::Missing { path: definitions });
-            }
-            Some(text) if !self.accepts_edits && !opened.knows(text) => {
-                return Err(OpenError::Edited { path: definitions });
-            }
-            _ => {}
-        }
-        let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));
+        let text = if is_new { None } else { text(&definitions, &opened, self.accepts_edits)? };
         opened.set_trusting(text.as_ref().is_some_and(|text| opened.has_written(text)));
         let opened = Arc::new(opened);
         let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
         let background =
             self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
-        let directory = Directory {
+        let changes_path = directory.join(CHANGES);
+        let changes = Changes::open(&changes_path, self.kept);
+        let directory = Arc::new(Directory {
             _background: background,
             counters: Arc::clone(&opened),
             definitions: definitions.clone(),
+            changes: changes.map_err(failed("open", &changes_path))?,
+            changes_path,
             may_not_last: AtomicBool::new(false),
-        };
-        let engine = Engine::with_durability(self.clock, Some(Box::new(directory)));
-        if let Some(text) = text {
-            // An edited text is stored again, with everything that an engine adds to it.
-            let loaded =
-                if is_as_saved { engine.reload_stored(&text) } else { engine.reload(&text) };
-            loaded.map_err(|source| match source {
-                LoadError::File(error) => OpenError::File(error),
-                source => OpenError::Definitions { path: definitions, source },
-            })?;
+        });
+        let durability: Arc<dyn Durability> = Arc::<Directory>::clone(&directory);
+        let store: Arc<dyn Store> = Arc::<Directory>::clone(&directory);
+        let engine = Engine::with_parts(self.clock, Some(store), Some(durability));
+        let unlisted = |error: io::Error| directory.unlisted("write", &error);
+        match &text {
+            Some(text) if opened.knows(text) => {
+                let restored = engine.restore(text);
+                restored.map_err(|source| not_loaded(source, &definitions))?;
+                directory.keep(text)?;
+                directory.changes.cut(engine.snapshot().version()).map_err(unlisted)?;
+            }
+            Some(text) => {
+                let newest = directory.changes.newest().map_err(unlisted)?;
+                let accepted = engine.accept_edits(text, newest);
+                accepted.map_err(|source| not_loaded(source, &definitions))?;
+            }
+            None => directory.changes.cut(0).map_err(unlisted)?,
         }
         opened.set_trusting(false);
         Ok(engine)
+    }
+}
+
+/// Why stored definitions could not be loaded.
+pub(super) fn not_loaded(source: LoadError, definitions: &Path) -> OpenError {
+    match source {
+        LoadError::NotCommitted(CommitError::File(error)) => OpenError::File(error),
+        source => OpenError::Definitions { path: definitions.to_owned(), source },
+    }
+}
+
+/// The definitions that belong to these counters, if any were ever saved.
+pub(super) fn text(
+    path: &Path,
+    counters: &Counters,
+    accepts_edits: bool,
+) -> Result<Option<String>, OpenError> {
+    let content = definitions::read(path).map_err(|error| FileError::new("read", path, &error))?;
+    match content.map(String::from_utf8) {
+        None if counters.has_no_definitions() => Ok(None),
+        None => Err(OpenError::Missing { path: path.to_owned() }),
+        Some(Ok(text)) if accepts_edits || counters.knows(&text) => Ok(Some(text)),
+        Some(_) => Err(OpenError::Edited { path: path.to_owned() }),
     }
 }
 

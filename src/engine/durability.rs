@@ -1,5 +1,5 @@
-//! The interface between an engine and what makes it outlive its process. `durable` implements it,
-//! and the engine depends on nothing else of `durable`.
+//! The interface between an engine and what makes its counters outlive the process. `durable`
+//! implements it, and the engine depends on nothing else of `durable`.
 
 use std::fmt;
 
@@ -10,20 +10,19 @@ use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
 use crate::model::terms::Terms;
 
-/// Keeps definitions and counters beyond the process. Called by one writer at a time.
+/// Keeps counters beyond the process; a [`Store`](super::store::Store) keeps the definitions. Called by one writer at a time.
 pub(crate) trait Durability: fmt::Debug + Send + Sync {
+    /// An error if this process is not the one that may change what is kept: a child of `fork`.
+    fn may_change(&self) -> Result<(), FileError>;
+
     /// The cells of an experiment's counters: those that exist under its id, or else new ones that
-    /// start at `base` and become the experiment's when the change is saved.
+    /// start at `base` and become the experiment's when the change is committed.
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError>;
 
     /// Whether cells exist under this id that belong to other variants, or to another environment.
     fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool;
 
-    /// Replaces the definitions, and keeps the cells that were handed out since the last save. When
-    /// it returns, they outlive the process; if it fails, nothing has changed.
-    fn save(&self, definitions: &str) -> Result<(), FileError>;
-
-    /// Releases the cells that were handed out since the last save.
+    /// Releases the cells that were handed out since the last change that was committed.
     fn give_up(&self);
 
     /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
@@ -34,4 +33,7 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
 
     /// Waits until everything that has been counted would survive a loss of power.
     fn sync(&self) -> Result<(), FileError>;
+
+    /// Why the last save or sync failed; `None` if it did not.
+    fn storage_error(&self) -> Option<FileError>;
 }

@@ -107,11 +107,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes over stored definitions that were edited by hand: a change of its own.
+    /// Takes over stored definitions that were edited by hand: a change of its own, after the
+    /// newest one.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
-    pub(crate) fn accept_edits(&self, text: &str) -> Result<(), LoadError> {
+    pub(crate) fn accept_edits(&self, text: &str, newest: u64) -> Result<(), LoadError> {
         let document = Document::read_stored(text)?;
-        let version = document.version.unwrap_or(1).saturating_add(1);
+        let version = document.version.unwrap_or(1).max(newest).saturating_add(1);
         let (writer, next) = self.replacing(document)?;
         Ok(writer.publish(next.of_version(version), Action::AcceptEdits)?)
     }
@@ -127,7 +128,7 @@ impl Engine {
 
     /// The next snapshot, of the flags of a document without faults.
     fn replacing(&self, mut document: Document) -> Result<(Writer<'_>, Snapshot), LoadError> {
-        let mut writer = self.lock();
+        let mut writer = self.lock_to_change()?;
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         document.take_faults().into_result()?;
@@ -202,7 +203,7 @@ impl Engine {
 
     fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
-        let mut writer = self.lock();
+        let mut writer = self.lock_to_change()?;
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         if document.frame.has_any() {

@@ -15,7 +15,8 @@
 //! What they build on:
 //! * `writer`: one change, staged and published;
 //! * `store`: where changes are committed before they are published; `changes`: those that were;
-//! * `durability`: the interface to counters that outlive the process;
+//! * `durability`: the interface to counters that outlive the process; `process`: which process that
+//!   is;
 //! * `clock`: the source of time; `events`: what is traced.
 
 mod apply;
@@ -31,6 +32,8 @@ mod forcing;
 mod lifecycle;
 pub(crate) mod load_report;
 mod loading;
+#[cfg(any(feature = "durable", feature = "watch"))]
+pub(crate) mod process;
 mod requests;
 mod select;
 pub(crate) mod store;
@@ -75,8 +78,10 @@ use crate::read::snapshot::Snapshot;
 ///   [`to_json`](Engine::to_json).
 /// * Changes: [`acting_as`](Engine::acting_as), [`changes`](Engine::changes),
 ///   [`changes_of`](Engine::changes_of).
-/// * What was counted: [`counts`](Engine::counts), [`runs`](Engine::runs), [`count_users`](Engine::count_users),
-///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync).
+/// * What was counted: [`counts`](Engine::counts), [`runs`](Engine::runs),
+///   [`count_users`](Engine::count_users), [`users`](Engine::users),
+///   [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync),
+///   [`storage_error`](Engine::storage_error).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///
 /// # Examples
@@ -122,7 +127,7 @@ struct Control {
     /// `None` for an engine whose changes are not kept.
     store: Option<Arc<dyn Store>>,
     /// `None` for an engine whose counters are in memory.
-    durability: Option<Box<dyn Durability>>,
+    durability: Option<Arc<dyn Durability>>,
 }
 
 impl Engine {
@@ -166,7 +171,7 @@ impl Engine {
     pub(crate) fn with_parts(
         clock: Box<dyn Clock>,
         store: Option<Arc<dyn Store>>,
-        durability: Option<Box<dyn Durability>>,
+        durability: Option<Arc<dyn Durability>>,
     ) -> Engine {
         static ENGINES: AtomicU64 = AtomicU64::new(0);
         let number = ENGINES.fetch_add(1, Ordering::Relaxed);
