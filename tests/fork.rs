@@ -17,7 +17,7 @@ use child::{AS_EXPECTED, Ended, in_child, new_memory};
 use common::directory::Directory;
 use common::{banner, experiment_id, flag_id, production};
 use fairsplit::durable::{OpenOptions, check};
-use fairsplit::error::{ControlError, FileError, LoadError, OpenError};
+use fairsplit::error::{CommitError, ControlError, FileError, LoadError, OpenError};
 use fairsplit::{Engine, NewExperiment, NewFlag, Reason, Status};
 
 const NO_ACCESS: Ended = Ended::Signal(libc::SIGSEGV);
@@ -136,10 +136,10 @@ fn a_child_that_changes_or_syncs_gets_an_error_that_names_the_owner() {
             engine.reload_tolerant(r#"{"flags": []}"#).map(drop),
         ];
         changes.iter().all(
-            |change| matches!(change, Err(ControlError::File(error)) if names_owner(error, owner)),
+            |change| matches!(change, Err(ControlError::NotCommitted(CommitError::File(error))) if names_owner(error, owner)),
         ) && loads
             .iter()
-            .all(|load| matches!(load, Err(LoadError::File(error)) if names_owner(error, owner)))
+            .all(|load| matches!(load, Err(LoadError::NotCommitted(CommitError::File(error))) if names_owner(error, owner)))
             && names_owner(&engine.sync().unwrap_err(), owner)
     });
     assert_eq!(ended, AS_EXPECTED);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{OpenOptions, disk};
 use crate::clock::ManualClock;
-use crate::error::{ControlError, FileError, LoadError, OpenError};
+use crate::error::{CommitError, ControlError, FileError, LoadError, OpenError};
 use crate::{Engine, ExperimentId, FlagId, NewExperiment, NewFlag, Status, Timestamp};
 
 struct Directory(PathBuf);
@@ -88,7 +88,7 @@ fn template() -> Directory {
 fn stored<T>(result: Result<T, ControlError>) -> Result<(), FileError> {
     match result {
         Ok(_) => Ok(()),
-        Err(ControlError::File(error)) => Err(error),
+        Err(ControlError::NotCommitted(CommitError::File(error))) => Err(error),
         Err(other) => panic!("{other}"),
     }
 }
@@ -96,7 +96,7 @@ fn stored<T>(result: Result<T, ControlError>) -> Result<(), FileError> {
 fn loaded<T>(result: Result<T, LoadError>) -> Result<(), FileError> {
     match result {
         Ok(_) => Ok(()),
-        Err(LoadError::File(error)) => Err(error),
+        Err(LoadError::NotCommitted(CommitError::File(error))) => Err(error),
         Err(other) => panic!("{other}"),
     }
 }

@@ -15,7 +15,7 @@ use crate::common::{NOON, banner, ever, experiment_id, flag_id, production, sinc
 use fairsplit::clock::ManualClock;
 use fairsplit::counts::Delta;
 use fairsplit::durable::{OpenOptions, recover};
-use fairsplit::error::{ControlError, OpenError};
+use fairsplit::error::{CommitError, ControlError, OpenError};
 use fairsplit::{Engine, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 
@@ -63,7 +63,9 @@ fn a_removed_experiment_comes_back_with_its_own_variants_and_no_others() {
     let other = NewExperiment::new("Another split", "production").id(experiment_id(1));
     let other = other.variant("control", "old", 40).variant("treatment", "new", 60);
     let before = engine.to_json();
-    let Err(ControlError::File(error)) = engine.create_experiment("hero-banner", other) else {
+    let Err(ControlError::NotCommitted(CommitError::File(error))) =
+        engine.create_experiment("hero-banner", other)
+    else {
         panic!("its counters are another split's")
     };
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
@@ -248,7 +250,9 @@ fn a_change_that_cannot_be_stored_is_not_made() {
         engine.force(experiment_id(1), "qa", "control"),
     ];
     for result in refused {
-        let Err(ControlError::File(error)) = result else { panic!("{result:?}") };
+        let Err(ControlError::NotCommitted(CommitError::File(error))) = result else {
+            panic!("{result:?}")
+        };
         assert!(error.to_string().starts_with("cannot replace "), "{error}");
     }
     assert!(engine.reload(r#"{"flags": []}"#).is_err());
@@ -374,7 +378,9 @@ fn a_full_disk_refuses_the_change_and_counting_goes_on() {
                 Err(error) => break error,
             }
         };
-        let ControlError::File(error) = refused else { panic!("{refused}") };
+        let ControlError::NotCommitted(CommitError::File(error)) = refused else {
+            panic!("{refused}")
+        };
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull, "{error}");
         assert!(created > 3, "{created}");
         assert!(engine.flag(&format!("flag-{created}")).is_none());

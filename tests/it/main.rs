@@ -4,6 +4,8 @@
 //! its first lines give.
 
 mod api;
+#[cfg(feature = "durable")]
+mod changes;
 #[path = "../common/mod.rs"]
 mod common;
 mod deltas;

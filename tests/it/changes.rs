@@ -1,0 +1,310 @@
+//! Changes as they were committed: who asked, and every field before and after.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use crate::common::directory::Directory;
+use crate::common::{banner, engine_at_noon, experiment_id, flag_id};
+use fairsplit::changes::{Action, Actor, Change, Unit};
+use fairsplit::clock::ManualClock;
+use fairsplit::error::{CommitError, ControlError};
+use fairsplit::store::{Proposal, Store};
+use fairsplit::{Engine, NewExperiment, NewFlag, Status, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// The fields of each unit.
+type Units = BTreeMap<Unit, BTreeMap<String, Value>>;
+
+/// The definitions to which the changes lead. Each edit must find what it says was before.
+fn replayed(changes: &[Change]) -> Units {
+    let mut units = Units::new();
+    for edit in changes.iter().flat_map(|change| &change.edits) {
+        let fields = units.entry(edit.unit).or_default();
+        let before = match &edit.after {
+            Some(after) => fields.insert(edit.field.clone(), after.clone()),
+            None => fields.remove(&edit.field),
+        };
+        assert_eq!(before, edit.before, "{edit:?}");
+    }
+    units.retain(|_, fields| !fields.is_empty());
+    units
+}
+
+/// The definitions of an engine, read from its export.
+fn definitions(engine: &Engine) -> Units {
+    let document: Value = serde_json::from_str(&engine.to_json()).unwrap();
+    let mut units = Units::new();
+    for section in document["flags"].as_array().unwrap() {
+        let flag = section["id"].as_str().unwrap().parse().unwrap();
+        let of = |value: &Value, names: &[&str]| -> BTreeMap<String, Value> {
+            let fields = names.iter().map(|name| ((*name).to_owned(), value[name].clone()));
+            fields.filter(|(name, value)| name == "default_value" || !value.is_null()).collect()
+        };
+        let names = ["key", "name", "default_value", "created_at", "updated_at"];
+        units.insert(Unit::Flag { flag }, of(section, &names));
+        for experiment in section["experiments"].as_array().unwrap() {
+            let id = experiment["id"].as_str().unwrap();
+            let names = [
+                "name",
+                "environment",
+                "status",
+                "variants",
+                "started_at",
+                "stopped_at",
+                "created_at",
+                "updated_at",
+            ];
+            let mut fields = of(experiment, &names);
+            fields.insert("run".to_owned(), section["counters"][id]["run"].clone());
+            for (user, variant) in section["forced"][id].as_object().unwrap() {
+                fields.insert(format!("forced.{user}"), variant.clone());
+            }
+            units.insert(Unit::Experiment { flag, experiment: id.parse().unwrap() }, fields);
+        }
+    }
+    units
+}
+
+fn assert_replayed(engine: &Engine) {
+    let changes = engine.changes().unwrap();
+    let versions: Vec<u64> = changes.iter().map(|change| change.version).collect();
+    assert_eq!(versions, (1..=engine.snapshot().version()).collect::<Vec<_>>());
+    assert_eq!(replayed(&changes), definitions(engine));
+}
+
+#[test]
+fn a_durable_engine_lists_who_asked_for_which_change() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
+    let anna = engine.acting_as(Actor::token("anna"));
+    let id = experiment_id(1);
+    anna.create_experiment("hero-banner", banner("production").id(id)).unwrap();
+    anna.clone().start(id).unwrap();
+    anna.start(id).unwrap_err();
+    engine.force(id, "qa", "treatment").unwrap();
+    engine.create_flag(NewFlag::new("checkout", 1).id(flag_id(2))).unwrap();
+    drop((engine, anna));
+
+    let engine = directory.open();
+    let changes = engine.changes().unwrap();
+    let found: Vec<_> = changes
+        .iter()
+        .map(|change| (change.version, change.action, change.actor.clone()))
+        .collect();
+    let anna = Actor::token("anna");
+    assert_eq!(
+        found,
+        [
+            (1, Action::CreateFlag, Actor::Service),
+            (2, Action::CreateExperiment, anna.clone()),
+            (3, Action::Start, anna),
+            (4, Action::Force, Actor::Service),
+            (5, Action::CreateFlag, Actor::Service),
+        ]
+    );
+    let edits = changes[2].edits.iter().map(|edit| {
+        assert_eq!((&*edit.flag_key, edit.unit.experiment()), ("hero-banner", Some(id)));
+        (&*edit.field, edit.before.clone(), edit.after.clone())
+    });
+    let edits: Vec<_> = edits.filter(|(field, ..)| !field.ends_with("_at")).collect();
+    let side = |value: Value| Some(value);
+    assert_eq!(
+        edits,
+        [
+            ("run", side(json!(0)), side(json!(1))),
+            ("status", side(json!("draft")), side(json!("running"))),
+        ]
+    );
+    assert_eq!(engine.changes_of("checkout").unwrap(), changes[4..]);
+    assert_eq!(engine.changes_of(flag_id(1)).unwrap(), changes[..4]);
+    assert!(matches!(engine.changes_of("no-such"), Err(ControlError::FlagNotFound { .. })));
+    for change in &changes {
+        let text = serde_json::to_string(change).unwrap();
+        assert_eq!(Change::from_json(&text).unwrap(), *change);
+    }
+    assert_replayed(&engine);
+}
+
+#[test]
+fn an_engine_in_memory_keeps_no_changes_and_counts_versions_all_the_same() {
+    let (engine, _) = engine_at_noon();
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    assert_eq!((engine.changes(), engine.snapshot().version()), (Ok(Vec::new()), 1));
+}
+
+#[test]
+fn the_version_of_a_directory_goes_on_and_is_in_no_export() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    engine.set_default("hero-banner", "new").unwrap();
+    let export = engine.to_json();
+    drop(engine);
+    for _ in 0..3 {
+        let engine = directory.open();
+        assert_eq!((engine.snapshot().version(), engine.to_json()), (2, export.clone()));
+    }
+    assert!(!export.contains("stored"));
+    // What belongs to the directory alone is a fault of a document.
+    let stored = std::fs::read_to_string(directory.file("definitions.json")).unwrap();
+    assert!(Engine::new().reload(&stored).is_err());
+}
+
+#[test]
+fn definitions_edited_by_hand_are_a_change_after_the_newest() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    engine.set_default("hero-banner", "new").unwrap();
+    drop(engine);
+    let path = directory.file("definitions.json");
+    let edited = std::fs::read_to_string(&path).unwrap().replace("\"new\"", "\"newer\"");
+    // Also where the version was lost in the editing.
+    for (text, version) in
+        [(edited.clone(), 3), (edited.replace("\"version\": 3", "\"version\": 0"), 4)]
+    {
+        std::fs::write(&path, text).unwrap();
+        let options = fairsplit::durable::OpenOptions::new().accept_edited_definitions();
+        let engine = options.open(&directory.0).unwrap();
+        let last = engine.changes().unwrap().pop().unwrap();
+        assert_eq!((last.version, last.action), (version, Action::AcceptEdits));
+        assert_eq!(engine.snapshot().version(), version);
+        drop(engine);
+    }
+}
+
+/// A store that two engines share, and that can fail.
+#[derive(Debug, Default)]
+struct Shared {
+    changes: Mutex<Vec<Change>>,
+    definitions: Mutex<String>,
+    fails: Mutex<bool>,
+}
+
+impl Store for Shared {
+    fn commit(&self, proposal: &Proposal<'_>) -> Result<(), CommitError> {
+        if *self.fails.lock().unwrap() {
+            return Err(CommitError::Store("the database is away".to_owned()));
+        }
+        let mut changes = self.changes.lock().unwrap();
+        let newest = changes.last().map_or(0, |change| change.version);
+        if proposal.change().version != newest + 1 {
+            return Err(CommitError::Behind { newest });
+        }
+        changes.push(proposal.change().clone());
+        *self.definitions.lock().unwrap() = proposal.definitions();
+        Ok(())
+    }
+
+    fn changes(&self) -> Result<Vec<Change>, CommitError> {
+        Ok(self.changes.lock().unwrap().clone())
+    }
+}
+
+#[test]
+fn of_two_changes_of_one_version_a_shared_store_refuses_the_second() {
+    let store = Arc::new(Shared::default());
+    let clock = || ManualClock::new(Timestamp::from_unix_seconds(0));
+    let first = Engine::with_store(clock(), Arc::clone(&store));
+    let second = Engine::with_store(clock(), Arc::clone(&store));
+    first.create_flag(NewFlag::new("a", 1)).unwrap();
+    assert_eq!(*store.definitions.lock().unwrap(), first.to_json());
+    let before = second.to_json();
+    let refused = second.create_flag(NewFlag::new("b", 1)).unwrap_err();
+    assert_eq!(refused, ControlError::NotCommitted(CommitError::Behind { newest: 1 }));
+    assert_eq!((second.to_json(), second.snapshot().version()), (before, 0));
+
+    *store.fails.lock().unwrap() = true;
+    let before = first.to_json();
+    let refused = first.set_default("a", 2).unwrap_err();
+    assert!(matches!(refused, ControlError::NotCommitted(CommitError::Store(_))), "{refused}");
+    first.reload(r#"{"flags": []}"#).unwrap_err();
+    assert_eq!(first.to_json(), before);
+    *store.fails.lock().unwrap() = false;
+    first.set_default("a", 2).unwrap();
+    assert_replayed(&first);
+}
+
+/// What can be asked for, as small numbers.
+#[derive(Clone, Debug)]
+enum Operation {
+    Flag(u128, Value),
+    Default(u128, Value),
+    Experiment(u128, u128, bool),
+    Start(u128),
+    Stop(u128),
+    Force(u128, u8),
+    Unforce(u128, u8),
+    Drop(u128),
+    ReloadOwn,
+    Reopen,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let number = 0_u128..3;
+    let values = vec![json!(null), json!(-0.0), json!(0.1), json!({"b": [1], "a": 2}), json!("x")];
+    let value = prop::sample::select(values);
+    prop_oneof![
+        (number.clone(), value.clone()).prop_map(|(flag, value)| Operation::Flag(flag, value)),
+        (number.clone(), value).prop_map(|(flag, value)| Operation::Default(flag, value)),
+        (number.clone(), number.clone(), any::<bool>())
+            .prop_map(|(flag, experiment, runs)| Operation::Experiment(flag, experiment, runs)),
+        number.clone().prop_map(Operation::Start),
+        number.clone().prop_map(Operation::Stop),
+        (number.clone(), 0_u8..3).prop_map(|(id, user)| Operation::Force(id, user)),
+        (number.clone(), 0_u8..3).prop_map(|(id, user)| Operation::Unforce(id, user)),
+        number.prop_map(Operation::Drop),
+        Just(Operation::ReloadOwn),
+        Just(Operation::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn changes_have_every_version_and_lead_to_the_definitions(
+        operations in prop::collection::vec(operation(), 1..30)
+    ) {
+        let directory = Directory::new();
+        let mut engine = directory.open();
+        for operation in operations {
+            let key = |flag: u128| format!("flag-{flag}");
+            // Many are refused, and leave no trace.
+            match operation {
+                Operation::Flag(flag, value) => {
+                    drop(engine.create_flag(NewFlag::new(key(flag), value).id(flag_id(flag))));
+                }
+                Operation::Default(flag, value) => drop(engine.set_default(&key(flag), value)),
+                Operation::Experiment(flag, experiment, runs) => {
+                    let status = if runs { Status::Running } else { Status::Draft };
+                    let new = NewExperiment::new("e", "production").variant("only", 1, 100);
+                    let new = new.id(experiment_id(experiment)).status(status);
+                    drop(engine.create_experiment(&key(flag), new));
+                }
+                Operation::Start(id) => drop(engine.start(experiment_id(id))),
+                Operation::Stop(id) => drop(engine.stop(experiment_id(id))),
+                Operation::Force(id, user) => {
+                    drop(engine.force(experiment_id(id), &format!("user.{user}"), "only"));
+                }
+                Operation::Unforce(id, user) => {
+                    drop(engine.unforce(experiment_id(id), &format!("user.{user}")));
+                }
+                Operation::Drop(flag) => {
+                    let mut document: Value = serde_json::from_str(&engine.to_json()).unwrap();
+                    let flags = document["flags"].as_array_mut().unwrap();
+                    flags.retain(|section| section["key"] != key(flag));
+                    engine.reload(&document.to_string()).unwrap();
+                }
+                Operation::ReloadOwn => engine.reload(&engine.to_json()).unwrap(),
+                Operation::Reopen => {
+                    drop(engine);
+                    engine = directory.open();
+                }
+            }
+        }
+        assert_replayed(&engine);
+    }
+}
