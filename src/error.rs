@@ -24,6 +24,7 @@ pub use crate::count::deltas::DeltaError;
 #[cfg(feature = "durable")]
 #[cfg_attr(docsrs, doc(cfg(feature = "durable")))]
 pub use crate::durable::OpenError;
+pub use crate::engine::applying::options::ApplyError;
 pub use crate::model::error::{CommitError, ControlError, FileError, LoadError, SyntaxError};
 pub use crate::model::faults::ValidationError;
 pub use crate::model::status::{Transition, TransitionError};
@@ -49,6 +50,9 @@ pub enum Error {
     /// A document was refused.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A document was not applied.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     /// A change could not be committed, or the list of changes could not be read.
     #[error(transparent)]
     Commit(#[from] CommitError),

@@ -231,6 +231,12 @@ pub mod clock {
     pub use crate::engine::clock::{Clock, ManualClock};
 }
 
+/// Applying documents: each source changes what it changed in its own text, and nothing else.
+pub mod apply {
+    pub use crate::engine::applying::options::ApplyOptions;
+    pub use crate::engine::applying::report::{ApplyReport, Left, Named};
+}
+
 /// Changes of the definitions, as they were committed: who asked, for what, and every field before
 /// and after.
 pub mod changes {

@@ -3,7 +3,9 @@
 //! quoted, so that no name can look like a log line. Events are emitted after the writers' lock is
 //! released.
 
-use crate::engine::load_report::LoadReport;
+use crate::engine::applying::options::ApplyError;
+use crate::engine::applying::report::ApplyReport;
+use crate::engine::load_report::{LoadReport, SkippedFlag};
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, LoadError};
 use crate::model::id::ExperimentId;
@@ -75,25 +77,85 @@ pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
                 skipped = %skipped.len(),
                 "configuration reloaded"
             );
-            for flag in skipped {
-                let faults = flag.faults.len();
-                warn!(
-                    path = %flag.path,
-                    flag = ?flag.key,
-                    faults = %faults,
-                    kept_previous = %flag.kept_previous,
-                    "flag skipped"
-                );
-            }
+            self::skipped(skipped);
         }
-        Err(LoadError::Invalid(error)) => {
+        Err(error) => refused(version, error),
+    }
+}
+
+/// The names of fields. Those of forced users have user keys in them.
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nothing is emitted"))]
+fn without_users(fields: &[String]) -> String {
+    let names = fields.iter().map(|field| match field.split_once('.') {
+        Some((name, _)) => name,
+        None => field,
+    });
+    let mut names: Vec<&str> = names.collect();
+    names.dedup();
+    names.join(", ")
+}
+
+fn skipped(flags: &[SkippedFlag]) {
+    for flag in flags {
+        let faults = flag.faults.len();
+        warn!(
+            path = %flag.path,
+            flag = ?flag.key,
+            faults = %faults,
+            kept_previous = %flag.kept_previous,
+            "flag skipped"
+        );
+    }
+}
+
+fn refused(version: u64, error: &LoadError) {
+    match error {
+        LoadError::Invalid(error) => {
             // Only the number of faults: a faulty text may be a user key.
             let faults = error.faults().len().saturating_add(error.omitted());
             warn!(version = %version, faults = %faults, "configuration refused");
         }
-        // `record_reload` has emitted an event already.
-        Err(LoadError::NotCommitted(_)) => {}
-        Err(error) => warn!(version = %version, error = %error, "configuration refused"),
+        // The writer has emitted an event already.
+        LoadError::NotCommitted(_) => {}
+        LoadError::Syntax(error) => {
+            warn!(version = %version, error = %error, "configuration refused")
+        }
+    }
+}
+
+/// Emits a line for each thing that applying a document did or left.
+pub(crate) fn applied(version: u64, outcome: &Result<ApplyReport, ApplyError>) {
+    match outcome {
+        Ok(report) => {
+            info!(
+                version = %version,
+                source = ?report.source,
+                skipped = %report.skipped.len(),
+                "document applied"
+            );
+            for (what, all) in [
+                ("added", &report.added),
+                ("removed", &report.removed),
+                ("started", &report.started),
+                ("stopped", &report.stopped),
+            ] {
+                for named in all {
+                    info!(what = %what, named = %named, "changed by the document");
+                }
+            }
+            for (named, fields) in &report.changed {
+                info!(what = %without_users(fields), named = %named, "changed by the document");
+            }
+            for (named, fields) in &report.kept {
+                info!(what = %without_users(fields), named = %named, "kept as changed elsewhere");
+            }
+            for (named, why) in &report.left {
+                info!(what = %why, named = %named, "left by the document");
+            }
+            skipped(&report.skipped);
+        }
+        Err(ApplyError::Load(error)) => refused(version, error),
+        Err(error) => warn!(version = %version, error = %error, "document refused"),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::PoisonError;
 
 use super::Engine;
+use super::applying::options::ApplyError;
+use super::applying::report::ApplyReport;
 use super::lifecycle::same_experiment;
 use super::select::{Selection, select};
 use super::writer::Writer;
@@ -10,10 +12,12 @@ use crate::engine::events;
 use crate::engine::load_report::{LastReload, LoadReport};
 use crate::format::document::Document;
 use crate::format::export::Export;
+use crate::format::stored::Stored;
 use crate::model::change::Action;
 use crate::model::error::LoadError;
 use crate::model::fault::FaultKind;
 use crate::model::path::Path;
+use crate::model::source::Sources;
 use crate::read::snapshot::Snapshot;
 
 impl Engine {
@@ -99,10 +103,12 @@ impl Engine {
     /// Takes over the definitions that an engine has stored: nothing is committed.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn restore(&self, text: &str) -> Result<(), LoadError> {
-        let document = Document::read_stored(text)?;
+        let mut document = Document::read_stored(text)?;
         // Definitions from before versions were stored are a first version.
-        let version = document.version.unwrap_or(1);
-        let (writer, next) = self.replacing(document)?;
+        let Stored { version, sources } =
+            document.stored.take().unwrap_or(Stored { version: 1, ..Stored::default() });
+        let (mut writer, next) = self.replacing(document)?;
+        writer.set_sources((*sources).clone());
         writer.publish_committed(next.of_version(version));
         Ok(())
     }
@@ -111,9 +117,11 @@ impl Engine {
     /// newest one.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn accept_edits(&self, text: &str, newest: u64) -> Result<(), LoadError> {
-        let document = Document::read_stored(text)?;
-        let version = document.version.unwrap_or(1).max(newest).saturating_add(1);
-        let (writer, next) = self.replacing(document)?;
+        let mut document = Document::read_stored(text)?;
+        let Stored { version, sources } = document.stored.take().unwrap_or_default();
+        let version = version.max(newest).max(1).saturating_add(1);
+        let (mut writer, next) = self.replacing(document)?;
+        writer.set_sources((*sources).clone());
         Ok(writer.publish(next.of_version(version), Action::AcceptEdits)?)
     }
 
@@ -121,7 +129,8 @@ impl Engine {
         // Do what does not depend on the engine before taking the writers' lock.
         let document = Document::read(text)?;
         let report = LoadReport { loaded: document.flags.len(), ..LoadReport::default() };
-        let (writer, next) = self.replacing(document)?;
+        let (mut writer, next) = self.replacing(document)?;
+        writer.set_sources(Sources::default());
         writer.publish(next, Action::Replace)?;
         Ok(report)
     }
@@ -132,7 +141,7 @@ impl Engine {
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         document.take_faults().into_result()?;
-        let next = self.apply(&mut writer, &view, document.flags, Vec::new())?;
+        let next = self.replaced_by(&mut writer, &view, document.flags, Vec::new())?;
         Ok((writer, next))
     }
 
@@ -141,12 +150,22 @@ impl Engine {
         &self,
         outcome: Result<LoadReport, LoadError>,
     ) -> Result<LoadReport, LoadError> {
-        let (at, succeeded) = (self.control.clock.now(), outcome.is_ok());
         let skipped = outcome.as_ref().map_or(0, |report| report.skipped.len());
-        let last = LastReload { at, succeeded, skipped };
-        *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        self.record_last(outcome.is_ok(), skipped);
         events::reloaded(self.current.pin().version(), &outcome);
         outcome
+    }
+
+    /// Records how applying a document ended, and emits its event.
+    pub(super) fn record_applied(&self, outcome: &Result<ApplyReport, ApplyError>) {
+        let skipped = outcome.as_ref().map_or(0, |report| report.skipped.len());
+        self.record_last(outcome.is_ok(), skipped);
+        events::applied(self.current.pin().version(), outcome);
+    }
+
+    fn record_last(&self, succeeded: bool, skipped: usize) {
+        let last = LastReload { at: self.control.clock.now(), succeeded, skipped };
+        *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
 
     /// The outcome of the last reload, [strict](Engine::reload) or
@@ -215,7 +234,8 @@ impl Engine {
         }
         let Selection { loaded, kept, skipped } = select(&view, document.flags);
         let report = LoadReport { loaded: loaded.len(), skipped, unknown_fields };
-        let next = self.apply(&mut writer, &view, loaded, kept)?;
+        let next = self.replaced_by(&mut writer, &view, loaded, kept)?;
+        writer.set_sources(Sources::default());
         writer.publish(next, Action::Replace)?;
         Ok(report)
     }
@@ -231,7 +251,7 @@ impl Engine {
 
     /// Adds a fault to each experiment whose variants or environment differ from those that the
     /// engine knows, or from those of its counters in a durable engine's directory.
-    fn refuse_changed_terms(&self, document: &mut Document) {
+    pub(super) fn refuse_changed_terms(&self, document: &mut Document) {
         let root = Path::Root;
         let all = root.field("flags");
         for (at, flag) in document.flags.iter_mut().enumerate() {

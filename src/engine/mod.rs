@@ -19,7 +19,7 @@
 //!   is;
 //! * `clock`: the source of time; `events`: what is traced.
 
-mod apply;
+pub(crate) mod applying;
 mod changes;
 pub(crate) mod clock;
 mod counting;
@@ -34,6 +34,7 @@ pub(crate) mod load_report;
 mod loading;
 #[cfg(any(feature = "durable", feature = "watch"))]
 pub(crate) mod process;
+mod replacing;
 mod requests;
 mod select;
 pub(crate) mod store;
@@ -49,7 +50,7 @@ use crate::engine::durability::Durability;
 use crate::engine::load_report::LastReload;
 use crate::engine::store::Store;
 use crate::model::actor::Actor;
-use crate::read::current::{Current, Retired};
+use crate::read::current::Current;
 use crate::read::snapshot::Snapshot;
 
 /// The flags and experiments of a service, evaluated in memory.
@@ -118,7 +119,7 @@ pub struct Engine {
 #[derive(Debug)]
 struct Control {
     /// Held while a snapshot is made from the one before it.
-    writer: Mutex<Retired>,
+    writer: Mutex<writer::Held>,
     registry: Registry,
     last_reload: Mutex<Option<LastReload>>,
     /// Held while counts are handed over.

@@ -1,10 +1,13 @@
 //! The seam between an engine and what makes its changes permanent.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::format::export::Export;
+use crate::format::stored::Stored;
 use crate::model::change::Change;
 use crate::model::error::CommitError;
+use crate::model::source::Sources;
 use crate::read::snapshot::Snapshot;
 
 /// Where an engine commits its changes before it publishes them.
@@ -79,11 +82,16 @@ pub trait Store: fmt::Debug + Send + Sync {
 pub struct Proposal<'a> {
     change: &'a Change,
     next: &'a Snapshot,
+    sources: &'a Arc<Sources>,
 }
 
 impl<'a> Proposal<'a> {
-    pub(super) fn new(change: &'a Change, next: &'a Snapshot) -> Proposal<'a> {
-        Proposal { change, next }
+    pub(super) fn new(
+        change: &'a Change,
+        next: &'a Snapshot,
+        sources: &'a Arc<Sources>,
+    ) -> Proposal<'a> {
+        Proposal { change, next, sources }
     }
 
     /// The change. It was made from the version before its own.
@@ -102,6 +110,7 @@ impl<'a> Proposal<'a> {
     /// As [`definitions`](Proposal::definitions), with what belongs to this engine alone.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn stored(&self) -> String {
-        Export::of(self.next.states()).stored(self.change.version).to_json()
+        let stored = Stored { version: self.change.version, sources: Arc::clone(self.sources) };
+        Export::of(self.next.states()).with(stored).to_json()
     }
 }

@@ -12,19 +12,31 @@ use crate::count::stripe;
 use crate::engine::events;
 use crate::engine::store::Proposal;
 use crate::format::units::edits;
+use crate::model::actor::Actor;
 use crate::model::change::{Action, Change};
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, FileError};
 use crate::model::id::ExperimentId;
+use crate::model::source::Sources;
 use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
+
+/// What only the writer needs.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    retired: Retired,
+    sources: Arc<Sources>,
+}
 
 /// The right to change an engine, held by one thread at a time. Nothing that it stages is visible
 /// before it publishes; if it is dropped before that, nothing has changed.
 #[derive(Debug)]
 pub(super) struct Writer<'e> {
     engine: &'e Engine,
-    retired: MutexGuard<'e, Retired>,
+    held: MutexGuard<'e, Held>,
+    actor: Arc<Actor>,
+    /// What the sources have said after the change, if that is other than before.
+    sources: Option<Arc<Sources>>,
     /// The records after the change.
     staged: BTreeMap<ExperimentId, Record>,
     starting: Vec<Arc<ExperimentCounters>>,
@@ -46,10 +58,12 @@ impl Engine {
     /// Waits for the current writer, if there is one. A writer that panicked has published nothing,
     /// so a poisoned lock is usable.
     pub(super) fn lock(&self) -> Writer<'_> {
-        let retired = self.control.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.control.writer.lock().unwrap_or_else(PoisonError::into_inner);
         Writer {
             engine: self,
-            retired,
+            held,
+            actor: Arc::clone(&self.actor),
+            sources: None,
             staged: BTreeMap::new(),
             starting: Vec::new(),
             opening: Vec::new(),
@@ -112,17 +126,33 @@ impl Writer<'_> {
         self.closing.push(Arc::clone(counters));
     }
 
+    /// What each source of documents said last.
+    pub(super) fn sources(&self) -> &Arc<Sources> {
+        &self.held.sources
+    }
+
+    /// Stages what the sources have said.
+    pub(super) fn set_sources(&mut self, sources: Sources) {
+        self.sources = Some(Arc::new(sources));
+    }
+
+    /// Records the change as this actor's.
+    pub(super) fn acting_as(&mut self, actor: Actor) {
+        self.actor = Arc::new(actor);
+    }
+
     /// Commits the change, if the engine has a store, and publishes it.
     pub(super) fn publish(self, next: Snapshot, action: Action) -> Result<(), CommitError> {
         if let Some(store) = &self.engine.control.store {
+            let sources = self.sources.as_ref().unwrap_or(&self.held.sources);
             let change = Change {
                 version: next.version(),
                 at: self.engine.control.clock.now(),
-                actor: (*self.engine.actor).clone(),
+                actor: (*self.actor).clone(),
                 action,
                 edits: edits(&self.engine.current.pin(), &next),
             };
-            if let Err(error) = store.commit(&Proposal::new(&change, &next)) {
+            if let Err(error) = store.commit(&Proposal::new(&change, &next, sources)) {
                 drop(self);
                 events::not_stored(&error);
                 return Err(error);
@@ -134,6 +164,9 @@ impl Writer<'_> {
 
     /// Publishes what has been committed.
     pub(super) fn publish_committed(mut self, next: Snapshot) {
+        if let Some(sources) = self.sources.take() {
+            self.held.sources = sources;
+        }
         for record in std::mem::take(&mut self.staged).into_values() {
             self.engine.control.registry.put(record);
         }
@@ -151,7 +184,7 @@ impl Writer<'_> {
 
     /// Publishes a snapshot with the same definitions as before.
     pub(super) fn publish_unstored(&mut self, next: Snapshot) {
-        self.engine.current.publish(next, &mut self.retired);
+        self.engine.current.publish(next, &mut self.held.retired);
     }
 
     fn counters(

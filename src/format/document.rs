@@ -2,13 +2,15 @@
 //! the text itself; the engine finds conflicts with its own state.
 
 use crate::format::duplicates::refuse_duplicates;
-use crate::format::fields::{Fields, array, count};
+use crate::format::fields::{Fields, array, mistyped, string};
 use crate::format::flag_document::FlagDocument;
 use crate::format::node::Node;
+use crate::format::stored::{Stored, stored};
 use crate::model::error::SyntaxError;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::path::Path;
+use crate::model::validation::check_name;
 
 /// The version of the format, which a document may state and an export does.
 pub(crate) const FORMAT_VERSION: u64 = 1;
@@ -20,8 +22,11 @@ pub(crate) struct Document {
     /// The faults outside of any flag. With one, it is unknown which flags the document means to
     /// have.
     pub(crate) frame: Faults,
-    /// The version of the definitions, if an engine has stored it.
-    pub(crate) version: Option<u64>,
+    /// The name of the source that it comes from.
+    pub(crate) source: Option<String>,
+    pub(crate) revision: Option<i64>,
+    /// What an engine has stored with it.
+    pub(crate) stored: Option<Stored>,
 }
 
 impl Document {
@@ -38,15 +43,18 @@ impl Document {
 
     fn read_with(
         text: &str,
-        stored: impl FnOnce(&mut Fields<'_, '_>, &mut Faults) -> Option<u64>,
+        read_stored: impl FnOnce(&mut Fields<'_, '_>, &mut Faults) -> Option<Stored>,
     ) -> Result<Document, SyntaxError> {
         let node = Node::parse(text)?;
         let mut frame = Faults::default();
-        let (mut flags, mut version) = (Vec::new(), None);
+        let (mut flags, mut stored) = (Vec::new(), None);
+        let (mut source, mut revision) = (None, None);
         let root = Path::Root;
         if let Some(mut fields) = Fields::open(node, &root, &mut frame) {
             fields.optional("version", &mut frame, format_version);
-            version = stored(&mut fields, &mut frame);
+            source = fields.optional("source", &mut frame, name);
+            revision = fields.optional("revision", &mut frame, integer);
+            stored = read_stored(&mut fields, &mut frame);
             let nodes = fields.required("flags", &mut frame, array);
             fields.close(&mut frame);
             let path = root.field("flags");
@@ -55,7 +63,7 @@ impl Document {
             }
         }
         refuse_duplicates(&mut flags);
-        Ok(Document { flags, frame, version })
+        Ok(Document { flags, frame, source, revision, stored })
     }
 
     /// All faults, those of the frame first.
@@ -68,11 +76,22 @@ impl Document {
     }
 }
 
-fn stored(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<u64> {
-    let mut fields = Fields::open(node, path, faults)?;
-    let version = fields.required("version", faults, count);
-    fields.close(faults);
-    version
+fn name(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<String> {
+    let name = string(node, path, faults)?;
+    check_name(&name, path, faults);
+    Some(name)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
+pub(super) fn integer(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<i64> {
+    let integer = match &node {
+        Node::Number(number) => number.as_i64(),
+        _ => None,
+    };
+    if integer.is_none() {
+        mistyped(&node, "an integer of 64 bits", path, faults);
+    }
+    integer
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]

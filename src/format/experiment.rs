@@ -76,7 +76,7 @@ fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
     let definition = Definition {
         id: document.id,
         terms: document.terms,
-        status: document.status,
+        status: document.status.unwrap_or_default(),
         started_at: document.started_at,
         stopped_at: document.stopped_at,
         created_at: created_at?,
@@ -125,7 +125,8 @@ fn variant(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> UncheckedVar
 pub(crate) struct ExperimentDocument {
     pub(crate) id: ExperimentId,
     pub(crate) terms: Terms,
-    pub(crate) status: Status,
+    /// `None` if the document gives none.
+    pub(crate) status: Option<Status>,
     pub(crate) conversions: Option<Vec<u64>>,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) stopped_at: Option<Timestamp>,
@@ -161,7 +162,7 @@ pub(crate) fn experiment(
     let document = id.map(|id| ExperimentDocument {
         id,
         terms,
-        status: status.unwrap_or_default(),
+        status,
         conversions,
         started_at,
         stopped_at,

@@ -11,6 +11,7 @@ use serde::ser::{SerializeStruct, Serializer};
 use crate::count::counts::Count;
 use crate::count::runs::{Runs, Start};
 use crate::format::document::FORMAT_VERSION;
+use crate::format::stored::Stored;
 use crate::model::experiment::{ByVariant, Experiment};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
@@ -22,21 +23,15 @@ pub(crate) struct Export<'a> {
     stored: Option<Stored>,
 }
 
-/// What belongs to one engine, and is in no export.
-#[derive(Serialize)]
-struct Stored {
-    version: u64,
-}
-
 impl<'a> Export<'a> {
     pub(crate) fn of(states: impl Iterator<Item = &'a Arc<FlagState>>) -> Export<'a> {
         Export { flags: states.map(|state| FlagSection::of(state)).collect(), stored: None }
     }
 
-    /// The document as it is stored: with the version of the definitions.
+    /// The document as it is stored.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
-    pub(crate) fn stored(self, version: u64) -> Export<'a> {
-        Export { stored: Some(Stored { version }), ..self }
+    pub(crate) fn with(self, stored: Stored) -> Export<'a> {
+        Export { stored: Some(stored), ..self }
     }
 
     pub(crate) fn to_json(&self) -> String {

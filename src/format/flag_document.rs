@@ -166,7 +166,7 @@ impl FlagDocument {
     fn refuse_second_running(&self, path: &Path<'_>, faults: &mut Faults) {
         let mut running = BTreeMap::new();
         for section in &self.experiments {
-            if section.experiment.status != Status::Running {
+            if section.experiment.status != Some(Status::Running) {
                 continue;
             }
             let environment = &section.experiment.terms.environment;

@@ -6,7 +6,7 @@
 //! * `document`: the configuration document, read; `flag_document`: one flag of it;
 //!   `counters_document`: the counts that it carries for an experiment; `duplicates`: keys and ids
 //!   that it has twice;
-//! * `export`: the document, written;
+//! * `export`: the document, written; `stored`: what an engine stores beside it;
 //! * `units`: the definitions field by field, and what differs between two versions; `change`: a
 //!   change that was stored, read.
 
@@ -20,4 +20,5 @@ pub(crate) mod fields;
 pub(crate) mod flag;
 pub(crate) mod flag_document;
 pub(crate) mod node;
+pub(crate) mod stored;
 pub(crate) mod units;

@@ -8,12 +8,10 @@ use serde_json::Value;
 use crate::model::change::{Edit, Unit};
 use crate::model::flag::FlagRef;
 use crate::model::id::FlagId;
+use crate::model::merge::UnitFields;
 use crate::model::variant::Variant;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
-
-/// The fields of a unit, by their names.
-pub(crate) type UnitFields = BTreeMap<String, Value>;
 
 /// The units of a flag: itself, and its experiments.
 pub(crate) fn units_of(state: &FlagState) -> BTreeMap<Unit, UnitFields> {
@@ -25,7 +23,7 @@ pub(crate) fn units_of(state: &FlagState) -> BTreeMap<Unit, UnitFields> {
     [(Unit::Flag { flag }, fields_of_flag(state))].into_iter().chain(experiments).collect()
 }
 
-fn fields_of_flag(state: &FlagState) -> UnitFields {
+pub(crate) fn fields_of_flag(state: &FlagState) -> UnitFields {
     let flag = &state.flag;
     fields([
         ("key", flag.key().into()),
@@ -36,21 +34,13 @@ fn fields_of_flag(state: &FlagState) -> UnitFields {
     ])
 }
 
-fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
+pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
     let definition = &state.definition;
-    let variants = definition.terms.variants.iter().map(|variant| {
-        fields([
-            ("key", variant.key().into()),
-            ("value", variant.value().clone()),
-            ("percentage", variant.percentage().into()),
-        ])
-    });
-    let variants: Vec<Value> = variants.map(|fields| fields.into_iter().collect()).collect();
     let mut fields = fields([
         ("name", (*definition.terms.name).into()),
         ("environment", definition.terms.environment.as_str().into()),
         ("status", definition.status.as_str().into()),
-        ("variants", variants.into()),
+        ("variants", value_of_variants(&definition.terms.variants)),
         ("run", state.runs.number().into()),
         ("created_at", definition.created_at.to_string().into()),
         ("updated_at", definition.updated_at.to_string().into()),
@@ -61,12 +51,31 @@ fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
     }
     fields.extend(state.forced_users().filter_map(|(user_key, variant)| {
         let variant = state.variant(variant).map(Variant::key)?;
-        Some((format!("forced.{user_key}"), variant.into()))
+        Some((forced_field(user_key), variant.into()))
     }));
     fields
 }
 
-fn fields<const N: usize>(fields: [(&str, Value); N]) -> UnitFields {
+/// Variants as a value of one field.
+pub(crate) fn value_of_variants(variants: &[Variant]) -> Value {
+    let variants = variants.iter().map(|variant| {
+        let of_one = fields([
+            ("key", variant.key().into()),
+            ("value", variant.value().clone()),
+            ("percentage", variant.percentage().into()),
+        ]);
+        of_one.into_iter().collect()
+    });
+    Value::Array(variants.collect())
+}
+
+/// The name of the field of a forced user.
+pub(crate) fn forced_field(user_key: &str) -> String {
+    format!("forced.{user_key}")
+}
+
+/// Some fields with their names.
+pub(crate) fn fields<const N: usize>(fields: [(&str, Value); N]) -> UnitFields {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

@@ -55,13 +55,16 @@ pub enum Action {
     Unforce,
     /// A document replaced all definitions.
     Replace,
-    /// Definitions that were edited by hand were accepted.
+    /// A document was applied.
+    Apply,
+    /// Definitions that were edited by hand were accepted. What they were before is not known, so
+    /// the edits give every field, as if it were new.
     AcceptEdits,
 }
 
 impl Action {
     /// Every action.
-    pub(crate) const ALL: [Action; 9] = [
+    pub(crate) const ALL: [Action; 10] = [
         Action::CreateFlag,
         Action::ChangeFlag,
         Action::CreateExperiment,
@@ -70,6 +73,7 @@ impl Action {
         Action::Force,
         Action::Unforce,
         Action::Replace,
+        Action::Apply,
         Action::AcceptEdits,
     ];
 
@@ -85,6 +89,7 @@ impl Action {
             Action::Force => "force",
             Action::Unforce => "unforce",
             Action::Replace => "replace",
+            Action::Apply => "apply",
             Action::AcceptEdits => "accept_edits",
         }
     }

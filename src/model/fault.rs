@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::assign::allocation::MAX_VARIANTS;
 use crate::model::path::Path;
+use crate::model::status::Status;
 
 /// The most characters that a name, an environment, a flag key or a variant key can have.
 pub const MAX_NAME_LENGTH: usize = 255;
@@ -24,6 +25,10 @@ pub struct Fault {
 impl Fault {
     pub(crate) fn new(path: &Path<'_>, kind: FaultKind) -> Fault {
         Fault { path: path.to_string(), kind }
+    }
+
+    pub(crate) fn at(path: String, kind: FaultKind) -> Fault {
+        Fault { path, kind }
     }
 
     /// The place of the fault: fields joined by dots, positions in brackets, as in
@@ -196,6 +201,20 @@ pub enum FaultKind {
         environment: String,
         /// The path of the other one.
         other: String,
+    },
+    /// A status that the experiment cannot get from the one that it has.
+    #[error("must be a status that the experiment can get: it is {status}, found {wanted}")]
+    StatusChange {
+        /// The status that it has.
+        status: Status,
+        /// The status found.
+        wanted: Status,
+    },
+    /// A flag that another source of documents names.
+    #[error("belongs to the source {owner:?}")]
+    OwnedByOther {
+        /// The name of that source.
+        owner: String,
     },
     /// An experiment that the engine already knows with other variants.
     #[error(

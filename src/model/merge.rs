@@ -1,14 +1,31 @@
-//! The three-way merge: a source changes what it said before, and nothing else.
+//! The three-way merge: a source changes what it changed in its own text, and nothing else.
 //!
-//! `kubectl apply` made it familiar. It knows units and fields by their names alone, so whatever
-//! has a name can be merged.
+//! `kubectl apply` made it familiar. It knows fields by their names alone, so whatever has a name can
+//! be merged. What a source said before is kept as hashes: a merge asks only whether it says the
+//! same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::model::value::Canonical;
 
 /// The fields of a unit, by their names.
 pub(crate) type UnitFields = BTreeMap<String, Value>;
+
+/// What a source said of a unit: for each field a hash of its name, and one of its value.
+pub(crate) type Said = BTreeMap<u64, u64>;
+
+/// What a source says of a unit.
+pub(crate) fn said(fields: &UnitFields) -> Said {
+    fields.iter().map(|(name, value)| (xxh3_64(name.as_bytes()), hash_of(value))).collect()
+}
+
+/// Equal for equal values.
+fn hash_of(value: &Value) -> u64 {
+    xxh3_64(&serde_json::to_vec(&Canonical(value)).unwrap_or_default())
+}
 
 /// What a merge does to the fields of one unit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,18 +39,19 @@ pub(crate) struct Merge {
 
 /// Merges a unit: `before` is what the source said last, `None` if it has never named the unit;
 /// `now` is what it says; `current` is what is there.
-pub(crate) fn merge(before: Option<&UnitFields>, now: &UnitFields, current: &UnitFields) -> Merge {
+pub(crate) fn merge(before: Option<&Said>, now: &UnitFields, current: &UnitFields) -> Merge {
     let mut merge = Merge::default();
-    let before = before.unwrap_or(const { &UnitFields::new() });
-    for name in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
-        let (before, now, current) = (before.get(name), now.get(name), current.get(name));
-        if now == current {
-            continue;
-        }
-        if before == now {
-            merge.kept.insert(name.clone());
-        } else {
-            merge.set.insert(name.clone(), now.cloned());
+    let before = before.unwrap_or(const { &Said::new() });
+    for name in now.keys().chain(current.keys()).collect::<BTreeSet<_>>() {
+        let said = before.get(&xxh3_64(name.as_bytes()));
+        let (now, current) = (now.get(name), current.get(name));
+        let is_as_said = said == now.map(hash_of).as_ref();
+        match now {
+            // The source has never named it.
+            None if said.is_none() => {}
+            Some(_) if now.map(hash_of) == current.map(hash_of) => {}
+            _ if is_as_said => drop(merge.kept.insert(name.clone())),
+            _ => drop(merge.set.insert(name.clone(), now.cloned())),
         }
     }
     merge
@@ -53,7 +71,7 @@ mod tests {
         let before = fields(&[("same", 1), ("theirs", 1), ("ours", 1), ("both", 1), ("gone", 1)]);
         let now = fields(&[("same", 1), ("theirs", 1), ("ours", 2), ("both", 2), ("new", 2)]);
         let current = fields(&[("same", 1), ("theirs", 3), ("ours", 1), ("both", 3), ("gone", 1)]);
-        let merge = merge(Some(&before), &now, &current);
+        let merge = merge(Some(&said(&before)), &now, &current);
         let set = |name: &str| merge.set.get(name).cloned();
         assert_eq!(set("ours"), Some(Some(2.into())));
         assert_eq!(set("both"), Some(Some(2.into())));
@@ -82,7 +100,7 @@ mod tests {
             now in some_fields(),
             current in some_fields(),
         ) {
-            let merge = merge(before.as_ref(), &now, &current);
+            let merge = merge(before.as_ref().map(said).as_ref(), &now, &current);
             let mut after = current.clone();
             for (name, value) in merge.set {
                 match value {
@@ -95,8 +113,8 @@ mod tests {
                 let is_changed = before.get(name) != now.get(name);
                 let expected = if is_changed { &now } else { &current };
                 prop_assert_eq!(after.get(name), expected.get(name), "{}", name);
-                let is_kept = !is_changed && now.get(name) != current.get(name)
-                    && (before.contains_key(name) || now.contains_key(name));
+                let is_named = now.contains_key(name);
+                let is_kept = !is_changed && is_named && now.get(name) != current.get(name);
                 prop_assert_eq!(merge.kept.contains(name), is_kept);
             }
         }

@@ -5,6 +5,7 @@
 //! * `new_flag`, `new_experiment`: requests to create one, not yet checked;
 //! * `terms`: what never changes in an experiment; `definition`: the terms, with status and dates;
 //! * `status`: the lifecycle;
+//! * `merge`: the three-way merge of fields; `source`: what each source of documents said last;
 //! * `change`: a change of the definitions, field by field; `actor`: who asked for it;
 //! * `id`, `timestamp`, `environment_name`: the small types of the fields;
 //! * `value`: the values of flags and variants, and when two are equal;
@@ -26,6 +27,7 @@ pub(crate) mod merge;
 pub(crate) mod new_experiment;
 pub(crate) mod new_flag;
 pub(crate) mod path;
+pub(crate) mod source;
 pub(crate) mod status;
 pub(crate) mod terms;
 pub(crate) mod timestamp;

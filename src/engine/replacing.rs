@@ -1,4 +1,4 @@
-//! Applies a document: merges what it says with what the engine knows.
+//! Replacing the definitions by a document: what it leaves out comes from what the engine knows.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
     /// The next snapshot: the valid flags of a document, and flags that stay as they are.
-    pub(super) fn apply(
+    pub(super) fn replaced_by(
         &self,
         writer: &mut Writer<'_>,
         old: &Snapshot,
@@ -46,21 +46,26 @@ impl Engine {
         }
         states.extend(kept);
         let next = old.with_all(&states);
-        for experiment in running(&next) {
-            writer.open(&experiment.counters);
-        }
-        for experiment in running(old) {
-            let now = next.find_experiment(experiment.definition.id);
-            if !now.is_some_and(|found| found.state.definition.is_running()) {
-                writer.close(&experiment.counters);
-            }
-        }
+        open_and_close(writer, old, &next);
         Ok(next)
     }
 }
 
+/// Opens the counters of what runs from now on, and closes those of what no longer does.
+pub(super) fn open_and_close(writer: &mut Writer<'_>, old: &Snapshot, next: &Snapshot) {
+    for experiment in running(next) {
+        writer.open(&experiment.counters);
+    }
+    for experiment in running(old) {
+        let now = next.find_experiment(experiment.definition.id);
+        if !now.is_some_and(|found| found.state.definition.is_running()) {
+            writer.close(&experiment.counters);
+        }
+    }
+}
+
 /// An experiment of a document, with its counters and forced users.
-fn experiment_of(
+pub(super) fn experiment_of(
     writer: &mut Writer<'_>,
     engine: &Engine,
     old: &Snapshot,
@@ -114,10 +119,11 @@ fn definition_of(
     now: Timestamp,
 ) -> Arc<Definition> {
     let was_running = known.is_some_and(|known| known.is_running());
-    let is_running = document.status == Status::Running;
+    let status = document.status.unwrap_or_default();
+    let is_running = status == Status::Running;
     // A start or a stop without a date happens now.
     let started_at = document.started_at.or((is_running && !was_running).then_some(now));
-    let (started_at, stopped_at) = match document.status {
+    let (started_at, stopped_at) = match status {
         Status::Draft => (document.started_at, document.stopped_at),
         // A document from before the last start does not undo it: the counts "since start" belong
         // to that start.
@@ -132,7 +138,7 @@ fn definition_of(
     let mut definition = Definition {
         id: document.id,
         terms: document.terms,
-        status: document.status,
+        status,
         started_at,
         stopped_at,
         created_at,

@@ -1,0 +1,388 @@
+//! Applying a document: a source changes what it changed in its own text, and nothing else.
+//!
+//! * `plan`: what a document changes of one flag; `removals`: what it no longer names;
+//! * `options`: how a document is applied; `report`: what was done.
+
+pub(crate) mod options;
+mod plan;
+mod removals;
+pub(crate) mod report;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use self::options::{ApplyError, ApplyOptions};
+use self::plan::{ExperimentPlan, FlagPlan, Planned, plan};
+use self::removals::Removals;
+use self::report::{ApplyReport, Left, Named};
+use super::Engine;
+use super::replacing::{experiment_of, open_and_close};
+use super::writer::Writer;
+use crate::count::counts::Baseline;
+use crate::count::runs::Runs;
+use crate::engine::load_report::SkippedFlag;
+use crate::format::document::Document;
+use crate::format::flag_document::FlagDocument;
+use crate::model::actor::Actor;
+use crate::model::change::{Action, Unit};
+use crate::model::error::{FileError, LoadError};
+use crate::model::fault::{Fault, FaultKind};
+use crate::model::flag::FlagRef;
+use crate::model::id::{ExperimentId, FlagId};
+use crate::model::source::{DOCUMENT, Source, Sources};
+use crate::model::timestamp::Timestamp;
+use crate::read::snapshot::Snapshot;
+use crate::read::state::{ExperimentState, FlagState};
+
+impl Engine {
+    /// Applies a document: what the document has changed since it was last applied is changed, and
+    /// everything else stays as it is. For a file that is shipped with each deploy, and for one that
+    /// is followed.
+    ///
+    /// The engine remembers what each source of documents said last. A field that differs from that
+    /// is set; a field that does not is left alone, so what was changed by a call stays, until the
+    /// document changes that very field. An experiment that was stopped by hand stays stopped. What
+    /// the source named before and no longer names is removed, unless it is used elsewhere.
+    /// [`docs::document`](crate::docs::document) has the rules.
+    ///
+    /// A flag with a fault is skipped: it stays as it was, and the others are applied. Unknown
+    /// fields are reported and otherwise ignored.
+    ///
+    /// [`ApplyOptions`] names another source, or a revision, and allows removals.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`]. The engine then does not change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, Status};
+    ///
+    /// let document = |default: &str| format!(r#"{{"flags": [{{
+    ///     "id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a", "key": "hero-banner",
+    ///     "default_value": "{default}",
+    ///     "experiments": [{{
+    ///         "id": "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f", "name": "Hero Banner A/B Test",
+    ///         "environment": "production", "status": "running",
+    ///         "variants": [{{"key": "golden", "value": "new", "percentage": 100}}]
+    ///     }}]
+    /// }}]}}"#);
+    /// let engine = Engine::new();
+    /// engine.apply(&document("old"))?;
+    /// let id = "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f".parse()?;
+    /// engine.stop(id)?;
+    ///
+    /// // The next deploy changes the default, and not that the experiment was stopped.
+    /// let report = engine.apply(&document("older"))?;
+    /// assert_eq!(engine.experiment(id).unwrap().status(), Status::Stopped);
+    /// assert_eq!(
+    ///     report.to_string(),
+    ///     "changed \"hero-banner\": default_value\n\
+    ///      kept \"hero-banner\", experiment \"Hero Banner A/B Test\": status, as changed elsewhere"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn apply(&self, text: &str) -> Result<ApplyReport, ApplyError> {
+        ApplyOptions::new().apply(self, text)
+    }
+
+    pub(super) fn apply_with(
+        &self,
+        text: &str,
+        options: &ApplyOptions,
+    ) -> Result<ApplyReport, ApplyError> {
+        let outcome = self.merge_document(text, options);
+        self.record_applied(&outcome);
+        outcome
+    }
+
+    fn merge_document(
+        &self,
+        text: &str,
+        options: &ApplyOptions,
+    ) -> Result<ApplyReport, ApplyError> {
+        // Do what does not depend on the engine before taking the writers' lock.
+        let mut document = Document::read(text).map_err(LoadError::from)?;
+        let unknown_fields = document.frame.take_unknown_fields();
+        if document.frame.has_any() {
+            return Err(LoadError::from(document.take_faults().into_error()).into());
+        }
+        let given = document.source.take();
+        let name = options.source.clone().or(given).unwrap_or_else(|| DOCUMENT.to_owned());
+        let revision = options.revision.or(document.revision);
+        let mut writer = self.lock_to_change().map_err(LoadError::from)?;
+        let (old, sources) = (self.current.pin(), Arc::clone(writer.sources()));
+        let source = sources.of(&name);
+        let last = source.and_then(|source| source.revision);
+        let report =
+            ApplyReport { source: name.clone(), revision, unknown_fields, ..Default::default() };
+        if !options.goes_back && last.zip(revision).is_some_and(|(last, now)| now < last) {
+            return Ok(ApplyReport { outdated_by: last, ..report });
+        }
+        self.refuse_changed_terms(&mut document);
+        let mut application = Application {
+            old: &old,
+            sources: &sources,
+            name: &name,
+            source,
+            now: self.control.clock.now(),
+            plans: BTreeMap::new(),
+            skipped: BTreeSet::new(),
+            is_any_unidentified: false,
+            report,
+        };
+        application.plan(document.flags);
+        let removals = application.removals();
+        application.skip_conflicting(&removals);
+        application.check_removals(&removals, options)?;
+        let said = application.said(revision.or(last));
+        let states = application.stage(self, &mut writer, &removals).map_err(LoadError::from)?;
+        let report = application.into_report(removals);
+        let is_as_before = report.is_unchanged() && source == Some(&said);
+        if !is_as_before {
+            let next = old.with_all(&states);
+            open_and_close(&mut writer, &old, &next);
+            let mut sources = (*sources).clone();
+            sources.0.insert(name.clone(), said);
+            writer.set_sources(sources);
+            // A document that somebody hands in is that one's change.
+            if *self.actor == Actor::Service {
+                writer.acting_as(Actor::Document(name));
+            }
+            writer.publish(next, Action::Apply).map_err(LoadError::from)?;
+        }
+        Ok(report)
+    }
+}
+
+/// A document as it is applied.
+struct Application<'a> {
+    old: &'a Snapshot,
+    sources: &'a Sources,
+    /// The name of the source.
+    name: &'a str,
+    /// What the source said last.
+    source: Option<&'a Source>,
+    now: Timestamp,
+    /// The flags that the document gives, with their positions in it.
+    plans: BTreeMap<FlagId, (usize, FlagPlan)>,
+    /// Flags of the document that stay as they are, and what was said of them too.
+    skipped: BTreeSet<FlagId>,
+    /// Whether a faulty flag may be any that the document seems to lack.
+    is_any_unidentified: bool,
+    report: ApplyReport,
+}
+
+impl Application<'_> {
+    /// Plans every flag of the document, and skips those with faults.
+    fn plan(&mut self, flags: Vec<FlagDocument>) {
+        for (at, mut flag) in flags.into_iter().enumerate() {
+            self.report.unknown_fields.append(&mut flag.faults.take_unknown_fields());
+            let owner = flag.id.and_then(|id| self.sources.owner_beside(self.name, id));
+            if let Some(owner) = owner {
+                let kind = FaultKind::OwnedByOther { owner: owner.to_owned() };
+                flag.faults.add_at(format!("flags[{at}]"), kind);
+            }
+            let known = flag.id.and_then(|id| self.old.find(FlagRef::Id(id)));
+            let planned = if flag.is_sound() {
+                plan(&mut flag, at, self.source, known.map(|known| &**known), self.now)
+            } else {
+                Planned::Faulty
+            };
+            match planned {
+                Planned::Flag(plan) => drop(self.plans.insert(plan.flag.id(), (at, *plan))),
+                Planned::RemovedElsewhere(named) => {
+                    self.skipped.extend(flag.id);
+                    self.report.left.push((named, Left::RemovedElsewhere));
+                }
+                Planned::Faulty => self.skip_faulty(at, flag),
+            }
+        }
+    }
+
+    fn skip_faulty(&mut self, at: usize, flag: FlagDocument) {
+        let by_key = flag.key.as_deref().and_then(|key| self.old.find(FlagRef::Key(key)));
+        let by_id = flag.id.and_then(|id| self.old.find(FlagRef::Id(id)));
+        self.is_any_unidentified |= flag.id.is_none() && by_key.is_none();
+        self.skipped.extend(flag.id);
+        self.skipped.extend(by_key.map(|state| state.flag.id()));
+        self.report.skipped.push(SkippedFlag {
+            path: format!("flags[{at}]"),
+            key: flag.key,
+            faults: flag.faults.into_vec(),
+            kept_previous: by_key.or(by_id).is_some(),
+        });
+    }
+
+    /// What the source named before, and no longer does.
+    fn removals(&self) -> Removals {
+        let Some(source) = self.source else { return Removals::default() };
+        let is_named = |id: &FlagId| self.plans.contains_key(id) || self.skipped.contains(id);
+        let gone = source.flags().filter(|id| !is_named(id));
+        Removals::of(self.old, source, gone, self.is_any_unidentified)
+    }
+
+    /// Skips flags that would have a key or an experiment of another flag, which stays as it is,
+    /// until there are none.
+    fn skip_conflicting(&mut self, removals: &Removals) {
+        while let Some((id, found, other)) = self.conflict(removals) {
+            let Some((at, plan)) = self.plans.remove(&id) else { return };
+            self.skipped.insert(id);
+            let path = format!("flags[{at}]");
+            let kind = FaultKind::Duplicate { found, other };
+            self.report.skipped.push(SkippedFlag {
+                path: path.clone(),
+                key: Some(plan.flag.key().to_owned()),
+                faults: vec![Fault::at(path, kind)],
+                kept_previous: self.old.find(FlagRef::Id(id)).is_some(),
+            });
+        }
+    }
+
+    /// A flag of the document that would have what another flag has, what that is, and the other
+    /// flag.
+    fn conflict(&self, removals: &Removals) -> Option<(FlagId, String, String)> {
+        let mut keys: HashMap<&str, FlagId> = HashMap::new();
+        let mut experiments: HashMap<ExperimentId, FlagId> = HashMap::new();
+        for state in self.unplanned(removals) {
+            keys.insert(state.flag.key(), state.flag.id());
+            let removed = removals.experiments_of(state.flag.id());
+            let ids = state.experiments.iter().map(|state| state.definition.id);
+            let ids = ids.filter(|id| !removed.is_some_and(|removed| removed.contains(id)));
+            experiments.extend(ids.map(|id| (id, state.flag.id())));
+        }
+        let mut plans: Vec<_> = self.plans.values().collect();
+        plans.sort_by_key(|(at, _)| *at);
+        for (_, plan) in plans {
+            let (id, key) = (plan.flag.id(), plan.flag.key());
+            let other = |other: FlagId| format!("the flag {other}, which stays");
+            if let Some(owner) = keys.insert(key, id) {
+                return Some((id, key.to_owned(), other(owner)));
+            }
+            for experiment in plan.experiments.iter().map(ExperimentPlan::id) {
+                if let Some(owner) = experiments.insert(experiment, id) {
+                    return Some((id, experiment.to_string(), other(owner)));
+                }
+            }
+        }
+        None
+    }
+
+    /// The flags that the document does not change, and that stay.
+    fn unplanned(&self, removals: &Removals) -> impl Iterator<Item = &Arc<FlagState>> {
+        self.old.states().filter(move |state| {
+            let id = state.flag.id();
+            !self.plans.contains_key(&id) && !removals.has_flag(id)
+        })
+    }
+
+    /// Refuses removals that are more likely a mistake than meant, unless they are allowed.
+    fn check_removals(
+        &self,
+        removals: &Removals,
+        options: &ApplyOptions,
+    ) -> Result<(), ApplyError> {
+        if options.removes {
+            return Ok(());
+        }
+        let of_plans = self.plans.values().flat_map(|(_, plan)| &plan.removes_running);
+        let running: Vec<Named> = of_plans.chain(&removals.running).cloned().collect();
+        if !running.is_empty() {
+            return Err(ApplyError::RemovesRunning { experiments: running });
+        }
+        let removed = removals.flags.len();
+        let of = self.source.map_or(0, |source| source.flags().count());
+        if removed >= 5 && removed.saturating_mul(2) > of {
+            return Err(ApplyError::RemovesMost { source_name: self.name.to_owned(), removed, of });
+        }
+        Ok(())
+    }
+
+    /// What the source has said after this.
+    fn said(&self, revision: Option<i64>) -> Source {
+        let mut units: BTreeMap<Unit, _> = BTreeMap::new();
+        for (_, plan) in self.plans.values() {
+            units.extend(plan.said.iter().map(|(unit, said)| (*unit, said.clone())));
+        }
+        let before = self.source.into_iter().flat_map(|source| &source.units);
+        let stays = |unit: &Unit| {
+            let id = unit.flag();
+            self.skipped.contains(&id)
+                || (self.is_any_unidentified && !self.plans.contains_key(&id))
+        };
+        let kept = before.filter(|(unit, _)| stays(unit));
+        units.extend(kept.map(|(unit, said)| (*unit, said.clone())));
+        Source { revision, units }
+    }
+
+    /// The states of all flags after this, with their changes staged.
+    fn stage(
+        &mut self,
+        engine: &Engine,
+        writer: &mut Writer<'_>,
+        removals: &Removals,
+    ) -> Result<Vec<Arc<FlagState>>, FileError> {
+        let mut states = Vec::new();
+        for state in self.unplanned(removals) {
+            let removed = removals.experiments_of(state.flag.id());
+            states.push(match removed {
+                Some(removed) => Arc::new(without(state, removed)),
+                None => Arc::clone(state),
+            });
+        }
+        for (_, plan) in self.plans.values_mut() {
+            let mut experiments = Vec::new();
+            for experiment in std::mem::take(&mut plan.experiments) {
+                experiments.push(match experiment {
+                    ExperimentPlan::New(section) => {
+                        experiment_of(writer, engine, self.old, *section, self.now)?
+                    }
+                    ExperimentPlan::Known { state, definition, starts } => {
+                        let mut record =
+                            writer.apply(&definition, Baseline::default, Runs::default)?;
+                        if starts {
+                            record = writer.mark_start(record);
+                        }
+                        ExperimentState::new(record, state.forced)
+                    }
+                });
+            }
+            let flag = plan.flag.clone();
+            let state = FlagState { flag, experiments: experiments.into() };
+            // An unchanged flag keeps its memory, and so stays in the readers' caches.
+            let known = self.old.find(FlagRef::Id(state.flag.id()));
+            states.push(match known {
+                Some(known) if state.is_same(known) => Arc::clone(known),
+                _ => Arc::new(state),
+            });
+        }
+        Ok(states)
+    }
+
+    fn into_report(self, removals: Removals) -> ApplyReport {
+        let mut report = self.report;
+        let mut plans: Vec<_> = self.plans.into_values().collect();
+        plans.sort_by_key(|(at, _)| *at);
+        for (_, FlagPlan { mut notes, .. }) in plans {
+            report.added.append(&mut notes.added);
+            report.changed.append(&mut notes.changed);
+            report.removed.append(&mut notes.removed);
+            report.started.append(&mut notes.started);
+            report.stopped.append(&mut notes.stopped);
+            report.kept.append(&mut notes.kept);
+            report.left.append(&mut notes.left);
+        }
+        report.removed.extend(removals.removed);
+        report.left.extend(removals.left);
+        report.skipped.sort_by(|one, other| one.path.cmp(&other.path));
+        report
+    }
+}
+
+/// A flag without some of its experiments.
+fn without(state: &FlagState, removed: &BTreeSet<ExperimentId>) -> FlagState {
+    let experiments = state.experiments.iter();
+    let experiments = experiments.filter(|state| !removed.contains(&state.definition.id));
+    FlagState { flag: state.flag.clone(), experiments: experiments.cloned().collect() }
+}
