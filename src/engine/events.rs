@@ -84,7 +84,6 @@ pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
 }
 
 /// The names of fields. Those of forced users have user keys in them.
-#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nothing is emitted"))]
 fn without_users(fields: &[String]) -> String {
     let names = fields.iter().map(|field| match field.split_once('.') {
         Some((name, _)) => name,

@@ -4,6 +4,7 @@
 //! its first lines give.
 
 mod api;
+mod applying;
 #[cfg(feature = "durable")]
 mod changes;
 #[path = "../common/mod.rs"]
