@@ -6,6 +6,8 @@
 mod api;
 mod applying;
 #[cfg(feature = "durable")]
+mod applying_model;
+#[cfg(feature = "durable")]
 mod changes;
 #[path = "../common/mod.rs"]
 mod common;
