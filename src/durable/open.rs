@@ -146,13 +146,14 @@ impl OpenOptions {
             _ => {}
         }
         let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));
+        opened.set_trusting(text.as_ref().is_some_and(|text| opened.has_written(text)));
         let opened = Arc::new(opened);
         let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
         let background =
             self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
         let directory = Directory {
             _background: background,
-            counters: opened,
+            counters: Arc::clone(&opened),
             definitions: definitions.clone(),
             may_not_last: AtomicBool::new(false),
         };
@@ -166,6 +167,7 @@ impl OpenOptions {
                 source => OpenError::Definitions { path: definitions, source },
             })?;
         }
+        opened.set_trusting(false);
         Ok(engine)
     }
 }

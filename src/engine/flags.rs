@@ -20,15 +20,15 @@ impl Engine {
     /// # Errors
     ///
     /// [`ControlError::Invalid`] if the key or the name is blank or overlong, or the value nested
-    /// too deep; [`ControlError::FlagKeyTaken`] or [`ControlError::FlagIdTaken`] if another flag
+    /// too deep or with a number that 64 bits do not hold; [`ControlError::FlagKeyTaken`] or [`ControlError::FlagIdTaken`] if another flag
     /// has the key or the id.
-    pub fn create_flag(&self, new: NewFlag) -> Result<Flag, ControlError> {
+    pub fn create_flag(&self, mut new: NewFlag) -> Result<Flag, ControlError> {
         let mut faults = Faults::default();
         check_flag(
             &Path::Root,
             Some(&new.key),
             new.name.as_deref(),
-            Some(&new.default_value),
+            Some(&mut new.default_value),
             &mut faults,
         );
         faults.into_result()?;
@@ -52,15 +52,16 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ControlError::FlagNotFound`]; [`ControlError::Invalid`] if the value is nested too deep.
+    /// [`ControlError::FlagNotFound`]; [`ControlError::Invalid`] if the value is nested too deep
+    /// or has a number that 64 bits do not hold.
     pub fn set_default<'a>(
         &self,
         flag: impl Into<FlagRef<'a>>,
         default_value: impl Into<Value>,
     ) -> Result<Flag, ControlError> {
-        let default_value = default_value.into();
+        let mut default_value = default_value.into();
         let mut faults = Faults::default();
-        check_value(&default_value, &Path::Root.field("default_value"), &mut faults);
+        check_value(&mut default_value, &Path::Root.field("default_value"), &mut faults);
         faults.into_result()?;
         let writer = self.lock();
         let now = self.control.clock.now();

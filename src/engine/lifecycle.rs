@@ -39,7 +39,7 @@ impl Engine {
         new: NewExperiment,
     ) -> Result<Experiment, ControlError> {
         let (id, status) = (new.id, new.status);
-        let terms = strictly(|faults| Unchecked::from(new).check(&Path::Root, faults))?;
+        let mut terms = strictly(|faults| Unchecked::from(new).check(&Path::Root, faults))?;
 
         let mut writer = self.lock();
         let now = self.control.clock.now();
@@ -51,7 +51,7 @@ impl Engine {
         }
         let mut faults = Faults::default();
         self.control.registry.with(id, |record| {
-            same_experiment(record, id, &terms, &Path::Root, &mut faults);
+            same_experiment(record, id, &mut terms, &Path::Root, &mut faults);
         });
         faults.into_result()?;
         let definition = Arc::new(Definition::create(id, terms, status, now));
@@ -148,11 +148,12 @@ impl Engine {
     }
 }
 
-/// Adds a fault for each difference to the experiment that the engine knows under this id.
+/// Adds a fault for each difference to the experiment that the engine knows under this id. Equal
+/// variants become the known ones, so that their values keep their writing, and share memory.
 pub(super) fn same_experiment(
     record: &Record,
     id: ExperimentId,
-    terms: &Terms,
+    terms: &mut Terms,
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
@@ -162,7 +163,9 @@ pub(super) fn same_experiment(
         let kind = FaultKind::EnvironmentChanged { id: id.to_string(), expected };
         faults.add(&path.field("environment"), kind);
     }
-    if known.variants != terms.variants {
+    if known.variants == terms.variants {
+        terms.variants = Arc::clone(&known.variants);
+    } else {
         faults.add(&path.field("variants"), FaultKind::VariantsChanged { id: id.to_string() });
     }
 }

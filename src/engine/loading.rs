@@ -215,8 +215,8 @@ impl Engine {
         for (at, flag) in document.flags.iter_mut().enumerate() {
             let path = all.item(at);
             let path = path.field("experiments");
-            for section in &flag.experiments {
-                let (id, terms) = (section.experiment.id, &section.experiment.terms);
+            for section in &mut flag.experiments {
+                let (id, terms) = (section.experiment.id, &mut section.experiment.terms);
                 let path = path.item(section.at);
                 let known = self.control.registry.with(id, |record| {
                     same_experiment(record, id, terms, &path, &mut flag.faults);

@@ -66,8 +66,8 @@ fn new_flag(node: Node<'_>, faults: &mut Faults) -> Option<NewFlag> {
     let id = fields.optional("id", faults, parsed);
     let key = fields.required("key", faults, string);
     let name = fields.optional("name", faults, string);
-    let default_value = fields.required("default_value", faults, any);
+    let mut default_value = fields.required("default_value", faults, any);
     fields.close(faults);
-    check_flag(path, key.as_deref(), name.as_deref(), default_value.as_ref(), faults);
+    check_flag(path, key.as_deref(), name.as_deref(), default_value.as_mut(), faults);
     Some(NewFlag { id, key: key?, name, default_value: default_value? })
 }

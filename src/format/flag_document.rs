@@ -78,7 +78,7 @@ impl FlagDocument {
             fields.close(&mut faults);
 
             let (key, name) = (this.key.as_deref(), this.name.as_deref());
-            check_flag(path, key, name, this.default_value.as_ref(), &mut faults);
+            check_flag(path, key, name, this.default_value.as_mut(), &mut faults);
             let all = path.field("experiments");
             for (at, node) in experiments.into_iter().flatten().enumerate() {
                 let (id, experiment) = experiment(node, &all.item(at), &mut faults);

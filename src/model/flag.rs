@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use crate::model::id::FlagId;
 use crate::model::timestamp::Timestamp;
+use crate::model::value::is_same;
 
 /// A named decision point, with the value that it answers when no experiment decides.
 ///
 /// Serialises in the style of the Experiments API, as an object of `id`, `key`, `name`,
 /// `default_value`, `created_at`, `updated_at`. Cloning shares the texts.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Flag {
     id: FlagId,
     #[serde(serialize_with = "text")]
@@ -35,12 +36,24 @@ fn value<S: serde::Serializer>(value: &Arc<Value>, serializer: S) -> Result<S::O
 }
 
 /// Replaces a new text or value by the known one if the two are equal; returns whether they are.
-fn share<T: PartialEq + ?Sized>(new: &mut Arc<T>, known: &Arc<T>) -> bool {
-    let is_equal = new == known;
+fn share<T: ?Sized>(new: &mut Arc<T>, known: &Arc<T>, is_equal: fn(&T, &T) -> bool) -> bool {
+    let is_equal = is_equal(new, known);
     if is_equal {
         *new = Arc::clone(known);
     }
     is_equal
+}
+
+impl PartialEq for Flag {
+    fn eq(&self, other: &Flag) -> bool {
+        let Flag { id, key, name, default_value, created_at, updated_at } = self;
+        *id == other.id
+            && *key == other.key
+            && *name == other.name
+            && *created_at == other.created_at
+            && *updated_at == other.updated_at
+            && is_same(default_value, &other.default_value)
+    }
 }
 
 impl Flag {
@@ -77,9 +90,9 @@ impl Flag {
             self.created_at = known.created_at;
             self.updated_at = known.updated_at;
             let shared = [
-                share(&mut self.key, &known.key),
-                share(&mut self.name, &known.name),
-                share(&mut self.default_value, &known.default_value),
+                share(&mut self.key, &known.key, str::eq),
+                share(&mut self.name, &known.name, str::eq),
+                share(&mut self.default_value, &known.default_value, is_same),
             ];
             if shared.contains(&false) {
                 self.updated_at = now;

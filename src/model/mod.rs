@@ -6,7 +6,8 @@
 //! * `terms`: what never changes in an experiment; `definition`: the terms, with status and dates;
 //! * `status`: the lifecycle;
 //! * `id`, `timestamp`, `environment_name`: the small types of the fields;
-//! * `validation`: the rules that they keep;
+//! * `value`: the values of flags and variants, and when two are equal;
+//! * `validation`: the rules for names and values;
 //! * `fault`: one fault, and its kind; `path`: where; `faults`: all of them;
 //! * `error`: why a call was refused.
 
@@ -25,4 +26,5 @@ pub(crate) mod status;
 pub(crate) mod terms;
 pub(crate) mod timestamp;
 pub(crate) mod validation;
+pub(crate) mod value;
 pub(crate) mod variant;

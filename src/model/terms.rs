@@ -76,7 +76,7 @@ impl Unchecked {
 }
 
 fn checked_variants(
-    unchecked: Vec<UncheckedVariant>,
+    mut unchecked: Vec<UncheckedVariant>,
     path: &Path<'_>,
     faults: &mut Faults,
 ) -> Option<Arc<[Variant]>> {
@@ -92,7 +92,8 @@ fn checked_variants(
     }
     // A percentage that could not be read has its own fault; no sum is claimed then.
     let sum: Option<i128> = unchecked.iter().map(|new| new.percentage.map(i128::from)).sum();
-    for (at, new) in unchecked.iter().enumerate() {
+    let mut values: Vec<_> = unchecked.iter_mut().map(|new| new.value.take()).collect();
+    for (at, (new, value)) in unchecked.iter().zip(&mut values).enumerate() {
         let this = path.item(at);
         if let Some(key) = &new.key {
             let path_of_key = this.field("key");
@@ -103,7 +104,7 @@ fn checked_variants(
                 faults.add(&path_of_key, FaultKind::Duplicate { found: quote(key), other });
             }
         }
-        if let Some(value) = &new.value {
+        if let Some(value) = value {
             check_value(value, &this.field("value"), faults);
         }
         if let Some(found) = new.percentage
@@ -117,9 +118,9 @@ fn checked_variants(
         _ => {}
     }
     // Faulty percentages have no table from bucket to variant.
-    let checked = unchecked.into_iter().map(|new| {
+    let checked = unchecked.into_iter().zip(values).map(|(new, value)| {
         let percentage = u8::try_from(new.percentage?).ok()?;
-        Some(Variant::new(new.key?, new.value?, percentage))
+        Some(Variant::new(new.key?, value?, percentage))
     });
     checked.collect::<Option<_>>().filter(|_| sum == Some(100))
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::model::fault::{FaultKind, MAX_NAME_LENGTH, MAX_VALUE_DEPTH};
 use crate::model::faults::Faults;
 use crate::model::path::Path;
+use crate::model::value::settle_numbers;
 
 /// What is wrong with a name, if anything is.
 pub(crate) fn fault_in_name(text: &str) -> Option<FaultKind> {
@@ -22,10 +23,12 @@ pub(crate) fn check_name(name: &str, path: &Path<'_>, faults: &mut Faults) {
     }
 }
 
-/// Adds a fault for a value that could be written, but not read again.
-pub(crate) fn check_value(value: &Value, path: &Path<'_>, faults: &mut Faults) {
+/// Gives a value its one writing, and adds a fault if it could not be read again.
+pub(crate) fn check_value(value: &mut Value, path: &Path<'_>, faults: &mut Faults) {
     if is_deeper_than(MAX_VALUE_DEPTH, value) {
         faults.add(path, FaultKind::TooDeep);
+    } else {
+        settle_numbers(value, path, faults);
     }
 }
 
@@ -34,7 +37,7 @@ pub(crate) fn check_flag(
     path: &Path<'_>,
     key: Option<&str>,
     name: Option<&str>,
-    default_value: Option<&Value>,
+    default_value: Option<&mut Value>,
     faults: &mut Faults,
 ) {
     for (field, text) in [("key", key), ("name", name)] {

@@ -3,15 +3,27 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::model::value::is_same;
+
 /// One of the values that an experiment splits users between. Always valid: an engine or a document
 /// has checked it.
 ///
+/// Two are equal if their values are, whatever the order of an object's fields; 0.0 equals -0.0, and
+/// 1 is not 1.0.
+///
 /// Serialises as `{"key": ..., "value": ..., "percentage": ...}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Variant {
     key: Box<str>,
     value: Value,
     percentage: u8,
+}
+
+impl PartialEq for Variant {
+    fn eq(&self, other: &Variant) -> bool {
+        let Variant { key, value, percentage } = self;
+        *key == other.key && *percentage == other.percentage && is_same(value, &other.value)
+    }
 }
 
 impl Variant {

@@ -195,7 +195,12 @@ fn key_of(variant: usize) -> String {
 }
 
 fn value_of(experiment: usize, variant: usize) -> Value {
-    json!({"experiment": experiment, "variant": variant})
+    match variant {
+        0 => json!({"variant": variant, "experiment": {"number": experiment, "is": [true, null]}}),
+        1 => json!([experiment, -0.0, 1e-7]),
+        // The first experiment's is -0.0.
+        _ => json!(f64::from(u32::try_from(experiment).unwrap()) / -4.0),
+    }
 }
 
 impl Model {

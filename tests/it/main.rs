@@ -9,6 +9,8 @@ mod common;
 mod deltas;
 #[cfg(feature = "durable")]
 mod durable;
+#[cfg(feature = "durable")]
+mod durable_values;
 mod fairness;
 mod faults;
 mod laws;

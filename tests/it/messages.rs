@@ -209,6 +209,10 @@ fn each_kind_of_fault_says_what_must_be_and_what_was_found() {
             FaultKind::Integer { found: text("18446744073709551616") },
             "must be an integer that 64 bits hold, found 18446744073709551616",
         ),
+        (
+            FaultKind::Float { found: text("1e+400") },
+            "must be a number that a 64-bit float holds, found 1e+400",
+        ),
         (FaultKind::Id { found: text("x") }, "must be a UUID, found \"x\""),
         (
             FaultKind::Timestamp { found: text("yesterday") },

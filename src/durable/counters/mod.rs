@@ -12,9 +12,10 @@ pub(super) mod segment;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::block::{Block, put, word};
@@ -26,6 +27,7 @@ use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
 use crate::model::terms::Terms;
+use crate::model::value::Canonical;
 
 pub(super) const MAGIC: u64 = u64::from_be_bytes(*b"fairsplt");
 pub(super) const VERSION: u64 = 1;
@@ -44,6 +46,7 @@ pub(super) const BLOCKS: usize = 1;
 pub(super) const CELLS_SUM: usize = 2;
 const DEFINITIONS: usize = 3;
 const NEXT_DEFINITIONS: usize = 4;
+const UNVERIFIED: usize = 5;
 
 /// The counters of an engine, on disk. Everything that counts in the file owns it too: dropping the
 /// last owner marks the file as clean.
@@ -52,6 +55,8 @@ pub(super) struct Counters {
     path: PathBuf,
     file: File,
     layout: Mutex<Layout>,
+    /// Whether the definitions that are being read are those that belong to the blocks.
+    is_trusting: AtomicBool,
 }
 
 impl Counters {
@@ -69,11 +74,11 @@ impl Counters {
         definition: &Definition,
         base: Baseline,
     ) -> Result<MappedCells, FileError> {
-        let (id, identity) = (definition.id, identity_of(&definition.terms));
+        let (id, terms) = (definition.id, &definition.terms);
         let owner: Arc<Owner> = Arc::new(Box::new(Arc::clone(self)));
         self.with_layout(|layout| {
             let block = match layout.blocks.get(&id) {
-                Some(block) if block.identity == identity => block.clone(),
+                Some(block) if self.counts_for(block, terms) => block.clone(),
                 Some(_) => {
                     // The engine refuses this for an experiment that it knows, and for one in a
                     // document. This experiment left the definitions before the engine was opened.
@@ -82,8 +87,8 @@ impl Counters {
                     return Err(FileError::new("count in", &self.path, &error));
                 }
                 None => {
-                    let variants = definition.terms.count();
-                    let block = layout.reserve(&self.file, variants, identity, base);
+                    let identity = identity_of(terms);
+                    let block = layout.reserve(&self.file, terms.count(), identity, base);
                     let block =
                         block.map_err(|error| FileError::new("grow", &self.path, &error))?;
                     layout.pending.push((id, block.clone()));
@@ -101,8 +106,25 @@ impl Counters {
 
     /// Whether the id has a block that is of other variants, or of another environment.
     pub(super) fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
-        let counted = self.with_layout(|layout| layout.blocks.get(&id).map(|block| block.identity));
-        counted.is_some_and(|identity| identity != identity_of(terms))
+        self.with_layout(|layout| {
+            layout.blocks.get(&id).is_some_and(|block| !self.counts_for(block, terms))
+        })
+    }
+
+    /// Whether a block is that of an experiment with these terms.
+    fn counts_for(&self, block: &Block, terms: &Terms) -> bool {
+        // Blocks of early engines have the hash of a text that depends on the build. What such an
+        // engine saved is recognised by that: it never saved other terms under the same id.
+        let is_as_saved =
+            || self.is_trusting.load(Ordering::Relaxed) && block.variants == terms.count();
+        block.identity == identity_of(terms)
+            || block.identity == early_identity_of(terms)
+            || is_as_saved()
+    }
+
+    /// Says whether the definitions that are read from now on were saved with the blocks.
+    pub(super) fn set_trusting(&self, is_trusting: bool) {
+        self.is_trusting.store(is_trusting, Ordering::Relaxed);
     }
 
     /// Copies all blocks of another file, with their counts, and records these definitions as
@@ -138,6 +160,7 @@ impl Counters {
             Some(definitions) => {
                 self.announce(definitions)?;
                 self.commit(definitions);
+                self.set_live(UNVERIFIED, (!other.has_written(definitions)).into());
             }
             None => self.commit_cells(),
         }
@@ -161,6 +184,11 @@ impl Counters {
         self.live(DEFINITIONS) == xxh3_64(definitions.as_bytes())
     }
 
+    /// Whether these definitions are [known](Counters::knows), and an engine has written them.
+    pub(super) fn has_written(&self, definitions: &str) -> bool {
+        self.knows(definitions) && self.live(UNVERIFIED) == 0
+    }
+
     /// Records which definitions are about to be saved, so that they are known after a kill.
     pub(super) fn announce(&self, definitions: &str) -> Result<(), FileError> {
         self.set_live(NEXT_DEFINITIONS, xxh3_64(definitions.as_bytes()));
@@ -179,6 +207,7 @@ impl Counters {
     /// Records these definitions as saved, and makes the reserved cells those of their experiments.
     pub(super) fn commit(&self, definitions: &str) {
         self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
+        self.set_live(UNVERIFIED, 0);
         self.commit_cells();
     }
 
@@ -266,6 +295,28 @@ impl Drop for Counters {
 
 /// A hash that differs between experiments of one id that count different things.
 fn identity_of(terms: &Terms) -> u64 {
-    let text = serde_json::to_vec(&(terms.environment.as_str(), &*terms.variants));
-    xxh3_64(&text.unwrap_or_default())
+    /// A variant as it serialises, with its value in the canonical writing.
+    #[derive(Serialize)]
+    struct Counted<'v> {
+        key: &'v str,
+        value: Canonical<'v>,
+        percentage: u8,
+    }
+    let counted = terms.variants.iter().map(|variant| Counted {
+        key: variant.key(),
+        value: Canonical(variant.value()),
+        percentage: variant.percentage(),
+    });
+    let variants: Vec<_> = counted.collect();
+    hash_of(&(terms.environment.as_str(), variants))
+}
+
+/// The same hash as early engines made it: of fields in the order of the build's `serde_json`, and
+/// of -0.0 as it is.
+fn early_identity_of(terms: &Terms) -> u64 {
+    hash_of(&(terms.environment.as_str(), &*terms.variants))
+}
+
+fn hash_of(what: &impl Serialize) -> u64 {
+    xxh3_64(&serde_json::to_vec(what).unwrap_or_default())
 }

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::block::{Block, put, sum_of, word};
@@ -53,8 +53,7 @@ impl Counters {
         let is_new = is_first
             && (length == 0
                 || (length == BYTES && is_unfinished(&file).map_err(failed("read"))?));
-        let mut this =
-            Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
+        let mut this = Counters::unread(path, file);
         if is_new {
             this.begin().map_err(failed("write"))?;
         } else {
@@ -78,10 +77,14 @@ impl Counters {
         if whole != length {
             damage.0.push(format!("the file ends within a segment, at byte {length}"));
         }
-        let mut this =
-            Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
+        let mut this = Counters::unread(path, file);
         this.read(whole, Some(&mut damage))?;
         Ok((this, damage))
+    }
+
+    fn unread(path: &Path, file: File) -> Counters {
+        let layout = Mutex::new(Layout::default());
+        Counters { path: path.to_owned(), file, layout, is_trusting: AtomicBool::new(false) }
     }
 
     /// A new file: one segment, with a head.

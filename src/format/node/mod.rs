@@ -21,6 +21,7 @@ use crate::model::error::SyntaxError;
 use crate::model::fault::{FaultKind, MAX_VALUE_DEPTH};
 use crate::model::faults::Faults;
 use crate::model::path::{Path, quote};
+use crate::model::value::{Unheld, number};
 
 use self::numbers::Numbers;
 use self::read::Seed;
@@ -106,21 +107,13 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// The number that a token of JSON writes: the nearest `f64` if it has a fraction or an
-    /// exponent, else that very integer.
+    /// The number that a token of JSON writes; `None` beyond the finite `f64`.
     fn number(token: &str) -> Option<Node<'t>> {
-        if token.contains(['.', 'e', 'E']) {
-            return token.parse().ok().and_then(Number::from_f64).map(Node::Number);
+        match number(token) {
+            Ok(number) => Some(Node::Number(number)),
+            Err(Unheld::Integer) => Some(Node::WideInteger(token.to_owned())),
+            Err(Unheld::Float) => None,
         }
-        if let Ok(integer) = token.parse::<u64>() {
-            return Some(Node::Number(integer.into()));
-        }
-        Some(match token.parse::<i64>() {
-            // Negative zero is no integer; as a float it keeps its sign.
-            Ok(0) => Node::Number(Number::from_f64(-0.0)?),
-            Ok(integer) => Node::Number(integer.into()),
-            Err(_) => Node::WideInteger(token.to_owned()),
-        })
     }
 }
 
