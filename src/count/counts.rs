@@ -47,6 +47,16 @@ impl Baseline {
         Baseline((!is_zero).then(|| Arc::new(counts.to_vec())))
     }
 
+    /// These counts, where they are not more than those.
+    pub(crate) fn at_most(self, most: impl FnOnce() -> Box<[Count]>) -> Baseline {
+        let Baseline(Some(counts)) = &self else { return self };
+        let least = |(count, most): (&Count, &Count)| Count {
+            exposures: count.exposures.min(most.exposures),
+            conversions: count.conversions.min(most.conversions),
+        };
+        Baseline::new(&counts.iter().zip(&*most()).map(least).collect::<Vec<_>>())
+    }
+
     /// The count of the variant in this position.
     pub(crate) fn of(&self, variant: usize) -> Count {
         self.0.as_ref().and_then(|counts| counts.get(variant)).copied().unwrap_or_default()

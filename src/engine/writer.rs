@@ -64,12 +64,16 @@ impl Writer<'_> {
         let record = match known {
             Some(known) if Arc::ptr_eq(&known.definition, definition) => return Ok(known),
             Some(known) => Record { definition: Arc::clone(definition), ..known },
-            None => Record {
-                definition: Arc::clone(definition),
-                counters: Arc::new(self.counters(definition, base())?),
-                started_at: definition.started_at,
-                at_start: at_start(),
-            },
+            None => {
+                let counters = Arc::new(self.counters(definition, base())?);
+                Record {
+                    definition: Arc::clone(definition),
+                    // After a loss of power, the counts can be older than the definitions.
+                    at_start: at_start().at_most(|| counters.counts()),
+                    counters,
+                    started_at: definition.started_at,
+                }
+            }
         };
         self.staged.insert(id, record.clone());
         Ok(record)

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::directory::Directory;
-use crate::common::ever;
+use crate::common::{ever, since_start};
 use fairsplit::durable::recover;
 use fairsplit::error::{ControlError, OpenError};
 use fairsplit::fault::FaultKind;
@@ -248,4 +248,31 @@ fn a_recovery_takes_no_edited_variants_for_those_that_were_counted() {
     recover(&directory.0).unwrap();
     let engine = assert_comes_back(directory.open(), &directory);
     assert_eq!(conversions(&engine, id()), 3);
+}
+
+/// After a loss of power, the definitions may be newer than the counts.
+#[test]
+fn counts_older_than_the_last_start_keep_the_directory_open() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    engine.reload(&document("1", "running")).unwrap();
+    let before = fs::read(directory.file("counters")).unwrap();
+    count(&engine, 5);
+    engine.stop(id()).unwrap();
+    engine.start(id()).unwrap();
+    let (mut after, text) = (
+        fs::read(directory.file("counters")).unwrap(),
+        fs::read(directory.file("definitions.json")).unwrap(),
+    );
+    drop(engine);
+    // Everything beyond the two heads, as it was before the events.
+    after[256..].copy_from_slice(&before[256..]);
+    fs::write(directory.file("counters"), after).unwrap();
+    fs::write(directory.file("definitions.json"), text).unwrap();
+    let engine = directory.open();
+    assert_eq!(ever(&engine.counts(id()).unwrap()), [(0, 0)]);
+    count(&engine, 1);
+    assert_eq!(since_start(&engine.counts(id()).unwrap()), [(0, 1)]);
+    engine.stop(id()).unwrap();
+    assert_comes_back(engine, &directory);
 }
