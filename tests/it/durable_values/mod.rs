@@ -2,6 +2,7 @@
 //! and whatever `serde_json` features the builds on both sides have.
 
 mod accepted;
+mod travels;
 
 use std::fs;
 use std::path::Path;
