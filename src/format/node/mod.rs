@@ -42,8 +42,11 @@ pub(crate) enum Node<'t> {
 }
 
 impl<'t> Node<'t> {
-    /// Reads a JSON text, whole. Nesting is limited by `serde_json`, to 127 levels.
+    /// Reads a JSON text, whole, after a byte order mark if there is one. Nesting is limited by
+    /// `serde_json`, to 127 levels.
     pub(crate) fn parse(text: &'t str) -> Result<Node<'t>, SyntaxError> {
+        // As editors of some systems write it; RFC 8259 lets a reader ignore it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let mut numbers = Numbers { rest: text, passed: 0 };
         Seed::new(Some(&mut numbers))

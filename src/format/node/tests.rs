@@ -71,6 +71,16 @@ fn what_is_no_json_is_refused_with_its_place() {
     }
 }
 
+#[test]
+fn a_byte_order_mark_at_the_start_is_skipped_and_no_other() {
+    assert_eq!(value("\u{feff}{\"a\": 0.5}").unwrap().to_string(), "{\"a\":0.5}");
+    let error = Node::parse("\u{feff}{,}").unwrap_err();
+    assert_eq!((error.line(), error.column()), (1, 2));
+    for text in ["\u{feff}", "\u{feff}\u{feff}1", "[\u{feff}1]", "1\u{feff}"] {
+        assert!(Node::parse(text).is_err(), "{text:?}");
+    }
+}
+
 /// This is a number only if another crate has switched on `arbitrary_precision`.
 #[test]
 fn an_object_that_looks_like_a_number_stays_what_it_is() {
