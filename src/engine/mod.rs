@@ -31,6 +31,7 @@ pub(crate) mod load_report;
 mod loading;
 mod requests;
 mod select;
+mod sharing;
 mod writer;
 
 use std::fmt;
@@ -153,7 +154,7 @@ impl Engine {
             current: Current::new(Snapshot::empty(number)),
             control: Arc::new(Control {
                 writer: Mutex::default(),
-                registry: Registry::new(),
+                registry: Registry::default(),
                 last_reload: Mutex::default(),
                 marks: Mutex::default(),
                 clock,

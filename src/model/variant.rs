@@ -7,7 +7,7 @@ use serde_json::Value;
 /// has checked it.
 ///
 /// Serialises as `{"key": ..., "value": ..., "percentage": ...}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Variant {
     key: Box<str>,
     value: Value,
