@@ -51,7 +51,6 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::count::cells::Line;
     use crate::count::counters::{Event, ExperimentCounters};
     use crate::count::counts::{Baseline, Count};
 
@@ -87,6 +86,6 @@ mod tests {
         let cells: Vec<_> = (0..100).map(|_| pool.take(2, 4)).collect();
         let runs: HashSet<_> = cells.iter().map(|cells| Arc::as_ptr(&cells.lines)).collect();
         assert_eq!(runs.len(), 1);
-        assert_eq!(cells[0].lines.all().len() * size_of::<Line>(), 100 * 64 * 4);
+        assert_eq!(size_of_val(cells[0].lines.all()), 100 * 64 * 4);
     }
 }
