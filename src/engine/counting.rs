@@ -1,5 +1,7 @@
 //! Reading what was counted: events, and users.
 
+use std::sync::Arc;
+
 use super::Engine;
 use crate::count::counts::Counts;
 use crate::count::distinct_users::DistinctUsers;
@@ -88,7 +90,7 @@ impl Engine {
     /// engine does not know the experiment. Cost: goes through all users that are held.
     #[must_use]
     pub fn users(&self, id: ExperimentId) -> Option<UserCounts> {
-        let found = |record: &Record| (record.definition.clone(), record.counters.clone());
+        let found = |record: &Arc<Record>| (record.definition.clone(), record.counters.clone());
         let (definition, counters) = self.control.registry.with(id, found)?;
         let users = counters.users()?;
         let assignment = definition.assignment();

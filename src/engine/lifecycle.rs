@@ -58,10 +58,10 @@ impl Engine {
         if definition.is_running() {
             refuse_second_running(state, &definition)?;
         }
-        let nothing = Baseline::default;
-        let mut record = writer.apply(&definition, nothing, nothing)?;
+        let (known, nothing) = (self.control.registry.with(id, Arc::clone), Baseline::default);
+        let mut record = writer.apply(known, &definition, nothing, nothing)?;
         if definition.is_running() {
-            record = writer.mark_start(record);
+            record = writer.mark_start(&record);
             writer.open(&record.counters);
         }
         let created = ExperimentState::new(record, None);
@@ -129,11 +129,12 @@ impl Engine {
         let definition = found.state.definition.after(transition, now);
         let definition =
             Arc::new(definition.map_err(|source| ControlError::Transition { id, source })?);
-        let mut record = writer.apply(&definition, Baseline::default, Baseline::default)?;
+        let (known, nothing) = (self.control.registry.with(id, Arc::clone), Baseline::default);
+        let mut record = writer.apply(known, &definition, nothing, nothing)?;
         match transition {
             Transition::Start => {
                 refuse_second_running(found.flag, &definition)?;
-                record = writer.mark_start(record);
+                record = writer.mark_start(&record);
                 writer.open(&record.counters);
             }
             Transition::Stop => writer.close(&record.counters),

@@ -8,7 +8,8 @@
 //! * `lifecycle`: creating, starting, stopping and listing experiments; `forcing`: users forced
 //!   into a variant;
 //! * `loading`: reading and writing a document; `select`: its valid flags; `apply`: merging them
-//!   with the configuration; `load_report`: what a load reports;
+//!   with the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
+//!   reports;
 //! * `counting`: reading the counts of events and users; `deltas`: handing counts over, each event
 //!   once.
 //!
@@ -31,6 +32,7 @@ pub(crate) mod load_report;
 mod loading;
 mod requests;
 mod select;
+mod sharing;
 mod writer;
 
 use std::fmt;
@@ -153,7 +155,7 @@ impl Engine {
             current: Current::new(Snapshot::empty(number)),
             control: Arc::new(Control {
                 writer: Mutex::default(),
-                registry: Registry::new(),
+                registry: Registry::default(),
                 last_reload: Mutex::default(),
                 marks: Mutex::default(),
                 clock,

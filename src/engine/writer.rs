@@ -1,18 +1,17 @@
 //! One change of an engine: staged, then published whole or not at all.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Engine;
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Baseline;
+use crate::count::pool::Pool;
 use crate::count::registry::Record;
 use crate::count::stripe;
 use crate::engine::events;
 use crate::format::export::Export;
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
-use crate::model::id::ExperimentId;
 use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
 
@@ -22,8 +21,10 @@ use crate::read::snapshot::Snapshot;
 pub(super) struct Writer<'e> {
     engine: &'e Engine,
     retired: MutexGuard<'e, Retired>,
-    /// The records after the change.
-    staged: BTreeMap<ExperimentId, Record>,
+    /// The records after the change; the last of an experiment counts.
+    staged: Vec<Arc<Record>>,
+    /// The memory of new counters.
+    pool: Pool,
     starting: Vec<Arc<ExperimentCounters>>,
     opening: Vec<Arc<ExperimentCounters>>,
     closing: Vec<Arc<ExperimentCounters>>,
@@ -39,7 +40,8 @@ impl Engine {
         Writer {
             engine: self,
             retired,
-            staged: BTreeMap::new(),
+            staged: Vec::new(),
+            pool: Pool::default(),
             starting: Vec::new(),
             opening: Vec::new(),
             closing: Vec::new(),
@@ -49,21 +51,29 @@ impl Engine {
 }
 
 impl Writer<'_> {
-    /// Stages this definition of an experiment, and returns the experiment's record. The counts of
-    /// a known experiment go on; those of a new one start at `base`, of which `at_start` was
-    /// counted before its last start.
+    /// Prepares for a new experiment of this number of variants, to be staged in this change.
+    pub(super) fn expect(&mut self, variants: u32) {
+        self.pool.expect(variants);
+    }
+
+    /// Stages this definition of an experiment, once in a change, and returns the experiment's
+    /// record; `known` is the record as it was. The counts of a known experiment go on; those of a
+    /// new one start at `base`, of which `at_start` was counted before its last start.
     pub(super) fn apply(
         &mut self,
+        known: Option<Arc<Record>>,
         definition: &Arc<Definition>,
         base: impl FnOnce() -> Baseline,
         at_start: impl FnOnce() -> Baseline,
-    ) -> Result<Record, FileError> {
-        let id = definition.id;
-        let registry = &self.engine.control.registry;
-        let known = self.staged.get(&id).cloned().or_else(|| registry.with(id, Record::clone));
+    ) -> Result<Arc<Record>, FileError> {
         let record = match known {
             Some(known) if Arc::ptr_eq(&known.definition, definition) => return Ok(known),
-            Some(known) => Record { definition: Arc::clone(definition), ..known },
+            Some(known) => Record {
+                definition: Arc::clone(definition),
+                counters: Arc::clone(&known.counters),
+                started_at: known.started_at,
+                at_start: known.at_start.clone(),
+            },
             None => {
                 let counters = Arc::new(self.counters(definition, base())?);
                 Record {
@@ -75,17 +85,20 @@ impl Writer<'_> {
                 }
             }
         };
-        self.staged.insert(id, record.clone());
-        Ok(record)
+        Ok(self.stage(record))
     }
 
     /// Stages a start: the current counts become those at the last start.
-    pub(super) fn mark_start(&mut self, record: Record) -> Record {
+    pub(super) fn mark_start(&mut self, record: &Record) -> Arc<Record> {
         let at_start = Baseline::new(&record.counters.counts());
         let started_at = record.definition.started_at;
-        let record = Record { started_at, at_start, ..record };
         self.starting.push(Arc::clone(&record.counters));
-        self.staged.insert(record.definition.id, record.clone());
+        self.stage(Record { started_at, at_start, ..record.clone() })
+    }
+
+    fn stage(&mut self, record: Record) -> Arc<Record> {
+        let record = Arc::new(record);
+        self.staged.push(Arc::clone(&record));
         record
     }
 
@@ -118,9 +131,7 @@ impl Writer<'_> {
                 return Err(error);
             }
         }
-        for record in std::mem::take(&mut self.staged).into_values() {
-            self.engine.control.registry.put(record);
-        }
+        self.engine.control.registry.put(std::mem::take(&mut self.staged));
         for users in self.starting.iter().filter_map(|counters| counters.users()) {
             users.begin_period();
         }
@@ -140,13 +151,16 @@ impl Writer<'_> {
     }
 
     fn counters(
-        &self,
+        &mut self,
         definition: &Definition,
         base: Baseline,
     ) -> Result<ExperimentCounters, FileError> {
         let variants = definition.terms.count();
         match &self.engine.control.durability {
-            None => Ok(ExperimentCounters::new(variants, base, stripe::count())),
+            None => {
+                let cells = self.pool.take(variants, stripe::count());
+                Ok(ExperimentCounters::new(variants, base, cells))
+            }
             Some(durability) => {
                 Ok(ExperimentCounters::mapped(variants, durability.cells(definition, base)?))
             }
