@@ -71,3 +71,33 @@ pub(super) fn is_at(path: &Path, file: &File) -> io::Result<bool> {
 pub(super) fn is_at(path: &Path, _: &File) -> io::Result<bool> {
     fs::exists(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a recovery does to the name, again and again, on two threads.
+    #[test]
+    fn a_file_that_is_locked_while_another_one_gets_its_name_is_not_the_one_returned() {
+        let name = format!("fairsplit-lock-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let path = &directory.join("counters");
+        let replace = |number: u32| {
+            let new = &directory.join(format!("new-{number}"));
+            for _ in 0..2000 {
+                let file = lock(path, &for_counting(), Duration::from_secs(60)).unwrap();
+                // Only with this lock held, the name goes to another file.
+                assert!(is_at(path, &file).unwrap());
+                let _fresh = lock(new, &for_counting(), Duration::ZERO).unwrap();
+                fs::rename(new, path).unwrap();
+                assert!(!is_at(path, &file).unwrap());
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| replace(1));
+            replace(2);
+        });
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}
