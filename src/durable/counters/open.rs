@@ -167,6 +167,7 @@ impl Counters {
         // After damage, lines outside of any block are remains of one. Even its first word may be
         // zero, so a salvage looks at every line.
         let mut is_lost = false;
+        let mut stray = None;
         for position in 0..layout.segments.len() {
             while let Some(segment) = layout.segments.get(position).map(Arc::clone)
                 && line < LINES
@@ -192,9 +193,7 @@ impl Counters {
                 let segment = layout.segments.get(position).map(|segment| segment.lines());
                 Block::read(segment.unwrap_or_default(), position, *line).is_some()
             };
-            if let Some(line) = (line..LINES).find(is_block) {
-                wrong(byte_of(position, line), "a block is behind free space".to_owned())?;
-            }
+            stray = stray.or((line..LINES).find(is_block).map(|line| byte_of(position, line)));
             layout.end = (position, line);
             line = 0;
         }
@@ -202,6 +201,9 @@ impl Counters {
         if found < word(state, BLOCKS) {
             let what = format!("{found} of {} blocks are there", word(state, BLOCKS));
             wrong(size_of::<Line>() as u64, what)?;
+        }
+        if let Some(at) = stray {
+            wrong(at, "a block is behind free space".to_owned())?;
         }
         match word(state, STATE) {
             OPEN => {}
