@@ -80,7 +80,7 @@ fn kill_after(directory: &Path, moment: Duration) -> (BTreeMap<String, u64>, u64
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (sender, changes) = mpsc::channel();
+    let (sender, acknowledged) = mpsc::channel();
     let reader = thread::spawn(move || {
         let (mut counted, mut changed) = (BTreeMap::new(), 0);
         while let Some(Ok(line)) = lines.next() {
@@ -95,7 +95,7 @@ fn kill_after(directory: &Path, moment: Duration) -> (BTreeMap<String, u64>, u64
     });
     // However busy the machine is: the round begins when the child has made some changes.
     for _ in 0..CHANGES {
-        changes.recv().expect("the child ended by itself");
+        acknowledged.recv().expect("the child ended by itself");
     }
     thread::sleep(moment);
     child.kill().unwrap();

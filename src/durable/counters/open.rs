@@ -206,7 +206,6 @@ impl Counters {
             wrong(at, "a block is behind free space".to_owned())?;
         }
         match word(state, STATE) {
-            OPEN => {}
             CLEAN if word(state, CELLS_SUM) != layout.sum() => {
                 wrong(144, "the counts are not those that were left here".to_owned())?;
             }
@@ -216,7 +215,7 @@ impl Counters {
                     wrong(at, "something is behind the last block".to_owned())?;
                 }
             }
-            CLEAN => {}
+            OPEN | CLEAN => {}
             _ => wrong(128, "it says neither that it is in use nor that it is not".to_owned())?,
         }
         *self.layout() = layout;
