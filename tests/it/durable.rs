@@ -163,28 +163,6 @@ fn reloading_a_document_does_not_add_its_counts_again() {
 }
 
 #[test]
-fn opening_a_directory_in_use_is_refused() {
-    let directory = Directory::new();
-    let engine = directory.open();
-    start(&engine);
-    let before = directory.content();
-    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
-    assert!(matches!(recover(&directory.0).unwrap_err(), OpenError::InUse { .. }));
-    let text = directory.refused().to_string();
-    assert!(text.ends_with("counters is in use by another engine"), "{text}");
-    let content = directory.content();
-    for (path, bytes) in before {
-        assert_eq!(content.get(&path), Some(&bytes));
-    }
-    // Whoever could still count holds it, too.
-    let handle = production(&engine).flag("hero-banner");
-    drop(engine);
-    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
-    drop(handle);
-    drop(directory.open());
-}
-
-#[test]
 fn opening_with_one_of_the_two_files_missing_is_refused() {
     let directory = Directory::new();
     start(&directory.open());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{count, start};
 use crate::common::directory::Directory;
 use crate::common::{ever, experiment_id, production};
-use fairsplit::durable::OpenOptions;
+use fairsplit::durable::{OpenOptions, recover};
 use fairsplit::error::{ControlError, OpenError};
 use fairsplit::{Engine, NewFlag};
 
@@ -87,6 +87,28 @@ fn an_engine_whose_directory_is_moved_away_goes_on_once_it_is_back() {
     assert_eq!(engine.storage_error(), None);
     drop(engine);
     assert_eq!(exposures(&directory.open()), 10);
+}
+
+#[test]
+fn opening_a_directory_in_use_is_refused() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    let before = directory.content();
+    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
+    assert!(matches!(recover(&directory.0).unwrap_err(), OpenError::InUse { .. }));
+    let text = directory.refused().to_string();
+    assert!(text.ends_with("counters is in use by another engine"), "{text}");
+    let content = directory.content();
+    for (path, bytes) in before {
+        assert_eq!(content.get(&path), Some(&bytes));
+    }
+    // What could still count holds it, too.
+    let handle = production(&engine).flag("hero-banner");
+    drop(engine);
+    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
+    drop(handle);
+    drop(directory.open());
 }
 
 /// By a symbolic link, and by a hard link to the file: the lock is the file's.
