@@ -13,6 +13,8 @@ use super::counters::Counters;
 use super::definitions;
 use super::directory::{COUNTERS, DEFINITIONS, Directory};
 use super::error::OpenError;
+use super::lock::{for_counting, lock};
+use super::recover::unfinished_recovery;
 use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::model::error::{FileError, LoadError};
@@ -39,16 +41,18 @@ use crate::model::error::{FileError, LoadError};
 pub struct OpenOptions {
     clock: Box<dyn Clock>,
     accepts_edits: bool,
+    patience: Duration,
     sync: Option<(Duration, OnFailure)>,
 }
 
 impl fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OpenOptions { clock, accepts_edits, sync } = self;
+        let OpenOptions { clock, accepts_edits, patience, sync } = self;
         let sync = sync.as_ref().map(|(interval, _)| interval);
         f.debug_struct("OpenOptions")
             .field("clock", clock)
             .field("accepts_edits", accepts_edits)
+            .field("patience", patience)
             .field("sync", &sync)
             .finish()
     }
@@ -56,12 +60,17 @@ impl fmt::Debug for OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { clock: Box::new(SystemClock), accepts_edits: false, sync: None }
+        OpenOptions {
+            clock: Box::new(SystemClock),
+            accepts_edits: false,
+            patience: Duration::ZERO,
+            sync: None,
+        }
     }
 }
 
 impl OpenOptions {
-    /// The defaults: the system's clock, no edited definitions, no background syncs.
+    /// The defaults: the system's clock, no edited definitions, no waiting, no background syncs.
     pub fn new() -> OpenOptions {
         OpenOptions::default()
     }
@@ -78,13 +87,41 @@ impl OpenOptions {
         OpenOptions { accepts_edits: true, ..self }
     }
 
+    /// Waits for up to this long while another engine has the directory, and then continues where
+    /// that one ended. Without this, and at the end of the time, a directory in use is an
+    /// [error](OpenError::InUse). The calling thread is blocked; the lock is tried every few
+    /// milliseconds, and engines that wait at the same time get it in no particular order.
+    ///
+    /// This is for a new process that takes over from an old one:
+    /// [`docs::durable`](crate::docs::durable) says how.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use std::time::Duration;
+    /// use fairsplit::Engine;
+    /// use fairsplit::durable::OpenOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("fairsplit-wait-{}", std::process::id()));
+    /// let old = Engine::open(&directory)?;
+    /// thread::spawn(move || drop(old)); // the old process ends
+    /// let new = OpenOptions::new().wait(Duration::from_secs(30)).open(&directory)?;
+    /// # drop(new);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), fairsplit::error::OpenError>(())
+    /// ```
+    pub fn wait(self, patience: Duration) -> OpenOptions {
+        OpenOptions { patience, ..self }
+    }
+
     /// Calls [`Engine::sync`] on a separate thread, at this interval. After a loss of power, only
     /// counts of the last interval, plus the time that the disk needs, can be missing. Without
     /// this, the kernel decides when counts are written. The interval is at least a millisecond; a
     /// second is reasonable.
     ///
     /// `on_failure` is called on that thread with each failure, and the next interval tries again.
-    /// It must not hold the engine, which would then never be dropped; if it panics, syncing ends.
+    /// It must not hold the engine, which would then never be dropped; if it panics, syncing goes on.
     /// Dropping the engine's last clone ends the thread, and waits for a sync that is under way.
     ///
     /// # Examples
@@ -125,26 +162,19 @@ impl OpenOptions {
         let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
         let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
         let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
-        let is_first = !is_there(&definitions)?;
-        if !is_first && !is_there(&counters)? {
+        if is_there(&definitions)? && !is_there(&counters)? {
             return Err(OpenError::Missing { path: counters });
         }
-        let (opened, is_new) = Counters::open(&counters, is_first)?;
-        // Only with the lock held, so that another engine with this directory is not disturbed.
-        let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
-        let unfinished = definitions::unfinished(&definitions);
-        if is_there(&unfinished)? {
-            fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
-        }
-        match &text {
-            None if !is_new && !opened.has_no_definitions() => {
-                return Err(OpenError::Missing { path: definitions });
+        let file = lock(&counters, &for_counting(), self.patience)?;
+        // From here on, no other engine with this directory is disturbed, nor disturbs.
+        let is_first = !is_there(&definitions)?;
+        let (opened, is_new) = Counters::open(file, &counters, is_first)?;
+        for unfinished in [definitions::unfinished(&definitions), unfinished_recovery(directory)] {
+            if is_there(&unfinished)? {
+                fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
             }
-            Some(text) if !self.accepts_edits && !opened.knows(text) => {
-                return Err(OpenError::Edited { path: definitions });
-            }
-            _ => {}
         }
+        let text = if is_new { None } else { text(&definitions, &opened, self.accepts_edits)? };
         let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));
         opened.set_trusting(text.as_ref().is_some_and(|text| opened.has_written(text)));
         let opened = Arc::new(opened);
@@ -169,6 +199,21 @@ impl OpenOptions {
         }
         opened.set_trusting(false);
         Ok(engine)
+    }
+}
+
+/// The definitions that belong to these counters, if any were ever saved.
+pub(super) fn text(
+    path: &Path,
+    counters: &Counters,
+    accepts_edits: bool,
+) -> Result<Option<String>, OpenError> {
+    let content = definitions::read(path).map_err(|error| FileError::new("read", path, &error))?;
+    match content.map(String::from_utf8) {
+        None if counters.has_no_definitions() => Ok(None),
+        None => Err(OpenError::Missing { path: path.to_owned() }),
+        Some(Ok(text)) if accepts_edits || counters.knows(&text) => Ok(Some(text)),
+        Some(_) => Err(OpenError::Edited { path: path.to_owned() }),
     }
 }
 

@@ -1,12 +1,14 @@
 //! Saving what is left of a damaged directory.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::counters::Counters;
 use super::directory::{COUNTERS, DEFINITIONS};
 use super::error::OpenError;
+use super::lock::{for_counting, lock};
 use super::{definitions, disk};
 use crate::model::error::FileError;
 
@@ -39,31 +41,44 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         move |error: io::Error| FileError::new(tried, &path, &error)
     };
     // First: this locks the directory.
-    let (damaged, damage) = Counters::salvage(&path)?;
+    let file = lock(&path, OpenOptions::new().read(true), Duration::ZERO)?;
+    let (damaged, damage) = Counters::salvage(file, &path)?;
     let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
+    // What is not text cannot be opened, however often it is recovered.
+    let text = text.and_then(|text| String::from_utf8(text).ok());
     let mut set_aside = directory.join("counters.damaged");
     let mut number = 1_u64;
     while set_aside.try_exists().map_err(failed("look for", &set_aside))? {
         number = number.saturating_add(1);
         set_aside = directory.join(format!("counters.damaged-{number}"));
     }
-    let new = directory.join("counters.new");
+    let new = unfinished_recovery(directory);
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(failed("remove", &new)(error).into());
         }
         _ => {}
     }
-    let (fresh, _) = Counters::open(&new, true)?;
-    let experiments = fresh.copy_from(&damaged, text.as_deref())?;
-    fresh.sync()?;
-    let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));
-    let replaced = copied.and_then(|_| disk::rename(&new, &path).map_err(failed("replace", &path)));
-    if let Err(error) = replaced {
-        // The damaged file still has its name.
+    let replace = || -> Result<(Counters, usize), OpenError> {
+        let file = lock(&new, &for_counting(), Duration::ZERO)?;
+        let (fresh, _) = Counters::open(file, &new, true)?;
+        let experiments = fresh.copy_from(&damaged, text.as_deref())?;
+        fresh.sync()?;
+        disk::copy(&path, &set_aside).map_err(failed("copy", &path))?;
+        disk::rename(&new, &path).map_err(failed("replace", &path))?;
+        Ok((fresh, experiments))
+    };
+    let (_fresh, experiments) = replace().inspect_err(|_| {
+        // The damaged file still has its name. What cannot be removed now, as it may be on a full
+        // disk, the next recovery or opening removes.
         let _ = fs::remove_file(&set_aside);
-        return Err(error.into());
-    }
+        let _ = fs::remove_file(&new);
+    })?;
     disk::sync_directory(&path).map_err(failed("replace", &path))?;
     Ok(Recovered { experiments, damage: damage.0, set_aside })
+}
+
+/// The name of the counters while they are recovered. A file that a crash leaves is ignored.
+pub(super) fn unfinished_recovery(directory: &Path) -> PathBuf {
+    directory.join("counters.new")
 }

@@ -1,10 +1,12 @@
 //! The counters' file: cells in a shared mapping. `docs/durable.md` has the format to the byte.
 //!
 //! * `open`: creating the file, or reading it with every check;
-//! * `segment`: a part of it in memory; `block`: its part for one experiment;
+//! * `segment`: a part of it in memory; `forks`: all of those, for a child of `fork`;
+//! * `block`: its part for one experiment;
 //! * `layout`: the position of each experiment's block in it.
 
 mod block;
+mod forks;
 mod layout;
 mod open;
 pub(super) mod segment;
@@ -12,17 +14,19 @@ pub(super) mod segment;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-use self::block::{Block, put, word};
+use self::block::{Block, put, sum_of, word};
 use self::layout::{Layout, lines};
 use super::disk;
+use super::lock::is_at;
 use crate::count::cells::{Line, MappedCells, Owner};
 use crate::count::counts::{Baseline, Count};
+use crate::engine::process::Process;
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
@@ -37,8 +41,10 @@ pub(super) const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 pub(super) const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
 /// The file was left in order: the checksum of the cells holds.
 pub(super) const CLEAN: u64 = 0x636c_6561_6e5f_5f5f;
-/// The first byte after the two lines that every file has.
-pub(super) const BLOCKS_START: u64 = (2 * size_of::<Line>()) as u64;
+/// The lines that every file has, before the first block.
+pub(super) const HEAD_LINES: usize = 2;
+/// The first byte after them.
+pub(super) const BLOCKS_START: u64 = (HEAD_LINES * size_of::<Line>()) as u64;
 
 /// Words of the second line of the file.
 pub(super) const STATE: usize = 0;
@@ -46,17 +52,24 @@ pub(super) const BLOCKS: usize = 1;
 pub(super) const CELLS_SUM: usize = 2;
 const DEFINITIONS: usize = 3;
 const NEXT_DEFINITIONS: usize = 4;
-const UNVERIFIED: usize = 5;
+/// Says that all words behind the blocks are zero; a version that did not look left what it found.
+const FREE_IS_ZERO: usize = 5;
+/// Says that the definitions may not be those that belong to the blocks.
+const UNVERIFIED: usize = 6;
 
 /// The counters of an engine, on disk. Everything that counts in the file owns it too: dropping the
 /// last owner marks the file as clean.
 #[derive(Debug)]
 pub(super) struct Counters {
     path: PathBuf,
+    /// Locked, for this process.
     file: File,
+    owner: Process,
     layout: Mutex<Layout>,
     /// Whether the definitions that are being read are those that belong to the blocks.
     is_trusting: AtomicBool,
+    /// Why the last save or sync failed, if it did.
+    failure: Mutex<Option<FileError>>,
 }
 
 impl Counters {
@@ -89,8 +102,11 @@ impl Counters {
                 None => {
                     let identity = identity_of(terms);
                     let block = layout.reserve(&self.file, terms.count(), identity, base);
-                    let block =
-                        block.map_err(|error| FileError::new("grow", &self.path, &error))?;
+                    let block = block.map_err(|error| {
+                        let error = FileError::new("grow", &self.path, &error);
+                        self.remember(&Err(error.clone()));
+                        error
+                    })?;
                     layout.pending.push((id, block.clone()));
                     block
                 }
@@ -167,6 +183,45 @@ impl Counters {
         Ok(count)
     }
 
+    /// An error in a child of the process that opened the file.
+    pub(super) fn may_change(&self) -> Result<(), FileError> {
+        self.owner.refuse_others("change", &self.path)
+    }
+
+    /// An error if the path no longer leads to the open file. The lock goes with the file, so
+    /// another engine may have the directory by now.
+    pub(super) fn is_in_place(&self) -> Result<(), FileError> {
+        let is_at = is_at(&self.path, &self.file);
+        if is_at.map_err(|error| FileError::new("find", &self.path, &error))? {
+            return Ok(());
+        }
+        let what = "it was removed, moved or replaced while it was open; counts since then are not \
+                    in it";
+        let error = io::Error::new(io::ErrorKind::NotFound, what);
+        Err(FileError::new("write", &self.path, &error))
+    }
+
+    /// Whether the file was closed in order when it was read.
+    pub(super) fn was_closed(&self) -> bool {
+        self.live(STATE) == CLEAN
+    }
+
+    /// The number of experiments that have counters.
+    pub(super) fn experiments(&self) -> usize {
+        self.with_layout(|layout| layout.blocks.len())
+    }
+
+    /// Remembers how a save or a sync ended.
+    pub(super) fn remember(&self, outcome: &Result<(), FileError>) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *failure = outcome.as_ref().err().cloned();
+    }
+
+    /// Why the last save or sync failed, if it did.
+    pub(super) fn failure(&self) -> Option<FileError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether nothing has ever been saved beside this file.
     pub(super) fn has_no_definitions(&self) -> bool {
         // A first change that failed, or was killed, was only announced.
@@ -228,20 +283,20 @@ impl Counters {
     ///
     /// The announced definitions stay known: they may be on the disk all the same.
     pub(super) fn give_up(&self) {
-        self.with_layout(|layout| {
-            if let Some((_, first)) = layout.pending.first() {
-                layout.end = (first.segment, first.head);
-                layout.pending.clear();
-            }
-        });
+        self.with_layout(Layout::give_up);
     }
 
     /// Waits until the disk has every count.
     pub(super) fn sync(&self) -> Result<(), FileError> {
+        self.owner.refuse_others("sync", &self.path)?;
         let segments = self.with_layout(|layout| layout.segments.clone());
         let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
         let synced = flushed.and_then(|()| self.file.sync_all());
-        synced.map_err(|error| FileError::new("write", &self.path, &error))
+        let synced = synced.map_err(|error| FileError::new("write", &self.path, &error));
+        // Where the file is gone, the disk has the counts, and the next opening does not find them.
+        let outcome = synced.and_then(|()| self.is_in_place());
+        self.remember(&outcome);
+        outcome
     }
 
     /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
@@ -280,17 +335,32 @@ impl Counters {
 
 impl Drop for Counters {
     fn drop(&mut self) {
+        // A child of `fork` closes its copies, and the file stays in use and locked.
+        if !self.owner.is_current() {
+            return;
+        }
         // Nothing counts any more: everything that could is an owner.
         let layout = self.layout();
+        layout.clear_free();
         let sum = layout.sum();
         let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
         put(live, CELLS_SUM, sum);
+        put(live, FREE_IS_ZERO, free_mark(live));
+        // Last: a kill before this store leaves the file in use.
+        compiler_fence(Ordering::SeqCst);
         put(live, STATE, CLEAN);
         // No sync is needed: the kernel has the data. Closing the file would release the lock too,
         // but a child process that is being started may have inherited the file until it runs its
         // program.
         let _ = self.file.unlock();
     }
+}
+
+/// The word that says that all words behind the blocks are zero. It fits the words beside it and no
+/// others: after it, a version that does not know of it may have used the file, and closed it.
+fn free_mark(live: Option<&Line>) -> u64 {
+    let beside = [BLOCKS, CELLS_SUM, DEFINITIONS, NEXT_DEFINITIONS];
+    sum_of(beside.into_iter().map(|at| word(live, at)))
 }
 
 /// A hash that differs between experiments of one id that count different things.

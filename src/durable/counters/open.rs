@@ -1,20 +1,22 @@
 //! Opening the counters' file: creating it, or reading it with every check.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex};
 
 use super::block::{Block, put, sum_of, word};
-use super::layout::Layout;
+use super::layout::{Layout, byte_of};
 use super::segment::{BYTES, LINES, Segment};
 use super::{
-    BLOCKS, BLOCKS_START, BYTE_ORDER, CELLS_SUM, CLEAN, Counters, MAGIC, OPEN, STATE, VERSION,
+    BLOCKS, BLOCKS_START, BYTE_ORDER, CELLS_SUM, CLEAN, Counters, FREE_IS_ZERO, HEAD_LINES, MAGIC,
+    OPEN, STATE, VERSION, free_mark,
 };
 use crate::count::cells::Line;
 use crate::durable::disk;
 use crate::durable::error::OpenError;
+use crate::engine::process::Process;
 use crate::model::error::FileError;
 
 /// What a salvage could not read.
@@ -22,69 +24,90 @@ use crate::model::error::FileError;
 pub(in crate::durable) struct Damage(pub(in crate::durable) Vec<String>);
 
 impl Counters {
-    /// Opens the file, or creates a new one, and locks it. `is_first` says that nothing has ever
-    /// been saved beside it.
+    /// Counts in a file that is locked: begins a new one, or continues what is there. `is_first`
+    /// says that nothing has ever been saved beside it. Also returns whether the file is new.
     pub(in crate::durable) fn open(
+        file: File,
         path: &Path,
         is_first: bool,
     ) -> Result<(Counters, bool), OpenError> {
-        let failed = |tried: &str| {
-            let (tried, path) = (tried.to_owned(), path.to_owned());
-            move |error: io::Error| OpenError::File(FileError::new(&tried, &path, &error))
-        };
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(failed("open"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::InUse { path: path.to_owned() });
-            }
-            Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
-        }
-        let mut length = file.metadata().map_err(failed("read"))?.len();
-        // Zeros at the end of the file, short of a whole segment: the process was killed as the
-        // file grew.
-        let whole = length.saturating_sub(length.checked_rem(BYTES).unwrap_or_default());
-        if is_zero_from(&file, whole).map_err(failed("read"))? {
-            length = whole;
-        }
-        // The first word of a new file is written last.
-        let is_new = is_first
-            && (length == 0
-                || (length == BYTES && is_unfinished(&file).map_err(failed("read"))?));
-        let mut this = Counters::unread(path, file);
+        let mut this = Counters::new(file, path);
+        let (length, is_new) = this.extent(is_first)?;
         if is_new {
-            this.begin().map_err(failed("write"))?;
+            let begun = this.begin();
+            begun.map_err(|error| FileError::new("write", path, &error))?;
         } else {
-            this.read(length, None)?;
+            this.read(length, Segment::map, None)?;
         }
+        this.set_live(STATE, OPEN);
+        compiler_fence(Ordering::SeqCst);
+        this.set_live(FREE_IS_ZERO, 0);
+        this.layout().clear_free();
         Ok((this, is_new))
     }
 
-    /// Reads what can be read of a file that may be damaged, and returns what cannot. The file
-    /// stays as it is, and is locked.
-    pub(in crate::durable) fn salvage(path: &Path) -> Result<(Counters, Damage), OpenError> {
-        let error = |error: io::Error| OpenError::File(FileError::new("open", path, &error));
-        let file = File::open(path).map_err(error)?;
-        if file.try_lock().is_err() {
-            return Err(OpenError::InUse { path: path.to_owned() });
+    /// A copy of what is in a file that is locked, with every check of an opening; the file stays
+    /// as it is. `None` if an opening would begin it anew.
+    pub(in crate::durable) fn check(
+        file: File,
+        path: &Path,
+        is_first: bool,
+    ) -> Result<Option<Counters>, OpenError> {
+        let mut this = Counters::new(file, path);
+        let (length, is_new) = this.extent(is_first)?;
+        if is_new {
+            return Ok(None);
         }
+        this.read(length, Segment::copy, None)?;
+        Ok(Some(this))
+    }
+
+    /// A copy of what can be read of a file that may be damaged, and what cannot be. The file is
+    /// locked, and stays as it is.
+    pub(in crate::durable) fn salvage(
+        file: File,
+        path: &Path,
+    ) -> Result<(Counters, Damage), OpenError> {
+        let mut this = Counters::new(file, path);
+        let length = this.file.metadata().map_err(|error| FileError::new("read", path, &error))?;
         // A length that ends within a segment: the rest reads as nothing.
-        let length = file.metadata().map_err(error)?.len();
+        let length = length.len();
         let mut damage = Damage::default();
         let whole = length.div_ceil(BYTES).saturating_mul(BYTES);
         if whole != length {
             damage.0.push(format!("the file ends within a segment, at byte {length}"));
         }
-        let mut this = Counters::unread(path, file);
-        this.read(whole, Some(&mut damage))?;
+        this.read(whole, Segment::copy, Some(&mut damage))?;
         Ok((this, damage))
     }
 
-    fn unread(path: &Path, file: File) -> Counters {
-        let layout = Mutex::new(Layout::default());
-        Counters { path: path.to_owned(), file, layout, is_trusting: AtomicBool::new(false) }
+    fn new(file: File, path: &Path) -> Counters {
+        Counters {
+            path: path.to_owned(),
+            file,
+            owner: Process::current(),
+            layout: Mutex::default(),
+            is_trusting: AtomicBool::new(false),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// The length of the file that is in use, and whether it is to be begun anew.
+    fn extent(&self, is_first: bool) -> Result<(u64, bool), FileError> {
+        let extent = || {
+            let mut length = self.file.metadata()?.len();
+            // Zeros at the end of the file, short of a whole segment: the process was killed as the
+            // file grew.
+            let whole = length.saturating_sub(length.checked_rem(BYTES).unwrap_or_default());
+            if is_zero_from(&self.file, whole)? {
+                length = whole;
+            }
+            // The first word of a new file is written last.
+            let is_unfinished =
+                || Ok::<_, io::Error>(length == BYTES && is_unfinished(&self.file)?);
+            Ok((length, is_first && (length == 0 || is_unfinished()?)))
+        };
+        extent().map_err(|error: io::Error| FileError::new("read", &self.path, &error))
     }
 
     /// A new file: one segment, with a head.
@@ -101,12 +124,17 @@ impl Counters {
         disk::flush(&segment)?;
         let layout = self.layout();
         layout.segments.push(Arc::new(segment));
-        layout.end = (0, 2);
+        layout.end = (0, HEAD_LINES);
         Ok(())
     }
 
     /// Finds the blocks. Damage is an error, or, if `damage` is given, added to it and skipped.
-    fn read(&mut self, length: u64, mut damage: Option<&mut Damage>) -> Result<(), OpenError> {
+    fn read(
+        &mut self,
+        length: u64,
+        get: fn(&File, u64) -> io::Result<Segment>,
+        mut damage: Option<&mut Damage>,
+    ) -> Result<(), OpenError> {
         let (path, is_salvage) = (self.path.clone(), damage.is_some());
         let mut wrong = |at: u64, what: String| match &mut damage {
             Some(damage) => {
@@ -120,7 +148,6 @@ impl Counters {
         }
         let mut segments = Vec::new();
         for position in 0..length.checked_div(BYTES).unwrap_or_default() {
-            let get = if is_salvage { Segment::copy } else { Segment::map };
             let segment = get(&self.file, position)
                 .map_err(|error| OpenError::File(FileError::new("map", &self.path, &error)))?;
             segments.push(Arc::new(segment));
@@ -137,10 +164,11 @@ impl Counters {
             wrong(0, "it does not begin like a file of counters".to_owned())?;
         }
         let mut layout = Layout { segments, ..Layout::default() };
-        let mut line = 2;
+        let mut line = HEAD_LINES;
         // After damage, lines outside of any block are remains of one. Even its first word may be
         // zero, so a salvage looks at every line.
         let mut is_lost = false;
+        let mut stray = None;
         for position in 0..layout.segments.len() {
             while let Some(segment) = layout.segments.get(position).map(Arc::clone)
                 && line < LINES
@@ -155,14 +183,18 @@ impl Counters {
                     _ => {
                         if !is_lost && word(segment.lines().get(line), 0) != 0 {
                             is_lost = true;
-                            let line = (line as u64).saturating_mul(size_of::<Line>() as u64);
-                            let at = (position as u64).saturating_mul(BYTES).saturating_add(line);
-                            wrong(at, "a block is damaged".to_owned())?;
+                            wrong(byte_of(position, line), "a block is damaged".to_owned())?;
                         }
                         line = line.saturating_add(1);
                     }
                 }
             }
+            // Blocks follow each other, so the pages between were lost with the power.
+            let is_block = |line: &usize| {
+                let segment = layout.segments.get(position).map(|segment| segment.lines());
+                Block::read(segment.unwrap_or_default(), position, *line).is_some()
+            };
+            stray = stray.or((line..LINES).find(is_block).map(|line| byte_of(position, line)));
             layout.end = (position, line);
             line = 0;
         }
@@ -171,13 +203,22 @@ impl Counters {
             let what = format!("{found} of {} blocks are there", word(state, BLOCKS));
             wrong(size_of::<Line>() as u64, what)?;
         }
+        if let Some(at) = stray {
+            wrong(at, "a block is behind free space".to_owned())?;
+        }
         match word(state, STATE) {
-            OPEN => {}
-            CLEAN if word(state, CELLS_SUM) == layout.sum() => {}
-            CLEAN => wrong(144, "the counts are not those that were left here".to_owned())?,
+            CLEAN if word(state, CELLS_SUM) != layout.sum() => {
+                wrong(144, "the counts are not those that were left here".to_owned())?;
+            }
+            // What a salvage has lost lies behind the blocks too.
+            CLEAN if !is_lost && word(state, FREE_IS_ZERO) == free_mark(state) => {
+                if let Some(at) = layout.remains() {
+                    wrong(at, "something is behind the last block".to_owned())?;
+                }
+            }
+            OPEN | CLEAN => {}
             _ => wrong(128, "it says neither that it is in use nor that it is not".to_owned())?,
         }
-        put(state, STATE, OPEN);
         *self.layout() = layout;
         Ok(())
     }
