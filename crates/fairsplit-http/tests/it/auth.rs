@@ -80,6 +80,22 @@ fn an_open_router_answers_without_a_token() {
 }
 
 #[test]
+fn a_token_that_is_replaced_while_serving_is_refused_at_the_next_request() {
+    let auth = Auth::new().token("old", [Scope::FlagsRead]);
+    let longer = auth.clone().token("other", [Scope::FlagsRead]);
+    let router = fairsplit_http::router(Engine::new(), auth.clone());
+    let status = |token| call(&router, request("GET", "/api/v1/flags", token, "")).status;
+    assert_eq!((status("old"), status("new"), status("other")), (200, 401, 401));
+    auth.replace(&Auth::new().token("new", [Scope::FlagsRead]));
+    assert_eq!((status("old"), status("new"), auth.tokens()), (401, 200, 1));
+    assert_eq!(longer.tokens(), 2, "a token was added, which made it another one");
+    auth.replace(&Auth::insecure_allow_everyone());
+    assert_eq!((status("old"), auth.is_open()), (200, true));
+    auth.replace(&Auth::new());
+    assert_eq!(status("new"), 401);
+}
+
+#[test]
 fn a_token_is_read_from_one_bearer_header_only() {
     let app = App::new();
     let status = |values: &[&str]| {
