@@ -1,12 +1,15 @@
 //! A thread that syncs at an interval.
 
 use std::io;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::counters::Counters;
+use crate::engine::process::Process;
 use crate::model::error::FileError;
 
 /// The name of the thread.
@@ -18,6 +21,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// The thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Background {
+    owner: Process,
     /// The thread ends when this is dropped.
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -38,16 +42,23 @@ impl Background {
             while ended.recv_timeout(interval.max(SHORTEST)) == Err(RecvTimeoutError::Timeout) {
                 let Some(counters) = counters.upgrade() else { return };
                 if let Err(error) = counters.sync() {
-                    on_failure(&error);
+                    // Syncing must not end because its failure could not be reported; the panic
+                    // has been printed, or whatever the program's hook does.
+                    let _ = panic::catch_unwind(AssertUnwindSafe(|| on_failure(&error)));
                 }
             }
         })?;
-        Ok(Background { end: Some(end), thread: Some(thread) })
+        Ok(Background { owner: Process::current(), end: Some(end), thread: Some(thread) })
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
+        if !self.owner.is_current() {
+            // A child of `fork` has no such thread, and finds the channel as the thread left it.
+            mem::forget((self.end.take(), self.thread.take()));
+            return;
+        }
         drop(self.end.take());
         match self.thread.take() {
             // The callback on a failure may drop the engine, on this very thread, which cannot join

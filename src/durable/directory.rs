@@ -31,6 +31,10 @@ pub(super) struct Directory {
 }
 
 impl Durability for Directory {
+    fn may_change(&self) -> Result<(), FileError> {
+        self.counters.may_change()
+    }
+
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
         self.counters.cells(definition, base)
     }
@@ -40,6 +44,34 @@ impl Durability for Directory {
     }
 
     fn save(&self, definitions: &str) -> Result<(), FileError> {
+        let outcome = self.replace(definitions);
+        self.counters.remember(&outcome);
+        outcome
+    }
+
+    fn give_up(&self) {
+        self.counters.give_up();
+    }
+
+    fn mark(&self, id: ExperimentId) -> Box<[Count]> {
+        self.counters.mark(id)
+    }
+
+    fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
+        self.counters.set_mark(id, mark);
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        self.counters.sync()
+    }
+
+    fn storage_error(&self) -> Option<FileError> {
+        self.counters.failure()
+    }
+}
+
+impl Directory {
+    fn replace(&self, definitions: &str) -> Result<(), FileError> {
         let failed = |error| FileError::new("replace", &self.definitions, &error);
         // The current text must be permanent under its name before another one may replace it.
         if self.may_not_last.load(Ordering::Relaxed) {
@@ -61,21 +93,5 @@ impl Durability for Directory {
         }
         self.counters.commit(definitions);
         Ok(())
-    }
-
-    fn give_up(&self) {
-        self.counters.give_up();
-    }
-
-    fn mark(&self, id: ExperimentId) -> Box<[Count]> {
-        self.counters.mark(id)
-    }
-
-    fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
-        self.counters.set_mark(id, mark);
-    }
-
-    fn sync(&self) -> Result<(), FileError> {
-        self.counters.sync()
     }
 }

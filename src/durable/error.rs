@@ -35,7 +35,7 @@ pub enum OpenError {
     },
     /// The definitions differ from the saved ones: they were edited, or are damaged.
     /// [`accept_edited_definitions`](crate::durable::OpenOptions::accept_edited_definitions)
-    /// accepts them if they have no fault.
+    /// accepts them if they are UTF-8 text without a fault.
     #[error("{} has been changed since it was saved", path.display())]
     Edited {
         /// The file.

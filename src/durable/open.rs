@@ -13,6 +13,7 @@ use super::counters::Counters;
 use super::definitions;
 use super::directory::{COUNTERS, DEFINITIONS, Directory};
 use super::error::OpenError;
+use super::lock::{for_counting, lock};
 use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::model::error::{FileError, LoadError};
@@ -84,7 +85,7 @@ impl OpenOptions {
     /// second is reasonable.
     ///
     /// `on_failure` is called on that thread with each failure, and the next interval tries again.
-    /// It must not hold the engine, which would then never be dropped; if it panics, syncing ends.
+    /// It must not hold the engine, which would then never be dropped; if it panics, syncing goes on.
     /// Dropping the engine's last clone ends the thread, and waits for a sync that is under way.
     ///
     /// # Examples
@@ -125,26 +126,18 @@ impl OpenOptions {
         let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
         let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
         let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
-        let is_first = !is_there(&definitions)?;
-        if !is_first && !is_there(&counters)? {
+        if is_there(&definitions)? && !is_there(&counters)? {
             return Err(OpenError::Missing { path: counters });
         }
-        let (opened, is_new) = Counters::open(&counters, is_first)?;
-        // Only with the lock held, so that another engine with this directory is not disturbed.
-        let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
+        let file = lock(&counters, &for_counting(), Duration::ZERO)?;
+        // From here on, no other engine with this directory is disturbed, nor disturbs.
+        let is_first = !is_there(&definitions)?;
+        let (opened, is_new) = Counters::open(file, &counters, is_first)?;
         let unfinished = definitions::unfinished(&definitions);
         if is_there(&unfinished)? {
             fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
         }
-        match &text {
-            None if !is_new && !opened.has_no_definitions() => {
-                return Err(OpenError::Missing { path: definitions });
-            }
-            Some(text) if !self.accepts_edits && !opened.knows(text) => {
-                return Err(OpenError::Edited { path: definitions });
-            }
-            _ => {}
-        }
+        let text = if is_new { None } else { text(&definitions, &opened, self.accepts_edits)? };
         let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));
         let opened = Arc::new(opened);
         let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
@@ -167,6 +160,21 @@ impl OpenOptions {
             })?;
         }
         Ok(engine)
+    }
+}
+
+/// The definitions that belong to these counters, if any were ever saved.
+pub(super) fn text(
+    path: &Path,
+    counters: &Counters,
+    accepts_edits: bool,
+) -> Result<Option<String>, OpenError> {
+    let content = definitions::read(path).map_err(|error| FileError::new("read", path, &error))?;
+    match content.map(String::from_utf8) {
+        None if counters.has_no_definitions() => Ok(None),
+        None => Err(OpenError::Missing { path: path.to_owned() }),
+        Some(Ok(text)) if accepts_edits || counters.knows(&text) => Ok(Some(text)),
+        Some(_) => Err(OpenError::Edited { path: path.to_owned() }),
     }
 }
 

@@ -1,12 +1,14 @@
 //! Saving what is left of a damaged directory.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::counters::Counters;
 use super::directory::{COUNTERS, DEFINITIONS};
 use super::error::OpenError;
+use super::lock::{for_counting, lock};
 use super::{definitions, disk};
 use crate::model::error::FileError;
 
@@ -39,8 +41,11 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         move |error: io::Error| FileError::new(tried, &path, &error)
     };
     // First: this locks the directory.
-    let (damaged, damage) = Counters::salvage(&path)?;
+    let file = lock(&path, OpenOptions::new().read(true), Duration::ZERO)?;
+    let (damaged, damage) = Counters::salvage(file, &path)?;
     let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
+    // What is not text cannot be opened, however often it is recovered.
+    let text = text.and_then(|text| String::from_utf8(text).ok());
     let mut set_aside = directory.join("counters.damaged");
     let mut number = 1_u64;
     while set_aside.try_exists().map_err(failed("look for", &set_aside))? {
@@ -54,7 +59,8 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         }
         _ => {}
     }
-    let (fresh, _) = Counters::open(&new, true)?;
+    let file = lock(&new, &for_counting(), Duration::ZERO)?;
+    let (fresh, _) = Counters::open(file, &new, true)?;
     let experiments = fresh.copy_from(&damaged, text.as_deref())?;
     fresh.sync()?;
     let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));

@@ -1,11 +1,13 @@
 //! Each request to the disk fails in turn: the call returns an error, nothing has changed, and the
 //! next opening finds one of the two states.
 
+mod background;
+mod recovery;
+mod storage_error;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use super::{OpenOptions, disk};
 use crate::clock::ManualClock;
@@ -314,52 +316,6 @@ fn a_file_that_was_never_finished_is_begun_anew_if_nothing_was_ever_saved() {
     assert!(is_begun(&vec![0; made.len()]) && is_begun(&[0; 4711]) && is_begun(&[]));
 }
 
-#[test]
-fn the_background_syncs_again_and_again_tells_what_fails_and_ends_with_the_engine() {
-    let directory = Directory::new();
-    let (sender, failures) = mpsc::channel();
-    let engine = OpenOptions::new()
-        .sync_every(Duration::ZERO, move |error| sender.send(error.clone()).unwrap())
-        .open(&directory.0)
-        .unwrap();
-    engine.create_flag(flag("a", 1)).unwrap();
-    engine.create_experiment("a", new(1)).unwrap();
-    let handle = engine.environment("production").unwrap().flag("a");
-    for _ in 0..3 {
-        let failure = failures.recv().unwrap().to_string();
-        let file = directory.0.join("counters");
-        assert_eq!(failure, format!("cannot write {}: made to fail", file.display()));
-    }
-    let clone = engine.clone();
-    drop(engine);
-    assert!(failures.recv().is_ok());
-    drop(clone);
-    // The thread has ended, and its calls with it.
-    assert!(failures.try_iter().count() < 1000 && failures.recv().is_err());
-    // A handle in whose snapshot something is counted keeps the directory, and no thread.
-    assert!(matches!(open(&directory), Err(OpenError::InUse { .. })));
-    drop(handle);
-    open(&directory).unwrap();
-}
-
-/// The thread itself may drop the last engine.
-#[test]
-fn the_background_may_drop_the_engine() {
-    let directory = Directory::new();
-    let (sender, engines) = mpsc::channel::<Engine>();
-    let (done, is_done) = mpsc::channel();
-    let options = OpenOptions::new().sync_every(Duration::ZERO, move |_| {
-        drop(engines.recv());
-        let _ = done.send(());
-    });
-    sender.send(options.open(&directory.0).unwrap()).unwrap();
-    is_done.recv().unwrap();
-    // Within a moment of that, nothing holds the directory.
-    while matches!(open(&directory), Err(OpenError::InUse { .. })) {
-        std::thread::yield_now();
-    }
-}
-
 /// Nothing has been saved yet, so nothing is missing.
 #[test]
 fn a_first_change_that_fails_leaves_a_directory_that_can_be_opened() {
@@ -429,61 +385,6 @@ fn a_link_that_is_turned_leads_no_change_elsewhere() {
     drop(engine);
     assert_eq!(fs::read_dir(&two.0).unwrap().count(), 0);
     assert!(open(&one).unwrap().flag("a").is_some());
-}
-
-/// Neither by a failure, nor by being killed after it.
-#[test]
-fn a_recovery_that_fails_has_not_made_damage_look_sound() {
-    let template = template();
-    let content = fs::read(template.0.join("counters")).unwrap();
-    let at = content.windows(8).position(|word| word == 7_u64.to_le_bytes()).unwrap();
-    let mut altered = content.clone();
-    altered[at..at + 8].fill(9);
-    for damaged in [&altered, &content[..at]] {
-        for position in 1.. {
-            let directory = Directory::like(&template.0);
-            let counters = directory.0.join("counters");
-            fs::write(&counters, damaged).unwrap();
-            disk::fail_at(position);
-            let recovered = super::recover(&directory.0);
-            let failed = disk::failed();
-            disk::fail_at(0);
-            if failed.is_none() {
-                assert_eq!(fs::read(recovered.unwrap().set_aside).unwrap(), damaged);
-                open(&directory).unwrap();
-                break;
-            }
-            recovered.unwrap_err();
-            if failed != Some("sync the directory") {
-                assert!(fs::read(&counters).unwrap() == damaged, "{failed:?}");
-                assert!(matches!(open(&directory), Err(OpenError::Damaged { .. })), "{failed:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_recovery_of_what_is_in_use_leaves_nothing_behind() {
-    let directory = template();
-    let engine = open(&directory).unwrap();
-    assert!(matches!(super::recover(&directory.0), Err(OpenError::InUse { .. })));
-    assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 2);
-    drop(engine);
-}
-
-#[test]
-fn a_recovery_finds_what_lies_behind_a_page_that_was_lost() {
-    let directory = template();
-    let counters = directory.0.join("counters");
-    let mut content = fs::read(&counters).unwrap();
-    // The first block: two lines of the file are before it.
-    content[256..256 + 128].fill(0);
-    fs::write(&counters, content).unwrap();
-    assert!(matches!(open(&directory), Err(OpenError::Damaged { at: 128, .. })));
-    let recovered = super::recover(&directory.0).unwrap();
-    assert_eq!(recovered.experiments, 2);
-    assert_eq!(recovered.damage[0], "at byte 128: 2 of 3 blocks are there");
-    open(&directory).unwrap();
 }
 
 /// An experiment that left the definitions before the engine was opened is known by its counters.

@@ -76,7 +76,7 @@ impl Engine {
     /// # Ok::<(), fairsplit::Error>(())
     /// ```
     pub fn count_users(&self, id: ExperimentId, capacity: usize) -> Result<(), ControlError> {
-        let _writer = self.lock();
+        let _writer = self.lock_to_change()?;
         let view = self.current.pin();
         let found = view.find_experiment(id).ok_or(ControlError::ExperimentNotFound { id })?;
         let now = self.control.clock.now();
@@ -116,8 +116,29 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`FileError`] if the disk fails. Counting goes on in memory.
+    /// [`FileError`] if the disk fails, or if the counters' file was removed or replaced. Counting
+    /// goes on in memory. In a child of `fork`: the directory belongs to its parent.
     pub fn sync(&self) -> Result<(), FileError> {
         self.control.durability.as_ref().map_or(Ok(()), |durability| durability.sync())
+    }
+
+    /// Why the engine's directory could not be written, as of the last change or
+    /// [`sync`](Engine::sync), those in the background included. `None` once one has succeeded, and
+    /// for an engine in memory. Cost: a lock that only changes and syncs use.
+    ///
+    /// Use it for the health of a service: after a failure the engine goes on answering and
+    /// counting, and the counts since the last sync would not survive a loss of power.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let engine = fairsplit::Engine::new();
+    /// engine.sync()?;
+    /// assert_eq!(engine.storage_error(), None);
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn storage_error(&self) -> Option<FileError> {
+        self.control.durability.as_ref().and_then(|durability| durability.storage_error())
     }
 }

@@ -12,6 +12,9 @@ use crate::model::terms::Terms;
 
 /// Keeps definitions and counters beyond the process. Called by one writer at a time.
 pub(crate) trait Durability: fmt::Debug + Send + Sync {
+    /// An error if this process is not the one that may change what is kept: a child of `fork`.
+    fn may_change(&self) -> Result<(), FileError>;
+
     /// The cells of an experiment's counters: those that exist under its id, or else new ones that
     /// start at `base` and become the experiment's when the change is saved.
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError>;
@@ -34,4 +37,7 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
 
     /// Waits until everything that has been counted would survive a loss of power.
     fn sync(&self) -> Result<(), FileError>;
+
+    /// Why the last save or sync failed; `None` if it did not.
+    fn storage_error(&self) -> Option<FileError>;
 }

@@ -32,7 +32,7 @@ impl Engine {
             &mut faults,
         );
         faults.into_result()?;
-        let writer = self.lock();
+        let writer = self.lock_to_change()?;
         let now = self.control.clock.now();
         let view = self.current.pin();
         if view.find(FlagRef::Key(&new.key)).is_some() {
@@ -62,7 +62,7 @@ impl Engine {
         let mut faults = Faults::default();
         check_value(&default_value, &Path::Root.field("default_value"), &mut faults);
         faults.into_result()?;
-        let writer = self.lock();
+        let writer = self.lock_to_change()?;
         let now = self.control.clock.now();
         let view = self.current.pin();
         let state = find(&view, flag.into())?;

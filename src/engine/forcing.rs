@@ -32,7 +32,7 @@ impl Engine {
         if user_key.is_empty() {
             return Err(ControlError::NoUserKey);
         }
-        let writer = self.lock();
+        let writer = self.lock_to_change()?;
         let view = self.current.pin();
         let found = find_experiment(&view, id)?;
         let definition = &found.state.definition;
@@ -57,7 +57,7 @@ impl Engine {
     ///
     /// [`ControlError::ExperimentNotFound`].
     pub fn unforce(&self, id: ExperimentId, user_key: &str) -> Result<bool, ControlError> {
-        let writer = self.lock();
+        let writer = self.lock_to_change()?;
         let view = self.current.pin();
         let found = find_experiment(&view, id)?;
         let mut next = found.state.clone();

@@ -41,7 +41,7 @@ impl Engine {
         let (id, status) = (new.id, new.status);
         let terms = strictly(|faults| Unchecked::from(new).check(&Path::Root, faults))?;
 
-        let mut writer = self.lock();
+        let mut writer = self.lock_to_change()?;
         let now = self.control.clock.now();
         let view = self.current.pin();
         let state = find(&view, flag.into())?;
@@ -122,7 +122,7 @@ impl Engine {
         id: ExperimentId,
         transition: Transition,
     ) -> Result<Experiment, ControlError> {
-        let mut writer = self.lock();
+        let mut writer = self.lock_to_change()?;
         let now = self.control.clock.now();
         let view = self.current.pin();
         let found = find_experiment(&view, id)?;

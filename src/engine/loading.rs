@@ -103,7 +103,7 @@ impl Engine {
     fn replace_by(&self, text: &str, stored_as: Option<&str>) -> Result<LoadReport, LoadError> {
         // Do what does not depend on the engine before taking the writers' lock.
         let mut document = Document::read(text)?;
-        let mut writer = self.lock();
+        let mut writer = self.lock_to_change()?;
         if let Some(stored) = stored_as {
             writer.store_as(stored);
         }
@@ -182,7 +182,7 @@ impl Engine {
 
     fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {
         let mut document = Document::read(text)?;
-        let writer = self.lock();
+        let writer = self.lock_to_change()?;
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         if document.frame.has_any() {

@@ -14,7 +14,7 @@
 //!
 //! What they build on:
 //! * `writer`: one change, staged and published;
-//! * `durability`: the interface to what outlives the process;
+//! * `durability`: the interface to what outlives the process; `process`: which process that is;
 //! * `clock`: the source of time; `events`: what is traced.
 
 mod apply;
@@ -29,6 +29,8 @@ mod forcing;
 mod lifecycle;
 pub(crate) mod load_report;
 mod loading;
+#[cfg(any(feature = "durable", feature = "watch"))]
+pub(crate) mod process;
 mod requests;
 mod select;
 mod writer;
@@ -69,7 +71,8 @@ use crate::read::snapshot::Snapshot;
 ///   [`reload_tolerant`](Engine::reload_tolerant), [`last_reload`](Engine::last_reload),
 ///   [`to_json`](Engine::to_json).
 /// * What was counted: [`counts`](Engine::counts), [`count_users`](Engine::count_users),
-///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync).
+///   [`users`](Engine::users), [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync),
+///   [`storage_error`](Engine::storage_error).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///
 /// # Examples

@@ -32,6 +32,16 @@ pub(super) struct Writer<'e> {
 }
 
 impl Engine {
+    /// As [`lock`](Engine::lock), for a change that is to be stored. An error in a process that may
+    /// not store it.
+    pub(super) fn lock_to_change(&self) -> Result<Writer<'_>, FileError> {
+        // Before the lock: a child of `fork` may find it held by a thread that it does not have.
+        if let Some(durability) = &self.control.durability {
+            durability.may_change()?;
+        }
+        Ok(self.lock())
+    }
+
     /// Waits for the current writer, if there is one. A writer that panicked has published nothing,
     /// so a poisoned lock is usable.
     pub(super) fn lock(&self) -> Writer<'_> {

@@ -8,6 +8,7 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use self::followed::{Followed, unreadable};
 use self::places::Places;
 use crate::engine::Engine;
 use crate::engine::load_report::LoadReport;
+use crate::engine::process::Process;
 use crate::model::error::{FileError, LoadError};
 
 /// How often the file is checked without a notification.
@@ -52,8 +54,10 @@ pub enum WatchError {
 #[derive(Debug)]
 #[must_use = "the file is followed until this is dropped"]
 pub struct Watch {
+    owner: Process,
     is_over: Arc<AtomicBool>,
-    wake: Sender<()>,
+    /// Taken only when this is dropped.
+    wake: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -143,13 +147,20 @@ fn watch(
     });
     let thread =
         thread.map_err(|error| WatchError::NoThread(FileError::new("watch", &path, &error)))?;
-    Ok(Watch { is_over, wake, thread: Some(thread) })
+    Ok(Watch { owner: Process::current(), is_over, wake: Some(wake), thread: Some(thread) })
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        if !self.owner.is_current() {
+            // A child of `fork` has no such thread, and finds the channel as the thread left it.
+            mem::forget((self.wake.take(), self.thread.take()));
+            return;
+        }
         self.is_over.store(true, Ordering::Release);
-        let _ = self.wake.send(());
+        if let Some(wake) = &self.wake {
+            let _ = wake.send(());
+        }
         match self.thread.take() {
             // `on_load` itself may drop the watch, on this thread.
             Some(thread) if thread.thread().id() != thread::current().id() => drop(thread.join()),

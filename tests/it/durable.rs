@@ -1,6 +1,8 @@
 //! What an engine leaves in its directory, and what it finds there: after an end in order, after
 //! damage, and on a full disk. After a kill: `tests/kill.rs`.
 
+mod check;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -14,7 +14,8 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let inside = |path: PathBuf| if path.is_dir() { files(&path) } else { vec![path] };
-    entries(folder).flat_map(inside).filter(|file| !file.ends_with("tests.rs")).collect()
+    let is_test = |file: &PathBuf| file.ends_with("tests.rs") || file.ends_with("tests");
+    entries(folder).filter(|path| !is_test(path)).flat_map(inside).collect()
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The counters' file: cells in a shared mapping. `docs/durable.md` has the format to the byte.
 //!
 //! * `open`: creating the file, or reading it with every check;
-//! * `segment`: a part of it in memory; `block`: its part for one experiment;
+//! * `segment`: a part of it in memory; `forks`: all of those, for a child of `fork`;
+//! * `block`: its part for one experiment;
 //! * `layout`: the position of each experiment's block in it.
 
 mod block;
+mod forks;
 mod layout;
 mod open;
 pub(super) mod segment;
@@ -22,6 +24,7 @@ use self::layout::{Layout, lines};
 use super::disk;
 use crate::count::cells::{Line, MappedCells, Owner};
 use crate::count::counts::{Baseline, Count};
+use crate::engine::process::Process;
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
@@ -50,8 +53,12 @@ const NEXT_DEFINITIONS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Counters {
     path: PathBuf,
+    /// Locked, for this process.
     file: File,
+    owner: Process,
     layout: Mutex<Layout>,
+    /// Why the last save or sync failed, if it did.
+    failure: Mutex<Option<FileError>>,
 }
 
 impl Counters {
@@ -84,8 +91,11 @@ impl Counters {
                 None => {
                     let variants = definition.terms.count();
                     let block = layout.reserve(&self.file, variants, identity, base);
-                    let block =
-                        block.map_err(|error| FileError::new("grow", &self.path, &error))?;
+                    let block = block.map_err(|error| {
+                        let error = FileError::new("grow", &self.path, &error);
+                        self.remember(&Err(error.clone()));
+                        error
+                    })?;
                     layout.pending.push((id, block.clone()));
                     block
                 }
@@ -142,6 +152,32 @@ impl Counters {
             None => self.commit_cells(),
         }
         Ok(count)
+    }
+
+    /// An error in a child of the process that opened the file.
+    pub(super) fn may_change(&self) -> Result<(), FileError> {
+        self.owner.refuse_others("change", &self.path)
+    }
+
+    /// Whether the file was closed in order when it was read.
+    pub(super) fn was_closed(&self) -> bool {
+        self.live(STATE) == CLEAN
+    }
+
+    /// The number of experiments that have counters.
+    pub(super) fn experiments(&self) -> usize {
+        self.with_layout(|layout| layout.blocks.len())
+    }
+
+    /// Remembers how a save or a sync ended.
+    pub(super) fn remember(&self, outcome: &Result<(), FileError>) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *failure = outcome.as_ref().err().cloned();
+    }
+
+    /// Why the last save or sync failed, if it did.
+    pub(super) fn failure(&self) -> Option<FileError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether nothing has ever been saved beside this file.
@@ -209,10 +245,13 @@ impl Counters {
 
     /// Waits until the disk has every count.
     pub(super) fn sync(&self) -> Result<(), FileError> {
+        self.owner.refuse_others("sync", &self.path)?;
         let segments = self.with_layout(|layout| layout.segments.clone());
         let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
         let synced = flushed.and_then(|()| self.file.sync_all());
-        synced.map_err(|error| FileError::new("write", &self.path, &error))
+        let outcome = synced.map_err(|error| FileError::new("write", &self.path, &error));
+        self.remember(&outcome);
+        outcome
     }
 
     /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
@@ -251,6 +290,10 @@ impl Counters {
 
 impl Drop for Counters {
     fn drop(&mut self) {
+        // A child of `fork` closes its copies, and the file stays in use and locked.
+        if !self.owner.is_current() {
+            return;
+        }
         // Nothing counts any more: everything that could is an owner.
         let layout = self.layout();
         let sum = layout.sum();

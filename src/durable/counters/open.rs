@@ -1,6 +1,6 @@
 //! Opening the counters' file: creating it, or reading it with every check.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -15,6 +15,7 @@ use super::{
 use crate::count::cells::Line;
 use crate::durable::disk;
 use crate::durable::error::OpenError;
+use crate::engine::process::Process;
 use crate::model::error::FileError;
 
 /// What a salvage could not read.
@@ -22,66 +23,86 @@ use crate::model::error::FileError;
 pub(in crate::durable) struct Damage(pub(in crate::durable) Vec<String>);
 
 impl Counters {
-    /// Opens the file, or creates a new one, and locks it. `is_first` says that nothing has ever
-    /// been saved beside it.
+    /// Counts in a file that is locked: begins a new one, or continues what is there. `is_first`
+    /// says that nothing has ever been saved beside it. Also returns whether the file is new.
     pub(in crate::durable) fn open(
+        file: File,
         path: &Path,
         is_first: bool,
     ) -> Result<(Counters, bool), OpenError> {
-        let failed = |tried: &str| {
-            let (tried, path) = (tried.to_owned(), path.to_owned());
-            move |error: io::Error| OpenError::File(FileError::new(&tried, &path, &error))
-        };
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(failed("open"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::InUse { path: path.to_owned() });
-            }
-            Err(TryLockError::Error(error)) => return Err(failed("lock")(error)),
-        }
-        let mut length = file.metadata().map_err(failed("read"))?.len();
-        // Zeros at the end of the file, short of a whole segment: the process was killed as the
-        // file grew.
-        let whole = length.saturating_sub(length.checked_rem(BYTES).unwrap_or_default());
-        if is_zero_from(&file, whole).map_err(failed("read"))? {
-            length = whole;
-        }
-        // The first word of a new file is written last.
-        let is_new = is_first
-            && (length == 0
-                || (length == BYTES && is_unfinished(&file).map_err(failed("read"))?));
-        let mut this =
-            Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
+        let mut this = Counters::new(file, path);
+        let (length, is_new) = this.extent(is_first)?;
         if is_new {
-            this.begin().map_err(failed("write"))?;
+            let begun = this.begin();
+            begun.map_err(|error| FileError::new("write", path, &error))?;
         } else {
-            this.read(length, None)?;
+            this.read(length, Segment::map, None)?;
         }
+        this.set_live(STATE, OPEN);
         Ok((this, is_new))
     }
 
-    /// Reads what can be read of a file that may be damaged, and returns what cannot. The file
-    /// stays as it is, and is locked.
-    pub(in crate::durable) fn salvage(path: &Path) -> Result<(Counters, Damage), OpenError> {
-        let error = |error: io::Error| OpenError::File(FileError::new("open", path, &error));
-        let file = File::open(path).map_err(error)?;
-        if file.try_lock().is_err() {
-            return Err(OpenError::InUse { path: path.to_owned() });
+    /// A copy of what is in a file that is locked, with every check of an opening; the file stays
+    /// as it is. `None` if an opening would begin it anew.
+    pub(in crate::durable) fn check(
+        file: File,
+        path: &Path,
+        is_first: bool,
+    ) -> Result<Option<Counters>, OpenError> {
+        let mut this = Counters::new(file, path);
+        let (length, is_new) = this.extent(is_first)?;
+        if is_new {
+            return Ok(None);
         }
+        this.read(length, Segment::copy, None)?;
+        Ok(Some(this))
+    }
+
+    /// A copy of what can be read of a file that may be damaged, and what cannot be. The file is
+    /// locked, and stays as it is.
+    pub(in crate::durable) fn salvage(
+        file: File,
+        path: &Path,
+    ) -> Result<(Counters, Damage), OpenError> {
+        let mut this = Counters::new(file, path);
+        let length = this.file.metadata().map_err(|error| FileError::new("read", path, &error))?;
         // A length that ends within a segment: the rest reads as nothing.
-        let length = file.metadata().map_err(error)?.len();
+        let length = length.len();
         let mut damage = Damage::default();
         let whole = length.div_ceil(BYTES).saturating_mul(BYTES);
         if whole != length {
             damage.0.push(format!("the file ends within a segment, at byte {length}"));
         }
-        let mut this =
-            Counters { path: path.to_owned(), file, layout: Mutex::new(Layout::default()) };
-        this.read(whole, Some(&mut damage))?;
+        this.read(whole, Segment::copy, Some(&mut damage))?;
         Ok((this, damage))
+    }
+
+    fn new(file: File, path: &Path) -> Counters {
+        Counters {
+            path: path.to_owned(),
+            file,
+            owner: Process::current(),
+            layout: Mutex::default(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// The length of the file that is in use, and whether it is to be begun anew.
+    fn extent(&self, is_first: bool) -> Result<(u64, bool), FileError> {
+        let extent = || {
+            let mut length = self.file.metadata()?.len();
+            // Zeros at the end of the file, short of a whole segment: the process was killed as the
+            // file grew.
+            let whole = length.saturating_sub(length.checked_rem(BYTES).unwrap_or_default());
+            if is_zero_from(&self.file, whole)? {
+                length = whole;
+            }
+            // The first word of a new file is written last.
+            let is_unfinished =
+                || Ok::<_, io::Error>(length == BYTES && is_unfinished(&self.file)?);
+            Ok((length, is_first && (length == 0 || is_unfinished()?)))
+        };
+        extent().map_err(|error: io::Error| FileError::new("read", &self.path, &error))
     }
 
     /// A new file: one segment, with a head.
@@ -103,7 +124,12 @@ impl Counters {
     }
 
     /// Finds the blocks. Damage is an error, or, if `damage` is given, added to it and skipped.
-    fn read(&mut self, length: u64, mut damage: Option<&mut Damage>) -> Result<(), OpenError> {
+    fn read(
+        &mut self,
+        length: u64,
+        get: fn(&File, u64) -> io::Result<Segment>,
+        mut damage: Option<&mut Damage>,
+    ) -> Result<(), OpenError> {
         let (path, is_salvage) = (self.path.clone(), damage.is_some());
         let mut wrong = |at: u64, what: String| match &mut damage {
             Some(damage) => {
@@ -117,7 +143,6 @@ impl Counters {
         }
         let mut segments = Vec::new();
         for position in 0..length.checked_div(BYTES).unwrap_or_default() {
-            let get = if is_salvage { Segment::copy } else { Segment::map };
             let segment = get(&self.file, position)
                 .map_err(|error| OpenError::File(FileError::new("map", &self.path, &error)))?;
             segments.push(Arc::new(segment));
@@ -174,7 +199,6 @@ impl Counters {
             CLEAN => wrong(144, "the counts are not those that were left here".to_owned())?,
             _ => wrong(128, "it says neither that it is in use nor that it is not".to_owned())?,
         }
-        put(state, STATE, OPEN);
         *self.layout() = layout;
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use super::forks::{self, Listed};
 use crate::count::cells::{Line, Lines, Owner};
 
 /// How many lines a segment has; a block of the largest experiment fits in.
@@ -22,6 +23,8 @@ const _: () = assert!(size_of::<Line>() == 128 && align_of::<Line>() <= 4096);
 /// killed.
 #[derive(Debug)]
 pub(in crate::durable) struct Segment {
+    /// First: a mapping that is gone is not listed. `None` for a copy, which is each process's own.
+    _listed: Option<Listed>,
     map: MmapRaw,
 }
 
@@ -33,8 +36,9 @@ impl Segment {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let bytes = LINES.saturating_mul(size_of::<Line>());
+        follow_forks()?;
         let map = MmapOptions::new().offset(start).len(bytes).map_raw(file)?;
-        Ok(Segment { map })
+        Ok(Segment { _listed: Some(forks::list(map.as_mut_ptr())), map })
     }
 
     /// Copies the segment in this position into memory. What the file lacks of it is zeros.
@@ -45,7 +49,7 @@ impl Segment {
         let mut content = Vec::new();
         file.take(BYTES).read_to_end(&mut content)?;
         map.as_mut().write_all(&content)?;
-        Ok(Segment { map: map.into() })
+        Ok(Segment { _listed: None, map: map.into() })
     }
 
     #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
@@ -79,5 +83,43 @@ impl Segment {
     /// The same for the first page.
     pub(in crate::durable) fn flush_head(&self) -> io::Result<()> {
         self.map.flush_range(0, 4096)
+    }
+}
+
+/// Makes every later `fork` take the mappings away from the child.
+#[cfg(unix)]
+fn follow_forks() -> io::Result<()> {
+    use std::sync::OnceLock;
+
+    static FAILURE: OnceLock<i32> = OnceLock::new();
+    // SAFETY: the function that is registered lives as long as the program, and does only what is
+    // allowed between a fork of a program with threads and what the child does next.
+    let register = || unsafe { libc::pthread_atfork(None, None, Some(forbid)) };
+    match FAILURE.get_or_init(register) {
+        0 => Ok(()),
+        failure => Err(io::Error::from_raw_os_error(*failure)),
+    }
+}
+
+/// There is no `fork`.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
+fn follow_forks() -> io::Result<()> {
+    Ok(())
+}
+
+/// In the child of a `fork`: any use of a mapping is an error of memory from now on. The addresses
+/// stay taken. If they were free, the next allocation of the child could be there, and be counted
+/// in.
+#[cfg(unix)]
+extern "C" fn forbid() {
+    for start in forks::all() {
+        let bytes = LINES.saturating_mul(size_of::<Line>());
+        // SAFETY: a mapping of this length begins here, since it is listed. No code of the child
+        // relies on reading it: all use is through atomics, and ends the process.
+        if unsafe { libc::mprotect(start.cast(), bytes, libc::PROT_NONE) } != 0 {
+            // Losing counts without a sign is worse.
+            std::process::abort();
+        }
     }
 }

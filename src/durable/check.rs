@@ -1,0 +1,137 @@
+//! Verifying a directory without opening it.
+
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counters::Counters;
+use super::directory::{COUNTERS, DEFINITIONS};
+use super::error::OpenError;
+use super::lock::lock;
+use super::open::text;
+use crate::count::cells::{Lines, MappedCells};
+use crate::count::counters::lines_for;
+use crate::count::counts::{Baseline, Count};
+use crate::engine::Engine;
+use crate::engine::clock::SystemClock;
+use crate::engine::durability::Durability;
+use crate::model::definition::Definition;
+use crate::model::error::{FileError, LoadError};
+use crate::model::id::ExperimentId;
+use crate::model::terms::Terms;
+
+/// What [`check`] has found in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checked {
+    /// The number of flags in the definitions.
+    pub flags: usize,
+    /// The number of experiments that have counters, those that have left the definitions
+    /// included.
+    pub experiments: usize,
+    /// Whether the directory was closed in order. `false` after a crash: the counts are those of
+    /// the crash, and no checksum protects them until the directory is opened and closed again.
+    pub was_closed: bool,
+}
+
+/// Reads and verifies the directory of a durable engine as an opening does, and changes nothing in
+/// it. Meanwhile the directory is locked: opening it returns [`OpenError::InUse`].
+///
+/// Cost: reads both files whole, and holds a copy of them in memory.
+///
+/// # Errors
+///
+/// [`OpenError`], as [`Engine::open`] returns it for the same directory. A directory that does not
+/// exist, or contains neither of the two files, is an [`OpenError::File`]; it is not created.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::{Engine, NewFlag};
+/// use fairsplit::durable::check;
+///
+/// # let directory = std::env::temp_dir().join(format!("fairsplit-check-{}", std::process::id()));
+/// let engine = Engine::open(&directory)?;
+/// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+/// drop(engine);
+///
+/// let checked = check(&directory)?;
+/// assert_eq!((checked.flags, checked.was_closed), (1, true));
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn check(directory: impl AsRef<Path>) -> Result<Checked, OpenError> {
+    let directory = directory.as_ref();
+    let directory =
+        fs::canonicalize(directory).map_err(|error| FileError::new("find", directory, &error))?;
+    let (definitions, path) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
+    let is_there =
+        |path: &Path| path.try_exists().map_err(|error| FileError::new("look for", path, &error));
+    if is_there(&definitions)? && !is_there(&path)? {
+        return Err(OpenError::Missing { path });
+    }
+    let file = lock(&path, OpenOptions::new().read(true), Duration::ZERO)?;
+    let is_first = !is_there(&definitions)?;
+    let Some(counters) = Counters::check(file, &path, is_first)? else {
+        // A process was killed as it created the directory.
+        return Ok(Checked { flags: 0, experiments: 0, was_closed: false });
+    };
+    let (experiments, was_closed) = (counters.experiments(), counters.was_closed());
+    let text = text(&definitions, &counters, false)?;
+    let mut checked = Checked { flags: 0, experiments, was_closed };
+    if let Some(text) = text {
+        let copy = Copy { counters: Arc::new(counters) };
+        let engine = Engine::with_durability(Box::new(SystemClock), Some(Box::new(copy)));
+        let loaded = engine.reload_stored(&text);
+        loaded.map_err(|source| match source {
+            LoadError::File(error) => OpenError::File(error),
+            source => OpenError::Definitions { path: definitions, source },
+        })?;
+        checked.flags = engine.flags().len();
+    }
+    Ok(checked)
+}
+
+/// What the definitions are loaded with: the counters are asked, and nothing is stored.
+#[derive(Debug)]
+struct Copy {
+    counters: Arc<Counters>,
+}
+
+impl Durability for Copy {
+    fn may_change(&self) -> Result<(), FileError> {
+        Ok(())
+    }
+
+    fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
+        // Where an opening would make new ones, the file must not grow.
+        let stripes = 1;
+        let lines = Lines::new(lines_for(definition.terms.count(), stripes));
+        Ok(MappedCells { lines, stripes, base })
+    }
+
+    fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
+        self.counters.counts_for_others(id, terms)
+    }
+
+    fn save(&self, _: &str) -> Result<(), FileError> {
+        Ok(())
+    }
+
+    fn give_up(&self) {}
+
+    fn mark(&self, id: ExperimentId) -> Box<[Count]> {
+        self.counters.mark(id)
+    }
+
+    fn set_mark(&self, _: ExperimentId, _: &[Count]) {}
+
+    fn sync(&self) -> Result<(), FileError> {
+        Ok(())
+    }
+
+    fn storage_error(&self) -> Option<FileError> {
+        None
+    }
+}

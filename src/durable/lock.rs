@@ -1,0 +1,73 @@
+//! The lock of a directory, which is on its counters' file.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::error::OpenError;
+use crate::model::error::FileError;
+
+/// How long to pause before the lock is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How often the file may be replaced while it is being locked.
+const REPLACEMENTS: u32 = 100;
+
+/// How a file is opened to count in it: a new one is created.
+pub(super) fn for_counting() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options
+}
+
+/// Opens the file and locks it. If it is locked already, tries again for this long.
+pub(super) fn lock(
+    path: &Path,
+    options: &OpenOptions,
+    patience: Duration,
+) -> Result<File, OpenError> {
+    let failed = |tried: &str, error: io::Error| FileError::new(tried, path, &error);
+    let (start, mut replacements) = (Instant::now(), 0_u32);
+    loop {
+        let file = options.open(path).map_err(|error| failed("open", error))?;
+        match file.try_lock() {
+            Ok(()) if is_at(path, &file).map_err(|error| failed("find", error))? => {
+                return Ok(file);
+            }
+            // Between the opening and the locking, a recovery gave the name to another file.
+            Ok(()) if replacements < REPLACEMENTS => replacements = replacements.saturating_add(1),
+            Ok(()) => {
+                let error = io::Error::other("it is replaced again and again");
+                return Err(failed("lock", error).into());
+            }
+            Err(TryLockError::WouldBlock) => {
+                let left = patience.saturating_sub(start.elapsed());
+                if left.is_zero() {
+                    return Err(OpenError::InUse { path: path.to_owned() });
+                }
+                thread::sleep(PAUSE.min(left));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock", error).into()),
+        }
+    }
+}
+
+/// Whether this open file is the one at the path.
+#[cfg(unix)]
+pub(super) fn is_at(path: &Path, file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    let there = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        there => there?,
+    };
+    let open = file.metadata()?;
+    Ok((there.dev(), there.ino()) == (open.dev(), open.ino()))
+}
+
+/// Whether there is a file at the path. What it is cannot be seen here.
+#[cfg(not(unix))]
+pub(super) fn is_at(path: &Path, _: &File) -> io::Result<bool> {
+    fs::exists(path)
+}
