@@ -32,7 +32,7 @@ fn a_request_without_the_scope_of_its_operation_answers_401_or_403() {
         let scope = scope_of(&method, &path);
         // As the seed and its style have it: looking and evaluating reads, the rest writes.
         let expected = match path.as_str() {
-            "/healthz" | "/api/v1/openapi.json" => None,
+            "/healthz" | "/readyz" | "/api/v1/openapi.json" => None,
             path if method == "GET" || path.ends_with("/evaluate") => Some(Scope::FlagsRead),
             _ => Some(Scope::FlagsWrite),
         };
@@ -57,7 +57,7 @@ fn a_request_without_the_scope_of_its_operation_answers_401_or_403() {
         forbidden.is(403, r#"{"error":"Insufficient scope"}"#);
         assert!(!matches!(granted.status, 401 | 403), "{method} {path}: {}", granted.text);
     }
-    assert_eq!(scopes.len(), 16);
+    assert_eq!(scopes.len(), 17);
 }
 
 #[test]
