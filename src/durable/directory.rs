@@ -72,6 +72,8 @@ impl Durability for Directory {
 
 impl Directory {
     fn replace(&self, definitions: &str) -> Result<(), FileError> {
+        // Definitions must not get into a directory that may be another engine's by now.
+        self.counters.is_in_place()?;
         let failed = |error| FileError::new("replace", &self.definitions, &error);
         // The current text must be permanent under its name before another one may replace it.
         if self.may_not_last.load(Ordering::Relaxed) {

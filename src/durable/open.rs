@@ -14,6 +14,7 @@ use super::definitions;
 use super::directory::{COUNTERS, DEFINITIONS, Directory};
 use super::error::OpenError;
 use super::lock::{for_counting, lock};
+use super::recover::unfinished_recovery;
 use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::model::error::{FileError, LoadError};
@@ -40,16 +41,18 @@ use crate::model::error::{FileError, LoadError};
 pub struct OpenOptions {
     clock: Box<dyn Clock>,
     accepts_edits: bool,
+    patience: Duration,
     sync: Option<(Duration, OnFailure)>,
 }
 
 impl fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OpenOptions { clock, accepts_edits, sync } = self;
+        let OpenOptions { clock, accepts_edits, patience, sync } = self;
         let sync = sync.as_ref().map(|(interval, _)| interval);
         f.debug_struct("OpenOptions")
             .field("clock", clock)
             .field("accepts_edits", accepts_edits)
+            .field("patience", patience)
             .field("sync", &sync)
             .finish()
     }
@@ -57,12 +60,17 @@ impl fmt::Debug for OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { clock: Box::new(SystemClock), accepts_edits: false, sync: None }
+        OpenOptions {
+            clock: Box::new(SystemClock),
+            accepts_edits: false,
+            patience: Duration::ZERO,
+            sync: None,
+        }
     }
 }
 
 impl OpenOptions {
-    /// The defaults: the system's clock, no edited definitions, no background syncs.
+    /// The defaults: the system's clock, no edited definitions, no waiting, no background syncs.
     pub fn new() -> OpenOptions {
         OpenOptions::default()
     }
@@ -77,6 +85,34 @@ impl OpenOptions {
     /// [error](OpenError::Edited): it may be damaged and still be valid JSON.
     pub fn accept_edited_definitions(self) -> OpenOptions {
         OpenOptions { accepts_edits: true, ..self }
+    }
+
+    /// Waits for up to this long while another engine has the directory, and then continues where
+    /// that one ended. Without this, and at the end of the time, a directory in use is an
+    /// [error](OpenError::InUse). The calling thread is blocked; the lock is tried every few
+    /// milliseconds, and engines that wait at the same time get it in no particular order.
+    ///
+    /// This is for a new process that takes over from an old one:
+    /// [`docs::durable`](crate::docs::durable) says how.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use std::time::Duration;
+    /// use fairsplit::Engine;
+    /// use fairsplit::durable::OpenOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("fairsplit-wait-{}", std::process::id()));
+    /// let old = Engine::open(&directory)?;
+    /// thread::spawn(move || drop(old)); // the old process ends
+    /// let new = OpenOptions::new().wait(Duration::from_secs(30)).open(&directory)?;
+    /// # drop(new);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), fairsplit::error::OpenError>(())
+    /// ```
+    pub fn wait(self, patience: Duration) -> OpenOptions {
+        OpenOptions { patience, ..self }
     }
 
     /// Calls [`Engine::sync`] on a separate thread, at this interval. After a loss of power, only
@@ -129,13 +165,14 @@ impl OpenOptions {
         if is_there(&definitions)? && !is_there(&counters)? {
             return Err(OpenError::Missing { path: counters });
         }
-        let file = lock(&counters, &for_counting(), Duration::ZERO)?;
+        let file = lock(&counters, &for_counting(), self.patience)?;
         // From here on, no other engine with this directory is disturbed, nor disturbs.
         let is_first = !is_there(&definitions)?;
         let (opened, is_new) = Counters::open(file, &counters, is_first)?;
-        let unfinished = definitions::unfinished(&definitions);
-        if is_there(&unfinished)? {
-            fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
+        for unfinished in [definitions::unfinished(&definitions), unfinished_recovery(directory)] {
+            if is_there(&unfinished)? {
+                fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
+            }
         }
         let text = if is_new { None } else { text(&definitions, &opened, self.accepts_edits)? };
         let is_as_saved = text.as_ref().is_some_and(|text| opened.has_saved(text));

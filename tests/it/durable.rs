@@ -2,6 +2,7 @@
 //! damage, and on a full disk. After a kill: `tests/kill.rs`.
 
 mod check;
+mod owner;
 
 use std::fs;
 use std::io::Write;

@@ -22,6 +22,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use self::block::{Block, put, word};
 use self::layout::{Layout, lines};
 use super::disk;
+use super::lock::is_at;
 use crate::count::cells::{Line, MappedCells, Owner};
 use crate::count::counts::{Baseline, Count};
 use crate::engine::process::Process;
@@ -159,6 +160,19 @@ impl Counters {
         self.owner.refuse_others("change", &self.path)
     }
 
+    /// An error if the path no longer leads to the open file. The lock goes with the file, so
+    /// another engine may have the directory by now.
+    pub(super) fn is_in_place(&self) -> Result<(), FileError> {
+        let is_at = is_at(&self.path, &self.file);
+        if is_at.map_err(|error| FileError::new("find", &self.path, &error))? {
+            return Ok(());
+        }
+        let what = "it was removed, moved or replaced while it was open; counts since then are not \
+                    in it";
+        let error = io::Error::new(io::ErrorKind::NotFound, what);
+        Err(FileError::new("write", &self.path, &error))
+    }
+
     /// Whether the file was closed in order when it was read.
     pub(super) fn was_closed(&self) -> bool {
         self.live(STATE) == CLEAN
@@ -249,7 +263,9 @@ impl Counters {
         let segments = self.with_layout(|layout| layout.segments.clone());
         let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
         let synced = flushed.and_then(|()| self.file.sync_all());
-        let outcome = synced.map_err(|error| FileError::new("write", &self.path, &error));
+        let synced = synced.map_err(|error| FileError::new("write", &self.path, &error));
+        // Where the file is gone, the disk has the counts, and the next opening does not find them.
+        let outcome = synced.and_then(|()| self.is_in_place());
         self.remember(&outcome);
         outcome
     }
