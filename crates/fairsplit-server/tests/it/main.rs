@@ -1,0 +1,5 @@
+//! The program, as a process on this machine.
+#![cfg(unix)]
+
+mod common;
+mod server;
