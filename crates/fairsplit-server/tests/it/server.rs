@@ -345,7 +345,7 @@ fn a_killed_server_with_a_directory_loses_no_change() {
     let server = Server::open(&options);
     assert_eq!(server.ask("GET /api/v1/flags", "").1, flags);
     let second = fairsplit().args(["serve", "--insecure-no-auth"]).args(options).output().unwrap();
-    assert_eq!(second.status.code(), Some(3));
+    assert_eq!(second.status.code(), Some(5));
     let log = String::from_utf8(second.stderr).unwrap();
     assert!(log.contains("counters is in use by another engine"), "{log}");
     server.terminate();
