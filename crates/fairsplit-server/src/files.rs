@@ -27,6 +27,6 @@ pub(crate) fn log_tokens(auth: &Auth) {
     }
 }
 
-fn text_of(path: &Path) -> Result<String, Failure> {
+pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|error| Failure::about(path, error))
 }

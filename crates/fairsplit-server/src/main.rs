@@ -20,8 +20,10 @@ mod failure;
 mod files;
 mod local;
 mod options;
+mod reload;
 mod serve;
 mod server;
+mod signals;
 mod token;
 
 use std::io::{self, Write};

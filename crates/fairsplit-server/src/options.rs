@@ -103,6 +103,10 @@ pub(crate) enum Command {
 ///
 /// SIGTERM and SIGINT end it: it stops listening, finishes the requests that it has, and exits.
 ///
+/// SIGHUP reads the file of --tokens again: a token whose line is gone is refused from then on.
+/// Without --data it also loads the file of --config again; flags that the file lacks are removed,
+/// and counts go on. A file with a fault is logged, and what was read before stays in use.
+///
 /// Example: fairsplit serve --tokens tokens --data /var/lib/fairsplit
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXIT_CODES)]

@@ -14,6 +14,8 @@ use tracing::{info, warn};
 use crate::directory::is_no_file;
 use crate::failure::Failure;
 use crate::options::{Options, Serve};
+use crate::reload::Reload;
+use crate::signals::{self, Hangups};
 use crate::{files, local, server};
 
 pub(crate) fn serve(options: &Serve) -> Result<(), Failure> {
@@ -29,6 +31,11 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Failure> {
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // First, so that the signal does not end a process that starts.
+    let hangups = {
+        let _within = runtime.enter();
+        Hangups::new()?
+    };
     let engine = engine(options)?;
     let auth = auth(options)?;
     let limits = Limits::default()
@@ -52,9 +59,11 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Failure> {
             Failure::Address(format!("cannot listen on {}: {error}", options.listen))
         };
         // First, so that a signal that comes while the address is printed is not lost.
-        let ended = server::ended()?;
+        let ended = signals::ended()?;
         let listener = TcpListener::bind(options.listen).await.map_err(unusable)?;
         welcome(&listener, &auth)?;
+        let reload = Reload::new(options, engine.clone(), auth.clone());
+        tokio::spawn(reload.at(hangups));
         server::run(listener, router, options, ended).await;
         Ok::<_, Failure>(())
     })?;
