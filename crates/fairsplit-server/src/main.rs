@@ -24,6 +24,7 @@ mod reload;
 mod serve;
 mod server;
 mod signals;
+mod storage;
 mod token;
 
 use std::io::{self, Write};

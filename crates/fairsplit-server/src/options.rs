@@ -123,6 +123,9 @@ pub(crate) struct Serve {
     /// A directory to keep everything in; it is made if it is not there.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) data: Option<PathBuf>,
+    /// How long to wait for the directory while another process has it, as in a rolling update.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "data")]
+    pub(crate) wait: Option<Duration>,
     /// A configuration document to start from; not looked at if the directory has flags already.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

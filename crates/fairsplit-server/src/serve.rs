@@ -3,10 +3,12 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use clap::CommandFactory;
 use fairsplit::Engine;
+use fairsplit::durable::OpenOptions;
 use fairsplit_http::{Auth, Limits, RouterBuilder};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -16,7 +18,7 @@ use crate::failure::Failure;
 use crate::options::{Options, Serve};
 use crate::reload::Reload;
 use crate::signals::{self, Hangups};
-use crate::{files, local, server};
+use crate::{files, local, server, storage};
 
 pub(crate) fn serve(options: &Serve) -> Result<(), Failure> {
     if options.insecure_no_auth && !options.is_local() {
@@ -31,7 +33,7 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Failure> {
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // First, so that the signal does not end a process that starts.
+    // Before the directory is waited for, so that the signal does not end a process that waits.
     let hangups = {
         let _within = runtime.enter();
         Hangups::new()?
@@ -64,6 +66,9 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Failure> {
         welcome(&listener, &auth)?;
         let reload = Reload::new(options, engine.clone(), auth.clone());
         tokio::spawn(reload.at(hangups));
+        if options.data.is_some() {
+            tokio::spawn(storage::log(engine.clone()));
+        }
         server::run(listener, router, options, ended).await;
         Ok::<_, Failure>(())
     })?;
@@ -76,21 +81,38 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Failure> {
 fn engine(options: &Serve) -> Result<Engine, Failure> {
     let engine = match &options.data {
         None => Engine::new(),
-        Some(directory) => open(directory)?,
+        Some(directory) => open(directory, options.wait)?,
     };
-    if let Some(path) = &options.config
-        && engine.flags().is_empty()
-    {
-        files::load(&engine, path)?;
+    if let Some(path) = &options.config {
+        let there = engine.flags().len();
+        if there == 0 {
+            files::load(&engine, path)?;
+        } else {
+            warn!(
+                config = %path.display(),
+                flags = there,
+                "--config was not looked at: the directory has flags already, and they count"
+            );
+        }
     }
     info!(flags = engine.flags().len(), durable = options.data.is_some(), "ready");
     Ok(engine)
 }
 
-fn open(directory: &Path) -> Result<Engine, Failure> {
+/// Opens the directory; its counts are on the disk at most [`storage::INTERVAL`] later, and
+/// [`storage::log`] reports if they are not.
+fn open(directory: &Path, wait: Option<Duration>) -> Result<Engine, Failure> {
     is_no_file(directory)?;
-    let if_in_use = "another process has it: end that process first";
-    Engine::open(directory).map_err(|error| Failure::opening(directory, &error, if_in_use))
+    let mut open = OpenOptions::new().sync_every(storage::INTERVAL, |_| ());
+    let mut if_in_use =
+        "another process has it: end that process first, or wait for it with --wait SECONDS"
+            .to_owned();
+    if let Some(wait) = wait {
+        info!(seconds = wait.as_secs(), "waiting for the directory if another process has it");
+        open = open.wait(wait);
+        if_in_use = format!("another process still had it after {} s", wait.as_secs());
+    }
+    open.open(directory).map_err(|error| Failure::opening(directory, &error, &if_in_use))
 }
 
 fn auth(options: &Serve) -> Result<Auth, Failure> {

@@ -94,6 +94,7 @@ fn every_command_has_a_help_with_an_example_and_the_exit_codes() {
     assert!(call(&["--help"]).1.ends_with(table));
     assert_eq!(call(&["check"]).0, 2);
     assert_eq!(call(&["import", "somewhere"]).0, 2);
+    assert_eq!(call(&["serve", "--wait", "1"]).0, 2, "there is nothing to wait for");
 }
 
 #[test]

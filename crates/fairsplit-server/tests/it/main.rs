@@ -5,3 +5,4 @@ mod common;
 mod directory;
 mod reload;
 mod server;
+mod storage;
