@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Duration;
 
 /// Longer than anything here should take, on the slowest machine.
@@ -70,7 +72,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// What it says when it starts.
     pub(crate) welcome: [String; 2],
-    log: BufReader<ChildStderr>,
+    /// The lines of its log that were not read yet.
+    log: Receiver<String>,
     /// What was read of the log.
     read: String,
     /// Held: a server whose reader is gone is another test.
@@ -99,11 +102,13 @@ impl Server {
             log.read_to_string(&mut text).unwrap();
             panic!("{text}");
         };
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || log.lines().try_for_each(|line| sender.send(line.unwrap())));
         Server {
             address: address.parse().unwrap(),
             child,
             welcome,
-            log,
+            log: lines,
             read: String::new(),
             _stdout: stdout,
         }
@@ -140,13 +145,11 @@ impl Server {
     /// Waits until the log has a line with this text, and returns that line.
     pub(crate) fn logged(&mut self, text: &str) -> String {
         loop {
-            let mut line = String::new();
-            assert!(
-                self.log.read_line(&mut line).unwrap() > 0,
-                "no line with {text:?}: {}",
-                self.read
-            );
+            let Ok(line) = self.log.recv_timeout(PATIENCE) else {
+                panic!("no line with {text:?}: {}", self.read);
+            };
             self.read.push_str(&line);
+            self.read.push('\n');
             if line.contains(text) {
                 return line;
             }
@@ -155,7 +158,10 @@ impl Server {
 
     /// Waits for its end; the exit code, and its log.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
-        self.log.read_to_string(&mut self.read).unwrap();
+        for line in &self.log {
+            self.read.push_str(&line);
+            self.read.push('\n');
+        }
         (self.child.wait().unwrap().code(), std::mem::take(&mut self.read))
     }
 }
