@@ -2,6 +2,8 @@
 //! damage, and on a full disk. After a kill: `tests/kill.rs`.
 
 mod check;
+#[cfg(target_endian = "little")]
+mod free;
 mod owner;
 
 use std::fs;

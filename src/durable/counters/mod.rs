@@ -14,12 +14,12 @@ pub(super) mod segment;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use self::block::{Block, put, word};
+use self::block::{Block, put, sum_of, word};
 use self::layout::{Layout, lines};
 use super::disk;
 use super::lock::is_at;
@@ -39,8 +39,10 @@ pub(super) const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 pub(super) const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
 /// The file was left in order: the checksum of the cells holds.
 pub(super) const CLEAN: u64 = 0x636c_6561_6e5f_5f5f;
-/// The first byte after the two lines that every file has.
-pub(super) const BLOCKS_START: u64 = (2 * size_of::<Line>()) as u64;
+/// The lines that every file has, before the first block.
+pub(super) const HEAD_LINES: usize = 2;
+/// The first byte after them.
+pub(super) const BLOCKS_START: u64 = (HEAD_LINES * size_of::<Line>()) as u64;
 
 /// Words of the second line of the file.
 pub(super) const STATE: usize = 0;
@@ -48,6 +50,8 @@ pub(super) const BLOCKS: usize = 1;
 pub(super) const CELLS_SUM: usize = 2;
 const DEFINITIONS: usize = 3;
 const NEXT_DEFINITIONS: usize = 4;
+/// Says that all words behind the blocks are zero; a version that did not look left what it found.
+const FREE_IS_ZERO: usize = 5;
 
 /// The counters of an engine, on disk. Everything that counts in the file owns it too: dropping the
 /// last owner marks the file as clean.
@@ -249,12 +253,7 @@ impl Counters {
     ///
     /// The announced definitions stay known: they may be on the disk all the same.
     pub(super) fn give_up(&self) {
-        self.with_layout(|layout| {
-            if let Some((_, first)) = layout.pending.first() {
-                layout.end = (first.segment, first.head);
-                layout.pending.clear();
-            }
-        });
+        self.with_layout(Layout::give_up);
     }
 
     /// Waits until the disk has every count.
@@ -312,15 +311,26 @@ impl Drop for Counters {
         }
         // Nothing counts any more: everything that could is an owner.
         let layout = self.layout();
+        layout.clear_free();
         let sum = layout.sum();
         let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
         put(live, CELLS_SUM, sum);
+        put(live, FREE_IS_ZERO, free_mark(live));
+        // Last: a kill before this store leaves the file in use.
+        compiler_fence(Ordering::SeqCst);
         put(live, STATE, CLEAN);
         // No sync is needed: the kernel has the data. Closing the file would release the lock too,
         // but a child process that is being started may have inherited the file until it runs its
         // program.
         let _ = self.file.unlock();
     }
+}
+
+/// The word that says that all words behind the blocks are zero. It fits the words beside it and no
+/// others: after it, a version that does not know of it may have used the file, and closed it.
+fn free_mark(live: Option<&Line>) -> u64 {
+    let beside = [BLOCKS, CELLS_SUM, DEFINITIONS, NEXT_DEFINITIONS];
+    sum_of(beside.into_iter().map(|at| word(live, at)))
 }
 
 /// A hash that differs between experiments of one id that count different things.
