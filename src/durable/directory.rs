@@ -45,7 +45,7 @@ impl Durability for Directory {
 
     fn save(&self, definitions: &str) -> Result<(), FileError> {
         let outcome = self.replace(definitions);
-        self.counters.remember(&outcome);
+        self.counters.remember(&outcome, definitions.len() as u64);
         outcome
     }
 
