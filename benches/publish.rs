@@ -1,4 +1,4 @@
-//! Publishing: reloads beside parsing alone, and single changes among many flags.
+//! Publishing: loading anew and reloading beside parsing alone, and single changes among many flags.
 
 mod common;
 
@@ -6,6 +6,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use common::{document, engine, experiment_id, flag_key, setup};
+use criterion::BatchSize;
+use fairsplit::Engine;
 use serde_json::Value;
 
 fn main() {
@@ -16,6 +18,13 @@ fn main() {
     group.sample_size(20).measurement_time(Duration::from_secs(2));
     group.bench_function("floor: serde_json, 1000 flags", |bencher| {
         bencher.iter(|| serde_json::from_str::<Value>(black_box(&text)).unwrap());
+    });
+    group.bench_function("load anew and drop: 1000 flags", |bencher| {
+        bencher.iter(|| Engine::from_json(black_box(&text)).unwrap());
+    });
+    group.bench_function("drop: 1000 flags", |bencher| {
+        let load = || Engine::from_json(&text).unwrap();
+        bencher.iter_batched(load, drop, BatchSize::PerIteration);
     });
     group.bench_function("reload: 1000 flags", |bencher| {
         bencher.iter(|| engine.reload(black_box(&text)).unwrap());
@@ -47,6 +56,13 @@ fn main() {
     group.bench_function("floor: serde_json, 100000 flags", |bencher| {
         bencher.iter(|| serde_json::from_str::<Value>(black_box(&text)).unwrap());
     });
+    group.bench_function("load anew and drop: 100000 flags", |bencher| {
+        bencher.iter(|| Engine::from_json(black_box(&text)).unwrap());
+    });
+    group.bench_function("drop: 100000 flags", |bencher| {
+        let load = || Engine::from_json(&text).unwrap();
+        bencher.iter_batched(load, drop, BatchSize::PerIteration);
+    });
     group.bench_function("reload: 100000 flags", |bencher| {
         bencher.iter(|| engine.reload(black_box(&text)).unwrap());
     });
@@ -60,11 +76,15 @@ fn main() {
     report.print(
         "publish",
         &[
+            ("load anew and drop: 1000 flags", &["floor: serde_json, 1000 flags"]),
+            ("drop: 1000 flags", &["floor: serde_json, 1000 flags"]),
             ("reload: 1000 flags", &["floor: serde_json, 1000 flags"]),
             ("reload tolerantly: 1000 flags", &["floor: serde_json, 1000 flags"]),
             ("export: 1000 flags", &["floor: serde_json, 1000 flags"]),
             ("reload: 1000 flags", &["set default among 1000 flags"]),
             ("reload: 1000 flags", &["stop and start among 1000 flags"]),
+            ("load anew and drop: 100000 flags", &["floor: serde_json, 100000 flags"]),
+            ("drop: 100000 flags", &["floor: serde_json, 100000 flags"]),
             ("reload: 100000 flags", &["floor: serde_json, 100000 flags"]),
             ("reload: 100000 flags", &["stop and start among 100000 flags"]),
         ],

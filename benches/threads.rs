@@ -1,5 +1,9 @@
 //! Counting from several threads at once on one hot flag: what a call costs each of them.
 //!
+//! The control shares nothing: each thread hashes and looks up a table of its own. Where its time
+//! grows with the threads, that is the machine (frequency, two hardware threads on one core), and
+//! not contention.
+//!
 //! The main thread counts nothing here: as many threads as the machine runs at once have a stripe
 //! of the counters each, and it would be one more.
 
@@ -14,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use common::{KEYS, engine, experiment_id, flag_key, production, setup, uuid_keys};
 use dashmap::DashMap;
+use fairsplit::assign::Assignment;
 
 /// What a call costs a thread while this number of threads do the same: the slowest thread's time.
 fn together(threads: usize, rounds: u64, work: impl Fn(usize, u64) + Sync) -> Duration {
@@ -43,6 +48,12 @@ fn numbers_of_threads() -> Vec<usize> {
     doubling.take_while(|&threads| threads < all).chain([all]).collect()
 }
 
+thread_local! {
+    /// What the control reads, made by each thread in its first round, before the clock runs.
+    static OWN: (Vec<String>, Assignment) =
+        (uuid_keys(), Assignment::new(experiment_id(0).to_bytes(), &[50, 50]).unwrap());
+}
+
 /// What the thread of this number does in `rounds` rounds.
 type Work<'a> = Box<dyn Fn(usize, u64) + Sync + 'a>;
 
@@ -52,13 +63,25 @@ fn main() {
     let production = production(&engine(1));
     let (name, id) = (flag_key(0), experiment_id(0).to_string());
     let handle = production.flag(&name);
-    let key = |round: u64, number: usize| {
-        keys[(usize::try_from(round).unwrap_or_default() + number * 100) % KEYS].as_str()
+    let place = |round: u64, number: usize| {
+        (usize::try_from(round).unwrap_or_default() + number * 100) % KEYS
     };
+    let key = |round: u64, number: usize| keys[place(round, number)].as_str();
     let shared = AtomicU64::new(0);
     let counters: DashMap<(String, String), u64> = DashMap::new();
 
-    let ways: [(&str, Work<'_>); 6] = [
+    let ways: [(&str, Work<'_>); 7] = [
+        (
+            "control: hash and table, own copy",
+            Box::new(|number, rounds| {
+                OWN.with(|(keys, assignment)| {
+                    for round in 0..rounds {
+                        let key = keys[place(round, number)].as_str();
+                        black_box(black_box(assignment).variant(key));
+                    }
+                });
+            }),
+        ),
         (
             "floor: one shared counter",
             Box::new(|_, rounds| {

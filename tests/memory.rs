@@ -8,26 +8,28 @@ mod common;
 
 use std::thread::available_parallelism;
 
-use allocator::bytes;
+use allocator::{bytes, pieces};
 use common::{experiment_id, flag_id, production};
 use fairsplit::Engine;
 use serde_json::{Value, json};
 
-/// Flags with a running experiment of two variants each, as an exporter writes them.
-fn document(flags: u128) -> String {
+/// Flags with a running experiment of two variants each, as an exporter writes them. `values` are
+/// those of the two variants of each flag; the first is its default.
+fn document_with(flags: u128, values: impl Fn(u128) -> [String; 2]) -> String {
     let flag = |number: u128| {
+        let [old, new] = values(number);
         json!({
             "id": flag_id(number),
             "key": format!("flag-{number}"),
-            "default_value": "old",
+            "default_value": old,
             "experiments": [{
                 "id": experiment_id(number),
                 "name": format!("experiment {number}"),
                 "environment": "production",
                 "status": "running",
                 "variants": [
-                    {"key": "control", "value": "old", "percentage": 50},
-                    {"key": "treatment", "value": "new", "percentage": 50}
+                    {"key": "control", "value": old, "percentage": 50},
+                    {"key": "treatment", "value": new, "percentage": 50}
                 ],
                 "started_at": "2025-03-12T12:00:00Z"
             }]
@@ -37,25 +39,66 @@ fn document(flags: u128) -> String {
     json!({"flags": flags}).to_string()
 }
 
-/// The counters of one experiment of up to four variants: a line for each stripe.
+/// Flags whose variants have the same values, as switches do.
+fn document(flags: u128) -> String {
+    document_with(flags, |_| ["old", "new"].map(str::to_owned))
+}
+
+/// The counters of one experiment of two variants, among many: a cache line for each stripe.
 fn stripes() -> isize {
     let threads = available_parallelism().map_or(1, Into::into).next_power_of_two();
-    128 * isize::try_from(threads.min(64)).unwrap()
+    64 * isize::try_from(threads.min(64)).unwrap()
+}
+
+/// The bytes that each flag of a document takes, its stripes not counted.
+fn each(flags: isize, text: &str) -> isize {
+    let (taken, engine) = bytes(|| Engine::from_json(text).unwrap());
+    drop(engine);
+    taken / flags - stripes()
+}
+
+// In both tests: tables double when they are seven eighths full, so some are just before that, and
+// some just after. Below the lower bound, not all of it has been counted.
+
+#[test]
+fn a_flag_that_shares_its_values_takes_640_bytes_and_its_stripes() {
+    for flags in [1000, 1800, 10_000, 14_300, 14_500] {
+        let each = each(flags, &document(flags.unsigned_abs() as u128));
+        assert!((500..=640).contains(&each), "{flags} flags: {each} bytes each");
+    }
 }
 
 #[test]
-fn a_flag_with_an_experiment_takes_a_kilobyte_and_its_stripes() {
-    // Tables double when they are seven eighths full: some are just before that, and some just
-    // after.
+fn a_flag_with_values_of_its_own_takes_900_bytes_and_its_stripes() {
     for flags in [1000, 1800, 10_000, 14_300, 14_500] {
-        let text = document(flags);
-        let (taken, engine) = bytes(|| Engine::from_json(&text).unwrap());
-        let flags = isize::try_from(flags).unwrap();
-        let each = taken / flags - stripes();
-        // Below that, not all of it has been counted.
-        assert!((700..=1024).contains(&each), "{flags} flags: {each} bytes each");
-        drop(engine);
+        let values = |number| ["old", "new"].map(|value| format!("{value} {number}"));
+        let each = each(flags, &document_with(flags.unsigned_abs() as u128, values));
+        assert!((700..=900).contains(&each), "{flags} flags: {each} bytes each");
     }
+}
+
+/// What `docs/performance.md` explains: the pieces that each flag has, by size. Printed with
+/// `cargo test --test memory pieces -- --nocapture`.
+#[test]
+#[expect(clippy::print_stdout, reason = "the table is there to be read")]
+fn the_pieces_of_a_flag_sum_to_its_bytes() {
+    let flags = 1000;
+    let text = document(1000);
+    let (taken, (pieces, engine)) = bytes(|| pieces(|| Engine::from_json(&text).unwrap()));
+    println!("| bytes each | pieces | bytes a flag |");
+    println!("|---:|---:|---:|");
+    let mut rest = taken;
+    for (size, pieces) in pieces.iter().filter(|(_, pieces)| *pieces > 1) {
+        println!("| {size} | {pieces} | {} |", size * pieces / flags);
+        rest -= size * pieces;
+    }
+    println!("| all else: tables and cells | | {} |", rest / flags);
+    println!("| together | | {} |", taken / flags);
+    // Each flag has pieces of its own, and what is shared is not among them.
+    let own: isize =
+        pieces.iter().filter(|(_, pieces)| *pieces >= flags).map(|(size, _)| size).sum();
+    assert!((300..taken / flags).contains(&own), "{own}");
+    drop(engine);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub const MAX_VARIANTS: usize = BUCKETS;
 /// assert_eq!(allocation.buckets(2), 90..100);
 /// # Ok::<(), fairsplit::assign::AllocationError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Allocation {
     /// The variant of each bucket.
     variants: [u8; BUCKETS],

@@ -14,11 +14,12 @@ use crate::count::sync::AtomicU64;
 pub(crate) type Line = CachePadded<[AtomicU64; CELLS as usize]>;
 pub(crate) const CELLS: u32 = 16;
 
-/// A run of lines.
+/// Lines of some stripes, as many of each.
 pub(crate) struct Lines {
     backing: Backing,
-    /// The owner of mapped lines, which must outlive them. A box in an `Arc`, so that it is one
-    /// word, also where nothing is mapped.
+    /// How many cells a stripe has here.
+    pub(crate) cells_per_stripe: u32,
+    /// The owner of mapped lines, which must outlive them.
     _owner: Option<Arc<Owner>>,
 }
 
@@ -32,16 +33,27 @@ enum Backing {
 pub(crate) type Owner = Box<dyn Any + Send + Sync>;
 
 impl Lines {
-    /// This many new lines, all zero.
-    pub(crate) fn new(count: u32) -> Lines {
+    /// New lines for this many cells in each of some stripes, all zero.
+    pub(crate) fn new(cells: u32, stripes: u32) -> Lines {
+        let per_stripe = cells.div_ceil(CELLS);
         let line = |_| CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0)));
-        Lines { backing: Backing::Owned((0..count).map(line).collect()), _owner: None }
+        let lines = (0..per_stripe.saturating_mul(stripes)).map(line).collect();
+        let cells_per_stripe = per_stripe.saturating_mul(CELLS);
+        Lines { backing: Backing::Owned(lines), cells_per_stripe, _owner: None }
     }
 
-    /// Lines that are valid for as long as their owner lives.
+    /// Lines of one stripe that are valid for as long as their owner lives.
     #[cfg(feature = "durable")]
     pub(crate) fn mapped(lines: &'static [Line], owner: Arc<Owner>) -> Lines {
-        Lines { backing: Backing::Mapped(lines), _owner: Some(owner) }
+        let lines_per_stripe = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        let cells_per_stripe = lines_per_stripe.saturating_mul(CELLS);
+        Lines { backing: Backing::Mapped(lines), cells_per_stripe, _owner: Some(owner) }
+    }
+
+    /// The same lines, as those of this many stripes.
+    pub(crate) fn in_stripes(mut self, stripes: u32) -> Lines {
+        self.cells_per_stripe = self.cells_per_stripe.checked_div(stripes).unwrap_or(0);
+        self
     }
 
     #[inline]
@@ -57,6 +69,15 @@ impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Lines").field(&self.all().len()).finish()
     }
+}
+
+/// The cells of one experiment: as many in each stripe of some lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Cells {
+    pub(crate) lines: Arc<Lines>,
+    pub(crate) stripes: u32,
+    /// The experiment's first cell in each stripe.
+    pub(crate) first: u32,
 }
 
 /// Cells of an experiment in a file, and the counts that they start at.

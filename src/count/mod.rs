@@ -2,7 +2,7 @@
 //! atomics of the crate.
 //!
 //! * `counters`: the counters of one experiment, which every evaluation and conversion adds to;
-//! * `cells`: their memory; `stripe`: the part of it that a thread writes;
+//! * `cells`: their memory, `pool`: of experiments that are loaded together; `stripe`: the part of it that a thread writes;
 //! * `registry`: every experiment's counters by its id, which outlive any snapshot;
 //! * `counts`: the counts as they are read;
 //! * `runs`: the counts at each start; `deltas`: what was added since counts were last handed over;
@@ -15,6 +15,7 @@ pub(crate) mod counters;
 pub(crate) mod counts;
 pub(crate) mod deltas;
 pub(crate) mod distinct_users;
+pub(crate) mod pool;
 pub(crate) mod registry;
 pub(crate) mod runs;
 pub(crate) mod stripe;

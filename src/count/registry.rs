@@ -2,9 +2,11 @@
 //! loses nothing, and an experiment that leaves the configuration and comes back continues its
 //! counts.
 
-use std::sync::Arc;
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
 use crate::count::counters::ExperimentCounters;
@@ -35,39 +37,72 @@ pub(crate) struct Counted {
     pub(crate) counts: Box<[Count]>,
 }
 
-#[derive(Debug)]
+/// Records that are shared with the snapshots. Only the control plane comes here, one writer at a
+/// time and few readers, so one lock is enough.
+#[derive(Debug, Default)]
 pub(crate) struct Registry {
-    records: DashMap<ExperimentId, Record, RandomState>,
+    records: RwLock<HashSet<ById, RandomState>>,
 }
 
-impl Registry {
-    pub(crate) fn new() -> Registry {
-        // Writers come one at a time, and readers are rare: a shard for each processor would be
-        // waste.
-        let records = DashMap::with_hasher_and_shard_amount(RandomState::default(), 4);
-        Registry { records }
-    }
+/// A record by its experiment's id: a set of these is a map whose keys take no memory.
+#[derive(Debug)]
+struct ById(Arc<Record>);
 
+impl Borrow<ExperimentId> for ById {
+    fn borrow(&self) -> &ExperimentId {
+        &self.0.definition.id
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.definition.id.hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &ById) -> bool {
+        self.0.definition.id == other.0.definition.id
+    }
+}
+
+impl Eq for ById {}
+
+impl Registry {
     /// What `read` returns for an experiment's record, if there is one. `read` runs under a lock:
     /// it must be short, and must not call the registry.
-    pub(crate) fn with<R>(&self, id: ExperimentId, read: impl FnOnce(&Record) -> R) -> Option<R> {
-        self.records.get(&id).map(|record| read(&record))
+    pub(crate) fn with<R>(
+        &self,
+        id: ExperimentId,
+        read: impl FnOnce(&Arc<Record>) -> R,
+    ) -> Option<R> {
+        // A set of records is whole between its calls, so a poisoned lock is usable.
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        records.get(&id).map(|record| read(&record.0))
     }
 
     /// What every experiment has counted, in the order of the ids.
     pub(crate) fn all_counted(&self) -> Vec<Counted> {
-        let counted = self.records.iter().map(|record| {
-            let Record { definition, counters, runs, .. } = &*record;
-            let (base, counts) = (counters.base(), counters.counts());
-            Counted { definition: Arc::clone(definition), runs: runs.clone(), base, counts }
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        let counted = records.iter().map(|ById(record)| {
+            let runs = record.runs.clone();
+            let (base, counts) = (record.counters.base(), record.counters.counts());
+            Counted { definition: Arc::clone(&record.definition), runs, base, counts }
         });
         let mut counted: Vec<_> = counted.collect();
         counted.sort_by_key(|counted| counted.definition.id);
         counted
     }
 
-    /// Replaces the record of an experiment.
-    pub(crate) fn put(&self, record: Record) {
-        self.records.insert(record.definition.id, record);
+    /// Replaces the records of experiments, the last of each experiment.
+    pub(crate) fn put(&self, new: Vec<Arc<Record>>) {
+        let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        if records.is_empty() {
+            // Growing by doubling would hash every id once more, on a line of its own.
+            records.reserve(new.len());
+        }
+        for record in new {
+            records.replace(ById(record));
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::error::OpenError;
 use super::lock::lock;
 use super::open::{not_loaded, text};
 use crate::count::cells::{Lines, MappedCells};
-use crate::count::counters::lines_for;
+use crate::count::counters::cells_for;
 use crate::count::counts::{Baseline, Count};
 use crate::engine::Engine;
 use crate::engine::clock::SystemClock;
@@ -103,7 +103,7 @@ impl Durability for Copy {
     fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
         // Where an opening would make new ones, the file must not grow.
         let stripes = 1;
-        let lines = Lines::new(lines_for(definition.terms.count(), stripes));
+        let lines = Lines::new(cells_for(definition.terms.count()), stripes);
         Ok(MappedCells { lines, stripes, base })
     }
 

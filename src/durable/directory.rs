@@ -73,8 +73,9 @@ impl Durability for Directory {
 
 impl Store for Directory {
     fn commit(&self, proposal: &Proposal<'_>) -> Result<(), CommitError> {
-        let outcome = self.save(proposal);
-        self.counters.remember(&outcome);
+        let definitions = proposal.stored();
+        let outcome = self.save(proposal.change(), &definitions);
+        self.counters.remember(&outcome, definitions.len() as u64);
         Ok(outcome?)
     }
 
@@ -84,11 +85,11 @@ impl Store for Directory {
 }
 
 impl Directory {
-    fn save(&self, proposal: &Proposal<'_>) -> Result<(), FileError> {
+    fn save(&self, change: &Change, definitions: &str) -> Result<(), FileError> {
         // First: no definitions are without the change that led to them.
-        let listed = self.changes.append(proposal.change());
+        let listed = self.changes.append(change);
         listed.map_err(|error| self.unlisted("write", &error))?;
-        let outcome = self.replace(&proposal.stored());
+        let outcome = self.replace(definitions);
         if outcome.is_err() {
             self.changes.take_back();
         }
@@ -109,6 +110,8 @@ impl Directory {
     }
 
     fn replace(&self, definitions: &str) -> Result<(), FileError> {
+        // Definitions must not get into a directory that may be another engine's by now.
+        self.counters.is_in_place()?;
         let failed = |error| FileError::new("replace", &self.definitions, &error);
         // The current text must be permanent under its name before another one may replace it.
         if self.may_not_last.load(Ordering::Relaxed) {

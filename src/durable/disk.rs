@@ -36,6 +36,15 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
+/// Copies a file; the content is on the disk when this returns.
+pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    ask("copy")?;
+    fs::copy(from, to)?;
+    ask("sync the copy")?;
+    // Not for reading only: some systems sync a file only for those who may write to it.
+    OpenOptions::new().append(true).open(to)?.sync_all()
+}
+
 /// Makes the names in the directory of this file last.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     ask("sync the directory")?;

@@ -71,3 +71,40 @@ pub(super) fn is_at(path: &Path, file: &File) -> io::Result<bool> {
 pub(super) fn is_at(path: &Path, _: &File) -> io::Result<bool> {
     fs::exists(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// The other file gets the name as in a recovery, again and again.
+    #[test]
+    fn a_file_whose_name_goes_to_another_one_while_it_is_locked_is_not_returned() {
+        let name = format!("fairsplit-lock-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let (path, new) = (&directory.join("counters"), &directory.join("new"));
+        let is_over = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let Ok(_locked) = lock(path, &for_counting(), Duration::ZERO) else { continue };
+                    let _fresh = lock(new, &for_counting(), Duration::ZERO).unwrap();
+                    fs::rename(new, path).unwrap();
+                }
+            });
+            for _ in 0..100_000 {
+                // With the lock held, the name stays where it is.
+                if let Ok(file) = lock(path, &for_counting(), Duration::ZERO)
+                    && !is_at(path, &file).unwrap()
+                {
+                    is_over.store(true, Ordering::Relaxed);
+                    panic!("another file is at the path");
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}

@@ -15,6 +15,7 @@ use super::definitions;
 use super::directory::{CHANGES, COUNTERS, DEFINITIONS, Directory};
 use super::error::OpenError;
 use super::lock::{for_counting, lock};
+use super::recover::unfinished_recovery;
 use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::durability::Durability;
@@ -43,17 +44,19 @@ use crate::model::error::{CommitError, FileError, LoadError};
 pub struct OpenOptions {
     clock: Box<dyn Clock>,
     accepts_edits: bool,
+    patience: Duration,
     sync: Option<(Duration, OnFailure)>,
     kept: Kept,
 }
 
 impl fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OpenOptions { clock, accepts_edits, sync, kept } = self;
+        let OpenOptions { clock, accepts_edits, patience, sync, kept } = self;
         let sync = sync.as_ref().map(|(interval, _)| interval);
         f.debug_struct("OpenOptions")
             .field("clock", clock)
             .field("accepts_edits", accepts_edits)
+            .field("patience", patience)
             .field("sync", &sync)
             .field("kept", kept)
             .finish()
@@ -65,6 +68,7 @@ impl Default for OpenOptions {
         OpenOptions {
             clock: Box::new(SystemClock),
             accepts_edits: false,
+            patience: Duration::ZERO,
             sync: None,
             kept: Kept::default(),
         }
@@ -72,7 +76,7 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    /// The defaults: the system's clock, no edited definitions, no background syncs.
+    /// The defaults: the system's clock, no edited definitions, no waiting, no background syncs.
     pub fn new() -> OpenOptions {
         OpenOptions::default()
     }
@@ -93,6 +97,34 @@ impl OpenOptions {
     /// default is 10,000 of the last 366 days.
     pub fn keep_changes(self, number: usize, age: Duration) -> OpenOptions {
         OpenOptions { kept: Kept { number: number.max(1), age }, ..self }
+    }
+
+    /// Waits for up to this long while another engine has the directory, and then continues where
+    /// that one ended. Without this, and at the end of the time, a directory in use is an
+    /// [error](OpenError::InUse). The calling thread is blocked; the lock is tried every few
+    /// milliseconds, and engines that wait at the same time get it in no particular order.
+    ///
+    /// This is for a new process that takes over from an old one:
+    /// [`docs::durable`](crate::docs::durable) says how.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use std::time::Duration;
+    /// use fairsplit::Engine;
+    /// use fairsplit::durable::OpenOptions;
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("fairsplit-wait-{}", std::process::id()));
+    /// let old = Engine::open(&directory)?;
+    /// thread::spawn(move || drop(old)); // the old process ends
+    /// let new = OpenOptions::new().wait(Duration::from_secs(30)).open(&directory)?;
+    /// # drop(new);
+    /// # std::fs::remove_dir_all(&directory).unwrap();
+    /// # Ok::<(), fairsplit::error::OpenError>(())
+    /// ```
+    pub fn wait(self, patience: Duration) -> OpenOptions {
+        OpenOptions { patience, ..self }
     }
 
     /// Calls [`Engine::sync`] on a separate thread, at this interval. After a loss of power, only
@@ -145,13 +177,14 @@ impl OpenOptions {
         if is_there(&definitions)? && !is_there(&counters)? {
             return Err(OpenError::Missing { path: counters });
         }
-        let file = lock(&counters, &for_counting(), Duration::ZERO)?;
+        let file = lock(&counters, &for_counting(), self.patience)?;
         // From here on, no other engine with this directory is disturbed, nor disturbs.
         let is_first = !is_there(&definitions)?;
         let (opened, is_new) = Counters::open(file, &counters, is_first)?;
-        let unfinished = definitions::unfinished(&definitions);
-        if is_there(&unfinished)? {
-            fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
+        for unfinished in [definitions::unfinished(&definitions), unfinished_recovery(directory)] {
+            if is_there(&unfinished)? {
+                fs::remove_file(&unfinished).map_err(failed("remove", &unfinished))?;
+            }
         }
         let text = if is_new { None } else { text(&definitions, &opened, self.accepts_edits)? };
         opened.set_trusting(text.as_ref().is_some_and(|text| opened.has_written(text)));

@@ -52,24 +52,33 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         number = number.saturating_add(1);
         set_aside = directory.join(format!("counters.damaged-{number}"));
     }
-    let new = directory.join("counters.new");
+    let new = unfinished_recovery(directory);
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(failed("remove", &new)(error).into());
         }
         _ => {}
     }
-    let file = lock(&new, &for_counting(), Duration::ZERO)?;
-    let (fresh, _) = Counters::open(file, &new, true)?;
-    let experiments = fresh.copy_from(&damaged, text.as_deref())?;
-    fresh.sync()?;
-    let copied = fs::copy(&path, &set_aside).map_err(failed("copy", &path));
-    let replaced = copied.and_then(|_| disk::rename(&new, &path).map_err(failed("replace", &path)));
-    if let Err(error) = replaced {
-        // The damaged file still has its name.
+    let replace = || -> Result<(Counters, usize), OpenError> {
+        let file = lock(&new, &for_counting(), Duration::ZERO)?;
+        let (fresh, _) = Counters::open(file, &new, true)?;
+        let experiments = fresh.copy_from(&damaged, text.as_deref())?;
+        fresh.sync()?;
+        disk::copy(&path, &set_aside).map_err(failed("copy", &path))?;
+        disk::rename(&new, &path).map_err(failed("replace", &path))?;
+        Ok((fresh, experiments))
+    };
+    let (_fresh, experiments) = replace().inspect_err(|_| {
+        // The damaged file still has its name. What cannot be removed now, as it may be on a full
+        // disk, the next recovery or opening removes.
         let _ = fs::remove_file(&set_aside);
-        return Err(error.into());
-    }
+        let _ = fs::remove_file(&new);
+    })?;
     disk::sync_directory(&path).map_err(failed("replace", &path))?;
     Ok(Recovered { experiments, damage: damage.0, set_aside })
+}
+
+/// The name of the counters while they are recovered. A file that a crash leaves is ignored.
+pub(super) fn unfinished_recovery(directory: &Path) -> PathBuf {
+    directory.join("counters.new")
 }

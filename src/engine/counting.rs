@@ -1,5 +1,7 @@
 //! Reading what was counted: events, and users.
 
+use std::sync::Arc;
+
 use super::Engine;
 use crate::count::counts::{Counts, RunCounts};
 use crate::count::distinct_users::DistinctUsers;
@@ -53,11 +55,10 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn runs(&self, id: ExperimentId) -> Option<Vec<RunCounts>> {
-        let found = |record: &Record| record.clone();
-        let Record { definition, counters, started_at, runs } =
-            self.control.registry.with(id, found)?;
-        let variants = &definition.terms.variants;
-        Some(RunCounts::all(variants, &runs, started_at, &counters.counts()))
+        let record = self.control.registry.with(id, Arc::clone)?;
+        let variants = &record.definition.terms.variants;
+        let now = record.counters.counts();
+        Some(RunCounts::all(variants, &record.runs, record.started_at, &now))
     }
 
     /// From now on, counts the users of an experiment in addition to the events, each user once:
@@ -121,7 +122,7 @@ impl Engine {
     /// engine does not know the experiment. Cost: goes through all users that are held.
     #[must_use]
     pub fn users(&self, id: ExperimentId) -> Option<UserCounts> {
-        let found = |record: &Record| (record.definition.clone(), record.counters.clone());
+        let found = |record: &Arc<Record>| (record.definition.clone(), record.counters.clone());
         let (definition, counters) = self.control.registry.with(id, found)?;
         let users = counters.users()?;
         let assignment = definition.assignment();
@@ -157,7 +158,8 @@ impl Engine {
 
     /// Why the engine's directory could not be written, as of the last change or
     /// [`sync`](Engine::sync), those in the background included. `None` once one has succeeded, and
-    /// for an engine in memory. Cost: a lock that only changes and syncs use.
+    /// for an engine in memory; after a failed change, a sync clears it only if as much can be
+    /// written as the change was to write, since a disk that is full may still sync. Cost: a lock that only changes and syncs use.
     ///
     /// Use it for the health of a service: after a failure the engine goes on answering and
     /// counting, and the counts since the last sync would not survive a loss of power.

@@ -60,9 +60,10 @@ impl Engine {
         if definition.is_running() {
             refuse_second_running(state, &definition)?;
         }
-        let mut record = writer.apply(&definition, Baseline::default, Runs::default)?;
+        let known = self.control.registry.with(id, Arc::clone);
+        let mut record = writer.apply(known, &definition, Baseline::default, Runs::default)?;
         if definition.is_running() {
-            record = writer.mark_start(record);
+            record = writer.mark_start(&record);
             writer.open(&record.counters);
         }
         let created = ExperimentState::new(record, None);
@@ -133,11 +134,12 @@ impl Engine {
         let definition = found.state.definition.after(transition, now);
         let definition =
             Arc::new(definition.map_err(|source| ControlError::Transition { id, source })?);
-        let mut record = writer.apply(&definition, Baseline::default, Runs::default)?;
+        let known = self.control.registry.with(id, Arc::clone);
+        let mut record = writer.apply(known, &definition, Baseline::default, Runs::default)?;
         match transition {
             Transition::Start => {
                 refuse_second_running(found.flag, &definition)?;
-                record = writer.mark_start(record);
+                record = writer.mark_start(&record);
                 writer.open(&record.counters);
             }
             Transition::Stop => writer.close(&record.counters),

@@ -8,7 +8,8 @@
 //! * `lifecycle`: creating, starting, stopping and listing experiments; `forcing`: users forced
 //!   into a variant;
 //! * `loading`: reading and writing a document; `select`: its valid flags; `apply`: merging them
-//!   with the configuration; `load_report`: what a load reports;
+//!   with the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
+//!   reports;
 //! * `counting`: reading the counts of events and users; `deltas`: handing counts over, each event
 //!   once.
 //!
@@ -37,6 +38,7 @@ pub(crate) mod process;
 mod replacing;
 mod requests;
 mod select;
+mod sharing;
 pub(crate) mod store;
 mod writer;
 
@@ -181,7 +183,7 @@ impl Engine {
             actor: Arc::default(),
             control: Arc::new(Control {
                 writer: Mutex::default(),
-                registry: Registry::new(),
+                registry: Registry::default(),
                 last_reload: Mutex::default(),
                 marks: Mutex::default(),
                 clock,

@@ -1,14 +1,14 @@
 //! Replacing the definitions by a document: what it leaves out comes from what the engine knows.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Engine;
+use super::sharing::Sharing;
 use super::writer::Writer;
+use crate::count::registry::Record;
 use crate::format::experiment::ExperimentDocument;
 use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::model::definition::Definition;
-use crate::model::environment_name::EnvironmentName;
 use crate::model::error::FileError;
 use crate::model::flag::FlagRef;
 use crate::model::status::Status;
@@ -26,15 +26,34 @@ impl Engine {
         kept: Vec<Arc<FlagState>>,
     ) -> Result<Snapshot, FileError> {
         let now = self.control.clock.now();
-        let mut environments = BTreeSet::new();
+        // The records of all experiments, each looked up once, in the order of the document.
+        let sections = flags.iter().flat_map(|document| &document.experiments);
+        let records = sections.map(|section| {
+            let record = self.control.registry.with(section.experiment.id, Arc::clone);
+            if record.is_none() {
+                writer.expect(section.experiment.terms.count());
+            }
+            record
+        });
+        let mut records = records.collect::<Vec<_>>().into_iter();
+        let mut sharing = Sharing::with(old);
         let mut states = Vec::with_capacity(flags.len());
         for mut document in flags {
             let known = document.id.and_then(|id| old.find(FlagRef::Id(id)));
-            let Some(flag) = document.flag(known.map(|state| &state.flag), now) else { continue };
+            let flag = document.flag(known.map(|state| &state.flag), now);
+            let count = document.experiments.len();
+            let mut records = records.by_ref().take(count);
+            let Some(mut flag) = flag else {
+                records.for_each(drop);
+                continue;
+            };
+            sharing.value(flag.shared_default_value());
             let sections = document.experiments.into_iter().map(|mut section| {
-                let environment = &mut section.experiment.terms.environment;
-                share(environment, old, &mut environments);
-                experiment_of(writer, self, old, section, now)
+                let terms = &mut section.experiment.terms;
+                sharing.environment(&mut terms.environment);
+                sharing.variants(&mut terms.variants);
+                let record = records.next().flatten();
+                experiment_of(writer, record, old, section, now)
             });
             let experiments = sections.collect::<Result<_, _>>()?;
             let state = FlagState { flag, experiments };
@@ -64,10 +83,10 @@ pub(super) fn open_and_close(writer: &mut Writer<'_>, old: &Snapshot, next: &Sna
     }
 }
 
-/// An experiment of a document, with its counters and forced users.
+/// An experiment of a document and its record, if there is one, with its counters and forced users.
 pub(super) fn experiment_of(
     writer: &mut Writer<'_>,
-    engine: &Engine,
+    record: Option<Arc<Record>>,
     old: &Snapshot,
     mut section: ExperimentSection,
     now: Timestamp,
@@ -80,19 +99,18 @@ pub(super) fn experiment_of(
     let known = known.map(|experiment| &experiment.definition);
     let carried = section.carried();
     let is_dated = section.experiment.started_at.is_some();
-    let registry = &engine.control.registry;
-    let last = registry.with(section.experiment.id, |record| record.started_at);
-    let last_start = last.flatten();
+    let is_known = record.is_some();
+    let last_start = record.as_ref().and_then(|record| record.started_at);
     let definition = definition_of(section.experiment, known, last_start, now);
     let runs = || section.counters.runs(definition.started_at);
-    let mut record = writer.apply(&definition, || carried, runs)?;
+    let mut record = writer.apply(record, &definition, || carried, runs)?;
     // "Since start" begins anew with a later `started_at`, or with a start that has no date but
     // now.
     let was_running = known.is_some_and(|known| known.is_running());
     let is_undated_start = definition.is_running() && !is_dated && !was_running;
     let is_started = definition.started_at > last_start || is_undated_start;
-    if last.is_some() && is_started {
-        record = writer.mark_start(record);
+    if is_known && is_started {
+        record = writer.mark_start(&record);
     }
     Ok(ExperimentState::new(record, forced))
 }
@@ -100,14 +118,6 @@ pub(super) fn experiment_of(
 fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
     let experiments = snapshot.states().flat_map(|state| &*state.experiments);
     experiments.filter(|experiment| experiment.definition.is_running())
-}
-
-/// Replaces a name by an equal one that is already in use, to share its text.
-fn share(environment: &mut EnvironmentName, old: &Snapshot, new: &mut BTreeSet<EnvironmentName>) {
-    match old.index().environment(environment).or_else(|| new.get(environment)) {
-        Some(known) => *environment = known.clone(),
-        None => drop(new.insert(environment.clone())),
-    }
 }
 
 /// The definition that a document gives. What it leaves out comes from the known definition, or

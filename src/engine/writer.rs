@@ -1,11 +1,11 @@
 //! One change of an engine: staged, then published whole or not at all.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Engine;
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Baseline;
+use crate::count::pool::Pool;
 use crate::count::registry::Record;
 use crate::count::runs::Runs;
 use crate::count::stripe;
@@ -16,7 +16,6 @@ use crate::model::actor::Actor;
 use crate::model::change::{Action, Change};
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, FileError};
-use crate::model::id::ExperimentId;
 use crate::model::source::Sources;
 use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
@@ -37,8 +36,10 @@ pub(super) struct Writer<'e> {
     actor: Arc<Actor>,
     /// What the sources have said after the change, if that is other than before.
     sources: Option<Arc<Sources>>,
-    /// The records after the change.
-    staged: BTreeMap<ExperimentId, Record>,
+    /// The records after the change; the last of an experiment counts.
+    staged: Vec<Arc<Record>>,
+    /// The memory of new counters.
+    pool: Pool,
     starting: Vec<Arc<ExperimentCounters>>,
     opening: Vec<Arc<ExperimentCounters>>,
     closing: Vec<Arc<ExperimentCounters>>,
@@ -64,7 +65,8 @@ impl Engine {
             held,
             actor: Arc::clone(&self.actor),
             sources: None,
-            staged: BTreeMap::new(),
+            staged: Vec::new(),
+            pool: Pool::default(),
             starting: Vec::new(),
             opening: Vec::new(),
             closing: Vec::new(),
@@ -73,20 +75,29 @@ impl Engine {
 }
 
 impl Writer<'_> {
-    /// Stages this definition of an experiment, and returns the experiment's record. The counts of
-    /// a known experiment go on; those of a new one start at `base`, and `runs` are its runs.
+    /// Prepares for a new experiment of this number of variants, to be staged in this change.
+    pub(super) fn expect(&mut self, variants: u32) {
+        self.pool.expect(variants);
+    }
+
+    /// Stages this definition of an experiment, once in a change, and returns the experiment's
+    /// record; `known` is the record as it was. The counts of a known experiment go on; those of a
+    /// new one start at `base`, and `runs` are its runs.
     pub(super) fn apply(
         &mut self,
+        known: Option<Arc<Record>>,
         definition: &Arc<Definition>,
         base: impl FnOnce() -> Baseline,
         runs: impl FnOnce() -> Runs,
-    ) -> Result<Record, FileError> {
-        let id = definition.id;
-        let registry = &self.engine.control.registry;
-        let known = self.staged.get(&id).cloned().or_else(|| registry.with(id, Record::clone));
+    ) -> Result<Arc<Record>, FileError> {
         let record = match known {
             Some(known) if Arc::ptr_eq(&known.definition, definition) => return Ok(known),
-            Some(known) => Record { definition: Arc::clone(definition), ..known },
+            Some(known) => Record {
+                definition: Arc::clone(definition),
+                counters: Arc::clone(&known.counters),
+                started_at: known.started_at,
+                runs: known.runs.clone(),
+            },
             None => {
                 let counters = Arc::new(self.counters(definition, base())?);
                 Record {
@@ -98,18 +109,21 @@ impl Writer<'_> {
                 }
             }
         };
-        self.staged.insert(id, record.clone());
-        Ok(record)
+        Ok(self.stage(record))
     }
 
     /// Stages a start: another run begins at the current counts.
-    pub(super) fn mark_start(&mut self, record: Record) -> Record {
+    pub(super) fn mark_start(&mut self, record: &Record) -> Arc<Record> {
         let counts = Baseline::new(&record.counters.counts());
         let started_at = record.definition.started_at;
         let runs = record.runs.started(record.started_at, started_at, counts);
-        let record = Record { started_at, runs, ..record };
         self.starting.push(Arc::clone(&record.counters));
-        self.staged.insert(record.definition.id, record.clone());
+        self.stage(Record { started_at, runs, ..record.clone() })
+    }
+
+    fn stage(&mut self, record: Record) -> Arc<Record> {
+        let record = Arc::new(record);
+        self.staged.push(Arc::clone(&record));
         record
     }
 
@@ -167,9 +181,7 @@ impl Writer<'_> {
         if let Some(sources) = self.sources.take() {
             self.held.sources = sources;
         }
-        for record in std::mem::take(&mut self.staged).into_values() {
-            self.engine.control.registry.put(record);
-        }
+        self.engine.control.registry.put(std::mem::take(&mut self.staged));
         for users in self.starting.iter().filter_map(|counters| counters.users()) {
             users.begin_period();
         }
@@ -188,13 +200,16 @@ impl Writer<'_> {
     }
 
     fn counters(
-        &self,
+        &mut self,
         definition: &Definition,
         base: Baseline,
     ) -> Result<ExperimentCounters, FileError> {
         let variants = definition.terms.count();
         match &self.engine.control.durability {
-            None => Ok(ExperimentCounters::new(variants, base, stripe::count())),
+            None => {
+                let cells = self.pool.take(variants, stripe::count());
+                Ok(ExperimentCounters::new(variants, base, cells))
+            }
             Some(durability) => {
                 Ok(ExperimentCounters::mapped(variants, durability.cells(definition, base)?))
             }

@@ -164,6 +164,9 @@ impl FlagDocument {
     }
 
     fn refuse_second_running(&self, path: &Path<'_>, faults: &mut Faults) {
+        if self.experiments.len() < 2 {
+            return;
+        }
         let mut running = BTreeMap::new();
         for section in &self.experiments {
             if section.experiment.status != Some(Status::Running) {

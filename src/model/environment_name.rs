@@ -25,7 +25,10 @@ use crate::model::validation::fault_in_name;
 /// # Ok::<(), fairsplit::error::ValidationError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EnvironmentName(Arc<str>);
+pub struct EnvironmentName(
+    /// One word, since each experiment has one.
+    Arc<Box<str>>,
+);
 
 impl EnvironmentName {
     /// The environment of this name.
@@ -37,7 +40,7 @@ impl EnvironmentName {
     pub fn new(name: &str) -> Result<EnvironmentName, ValidationError> {
         match fault_in_name(name) {
             Some(kind) => Err(Fault::new(&Path::Root, kind).into()),
-            None => Ok(EnvironmentName(name.into())),
+            None => Ok(EnvironmentName(Arc::new(name.into()))),
         }
     }
 

@@ -120,6 +120,11 @@ impl Flag {
         &self.key
     }
 
+    /// The default value, to be replaced by an equal one that is shared.
+    pub(crate) fn shared_default_value(&mut self) -> &mut Arc<Value> {
+        &mut self.default_value
+    }
+
     /// The display name: the key, unless one was given.
     #[must_use]
     pub fn name(&self) -> &str {

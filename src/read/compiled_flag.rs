@@ -11,7 +11,7 @@ use crate::model::variant::Variant;
 use crate::read::forced::{Forced, Others};
 use crate::read::place::{VariantPlace, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::running_split::RunningSplit;
+use crate::read::running_split::{Allocations, RunningSplit};
 use crate::read::state::{ExperimentState, FlagState};
 
 /// How a flag is answered in an environment.
@@ -42,7 +42,11 @@ pub(crate) struct Decision<'s> {
 
 impl CompiledFlag {
     /// A flag in an environment.
-    pub(crate) fn new(state: &Arc<FlagState>, environment: &EnvironmentName) -> CompiledFlag {
+    pub(super) fn new(
+        state: &Arc<FlagState>,
+        environment: &EnvironmentName,
+        allocations: &mut Allocations,
+    ) -> CompiledFlag {
         // A user is forced while the experiment is a draft or running. Where several experiments
         // force a user, the running one decides, then the oldest draft, so they are sorted in that
         // order.
@@ -57,7 +61,7 @@ impl CompiledFlag {
 
         let others = match active.first() {
             Some((at, experiment)) if experiment.definition.is_running() => {
-                Others::Split(Arc::new(RunningSplit::new(state, *at, experiment)))
+                Others::Split(Arc::new(RunningSplit::new(state, *at, experiment, allocations)))
             }
             _ => Others::Default(Arc::clone(state)),
         };
@@ -91,9 +95,8 @@ impl CompiledFlag {
             _ => None,
         };
         if let Some(split) = split {
-            let position =
-                split.assignment.allocation().position(split.assignment.bucket(user_key));
-            Decision { reason: Reason::Split, position: position.into(), split: Some(split) }
+            let position = split.position(user_key);
+            Decision { reason: Reason::Split, position, split: Some(split) }
         } else {
             let (reason, position) = self.decide_without_split(user_key);
             Decision { reason, position, split: None }

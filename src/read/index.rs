@@ -169,8 +169,12 @@ impl Index {
 
     /// Adds flags with their ids and their experiments.
     pub(crate) fn add<'e>(&mut self, states: impl ExactSizeIterator<Item = &'e FlagState>) {
-        // An index lives long: reserve exactly.
+        // An index lives long: reserve exactly, and below drop what growing has left.
         self.ids.reserve_exact(states.len());
+        if self.numbers.is_empty() {
+            self.numbers.reserve(states.len());
+        }
+        self.experiments.reserve(states.len());
         for state in states {
             let number = self.reserve(state.flag.shared_key());
             self.ids.extend(self.flags.get(number.index()).map(|slot| (state.flag.id(), *slot)));
@@ -184,6 +188,10 @@ impl Index {
         }
         self.ids.sort_unstable();
         self.ids.dedup();
+        self.flags.shrink_to_fit();
+        for (_, own) in &mut self.environments {
+            own.shrink_to_fit();
+        }
     }
 
     /// Removes all ids. Names keep their slots, since handles may hold them.

@@ -7,6 +7,7 @@ use crate::model::flag::FlagRef;
 use crate::read::compiled_flag::CompiledFlag;
 use crate::read::index::Index;
 use crate::read::place::{EnvironmentId, SlotId};
+use crate::read::running_split::Allocations;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
 
@@ -23,8 +24,9 @@ impl Snapshot {
         if let Some(slot) = index.flag(&key) {
             next.put(slot, CompiledFlag::Default(Arc::clone(&state)));
         }
+        let mut allocations = Allocations::default();
         for (environment, slot) in index.own_of(&key) {
-            next.put(slot, CompiledFlag::new(&state, environment));
+            next.put(slot, CompiledFlag::new(&state, environment, &mut allocations));
         }
         next
     }
@@ -44,12 +46,16 @@ impl Snapshot {
                 next.put(slot, CompiledFlag::Default(Arc::clone(state)));
             }
         }
+        let mut allocations = Allocations::default();
         for (environment, own, slot) in index.all_own() {
             let Some(state) = next.compiled(Some(slot)).state() else { continue };
             let before = self.compiled(Some(own));
             let is_as_before = before.state().is_some_and(|before| Arc::ptr_eq(before, state));
-            let compiled =
-                if is_as_before { before.clone() } else { CompiledFlag::new(state, environment) };
+            let compiled = if is_as_before {
+                before.clone()
+            } else {
+                CompiledFlag::new(state, environment, &mut allocations)
+            };
             next.put(own, compiled);
         }
         next
@@ -65,7 +71,7 @@ impl Snapshot {
         let mut next = Snapshot { version: self.version, ..self.next(self.flags.clone()) };
         let slot = next.change_index(|index| index.reserve_own(environment, key));
         if let Some(state) = self.find(FlagRef::Key(key)) {
-            next.put(slot, CompiledFlag::new(state, environment));
+            next.put(slot, CompiledFlag::new(state, environment, &mut Allocations::default()));
         }
         (next, slot)
     }

@@ -1,8 +1,12 @@
 //! The running experiment of a flag, compiled for evaluations.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::assign::assignment::Assignment;
+use foldhash::fast::RandomState;
+
+use crate::assign::allocation::Allocation;
+use crate::assign::bucket::{Bucket, Seed};
 use crate::count::counters::{Event, ExperimentCounters};
 use crate::model::variant::Variant;
 use crate::read::place::VariantPosition;
@@ -12,7 +16,8 @@ use crate::read::state::{ExperimentState, FlagState};
 /// value lies together.
 #[derive(Debug)]
 pub(crate) struct RunningSplit {
-    pub(super) assignment: Assignment,
+    seed: Seed,
+    allocation: Arc<Allocation>,
     pub(super) variants: Arc<[Variant]>,
     counters: Arc<ExperimentCounters>,
     /// The experiment's position in the flag.
@@ -25,14 +30,26 @@ impl RunningSplit {
         state: &Arc<FlagState>,
         experiment: usize,
         of: &ExperimentState,
+        known: &mut Allocations,
     ) -> RunningSplit {
+        let assignment = of.definition.assignment();
         RunningSplit {
-            assignment: of.definition.assignment(),
+            seed: assignment.seed(),
+            allocation: known.share(assignment.allocation()),
             variants: Arc::clone(&of.definition.terms.variants),
             counters: Arc::clone(&of.counters),
             experiment,
             state: Arc::clone(state),
         }
+    }
+
+    /// The variant that a user is assigned.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
+    pub(super) fn position(&self, user_key: &str) -> VariantPosition {
+        // First the hash: the table's address would have to be kept during it.
+        let bucket = Bucket::from_hash(self.seed.hash(user_key));
+        self.allocation.position(bucket).into()
     }
 
     /// Counts an event for a variant, and the user if users are counted; returns whether the event
@@ -49,7 +66,23 @@ impl RunningSplit {
     /// every count.
     #[inline(never)]
     fn count_with_user(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
-        let user = || self.assignment.seed().hash(user_key);
+        let user = || self.seed.hash(user_key);
         self.counters.add_with_user(variant.number(), event, user)
+    }
+}
+
+/// The allocations of the flags that are compiled together, each once: most experiments split by
+/// few different percentages, so the tables stay in the caches.
+#[derive(Debug, Default)]
+pub(super) struct Allocations(HashSet<Arc<Allocation>, RandomState>);
+
+impl Allocations {
+    fn share(&mut self, allocation: &Allocation) -> Arc<Allocation> {
+        if let Some(known) = self.0.get(allocation) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(allocation.clone());
+        self.0.insert(Arc::clone(&new));
+        new
     }
 }

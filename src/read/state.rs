@@ -1,13 +1,11 @@
 //! The state of a flag and of its experiments, as the control plane keeps it.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Counts;
 use crate::count::registry::Record;
-use crate::count::runs::Runs;
-use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::experiment::Experiment;
 use crate::model::flag::Flag;
@@ -17,21 +15,17 @@ use crate::model::variant::Variant;
 /// User keys, each with the position of the variant that it is forced into.
 pub(crate) type ForcedUsers = BTreeMap<Arc<str>, usize>;
 
-/// An experiment: its definition, its counters, its forced users.
+/// An experiment: its definition, its counters, its forced users. Derefs to its record.
 #[derive(Clone, Debug)]
 pub(crate) struct ExperimentState {
-    pub(crate) definition: Arc<Definition>,
-    pub(crate) counters: Arc<ExperimentCounters>,
-    /// How often it was started, and the counts at each start.
-    pub(crate) runs: Runs,
+    record: Arc<Record>,
     /// `None` if no user is forced, as in most experiments.
     pub(crate) forced: Option<Arc<ForcedUsers>>,
 }
 
 impl ExperimentState {
-    pub(crate) fn new(record: Record, forced: Option<Arc<ForcedUsers>>) -> ExperimentState {
-        let Record { definition, counters, runs, .. } = record;
-        ExperimentState { definition, counters, runs, forced }
+    pub(crate) fn new(record: Arc<Record>, forced: Option<Arc<ForcedUsers>>) -> ExperimentState {
+        ExperimentState { record, forced }
     }
 
     /// The experiment with its current conversions.
@@ -70,6 +64,14 @@ impl ExperimentState {
         Arc::ptr_eq(&self.definition, &other.definition)
             && self.runs == other.runs
             && self.forced == other.forced
+    }
+}
+
+impl Deref for ExperimentState {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.record
     }
 }
 

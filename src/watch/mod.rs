@@ -4,6 +4,8 @@
 //! * `places`: the directories in which something changes when the file does.
 
 mod followed;
+#[cfg(all(test, unix))]
+mod link_tests;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {
-    /// The file could not be read: it is missing, or is not UTF-8 text.
+    /// The file could not be read: it is missing, is not UTF-8 text, or is behind a cycle of links.
     #[error(transparent)]
     Unreadable(FileError),
     /// The file could be read, but is not a configuration.
@@ -63,8 +65,8 @@ pub struct Watch {
 
 impl Engine {
     /// Loads a configuration document from a file, and again whenever the file changes: when it is
-    /// written in place, when another file takes its name, or when a symbolic link on its path
-    /// changes, as in a mounted `ConfigMap`. Each load works as [`Engine::reload_tolerant`]: a flag
+    /// written in place, when another file takes its name, or when a symbolic link on the way to it
+    /// changes, also one that another link leads to, as in a mounted `ConfigMap`. Each load works as [`Engine::reload_tolerant`]: a flag
     /// with a fault keeps its last good definition, and content that is not a document changes
     /// nothing.
     ///

@@ -11,10 +11,10 @@ use crate::fault::Fault;
 /// Far beyond what any of this takes; a test waits this long only if it fails.
 const LONG: Duration = Duration::from_mins(1);
 
-struct Directory(PathBuf);
+pub(super) struct Directory(pub(super) PathBuf);
 
 impl Directory {
-    fn new(name: &str) -> Directory {
+    pub(super) fn new(name: &str) -> Directory {
         let path = std::env::temp_dir().join(format!("fairsplit-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
@@ -28,21 +28,21 @@ impl Drop for Directory {
     }
 }
 
-fn document(value: u32) -> String {
+pub(super) fn document(value: u32) -> String {
     format!(
         r#"{{"flags": [{{"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "default_value": {value}}}]}}"#
     )
 }
 
 /// An engine that follows a file, and the outcomes of its loads.
-struct Following {
+pub(super) struct Following {
     engine: Engine,
     outcomes: Receiver<Result<LoadReport, WatchError>>,
     watch: Watch,
 }
 
 impl Following {
-    fn new(path: &Path, signals: Signals) -> Following {
+    pub(super) fn new(path: &Path, signals: Signals) -> Following {
         let engine = Engine::new();
         let (send, outcomes) = mpsc::channel();
         let on_load = move |outcome| send.send(outcome).unwrap();
@@ -52,22 +52,22 @@ impl Following {
         following
     }
 
-    fn next(&self) -> Result<LoadReport, WatchError> {
+    pub(super) fn next(&self) -> Result<LoadReport, WatchError> {
         self.outcomes.recv_timeout(LONG).expect("an outcome")
     }
 
-    fn value(&self) -> u64 {
+    pub(super) fn value(&self) -> u64 {
         self.engine.flag("a").unwrap().default_value().as_u64().unwrap()
     }
 
     #[track_caller]
-    fn assert_next(&self, value: u64) {
+    pub(super) fn assert_next(&self, value: u64) {
         assert_eq!(self.next().unwrap().loaded, 1);
         assert_eq!(self.value(), value);
     }
 }
 
-fn on_both(name: &str, test: impl Fn(&Path, Signals)) {
+pub(super) fn on_both(name: &str, test: impl Fn(&Path, Signals)) {
     for (at, signals) in
         [Signals::System, Signals::Time(Duration::from_millis(5))].into_iter().enumerate()
     {
@@ -105,35 +105,29 @@ fn a_file_that_is_written_in_place_or_replaced_or_goes_away_and_comes_back() {
 }
 
 #[test]
-#[cfg(unix)]
-fn a_link_that_is_turned() {
-    use std::os::unix::fs::symlink;
-    on_both("link", |directory, signals| {
-        // As a ConfigMap is mounted: flags.json -> ..data/flags.json, ..data -> a directory.
-        let version = |value: u32| {
-            let version = directory.join(format!("..{value}"));
-            fs::create_dir(&version).unwrap();
-            fs::write(version.join("flags.json"), document(value)).unwrap();
-            version
-        };
-        let (data, next) = (directory.join("..data"), directory.join("..data_tmp"));
-        symlink(version(1), &data).unwrap();
-        symlink("..data/flags.json", directory.join("flags.json")).unwrap();
-        let following = Following::new(&directory.join("flags.json"), signals);
-        for value in 2..5 {
-            symlink(version(value), &next).unwrap();
-            fs::rename(&next, &data).unwrap();
-            following.assert_next(value.into());
-            fs::remove_dir_all(directory.join(format!("..{}", value - 1))).unwrap();
-        }
-        // As a release is deployed: the path of the file has a directory that is a link.
-        let following = Following::new(&data.join("flags.json"), signals);
-        for value in 5..8 {
-            symlink(version(value), &next).unwrap();
-            fs::rename(&next, &data).unwrap();
-            following.assert_next(value.into());
-        }
+fn a_file_in_a_directory_that_goes_away_and_comes_back() {
+    on_both("away", |directory, signals| {
+        let (place, away) = (directory.join("place"), directory.join("away"));
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("flags.json"), document(1)).unwrap();
+        let following = Following::new(&place.join("flags.json"), signals);
+        fs::rename(&place, &away).unwrap();
+        following.next().unwrap_err();
+        fs::write(away.join("flags.json"), document(2)).unwrap();
+        fs::rename(&away, &place).unwrap();
+        following.assert_next(2);
+        fs::write(place.join("new"), document(3)).unwrap();
+        fs::rename(place.join("new"), place.join("flags.json")).unwrap();
+        following.assert_next(3);
     });
+}
+
+#[test]
+fn a_byte_order_mark_at_the_start_is_skipped() {
+    let directory = Directory::new("mark");
+    let path = directory.0.join("flags.json");
+    fs::write(&path, format!("\u{feff}{}", document(1))).unwrap();
+    assert_eq!(Following::new(&path, Signals::System).value(), 1);
 }
 
 #[test]

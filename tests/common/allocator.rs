@@ -12,13 +12,25 @@ thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
     /// The bytes that this thread has asked for, less those that it has given back.
     static BYTES: Cell<isize> = const { Cell::new(0) };
+    /// How many more pieces of each size this thread has asked for than it has given back. The
+    /// first is for larger pieces.
+    static PIECES: [Cell<isize>; SIZES] = const { [const { Cell::new(0) }; SIZES] };
 }
+
+/// Larger pieces than this are few in the tests.
+const SIZES: usize = 513;
 
 fn count(asked: usize, given_back: usize) {
     // A thread that is being torn down has no counter any more; nothing is measured then.
     let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
     let _ = BYTES.try_with(|bytes| {
         bytes.set(bytes.get().wrapping_add_unsigned(asked).wrapping_sub_unsigned(given_back));
+    });
+    let _ = PIECES.try_with(|pieces| {
+        for (size, change) in [(asked, 1), (given_back, -1)] {
+            let size = if size < SIZES { size } else { 0 };
+            pieces[size].set(pieces[size].get() + change);
+        }
     });
 }
 
@@ -59,4 +71,15 @@ pub(crate) fn bytes<R>(work: impl FnOnce() -> R) -> (isize, R) {
     let before = BYTES.get();
     let result = work();
     (BYTES.get() - before, result)
+}
+
+/// How many pieces of each size, in bytes, this thread has more after some work than before it.
+/// Larger pieces are left out.
+pub(crate) fn pieces<R>(work: impl FnOnce() -> R) -> (Vec<(isize, isize)>, R) {
+    let now = || PIECES.with(|pieces| pieces.each_ref().map(Cell::get));
+    let before = now();
+    let result = work();
+    let sizes = (0..).zip(before).zip(now()).skip(1);
+    let pieces = sizes.map(|((size, before), after)| (size, after - before));
+    (pieces.filter(|(_, pieces)| *pieces != 0).collect(), result)
 }

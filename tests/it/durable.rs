@@ -2,6 +2,9 @@
 //! damage, and on a full disk. After a kill: `tests/kill.rs`.
 
 mod check;
+#[cfg(target_endian = "little")]
+mod free;
+mod owner;
 
 use std::fs;
 use std::io::Write;
@@ -159,28 +162,6 @@ fn reloading_a_document_does_not_add_its_counts_again() {
     // Another load of what it began with changes no count.
     durable.reload(&document).unwrap();
     assert_eq!(durable.counts(id).unwrap(), counts);
-}
-
-#[test]
-fn opening_a_directory_in_use_is_refused() {
-    let directory = Directory::new();
-    let engine = directory.open();
-    start(&engine);
-    let before = directory.content();
-    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
-    assert!(matches!(recover(&directory.0).unwrap_err(), OpenError::InUse { .. }));
-    let text = directory.refused().to_string();
-    assert!(text.ends_with("counters is in use by another engine"), "{text}");
-    let content = directory.content();
-    for (path, bytes) in before {
-        assert_eq!(content.get(&path), Some(&bytes));
-    }
-    // Whoever could still count holds it, too.
-    let handle = production(&engine).flag("hero-banner");
-    drop(engine);
-    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
-    drop(handle);
-    drop(directory.open());
 }
 
 #[test]

@@ -588,6 +588,27 @@ fn a_value_shaped_like_serde_jsons_private_number_survives_a_document() {
 
 /// Found in review: a document from before a restart moved `started_at` back, and "since start"
 /// began anew with it.
+/// Equal values of one document share their memory; these are equal and not the same.
+#[test]
+fn a_negative_zero_beside_a_zero_keeps_its_sign() {
+    let [mut zero, mut negative] =
+        [1, 2].map(|number| flag(number, &[experiment(number.into(), "draft")]));
+    for (flag, value) in [(&mut zero, 0.0), (&mut negative, -0.0)] {
+        flag["default_value"] = json!(value);
+        flag["experiments"][0]["variants"][0]["value"] = json!(value);
+    }
+    let engine = loaded(&[zero, negative]);
+    let signs = |key: &str| {
+        let experiments = engine.experiments(key).unwrap();
+        let values = [
+            engine.flag(key).unwrap().default_value().clone(),
+            experiments[0].variants()[0].value().clone(),
+        ];
+        values.map(|value| value.as_f64().unwrap().is_sign_negative())
+    };
+    assert_eq!([signs("flag-1"), signs("flag-2")], [[false; 2], [true; 2]]);
+}
+
 #[test]
 fn since_start_and_started_at_move_together_and_never_back() {
     let (engine, clock) = engine_at_noon();

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use base16ct::lower;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -69,6 +71,9 @@ struct Known {
 /// compared with every known one in constant time, so the time of a refusal reveals nothing about a
 /// token.
 ///
+/// Clones share their tokens: [`replace`](Auth::replace) on one of them replaces those of a router
+/// that is being served.
+///
 /// # Examples
 ///
 /// ```
@@ -84,6 +89,12 @@ struct Known {
 #[derive(Clone, Default)]
 #[must_use]
 pub struct Auth {
+    /// Swapped whole, so that a request sees the tokens before or those after, and takes no lock.
+    accepted: Arc<ArcSwap<Accepted>>,
+}
+
+#[derive(Clone, Default)]
+struct Accepted {
     known: Vec<Known>,
     is_open: bool,
 }
@@ -98,14 +109,16 @@ impl Auth {
     /// authenticates. A port that only this machine can reach is not enough: pages that are open in
     /// a browser on this machine can reach it too.
     pub fn insecure_allow_everyone() -> Auth {
-        Auth { known: Vec::new(), is_open: true }
+        Auth::of(Accepted { known: Vec::new(), is_open: true })
     }
 
-    /// Accepts this token for these scopes, and keeps only its hash.
-    pub fn token(mut self, token: &str, scopes: impl IntoIterator<Item = Scope>) -> Auth {
+    /// Accepts this token for these scopes as well, and keeps only its hash. Clones that were made
+    /// before do not change.
+    pub fn token(self, token: &str, scopes: impl IntoIterator<Item = Scope>) -> Auth {
         let scopes = scopes.into_iter().fold(0, |scopes, scope| scopes | scope.bit());
-        self.known.push(Known { hash: Sha256::digest(token).into(), scopes });
-        self
+        let mut accepted = Accepted::clone(&self.accepted.load());
+        accepted.known.push(Known { hash: Sha256::digest(token).into(), scopes });
+        Auth::of(accepted)
     }
 
     /// Accepts the tokens of a text with a line for each: `sha256:` and 64 hexadecimal digits, then
@@ -115,37 +128,64 @@ impl Auth {
     ///
     /// [`TokensError`] with every line that cannot be read. It contains nothing of their content.
     pub fn from_lines(text: &str) -> Result<Auth, TokensError> {
-        let mut auth = Auth::new();
+        let mut accepted = Accepted::default();
         let mut faults = Vec::new();
         for (line, number) in text.lines().zip(1..) {
             let words = line.split('#').next().unwrap_or_default();
             match known(words.split_whitespace()) {
                 Ok(None) => {}
-                Ok(Some(known)) if auth.known.iter().any(|other| other.hash == known.hash) => {
+                Ok(Some(known)) if accepted.known.iter().any(|other| other.hash == known.hash) => {
                     faults.push((number, TokenFault::Repeated));
                 }
-                Ok(Some(known)) => auth.known.push(known),
+                Ok(Some(known)) => accepted.known.push(known),
                 Err(fault) => faults.push((number, fault)),
             }
         }
-        if faults.is_empty() { Ok(auth) } else { Err(TokensError { faults }) }
+        if faults.is_empty() { Ok(Auth::of(accepted)) } else { Err(TokensError { faults }) }
+    }
+
+    /// Accepts what `other` accepts, and nothing else, from the next request on: here, in all
+    /// clones, and in the routers that were built with one. A request that has passed its check
+    /// already is answered. Waits for no request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::Engine;
+    /// use fairsplit_http::{Auth, NewToken, Scope};
+    ///
+    /// let (old, new) = (NewToken::generate()?, NewToken::generate()?);
+    /// let auth = Auth::from_lines(&old.line([Scope::FlagsRead]))?;
+    /// let router = fairsplit_http::router(Engine::new(), auth.clone());
+    /// // Later, while the router is served: the old token is revoked.
+    /// auth.replace(&Auth::from_lines(&new.line([Scope::FlagsRead]))?);
+    /// # let _ = router;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn replace(&self, other: &Auth) {
+        self.accepted.store(other.accepted.load_full());
     }
 
     /// How many tokens are accepted.
     #[must_use]
     pub fn tokens(&self) -> usize {
-        self.known.len()
+        self.accepted.load().known.len()
     }
 
     /// Whether every client may do everything.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.is_open
+        self.accepted.load().is_open
+    }
+
+    fn of(accepted: Accepted) -> Auth {
+        Auth { accepted: Arc::new(ArcSwap::from_pointee(accepted)) }
     }
 
     /// Whether this token allows an operation that needs this scope.
     pub(crate) fn check(&self, token: Option<&str>, needed: Scope) -> Verdict {
-        if self.is_open {
+        let accepted = self.accepted.load();
+        if accepted.is_open {
             return Verdict::Granted;
         }
         let Some(token) = token else {
@@ -155,7 +195,7 @@ impl Auth {
         let mut is_known = Choice::from(0);
         let mut scopes = 0;
         // Compare with all, even after a match.
-        for known in &self.known {
+        for known in &accepted.known {
             let is_this = known.hash.ct_eq(&hash);
             is_known |= is_this;
             scopes |= u8::conditional_select(&0, &known.scopes, is_this);
@@ -171,8 +211,8 @@ impl Auth {
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth")
-            .field("tokens", &self.known.len())
-            .field("is_open", &self.is_open)
+            .field("tokens", &self.tokens())
+            .field("is_open", &self.is_open())
             .finish_non_exhaustive()
     }
 }

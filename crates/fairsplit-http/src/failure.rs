@@ -39,6 +39,8 @@ pub(crate) enum Failure {
     Internal,
     /// The change could not be stored, and was not made.
     NotStored,
+    /// The directory does not store; the text names the file.
+    NotReady(String),
     Overloaded,
 }
 
@@ -118,7 +120,7 @@ impl Failure {
             Failure::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Failure::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Failure::Internal | Failure::NotStored => StatusCode::INTERNAL_SERVER_ERROR,
-            Failure::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Failure::NotReady(_) | Failure::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -128,7 +130,7 @@ impl IntoResponse for Failure {
         let mut refusal = Refusal { error: "", details: None, omitted: None, retry_after: None };
         let too_large;
         refusal.error = match &self {
-            Failure::Malformed(text) | Failure::Conflict(text) => text,
+            Failure::Malformed(text) | Failure::Conflict(text) | Failure::NotReady(text) => text,
             Failure::Unauthorized => "Invalid or missing API key",
             Failure::Forbidden => "Insufficient scope",
             Failure::NotFound => "Not found",

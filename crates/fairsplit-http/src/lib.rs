@@ -38,14 +38,14 @@
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
 //! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate` | `flags:read` |
 //! | POST | `/api/v1/flags/{flag_id}/track` | `flags:write` |
-//! | GET | `/api/v1/openapi.json`, `/healthz` | none |
+//! | GET | `/api/v1/openapi.json`, `/healthz`, `/readyz` | none |
 //! | GET | `/metrics` | `flags:read` |
 //!
 //! [`RouterBuilder::page`] adds a page for people at `/`, which uses them.
 //!
 //! `/api/v1/openapi.json` describes them, bodies and answers included, as `OpenAPI` 3.1.
-//! [`RouterBuilder::only_api`] leaves out `/healthz` and `/metrics`, for a service that has its
-//! own.
+//! [`RouterBuilder::only_api`] leaves out `/healthz`, `/readyz` and `/metrics`, for a service that
+//! has its own.
 //!
 //! # Answers
 //!
@@ -58,6 +58,7 @@
 //! * 409 for an operation that the state forbids, naming the state;
 //! * 422 for a body that breaks rules; `details` has all of them:
 //!   `{"variants[1].percentage": ["..."]}`;
+//! * 503 at `/readyz` while the engine's directory cannot store, with the reason;
 //! * 405, 408, 413, 415 and 503 for the wrong method, a slow body, a large one, one that is not
 //!   `application/json`, and too many requests at once (with `retry_after`, in seconds).
 //!
@@ -130,8 +131,8 @@ pub use crate::limits::Limits;
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;
 
-/// The router of the API, `/healthz` and `/metrics`, over this engine, for these tokens, with the
-/// default [`Limits`].
+/// The router of the API, `/healthz`, `/readyz` and `/metrics`, over this engine, for these tokens,
+/// with the default [`Limits`].
 ///
 /// Merge it into a service's own router, or nest it there. It answers every path below `/api/v1`
 /// for which the service has no route. The runtime needs timers (`enable_time`), which
@@ -202,7 +203,7 @@ impl Deref for App {
 struct Description;
 
 impl RouterBuilder {
-    /// The options of [`router`]: default limits, `/healthz` and `/metrics`, and no page.
+    /// The options of [`router`]: default limits, `/healthz`, `/readyz` and `/metrics`, and no page.
     pub fn new(engine: Engine, auth: Auth) -> RouterBuilder {
         RouterBuilder {
             engine,
@@ -218,7 +219,7 @@ impl RouterBuilder {
         RouterBuilder { limits, ..self }
     }
 
-    /// Leaves out `/healthz` and `/metrics`.
+    /// Leaves out `/healthz`, `/readyz` and `/metrics`.
     pub fn only_api(self) -> RouterBuilder {
         RouterBuilder { has_operations: false, ..self }
     }
@@ -298,7 +299,10 @@ fn api() -> OpenApiRouter<App> {
 
 /// The routes for operation.
 fn operations() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(operations::health)).routes(routes!(operations::metrics))
+    OpenApiRouter::new()
+        .routes(routes!(operations::health))
+        .routes(routes!(operations::ready))
+        .routes(routes!(operations::metrics))
 }
 
 /// The timeout layer answers without a body.

@@ -7,7 +7,8 @@ use prometheus_client::encoding::text::encode;
 
 use crate::App;
 use crate::extract::Reads;
-use crate::schema::Guarded;
+use crate::failure::Failure;
+use crate::schema::{Error, Guarded};
 
 /// Answers as long as the server does.
 #[utoipa::path(
@@ -18,6 +19,26 @@ use crate::schema::Guarded;
 )]
 pub(crate) async fn health() -> &'static str {
     "ok\n"
+}
+
+/// Answers 200 if changes and counts can be stored. Without a directory there is nothing to store.
+///
+/// A server that is not ready goes on evaluating and counting; only changes are refused, and counts
+/// would not survive a loss of power.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "ready",
+    responses(
+        (status = 200, description = "They can.", body = String, content_type = "text/plain"),
+        (status = 503, description = "The last save or sync of the directory failed; the error names the file.", body = Error)
+    )
+)]
+pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Failure> {
+    match app.engine.storage_error() {
+        None => Ok("ok\n"),
+        Some(error) => Err(Failure::NotReady(error.to_string())),
+    }
 }
 
 /// The format has a version, which scrapers check.

@@ -31,10 +31,11 @@ pub(crate) struct Unrouted;
 /// The client disconnected before the response; the number is a convention of proxies.
 const ABANDONED: u16 = 499;
 
-/// Counts a request when it is answered or abandoned.
+/// Counts a request when it is answered or abandoned. One without a path of ours is answered by a
+/// fallback, which this layer is around as well.
 pub(crate) async fn count(
     State(requests): State<Requests>,
-    path: MatchedPath,
+    path: Option<MatchedPath>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -46,7 +47,8 @@ pub(crate) async fn count(
         is_routed: true,
     };
     let response = next.run(request).await;
-    underway.end(response.status(), response.extensions().get::<Unrouted>().is_none());
+    let is_routed = underway.route.is_some() && response.extensions().get::<Unrouted>().is_none();
+    underway.end(response.status(), is_routed);
     response
 }
 
@@ -54,7 +56,7 @@ pub(crate) async fn count(
 struct Underway {
     requests: Requests,
     method: Method,
-    route: MatchedPath,
+    route: Option<MatchedPath>,
     status: u16,
     is_routed: bool,
 }
@@ -67,8 +69,10 @@ impl Underway {
 
 impl Drop for Underway {
     fn drop(&mut self) {
-        let (method, route) =
-            if self.is_routed { (self.method.as_str(), self.route.as_str()) } else { ("", "") };
+        let (method, route) = match &self.route {
+            Some(route) if self.is_routed => (self.method.as_str(), route.as_str()),
+            _ => ("", ""),
+        };
         let labels =
             Labels { method: method.to_owned(), route: route.to_owned(), status: self.status };
         self.requests.get_or_create_owned(&labels).inc();

@@ -59,12 +59,14 @@ struct ReadmeDoctests;
 /// | `fairsplit_conversions_total` | counter | the same |
 /// | `fairsplit_experiment_running` | gauge | `flag`, `environment`, `experiment` |
 /// | `fairsplit_config_version` | gauge | |
+/// | `fairsplit_storage_ok` | gauge | |
 /// | `fairsplit_last_reload_success` | gauge | |
 /// | `fairsplit_last_reload_skipped` | gauge | |
 /// | `fairsplit_last_reload_timestamp_seconds` | gauge | |
 ///
 /// Exposures and conversions are events, not users, and totals over all runs. The label
-/// `experiment` is the experiment's id. The last three metrics appear after the first reload.
+/// `experiment` is the experiment's id. `fairsplit_storage_ok` is 0 after a save or sync of the
+/// engine's directory that failed, until one succeeds; an engine in memory has 1. The last three metrics appear after the first reload.
 #[derive(Clone, Debug)]
 pub struct EngineCollector {
     engine: Engine,
@@ -112,6 +114,9 @@ impl Collector for EngineCollector {
         let version = i64::try_from(snapshot.version()).unwrap_or(i64::MAX);
         let help = "One more with every change or reload that was published.";
         gauge("fairsplit_config_version", help, version)?;
+        let help = "1 if the last save or sync of the directory succeeded, 0 if it failed.";
+        let stores = self.engine.storage_error().is_none();
+        gauge("fairsplit_storage_ok", help, stores.into())?;
         if let Some(last) = self.engine.last_reload() {
             let help = "1 if the last reload succeeded, 0 if it was refused.";
             gauge("fairsplit_last_reload_success", help, last.succeeded.into())?;

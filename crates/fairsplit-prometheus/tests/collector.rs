@@ -116,6 +116,9 @@ fairsplit_experiment_running{{{labels}}} 1
 # HELP fairsplit_config_version One more with every change or reload that was published.
 # TYPE fairsplit_config_version gauge
 fairsplit_config_version 2
+# HELP fairsplit_storage_ok 1 if the last save or sync of the directory succeeded, 0 if it failed.
+# TYPE fairsplit_storage_ok gauge
+fairsplit_storage_ok 1
 # HELP fairsplit_last_reload_success 1 if the last reload succeeded, 0 if it was refused.
 # TYPE fairsplit_last_reload_success gauge
 fairsplit_last_reload_success 0
@@ -207,4 +210,28 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_directory_that_fails_to_store_is_a_gauge_of_0_until_it_stores() {
+    let directory = std::env::temp_dir().join(format!("fairsplit-gauge-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let engine = Engine::open(&directory).unwrap();
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(EngineCollector::new(&engine)));
+    let has = |line: &str| {
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text.lines().any(|other| other == line)
+    };
+    // Where the next definitions are written, a file cannot be created.
+    let obstacle = directory.join("definitions.json.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    engine.create_flag(NewFlag::new("a", 1)).unwrap_err();
+    assert!(has("fairsplit_storage_ok 0"));
+    std::fs::remove_dir(&obstacle).unwrap();
+    engine.create_flag(NewFlag::new("a", 1)).unwrap();
+    assert!(has("fairsplit_storage_ok 1"));
+    drop((registry, engine));
+    std::fs::remove_dir_all(&directory).unwrap();
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use fairsplit_http::Scope;
 
+use crate::failure::EXIT_CODES;
+
 /// A/B experiments on feature flags, over HTTP.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
@@ -18,6 +20,71 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(Serve),
+    /// Check that a directory can be used, without changing it.
+    ///
+    /// Reads and verifies the definitions and the counters. Prints what is there; or what is wrong,
+    /// and the command to run next.
+    ///
+    /// Example: fairsplit check /var/lib/fairsplit
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Check {
+        /// The directory, as given to `serve --data`.
+        directory: PathBuf,
+    },
+    /// Save what can be read of damaged counters.
+    ///
+    /// Makes a new file of the counters that can be read, and keeps the damaged file under another
+    /// name. An experiment whose counters are lost starts at the counts of its last change. A
+    /// directory that is not damaged does not change.
+    ///
+    /// Example: fairsplit recover /var/lib/fairsplit
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Recover {
+        /// The directory, as given to `serve --data`.
+        directory: PathBuf,
+    },
+    /// Accept a definitions.json that was edited by hand.
+    ///
+    /// The definitions become those of the edited file, if it has no fault; otherwise each fault is
+    /// named, and nothing changes. Counts go on.
+    ///
+    /// Example: fairsplit accept-edits /var/lib/fairsplit
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    AcceptEdits {
+        /// The directory, as given to `serve --data`.
+        directory: PathBuf,
+    },
+    /// Write a directory's configuration document, counts included.
+    ///
+    /// The document goes to standard output, or to a file that is replaced whole. `import` and
+    /// `serve --config` read it.
+    ///
+    /// Example: fairsplit export /var/lib/fairsplit --output backup.json
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Export {
+        /// The directory, as given to `serve --data`.
+        directory: PathBuf,
+        /// The file to write. It never contains half a document.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Load a configuration document into a directory.
+    ///
+    /// Creates the directory if it does not exist. A document with faults changes nothing, and each
+    /// fault is named. With --replace, flags that the document lacks are removed, and experiments
+    /// that the directory has counted keep their own counts.
+    ///
+    /// Example: fairsplit import /var/lib/fairsplit backup.json
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+    Import {
+        /// The directory, as given to `serve --data`.
+        directory: PathBuf,
+        /// The document, as `export` writes it; - is standard input.
+        file: PathBuf,
+        /// Replace the flags and experiments that the directory has.
+        #[arg(long)]
+        replace: bool,
+    },
     /// Make tokens for the API.
     Token {
         #[command(subcommand)]
@@ -35,6 +102,12 @@ pub(crate) enum Command {
 /// `FAIRSPLIT_TOKENS`.
 ///
 /// SIGTERM and SIGINT end it: it stops listening, finishes the requests that it has, and exits.
+///
+/// SIGHUP reads the file of --tokens again: a token whose line is gone is refused from then on.
+/// Without --data it also loads the file of --config again; flags that the file lacks are removed,
+/// and counts go on. A file with a fault is logged, and what was read before stays in use.
+///
+/// Example: fairsplit serve --tokens tokens --data /var/lib/fairsplit
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
 pub(crate) struct Serve {
@@ -50,6 +123,9 @@ pub(crate) struct Serve {
     /// A directory to keep everything in; it is made if it is not there.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) data: Option<PathBuf>,
+    /// How long to wait for the directory while another process has it, as in a rolling update.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "data")]
+    pub(crate) wait: Option<Duration>,
     /// A configuration document to start from; not looked at if the directory has flags already.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -83,7 +159,9 @@ pub(crate) enum Token {
     ///
     /// The token goes to standard output, and the line below it. The server keeps only the line,
     /// which is a hash of the token and what it allows.
-    #[command(verbatim_doc_comment)]
+    ///
+    /// Example: fairsplit token new --scope flags:read --comment dashboards
+    #[command(verbatim_doc_comment, after_help = EXIT_CODES)]
     New {
         /// What the token allows: flags:read (look, and evaluate), flags:write (change, and track).
         /// Can be given more than once.
@@ -94,10 +172,6 @@ pub(crate) enum Token {
         comment: Option<String>,
     },
 }
-
-const EXIT_CODES: &str = "\
-Exits with 0 if a signal ended it, 2 if the command line cannot be used, 3 if the tokens, the
-configuration or the directory cannot, 4 if the address cannot be listened on, and 1 if anything else fails.";
 
 impl Serve {
     /// Whether only this machine can reach it.

@@ -23,31 +23,6 @@ use tracing::{Level, debug, info, info_span, warn};
 use crate::connections::Connections;
 use crate::options::Serve;
 
-/// Waits for control-C.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
-pub(crate) fn ended() -> io::Result<impl Future<Output = &'static str>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-        "control-C"
-    })
-}
-
-/// Waits for SIGTERM or SIGINT. From this call on, neither ends the process by itself.
-#[cfg(unix)]
-pub(crate) fn ended() -> io::Result<impl Future<Output = &'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    })
-}
-
 /// How long connections without a request are left open at the end: a client that has just
 /// connected is about to send one.
 const MOMENT: Duration = Duration::from_millis(500);

@@ -3,10 +3,12 @@
 use loom::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::count::pool::Pool;
 use loom::sync::Arc;
 
 fn open() -> Arc<ExperimentCounters> {
-    let counters = Arc::new(ExperimentCounters::new(1, Baseline::default(), 1));
+    let counters =
+        Arc::new(ExperimentCounters::new(1, Baseline::default(), Pool::default().take(1, 1)));
     counters.set_open(true);
     counters
 }

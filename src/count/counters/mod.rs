@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use crate::count::cells::{CELLS, Lines, MappedCells};
+use crate::count::cells::{CELLS, Cells, Lines, MappedCells};
 use crate::count::counts::{Baseline, Count};
 use crate::count::distinct_users::DistinctUsers;
 use crate::count::stripe;
@@ -44,8 +44,8 @@ const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
 
 /// The counters of one experiment.
 ///
-/// A stripe is a run of lines with cells for each variant; one line up to 4 variants. A thread adds
-/// to its own stripe, a reader sums them all.
+/// A stripe is a run of lines with cells for each variant, and for those of the experiments that
+/// were loaded together. A thread adds to its own stripe, a reader sums them all.
 ///
 /// For each variant and event a stripe has two cells. The thread whose number is the stripe's is
 /// the only one that writes the first: a load and a store suffice, where an atomic addition, even
@@ -63,12 +63,14 @@ pub(crate) struct ExperimentCounters {
     /// test. Only start and stop write the state, so readers share its cache line. The same
     /// comparison decides whether users are counted.
     state: AtomicU8,
-    lines: Lines,
-    // One byte each: there are at most 100 variants, with 25 lines, and 64 stripes.
-    lines_per_stripe: u8,
+    // One byte each: there are at most 100 variants and 64 stripes.
     /// The number of stripes less one; that number is a power of two.
     mask: u8,
     variants: u8,
+    /// The first cell in each stripe.
+    first: u32,
+    /// Shared with the experiments that were loaded together.
+    lines: Arc<Lines>,
     /// One word; empty for most experiments.
     extras: ArcSwapOption<Extras>,
 }
@@ -83,39 +85,36 @@ struct Extras {
     users: Option<Arc<DistinctUsers>>,
 }
 
-/// The number of lines for this number of variants and stripes.
+/// The number of cells in each stripe for this number of variants.
+pub(crate) fn cells_for(variants: u32) -> u32 {
+    variants.max(1).saturating_mul(CELLS_PER_VARIANT)
+}
+
+/// The number of lines for this number of variants and stripes, where they hold nothing else.
+#[cfg(feature = "durable")]
 pub(crate) fn lines_for(variants: u32, stripes: u32) -> u32 {
-    let per_stripe = variants.saturating_mul(CELLS_PER_VARIANT).div_ceil(CELLS).max(1);
-    per_stripe.saturating_mul(stripes)
+    cells_for(variants).div_ceil(CELLS).saturating_mul(stripes)
 }
 
 impl ExperimentCounters {
-    /// Closed counters for this number of variants that start at `base`. `stripes` is a power of
-    /// two.
-    pub(crate) fn new(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
-        let stripes = stripes.next_power_of_two();
-        ExperimentCounters::with_lines(
-            variants,
-            base,
-            stripes,
-            Lines::new(lines_for(variants, stripes)),
-        )
-    }
-
     /// Closed counters for this number of variants, in cells of a file.
     pub(crate) fn mapped(variants: u32, cells: MappedCells) -> ExperimentCounters {
-        ExperimentCounters::with_lines(variants, cells.base, cells.stripes, cells.lines)
+        let MappedCells { lines, stripes, base } = cells;
+        let lines = Arc::new(lines.in_stripes(stripes));
+        ExperimentCounters::new(variants, base, Cells { lines, stripes, first: 0 })
     }
 
-    fn with_lines(variants: u32, base: Baseline, stripes: u32, lines: Lines) -> ExperimentCounters {
+    /// Closed counters for this number of variants that start at `base`, in cells that are all
+    /// zero.
+    pub(crate) fn new(variants: u32, base: Baseline, cells: Cells) -> ExperimentCounters {
         let is_zero = base == Baseline::default();
         let extras = (!is_zero).then(|| Arc::new(Extras { base, users: None }));
         let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
         ExperimentCounters {
             state: AtomicU8::new(CLOSED),
-            lines,
-            lines_per_stripe: byte(lines_for(variants, 1)),
-            mask: byte(stripes.saturating_sub(1)),
+            lines: cells.lines,
+            first: cells.first,
+            mask: byte(cells.stripes.saturating_sub(1)),
             variants: byte(variants),
             extras: ArcSwapOption::new(extras),
         }
@@ -158,17 +157,22 @@ impl ExperimentCounters {
     #[inline]
     fn add_as(&self, thread: u32, variant: u32, event: Event) -> bool {
         let stripe = thread & u32::from(self.mask);
-        let access = if stripe == thread { Access::Exclusive } else { Access::Shared };
-        let Some(cell) = self.cell(stripe, variant, event, access) else {
+        if stripe != thread {
+            return self.add_shared(stripe, variant, event);
+        }
+        let Some(cell) = self.cell(stripe, variant, event, Access::Exclusive) else {
             return false;
         };
-        match access {
-            Access::Exclusive => {
-                cell.store(cell.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-            }
-            Access::Shared => drop(cell.fetch_add(1, Ordering::Relaxed)),
-        }
+        cell.store(cell.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         true
+    }
+
+    /// A separate function, so that what is inlined into callers has the exclusive cell's place as
+    /// a constant.
+    #[inline(never)]
+    fn add_shared(&self, stripe: u32, variant: u32, event: Event) -> bool {
+        let cell = self.cell(stripe, variant, event, Access::Shared);
+        cell.map(|cell| cell.fetch_add(1, Ordering::Relaxed)).is_some()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -245,7 +249,7 @@ impl ExperimentCounters {
             Access::Shared => 1,
         };
         let cell = variant * CELLS_PER_VARIANT + event * CELLS_PER_EVENT + access;
-        let line = stripe * u32::from(self.lines_per_stripe) + cell / CELLS;
-        self.lines.all().get(line as usize)?.get((cell % CELLS) as usize)
+        let cell = (stripe * self.lines.cells_per_stripe + self.first + cell) as usize;
+        self.lines.all().get(cell / CELLS as usize)?.get(cell % CELLS as usize)
     }
 }

@@ -4,11 +4,16 @@ use std::thread;
 
 use super::*;
 use crate::count::cells::Line;
+use crate::count::pool::Pool;
 use crate::count::stripe::tests::{CROWD, one_at_a_time};
 use crate::model::timestamp::Timestamp;
 
+fn closed(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
+    ExperimentCounters::new(variants, base, Pool::default().take(variants, stripes))
+}
+
 fn open(variants: u32, stripes: u32) -> ExperimentCounters {
-    let counters = ExperimentCounters::new(variants, Baseline::default(), stripes);
+    let counters = closed(variants, Baseline::default(), stripes);
     counters.set_open(true);
     counters
 }
@@ -137,7 +142,7 @@ fn threads_that_take_over_numbers_lose_no_count() {
 
 #[test]
 fn closed_counters_count_nothing() {
-    let counters = ExperimentCounters::new(2, Baseline::default(), 2);
+    let counters = closed(2, Baseline::default(), 2);
     assert!(!counters.add(0, Event::Exposure));
     counters.set_open(true);
     assert!(counters.add(0, Event::Exposure));
@@ -150,7 +155,7 @@ fn closed_counters_count_nothing() {
 fn counting_users_leaves_open_counters_open_and_their_counts_as_they_were() {
     let base = Count { exposures: 5, conversions: 3 };
     for is_open in [false, true] {
-        let counters = ExperimentCounters::new(1, Baseline::new(&[base]), 2);
+        let counters = closed(1, Baseline::new(&[base]), 2);
         counters.set_open(is_open);
         let users = || DistinctUsers::new(10, Timestamp::from_unix_seconds(0));
         counters.count_users(users);
@@ -172,7 +177,7 @@ fn counting_users_leaves_open_counters_open_and_their_counts_as_they_were() {
 #[test]
 fn a_count_near_the_end_of_its_range_stays_there() {
     let base = Count { exposures: u64::MAX, conversions: u64::MAX - 1 };
-    let counters = ExperimentCounters::new(1, Baseline::new(&[base]), 2);
+    let counters = closed(1, Baseline::new(&[base]), 2);
     counters.set_open(true);
     for _ in 0..3 {
         counters.add(0, Event::Exposure);

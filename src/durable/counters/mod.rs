@@ -14,15 +14,17 @@ pub(super) mod segment;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-use self::block::{Block, put, word};
+use self::block::{Block, put, sum_of, word};
 use self::layout::{Layout, lines};
+use self::segment::BYTES;
 use super::disk;
+use super::lock::is_at;
 use crate::count::cells::{Line, MappedCells, Owner};
 use crate::count::counts::{Baseline, Count};
 use crate::engine::process::Process;
@@ -40,8 +42,10 @@ pub(super) const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 pub(super) const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
 /// The file was left in order: the checksum of the cells holds.
 pub(super) const CLEAN: u64 = 0x636c_6561_6e5f_5f5f;
-/// The first byte after the two lines that every file has.
-pub(super) const BLOCKS_START: u64 = (2 * size_of::<Line>()) as u64;
+/// The lines that every file has, before the first block.
+pub(super) const HEAD_LINES: usize = 2;
+/// The first byte after them.
+pub(super) const BLOCKS_START: u64 = (HEAD_LINES * size_of::<Line>()) as u64;
 
 /// Words of the second line of the file.
 pub(super) const STATE: usize = 0;
@@ -49,7 +53,10 @@ pub(super) const BLOCKS: usize = 1;
 pub(super) const CELLS_SUM: usize = 2;
 const DEFINITIONS: usize = 3;
 const NEXT_DEFINITIONS: usize = 4;
-const UNVERIFIED: usize = 5;
+/// Says that all words behind the blocks are zero; a version that did not look left what it found.
+const FREE_IS_ZERO: usize = 5;
+/// Says that the definitions may not be those that belong to the blocks.
+const UNVERIFIED: usize = 6;
 
 /// The counters of an engine, on disk. Everything that counts in the file owns it too: dropping the
 /// last owner marks the file as clean.
@@ -63,7 +70,15 @@ pub(super) struct Counters {
     /// Whether the definitions that are being read are those that belong to the blocks.
     is_trusting: AtomicBool,
     /// Why the last save or sync failed, if it did.
-    failure: Mutex<Option<FileError>>,
+    failure: Mutex<Option<Failure>>,
+}
+
+/// A save or a sync that failed.
+#[derive(Clone, Debug)]
+struct Failure {
+    error: FileError,
+    /// The bytes that a save was to write; 0 for a sync.
+    bytes: u64,
 }
 
 impl Counters {
@@ -98,7 +113,7 @@ impl Counters {
                     let block = layout.reserve(&self.file, terms.count(), identity, base);
                     let block = block.map_err(|error| {
                         let error = FileError::new("grow", &self.path, &error);
-                        self.remember(&Err(error.clone()));
+                        self.remember(&Err(error.clone()), BYTES);
                         error
                     })?;
                     layout.pending.push((id, block.clone()));
@@ -182,6 +197,19 @@ impl Counters {
         self.owner.refuse_others("change", &self.path)
     }
 
+    /// An error if the path no longer leads to the open file. The lock goes with the file, so
+    /// another engine may have the directory by now.
+    pub(super) fn is_in_place(&self) -> Result<(), FileError> {
+        let is_at = is_at(&self.path, &self.file);
+        if is_at.map_err(|error| FileError::new("find", &self.path, &error))? {
+            return Ok(());
+        }
+        let what = "it was removed, moved or replaced while it was open; counts since then are not \
+                    in it";
+        let error = io::Error::new(io::ErrorKind::NotFound, what);
+        Err(FileError::new("write", &self.path, &error))
+    }
+
     /// Whether the file was closed in order when it was read.
     pub(super) fn was_closed(&self) -> bool {
         self.live(STATE) == CLEAN
@@ -192,15 +220,29 @@ impl Counters {
         self.with_layout(|layout| layout.blocks.len())
     }
 
-    /// Remembers how a save or a sync ended.
-    pub(super) fn remember(&self, outcome: &Result<(), FileError>) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        *failure = outcome.as_ref().err().cloned();
+    /// Remembers how a save or a sync ended; a save was to write this number of bytes.
+    pub(super) fn remember(&self, outcome: &Result<(), FileError>, bytes: u64) {
+        let failure = outcome.as_ref().err();
+        let failure = failure.map(|error| Failure { error: error.clone(), bytes });
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// Tries again to write what a save could not: a disk that is full may still sync.
+    fn retry(&self) -> Result<(), FileError> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(Failure { error, bytes: bytes @ 1.. }) = failure else { return Ok(()) };
+        let probe = self.path.with_file_name("probe");
+        let zeros = "0".repeat(usize::try_from(bytes).unwrap_or_default());
+        let outcome = disk::write(&probe, &zeros);
+        // If this fails, the next probe replaces it.
+        let _ = std::fs::remove_file(&probe);
+        outcome.map_err(|_| error)
     }
 
     /// Why the last save or sync failed, if it did.
     pub(super) fn failure(&self) -> Option<FileError> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().map(|failure| failure.error.clone())
     }
 
     /// Whether nothing has ever been saved beside this file.
@@ -264,12 +306,7 @@ impl Counters {
     ///
     /// The announced definitions stay known: they may be on the disk all the same.
     pub(super) fn give_up(&self) {
-        self.with_layout(|layout| {
-            if let Some((_, first)) = layout.pending.first() {
-                layout.end = (first.segment, first.head);
-                layout.pending.clear();
-            }
-        });
+        self.with_layout(Layout::give_up);
     }
 
     /// Waits until the disk has every count.
@@ -278,8 +315,14 @@ impl Counters {
         let segments = self.with_layout(|layout| layout.segments.clone());
         let flushed = segments.iter().try_for_each(|segment| disk::flush(segment));
         let synced = flushed.and_then(|()| self.file.sync_all());
-        let outcome = synced.map_err(|error| FileError::new("write", &self.path, &error));
-        self.remember(&outcome);
+        let synced = synced.map_err(|error| FileError::new("write", &self.path, &error));
+        // Where the file is gone, the disk has the counts, and the next opening does not find them.
+        let outcome = synced.and_then(|()| self.is_in_place());
+        match &outcome {
+            // Counts are synced, and changes still cannot be saved.
+            Ok(()) if self.retry().is_err() => {}
+            outcome => self.remember(outcome, 0),
+        }
         outcome
     }
 
@@ -325,15 +368,26 @@ impl Drop for Counters {
         }
         // Nothing counts any more: everything that could is an owner.
         let layout = self.layout();
+        layout.clear_free();
         let sum = layout.sum();
         let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
         put(live, CELLS_SUM, sum);
+        put(live, FREE_IS_ZERO, free_mark(live));
+        // Last: a kill before this store leaves the file in use.
+        compiler_fence(Ordering::SeqCst);
         put(live, STATE, CLEAN);
         // No sync is needed: the kernel has the data. Closing the file would release the lock too,
         // but a child process that is being started may have inherited the file until it runs its
         // program.
         let _ = self.file.unlock();
     }
+}
+
+/// The word that says that all words behind the blocks are zero. It fits the words beside it and no
+/// others: after it, a version that does not know of it may have used the file, and closed it.
+fn free_mark(live: Option<&Line>) -> u64 {
+    let beside = [BLOCKS, CELLS_SUM, DEFINITIONS, NEXT_DEFINITIONS];
+    sum_of(beside.into_iter().map(|at| word(live, at)))
 }
 
 /// A hash that differs between experiments of one id that count different things.

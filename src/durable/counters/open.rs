@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex};
 
 use super::block::{Block, put, sum_of, word};
-use super::layout::Layout;
+use super::layout::{Layout, byte_of};
 use super::segment::{BYTES, LINES, Segment};
 use super::{
-    BLOCKS, BLOCKS_START, BYTE_ORDER, CELLS_SUM, CLEAN, Counters, MAGIC, OPEN, STATE, VERSION,
+    BLOCKS, BLOCKS_START, BYTE_ORDER, CELLS_SUM, CLEAN, Counters, FREE_IS_ZERO, HEAD_LINES, MAGIC,
+    OPEN, STATE, VERSION, free_mark,
 };
 use crate::count::cells::Line;
 use crate::durable::disk;
@@ -39,6 +40,9 @@ impl Counters {
             this.read(length, Segment::map, None)?;
         }
         this.set_live(STATE, OPEN);
+        compiler_fence(Ordering::SeqCst);
+        this.set_live(FREE_IS_ZERO, 0);
+        this.layout().clear_free();
         Ok((this, is_new))
     }
 
@@ -120,7 +124,7 @@ impl Counters {
         disk::flush(&segment)?;
         let layout = self.layout();
         layout.segments.push(Arc::new(segment));
-        layout.end = (0, 2);
+        layout.end = (0, HEAD_LINES);
         Ok(())
     }
 
@@ -160,10 +164,11 @@ impl Counters {
             wrong(0, "it does not begin like a file of counters".to_owned())?;
         }
         let mut layout = Layout { segments, ..Layout::default() };
-        let mut line = 2;
+        let mut line = HEAD_LINES;
         // After damage, lines outside of any block are remains of one. Even its first word may be
         // zero, so a salvage looks at every line.
         let mut is_lost = false;
+        let mut stray = None;
         for position in 0..layout.segments.len() {
             while let Some(segment) = layout.segments.get(position).map(Arc::clone)
                 && line < LINES
@@ -178,14 +183,18 @@ impl Counters {
                     _ => {
                         if !is_lost && word(segment.lines().get(line), 0) != 0 {
                             is_lost = true;
-                            let line = (line as u64).saturating_mul(size_of::<Line>() as u64);
-                            let at = (position as u64).saturating_mul(BYTES).saturating_add(line);
-                            wrong(at, "a block is damaged".to_owned())?;
+                            wrong(byte_of(position, line), "a block is damaged".to_owned())?;
                         }
                         line = line.saturating_add(1);
                     }
                 }
             }
+            // Blocks follow each other, so the pages between were lost with the power.
+            let is_block = |line: &usize| {
+                let segment = layout.segments.get(position).map(|segment| segment.lines());
+                Block::read(segment.unwrap_or_default(), position, *line).is_some()
+            };
+            stray = stray.or((line..LINES).find(is_block).map(|line| byte_of(position, line)));
             layout.end = (position, line);
             line = 0;
         }
@@ -194,10 +203,20 @@ impl Counters {
             let what = format!("{found} of {} blocks are there", word(state, BLOCKS));
             wrong(size_of::<Line>() as u64, what)?;
         }
+        if let Some(at) = stray {
+            wrong(at, "a block is behind free space".to_owned())?;
+        }
         match word(state, STATE) {
-            OPEN => {}
-            CLEAN if word(state, CELLS_SUM) == layout.sum() => {}
-            CLEAN => wrong(144, "the counts are not those that were left here".to_owned())?,
+            CLEAN if word(state, CELLS_SUM) != layout.sum() => {
+                wrong(144, "the counts are not those that were left here".to_owned())?;
+            }
+            // What a salvage has lost lies behind the blocks too.
+            CLEAN if !is_lost && word(state, FREE_IS_ZERO) == free_mark(state) => {
+                if let Some(at) = layout.remains() {
+                    wrong(at, "something is behind the last block".to_owned())?;
+                }
+            }
+            OPEN | CLEAN => {}
             _ => wrong(128, "it says neither that it is in use nor that it is not".to_owned())?,
         }
         *self.layout() = layout;

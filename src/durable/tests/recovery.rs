@@ -29,6 +29,9 @@ fn a_recovery_that_fails_has_not_made_damage_look_sound() {
                 break;
             }
             recovered.unwrap_err();
+            let left = fs::read_dir(&directory.0).unwrap().count();
+            let is_replaced = failed == Some("sync the directory");
+            assert_eq!(left, 2 + usize::from(is_replaced), "{failed:?}");
             if failed != Some("sync the directory") {
                 assert!(fs::read(&counters).unwrap() == damaged, "{failed:?}");
                 assert!(matches!(open(&directory), Err(OpenError::Damaged { .. })), "{failed:?}");
@@ -59,4 +62,14 @@ fn a_recovery_finds_what_lies_behind_a_page_that_was_lost() {
     assert_eq!(recovered.experiments, 2);
     assert_eq!(recovered.damage[0], "at byte 128: 2 of 3 blocks are there");
     open(&directory).unwrap();
+}
+
+/// As a kill during a recovery leaves it.
+#[test]
+fn an_unfinished_recovery_is_removed_by_the_next_opening() {
+    let directory = template();
+    let unfinished = directory.0.join("counters.new");
+    fs::write(&unfinished, "half").unwrap();
+    drop(open(&directory).unwrap());
+    assert!(!unfinished.exists());
 }

@@ -18,6 +18,42 @@ fn a_failed_change_is_the_storage_error_until_a_change_succeeds() {
     assert_eq!(engine.storage_error(), None);
 }
 
+/// A disk that is full syncs what has its space.
+#[test]
+fn a_failed_change_is_the_storage_error_until_a_sync_could_write_as_much() {
+    let directory = template();
+    let engine = open(&directory).unwrap();
+    disk::fail_at(1);
+    let failed = stored(engine.stop(id(1))).unwrap_err();
+    let mut synced = 0;
+    for position in 1.. {
+        disk::fail_at(position);
+        let outcome = engine.sync();
+        let failure = disk::failed();
+        disk::fail_at(0);
+        match (failure, outcome) {
+            (None, outcome) => {
+                outcome.unwrap();
+                break;
+            }
+            // The probe fails, and the counts are on the disk.
+            (Some(_), Ok(())) => {
+                synced += 1;
+                assert_eq!(engine.storage_error(), Some(failed.clone()));
+            }
+            (Some(_), Err(error)) => {
+                assert_eq!(engine.storage_error(), Some(error));
+                disk::fail_at(1);
+                stored(engine.stop(id(1))).unwrap_err();
+            }
+        }
+    }
+    disk::fail_at(0);
+    assert!(synced >= 3, "{synced}");
+    assert_eq!(engine.storage_error(), None);
+    assert!(!directory.0.join("probe").exists());
+}
+
 #[test]
 fn a_failed_sync_is_the_storage_error_until_a_sync_succeeds() {
     let directory = template();

@@ -17,6 +17,7 @@ use self::removals::Removals;
 use self::report::{ApplyReport, Left, Named};
 use super::Engine;
 use super::replacing::{experiment_of, open_and_close};
+use super::sharing::Sharing;
 use super::writer::Writer;
 use crate::count::counts::Baseline;
 use crate::count::runs::Runs;
@@ -331,24 +332,38 @@ impl Application<'_> {
                 None => Arc::clone(state),
             });
         }
+        let record_of = |id: ExperimentId| engine.control.registry.with(id, Arc::clone);
+        for experiment in self.plans.values().flat_map(|(_, plan)| &plan.experiments) {
+            if let ExperimentPlan::New(section) = experiment
+                && record_of(section.experiment.id).is_none()
+            {
+                writer.expect(section.experiment.terms.count());
+            }
+        }
+        let mut sharing = Sharing::with(self.old);
         for (_, plan) in self.plans.values_mut() {
             let mut experiments = Vec::new();
             for experiment in std::mem::take(&mut plan.experiments) {
+                let record = record_of(experiment.id());
                 experiments.push(match experiment {
-                    ExperimentPlan::New(section) => {
-                        experiment_of(writer, engine, self.old, *section, self.now)?
+                    ExperimentPlan::New(mut section) => {
+                        let terms = &mut section.experiment.terms;
+                        sharing.environment(&mut terms.environment);
+                        sharing.variants(&mut terms.variants);
+                        experiment_of(writer, record, self.old, *section, self.now)?
                     }
-                    ExperimentPlan::Known { state, definition, starts } => {
+                    ExperimentPlan::Known { forced, definition, starts } => {
                         let mut record =
-                            writer.apply(&definition, Baseline::default, Runs::default)?;
+                            writer.apply(record, &definition, Baseline::default, Runs::default)?;
                         if starts {
-                            record = writer.mark_start(record);
+                            record = writer.mark_start(&record);
                         }
-                        ExperimentState::new(record, state.forced)
+                        ExperimentState::new(record, forced)
                     }
                 });
             }
-            let flag = plan.flag.clone();
+            let mut flag = plan.flag.clone();
+            sharing.value(flag.shared_default_value());
             let state = FlagState { flag, experiments: experiments.into() };
             // An unchanged flag keeps its memory, and so stays in the readers' caches.
             let known = self.old.find(FlagRef::Id(state.flag.id()));

@@ -38,7 +38,7 @@ pub(super) struct FlagPlan {
 /// An experiment as it will be.
 #[derive(Debug)]
 pub(super) enum ExperimentPlan {
-    Known { state: ExperimentState, definition: Arc<Definition>, starts: bool },
+    Known { definition: Arc<Definition>, forced: Option<Arc<ForcedUsers>>, starts: bool },
     New(Box<ExperimentSection>),
 }
 
@@ -161,8 +161,7 @@ fn plan_sound(
                     Ok((definition, forced, starts)) => {
                         note_status(&mut notes, &named, state, &definition);
                         note(&mut notes, &named, &merge);
-                        let state = ExperimentState { forced, ..state.clone() };
-                        experiments.push(ExperimentPlan::Known { state, definition, starts });
+                        experiments.push(ExperimentPlan::Known { definition, forced, starts });
                     }
                     Err(kind) => {
                         let path = path.item(section.at);
@@ -184,9 +183,8 @@ fn plan_sound(
             }
             notes.removed.push(named);
         } else {
-            let definition = Arc::clone(&state.definition);
-            let state = state.clone();
-            experiments.push(ExperimentPlan::Known { state, definition, starts: false });
+            let (definition, forced) = (Arc::clone(&state.definition), state.forced.clone());
+            experiments.push(ExperimentPlan::Known { definition, forced, starts: false });
         }
     }
     // Experiments keep their order.

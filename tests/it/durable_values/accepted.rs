@@ -18,10 +18,11 @@ enum Change {
     Count(usize),
     /// The export, in another writing.
     Reload(bool),
-    /// The export without its first flag.
-    Remove,
-    /// The export with all flags that were removed.
-    Return,
+    /// The export in another writing, with all experiments stopped.
+    StopAll,
+    /// The export without its first flag; then with it again, in another writing. The engine may be
+    /// opened anew in between.
+    Return(bool),
     Reopen,
 }
 
@@ -36,11 +37,12 @@ fn float() -> impl Strategy<Value = f64> {
 
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<u64>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        float().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
+        2 => prop::sample::select(vec![0.0, -0.0]).prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => any::<u64>().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => float().prop_map(Value::from),
+        1 => any::<String>().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 12, 4, |inner| {
         prop_oneof![
@@ -67,8 +69,8 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(experiment, user)| Change::Force(experiment, user)),
         2 => experiment.prop_map(Change::Count),
         2 => any::<bool>().prop_map(Change::Reload),
-        1 => Just(Change::Remove),
-        2 => Just(Change::Return),
+        1 => Just(Change::StopAll),
+        2 => any::<bool>().prop_map(Change::Return),
         1 => Just(Change::Reopen),
     ]
 }
@@ -95,10 +97,10 @@ fn otherwise(value: &Value) -> String {
 }
 
 /// Makes the change, or not: what is refused is none of this test's business.
-fn make(engine: &Engine, change: &Change, removed: &mut Vec<Value>) {
+fn make(mut engine: Engine, change: &Change, directory: &Directory) -> Engine {
     let id = |number: usize| experiment_id(number as u128);
     let key = |number: usize| format!("f{number}");
-    let export = || value(&engine.to_json());
+    let export = |engine: &Engine| value(&engine.to_json());
     match change {
         Change::CreateFlag(flag, name, value) => {
             let new = NewFlag::new(key(*flag), value.clone()).id(flag_id(*flag as u128));
@@ -123,7 +125,7 @@ fn make(engine: &Engine, change: &Change, removed: &mut Vec<Value>) {
         }
         Change::Reload(is_strict) => {
             let before = engine.to_json();
-            let text = otherwise(&export());
+            let text = otherwise(&export(&engine));
             if *is_strict {
                 engine.reload(&text).unwrap();
             } else {
@@ -131,21 +133,29 @@ fn make(engine: &Engine, change: &Change, removed: &mut Vec<Value>) {
             }
             assert_eq!(engine.to_json(), before, "{text}");
         }
-        Change::Remove => {
-            let mut document = export();
-            let flags = document["flags"].as_array_mut().unwrap();
-            if !flags.is_empty() {
-                removed.push(flags.remove(0));
-                engine.reload(&document.to_string()).unwrap();
+        Change::StopAll => {
+            let mut document = export(&engine);
+            for flag in document["flags"].as_array_mut().unwrap() {
+                for experiment in flag["experiments"].as_array_mut().unwrap() {
+                    experiment["status"] = value("\"stopped\"");
+                }
             }
+            engine.reload(&otherwise(&document)).unwrap();
         }
-        Change::Return => {
-            let mut document = export();
-            document["flags"].as_array_mut().unwrap().append(removed);
-            let _ = engine.reload(&otherwise(&document));
+        Change::Return(is_reopened) => {
+            let document = export(&engine);
+            let mut without = document.clone();
+            let flags = without["flags"].as_array_mut().unwrap();
+            flags.drain(..flags.len().min(1));
+            engine.reload(&without.to_string()).unwrap();
+            if *is_reopened {
+                engine = assert_comes_back(engine, directory);
+            }
+            engine.reload(&otherwise(&document)).unwrap();
         }
-        Change::Reopen => {}
+        Change::Reopen => return assert_comes_back(engine, directory),
     }
+    engine
 }
 
 proptest! {
@@ -156,12 +166,12 @@ proptest! {
         changes in prop::collection::vec(change(), 1..25),
     ) {
         let directory = Directory::new();
-        let (mut engine, mut removed) = (directory.open(), Vec::new());
+        let mut engine = directory.open();
+        for (number, key) in (0..).zip(["f0", "f1"]) {
+            engine.create_flag(NewFlag::new(key, -0.0).id(flag_id(number))).unwrap();
+        }
         for change in &changes {
-            make(&engine, change, &mut removed);
-            if let Change::Reopen = change {
-                engine = assert_comes_back(engine, &directory);
-            }
+            engine = make(engine, change, &directory);
         }
         let peeked = |engine: &Engine| {
             let place = engine.environment("pro\0duction").unwrap();

@@ -32,7 +32,7 @@ fn a_request_without_the_scope_of_its_operation_answers_401_or_403() {
         let scope = scope_of(&method, &path);
         // As the seed and its style have it: looking and evaluating reads, the rest writes.
         let expected = match path.as_str() {
-            "/healthz" | "/api/v1/openapi.json" => None,
+            "/healthz" | "/readyz" | "/api/v1/openapi.json" => None,
             path if method == "GET" || path.ends_with("/evaluate") => Some(Scope::FlagsRead),
             _ => Some(Scope::FlagsWrite),
         };
@@ -57,7 +57,7 @@ fn a_request_without_the_scope_of_its_operation_answers_401_or_403() {
         forbidden.is(403, r#"{"error":"Insufficient scope"}"#);
         assert!(!matches!(granted.status, 401 | 403), "{method} {path}: {}", granted.text);
     }
-    assert_eq!(scopes.len(), 16);
+    assert_eq!(scopes.len(), 17);
 }
 
 #[test]
@@ -77,6 +77,22 @@ fn an_open_router_answers_without_a_token() {
     let open = fairsplit_http::router(Engine::new(), Auth::insecure_allow_everyone());
     let request = Request::get("/api/v1/flags").body(Body::empty()).unwrap();
     call(&open, request).is(200, r#"{"data":[]}"#);
+}
+
+#[test]
+fn a_token_that_is_replaced_while_serving_is_refused_at_the_next_request() {
+    let auth = Auth::new().token("old", [Scope::FlagsRead]);
+    let longer = auth.clone().token("other", [Scope::FlagsRead]);
+    let router = fairsplit_http::router(Engine::new(), auth.clone());
+    let status = |token| call(&router, request("GET", "/api/v1/flags", token, "")).status;
+    assert_eq!((status("old"), status("new"), status("other")), (200, 401, 401));
+    auth.replace(&Auth::new().token("new", [Scope::FlagsRead]));
+    assert_eq!((status("old"), status("new"), auth.tokens()), (401, 200, 1));
+    assert_eq!(longer.tokens(), 2, "a token was added, which made it another one");
+    auth.replace(&Auth::insecure_allow_everyone());
+    assert_eq!((status("old"), auth.is_open()), (200, true));
+    auth.replace(&Auth::new());
+    assert_eq!(status("new"), 401);
 }
 
 #[test]

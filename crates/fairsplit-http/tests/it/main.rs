@@ -10,6 +10,7 @@ mod flags;
 mod metrics;
 mod mounted;
 mod page;
+mod ready;
 mod refusals;
 mod schema;
 mod seed;

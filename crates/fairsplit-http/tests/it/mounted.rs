@@ -51,9 +51,11 @@ fn the_router_nests_and_leaves_out_what_the_service_has() {
         .merge(api.clone())
         .nest("/{tenant}/experiments", api);
     assert_eq!(ask(&app, "/healthz").1, "mine");
+    assert_eq!(ask(&app, "/readyz").0, 404, "nothing has this path");
     assert_eq!(ask(&app, "/api/v1/flags"), (200, r#"{"data":[]}"#.to_owned()));
     assert_eq!(ask(&app, "/acme/experiments/api/v1/flags"), (200, r#"{"data":[]}"#.to_owned()));
     assert_eq!(ask(&app, "/acme/experiments/api/v1/x").1, r#"{"error":"Not found"}"#);
     let description = Request::get("/api/v1/openapi.json").body(Body::empty()).unwrap();
-    assert!(!call(&app, description).text.contains("/healthz"));
+    let description = call(&app, description).text;
+    assert!(["/healthz", "/readyz", "/metrics"].iter().all(|path| !description.contains(path)));
 }

@@ -1,10 +1,8 @@
-//! The program, on a socket of this machine.
-#![cfg(unix)]
+//! Serving: tokens, limits, and the end.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -12,152 +10,9 @@ use std::time::Duration;
 use fairsplit_http::{NewToken, Scope};
 use serde_json::Value;
 
-/// Longer than anything here should take, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const FLAG: &str = "00000000-0000-0000-0000-000000000001";
-const EXPERIMENT: &str = "00000000-0000-0000-0000-000000000002";
-
-fn fairsplit() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fairsplit"));
-    command.env_remove("FAIRSPLIT_TOKENS").stdin(Stdio::null());
-    command
-}
-
-/// A file that is gone when the test is.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str, content: &str) -> File {
-        let name = format!("fairsplit-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, content).unwrap();
-        File(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    /// What it says when it starts.
-    welcome: [String; 2],
-    /// Held: a server whose reader is gone is another test.
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl Server {
-    fn start(command: &mut Command) -> Server {
-        let child = command.args(["--listen", "127.0.0.1:0"]);
-        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = || {
-            let mut line = String::new();
-            stdout.read_line(&mut line).unwrap();
-            line.trim_end().to_owned()
-        };
-        let welcome = [line(), line()];
-        let address = welcome[0].strip_prefix("listening on http://").expect(&welcome[0]);
-        Server { address: address.parse().unwrap(), child, welcome, _stdout: stdout }
-    }
-
-    fn open(options: &[&str]) -> Server {
-        Server::start(fairsplit().args(["serve", "--insecure-no-auth"]).args(options))
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-    }
-
-    /// Asks on a connection of its own; status and body.
-    fn ask(&self, head: &str, body: &str) -> (u16, String) {
-        let mut stream = self.connect();
-        write!(stream, "{}", full(head, "connection: close\r\n", body)).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").expect(&text);
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-    }
-
-    fn terminate(&self) {
-        terminate(self.child.id());
-    }
-
-    /// Waits for its end; the exit code, and its log.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap().code(), log)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn terminate(id: u32) {
-    assert!(Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap().success());
-}
-
-/// A request that is complete.
-fn full(head: &str, headers: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "{head} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-    )
-}
-
-/// Reads one answer of a connection that stays open.
-fn answer(reader: &mut impl BufRead) -> Option<(u16, String)> {
-    let mut line = || {
-        let mut line = String::new();
-        (reader.read_line(&mut line).ok()? > 0).then_some(line)
-    };
-    let status = line()?.split(' ').nth(1)?.parse().ok()?;
-    let mut length = 0;
-    loop {
-        let line = line()?.to_ascii_lowercase();
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((status, String::from_utf8(body).ok()?))
-}
-
-/// A running experiment on the flag 1.
-fn document() -> String {
-    format!(
-        r#"{{"flags": [{{"id": "{FLAG}", "key": "hero-banner", "default_value": "old", "experiments": [{{
-            "id": "{EXPERIMENT}", "name": "n", "environment": "production", "status": "running",
-            "variants": [{{"key": "a", "value": 1, "percentage": 50}}, {{"key": "b", "value": 2, "percentage": 50}}]
-        }}]}}]}}"#
-    )
-}
-
-fn track() -> String {
-    format!("POST /api/v1/flags/{FLAG}/track")
-}
-
-const ANNA: &str = r#"{"environment": "production", "user_key": "anna"}"#;
+use crate::common::{
+    ANNA, Directory, File, PATIENCE, Server, answer, document, fairsplit, full, terminate, track,
+};
 
 #[test]
 fn a_server_with_tokens_from_the_environment_logs_none_of_them() {
@@ -476,10 +331,9 @@ fn convert(address: SocketAddr, acknowledged: &AtomicU64) -> bool {
 
 #[test]
 fn a_killed_server_with_a_directory_loses_no_change() {
-    let directory = std::env::temp_dir().join(format!("fairsplit-serve-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&directory);
+    let directory = Directory::new("serve");
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/storefront.json");
-    let options = ["--data", directory.to_str().unwrap(), "--config", config];
+    let options = ["--data", directory.path(), "--config", config];
     let mut server = Server::open(&options);
     let (status, body) = server.ask("POST /api/v1/flags", r#"{"key": "mine", "default_value": 1}"#);
     assert_eq!(status, 201, "{body}");
@@ -491,10 +345,9 @@ fn a_killed_server_with_a_directory_loses_no_change() {
     let server = Server::open(&options);
     assert_eq!(server.ask("GET /api/v1/flags", "").1, flags);
     let second = fairsplit().args(["serve", "--insecure-no-auth"]).args(options).output().unwrap();
-    assert_eq!(second.status.code(), Some(3));
+    assert_eq!(second.status.code(), Some(5));
     let log = String::from_utf8(second.stderr).unwrap();
     assert!(log.contains("counters is in use by another engine"), "{log}");
     server.terminate();
     assert_eq!(server.end().0, Some(0));
-    std::fs::remove_dir_all(&directory).unwrap();
 }

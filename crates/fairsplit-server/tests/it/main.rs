@@ -1,0 +1,8 @@
+//! The program, as a process on this machine.
+#![cfg(unix)]
+
+mod common;
+mod directory;
+mod reload;
+mod server;
+mod storage;

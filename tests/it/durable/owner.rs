@@ -1,0 +1,164 @@
+//! Who has a directory: an engine whose files are removed or replaced under it, and one that waits
+//! for another.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::{count, start};
+use crate::common::directory::Directory;
+use crate::common::{ever, experiment_id, production};
+use fairsplit::durable::{OpenOptions, recover};
+use fairsplit::error::{ControlError, OpenError};
+use fairsplit::{Engine, NewFlag};
+
+fn exposures(engine: &Engine) -> u64 {
+    let counts = engine.counts(experiment_id(1)).unwrap();
+    ever(&counts).iter().map(|count| count.0).sum()
+}
+
+/// Changes and syncs fail while the path does not lead to the engine's file; counting goes on, and
+/// the counts can be exported.
+fn assert_out_of_place(engine: &Engine) {
+    let before = engine.to_json();
+    let Err(ControlError::File(change)) = engine.create_flag(NewFlag::new("other", 1)) else {
+        panic!("a change went to files that are not the engine's")
+    };
+    assert_eq!(change.kind(), ErrorKind::NotFound, "{change}");
+    assert_eq!(engine.to_json(), before);
+    let sync = engine.sync().unwrap_err();
+    assert_eq!(sync.kind(), ErrorKind::NotFound, "{sync}");
+    assert_eq!(engine.storage_error(), Some(sync));
+    let counted = exposures(engine);
+    count(engine, 10);
+    let exported = Engine::from_json(&engine.to_json()).unwrap();
+    assert_eq!(exposures(&exported), counted + 10);
+}
+
+#[test]
+fn an_engine_whose_counters_are_removed_says_so_at_every_change_and_sync() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    count(&engine, 10);
+    fs::remove_file(directory.file("counters")).unwrap();
+    assert_out_of_place(&engine);
+    drop(engine);
+    assert!(matches!(directory.refused(), OpenError::Missing { .. }));
+}
+
+/// As a backup that is restored under a running engine does, or rsync.
+#[test]
+#[cfg(unix)]
+fn an_engine_whose_counters_are_replaced_leaves_the_new_ones_alone() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    count(&engine, 10);
+    let (counters, copy) = (directory.file("counters"), directory.file("copy"));
+    fs::copy(&counters, &copy).unwrap();
+    fs::rename(&copy, &counters).unwrap();
+    assert_out_of_place(&engine);
+    // The lock went with the file that was replaced.
+    let second = directory.open();
+    count(&second, 5);
+    assert_out_of_place(&engine);
+    drop(engine);
+    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
+    second.sync().unwrap();
+    drop(second);
+    assert_eq!(exposures(&directory.open()), 15);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_engine_whose_directory_is_moved_away_goes_on_once_it_is_back() {
+    let (directory, aside) = (Directory::new(), Directory::new());
+    let engine = directory.open();
+    start(&engine);
+    fs::rename(&directory.0, &aside.0).unwrap();
+    assert_out_of_place(&engine);
+    assert!(!directory.0.exists());
+    fs::rename(&aside.0, &directory.0).unwrap();
+    engine.create_flag(NewFlag::new("other", 1)).unwrap();
+    engine.sync().unwrap();
+    assert_eq!(engine.storage_error(), None);
+    drop(engine);
+    assert_eq!(exposures(&directory.open()), 10);
+}
+
+#[test]
+fn opening_a_directory_in_use_is_refused() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    let before = directory.content();
+    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
+    assert!(matches!(recover(&directory.0).unwrap_err(), OpenError::InUse { .. }));
+    let text = directory.refused().to_string();
+    assert!(text.ends_with("counters is in use by another engine"), "{text}");
+    let content = directory.content();
+    for (path, bytes) in before {
+        assert_eq!(content.get(&path), Some(&bytes));
+    }
+    // What could still count holds it, too.
+    let handle = production(&engine).flag("hero-banner");
+    drop(engine);
+    assert!(matches!(directory.refused(), OpenError::InUse { .. }));
+    drop(handle);
+    drop(directory.open());
+}
+
+/// By a symbolic link, and by a hard link to the file: the lock is the file's.
+#[test]
+#[cfg(unix)]
+fn a_directory_in_use_is_in_use_by_every_path_to_it() {
+    let (directory, link, other) = (Directory::new(), Directory::new(), Directory::new());
+    let engine = directory.open();
+    start(&engine);
+    std::os::unix::fs::symlink(&directory.0, &link.0).unwrap();
+    assert!(matches!(link.refused(), OpenError::InUse { .. }));
+    fs::create_dir(&other.0).unwrap();
+    fs::hard_link(directory.file("counters"), other.file("counters")).unwrap();
+    assert!(matches!(other.refused(), OpenError::InUse { .. }));
+    drop(engine);
+    fs::remove_file(&link.0).unwrap();
+}
+
+#[test]
+fn an_engine_that_waits_continues_where_the_one_before_it_ended() {
+    let directory = Directory::new();
+    // Nothing has been saved when the wait begins.
+    let old = directory.open();
+    thread::scope(|scope| {
+        let (sender, is_waiting) = mpsc::channel();
+        let path = &directory.0;
+        let new = scope.spawn(move || {
+            sender.send(()).unwrap();
+            OpenOptions::new().wait(Duration::from_secs(600)).open(path)
+        });
+        is_waiting.recv().unwrap();
+        start(&old);
+        // It would be refused by now if it did not wait.
+        thread::sleep(Duration::from_millis(200));
+        count(&old, 10);
+        drop(old);
+        let new = new.join().unwrap().unwrap();
+        assert_eq!(exposures(&new), 10);
+        assert!(production(&new).evaluate("hero-banner", "anna").is_counted());
+    });
+}
+
+#[test]
+fn an_engine_that_has_waited_in_vain_is_refused() {
+    let directory = Directory::new();
+    let old = directory.open();
+    let wait = |milliseconds| {
+        OpenOptions::new().wait(Duration::from_millis(milliseconds)).open(&directory.0)
+    };
+    assert!(matches!(wait(50), Err(OpenError::InUse { .. })));
+    drop(old);
+    wait(0).unwrap();
+}
