@@ -11,7 +11,7 @@ use super::{count, start};
 use crate::common::directory::Directory;
 use crate::common::{ever, experiment_id, production};
 use fairsplit::durable::{OpenOptions, recover};
-use fairsplit::error::{ControlError, OpenError};
+use fairsplit::error::{CommitError, ControlError, OpenError};
 use fairsplit::{Engine, NewFlag};
 
 fn exposures(engine: &Engine) -> u64 {
@@ -23,7 +23,9 @@ fn exposures(engine: &Engine) -> u64 {
 /// the counts can be exported.
 fn assert_out_of_place(engine: &Engine) {
     let before = engine.to_json();
-    let Err(ControlError::File(change)) = engine.create_flag(NewFlag::new("other", 1)) else {
+    let Err(ControlError::NotCommitted(CommitError::File(change))) =
+        engine.create_flag(NewFlag::new("other", 1))
+    else {
         panic!("a change went to files that are not the engine's")
     };
     assert_eq!(change.kind(), ErrorKind::NotFound, "{change}");
