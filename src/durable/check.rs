@@ -111,6 +111,10 @@ impl Durability for Copy {
         self.counters.counts_for_others(id, terms)
     }
 
+    fn keep(&self, _: &str) -> Result<(), FileError> {
+        Ok(())
+    }
+
     fn give_up(&self) {}
 
     fn mark(&self, id: ExperimentId) -> Box<[Count]> {

@@ -50,6 +50,14 @@ impl Durability for Directory {
         self.counters.counts_for_others(id, terms)
     }
 
+    fn keep(&self, definitions: &str) -> Result<(), FileError> {
+        // A process may have been killed before this.
+        let synced = disk::sync_directory(&self.definitions);
+        synced.map_err(|error| FileError::new("sync", &self.definitions, &error))?;
+        self.counters.commit(definitions);
+        Ok(())
+    }
+
     fn give_up(&self) {
         self.counters.give_up();
     }
@@ -98,15 +106,6 @@ impl Directory {
 
     pub(super) fn unlisted(&self, tried: &str, error: &std::io::Error) -> FileError {
         FileError::new(tried, &self.changes_path, error)
-    }
-
-    /// Goes on with definitions that are in the file already.
-    pub(super) fn keep(&self, definitions: &str) -> Result<(), FileError> {
-        // A process may have been killed before this.
-        let synced = disk::sync_directory(&self.definitions);
-        synced.map_err(|error| FileError::new("sync", &self.definitions, &error))?;
-        self.counters.commit(definitions);
-        Ok(())
     }
 
     fn replace(&self, definitions: &str) -> Result<(), FileError> {

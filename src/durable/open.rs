@@ -210,7 +210,6 @@ impl OpenOptions {
             Some(text) if opened.knows(text) => {
                 let restored = engine.restore(text);
                 restored.map_err(|source| not_loaded(source, &definitions))?;
-                directory.keep(text)?;
                 directory.changes.cut(engine.snapshot().version()).map_err(unlisted)?;
             }
             Some(text) => {

@@ -149,7 +149,7 @@ fn fail_each(
         let engine = open(&directory).unwrap();
         assert_eq!(engine.to_json(), changed, "{what}");
         let left = fs::read_dir(&directory.0).unwrap().count();
-        assert_eq!(left, 2, "{what}");
+        assert_eq!(left, 3, "{what}");
     }
     unreachable!()
 }
@@ -173,15 +173,16 @@ fn a_change_that_fails_anywhere_has_not_been_made() {
             loaded(engine.reload(&document.to_string()))
         }),
     ];
-    // What a change asks of the disk: flush, create, write, sync, rename, sync the directory.
-    assert_eq!(requests, [6; 7]);
+    // What a change asks of the disk: append, sync the list; flush, create, write, sync, rename,
+    // sync the directory.
+    assert_eq!(requests, [8; 7]);
 }
 
 /// Cells that a failed change reserved are released: the id is free, for other variants too.
 #[test]
 fn what_a_failed_change_asked_for_is_given_back() {
     let template = template();
-    for position in 1..=6 {
+    for position in 1..=8 {
         let directory = Directory::like(&template.0);
         let engine = open(&directory).unwrap();
         disk::fail_at(position);
@@ -248,7 +249,7 @@ fn a_file_that_cannot_grow_has_not_grown() {
     let requests =
         fail_each(&full(), "grow", |engine| stored(engine.create_experiment("b", wide(255))));
     // As above, and before it: seek, write, sync, map.
-    assert_eq!(requests, 6 + 4);
+    assert_eq!(requests, 8 + 4);
 }
 
 #[test]
@@ -319,7 +320,7 @@ fn a_file_that_was_never_finished_is_begun_anew_if_nothing_was_ever_saved() {
 /// Nothing has been saved yet, so nothing is missing.
 #[test]
 fn a_first_change_that_fails_leaves_a_directory_that_can_be_opened() {
-    for position in 1..=6 {
+    for position in 1..=8 {
         let directory = Directory::new();
         let engine = open(&directory).unwrap();
         disk::fail_at(position);
@@ -336,10 +337,10 @@ fn a_first_change_that_fails_leaves_a_directory_that_can_be_opened() {
 #[test]
 fn a_change_after_one_whose_name_may_not_last_is_stored_or_fails() {
     let template = template();
-    for position in 0..=7 {
+    for position in 0..=9 {
         let directory = Directory::like(&template.0);
         let engine = open(&directory).unwrap();
-        disk::fail_at(6);
+        disk::fail_at(8);
         stored(engine.set_default("a", "other")).unwrap_err();
         assert_eq!(disk::failed(), Some("sync the directory"));
         disk::fail_at(position);
@@ -362,7 +363,7 @@ fn taking_back_a_change_whose_name_may_not_last_is_stored() {
     let engine = open(&directory).unwrap();
     engine.set_default("a", "new").unwrap();
     let before = engine.to_json();
-    disk::fail_at(6);
+    disk::fail_at(8);
     stored(engine.set_default("a", "other")).unwrap_err();
     assert_eq!(disk::failed(), Some("sync the directory"));
     engine.reload(&before).unwrap();

@@ -22,6 +22,10 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
     /// Whether cells exist under this id that belong to other variants, or to another environment.
     fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool;
 
+    /// Makes the cells that were handed out those of their experiments, for definitions that are
+    /// saved already.
+    fn keep(&self, definitions: &str) -> Result<(), FileError>;
+
     /// Releases the cells that were handed out since the last change that was committed.
     fn give_up(&self);
 

@@ -109,6 +109,9 @@ impl Engine {
             document.stored.take().unwrap_or(Stored { version: 1, ..Stored::default() });
         let (mut writer, next) = self.replacing(document)?;
         writer.set_sources((*sources).clone());
+        if let Some(durability) = &self.control.durability {
+            durability.keep(text)?;
+        }
         writer.publish_committed(next.of_version(version));
         Ok(())
     }

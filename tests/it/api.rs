@@ -45,7 +45,7 @@ fn handles_readers_and_environments_can_be_cloned() {
     cheap::<Reader>();
     cheap::<Environment>();
     cheap::<Evaluation<&'static Snapshot>>();
-    assert_eq!(size_of::<Engine>(), 2 * size_of::<usize>());
+    assert_eq!(size_of::<Engine>(), 3 * size_of::<usize>());
 }
 
 #[test]
