@@ -8,13 +8,15 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::WatchError;
 use crate::engine::Engine;
-use crate::engine::load_report::LoadReport;
+use crate::engine::applying::options::{ApplyError, ApplyOptions};
+use crate::engine::applying::report::ApplyReport;
 use crate::model::error::{FileError, LoadError};
 
 /// A followed file, and its last known content.
 pub(super) struct Followed {
     pub(super) path: PathBuf,
     pub(super) engine: Engine,
+    pub(super) options: ApplyOptions,
     pub(super) last: Option<Seen>,
 }
 
@@ -26,8 +28,8 @@ pub(super) enum Seen {
 }
 
 impl Followed {
-    /// Loads the file if it has changed, and returns the outcome.
-    pub(super) fn check(&mut self) -> Option<Result<LoadReport, WatchError>> {
+    /// Applies the file if it has changed, and returns the outcome.
+    pub(super) fn check(&mut self) -> Option<Result<ApplyReport, WatchError>> {
         let text = read(&self.path);
         let seen = match &text {
             Ok(text) => Seen::Text(xxh3_64(text.as_bytes())),
@@ -41,14 +43,14 @@ impl Followed {
             Ok(text) => text,
             Err(error) => return Some(Err(unreadable(&self.path, &error))),
         };
-        let loaded = self.engine.reload_tolerant(&text);
-        if let Err(LoadError::NotCommitted(_)) = &loaded {
+        let applied = self.options.apply(&self.engine, &text);
+        if let Err(ApplyError::Load(LoadError::NotCommitted(_))) = &applied {
             // The engine's disk failed, not the file: forget the content, so that the next check
-            // loads it again.
+            // applies it again.
             self.last = None;
         }
         let refused = |source| WatchError::Refused { path: self.path.clone(), source };
-        Some(loaded.map_err(refused))
+        Some(applied.map_err(refused))
     }
 }
 

@@ -21,31 +21,32 @@ use std::time::{Duration, Instant};
 use self::followed::{Followed, unreadable};
 use self::places::Places;
 use crate::engine::Engine;
-use crate::engine::load_report::LoadReport;
+use crate::engine::applying::options::{ApplyError, ApplyOptions};
+use crate::engine::applying::report::ApplyReport;
 use crate::engine::process::Process;
-use crate::model::error::{FileError, LoadError};
+use crate::model::error::FileError;
 
 /// How often the file is checked without a notification.
 const POLL: Duration = Duration::from_secs(2);
-/// A change is loaded once nothing has changed for this long, so that a write in place can finish.
+/// A change is applied once nothing has changed for this long, so that a write in place can finish.
 const SETTLE: Duration = Duration::from_millis(50);
 /// The longest that a change waits for further ones.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Why the content of a file was not loaded. The configuration is as it was.
+/// Why the content of a file was not applied. The definitions are as they were.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {
     /// The file could not be read: it is missing, is not UTF-8 text, or is behind a cycle of links.
     #[error(transparent)]
     Unreadable(FileError),
-    /// The file could be read, but is not a configuration.
+    /// The file could be read, but was not applied.
     #[error("{}: {source}", path.display())]
     Refused {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: LoadError,
+        source: ApplyError,
     },
     /// The thread could not be started.
     #[error(transparent)]
@@ -64,19 +65,19 @@ pub struct Watch {
 }
 
 impl Engine {
-    /// Loads a configuration document from a file, and again whenever the file changes: when it is
-    /// written in place, when another file takes its name, or when a symbolic link on the way to it
-    /// changes, also one that another link leads to, as in a mounted `ConfigMap`. Each load works as [`Engine::reload_tolerant`]: a flag
-    /// with a fault keeps its last good definition, and content that is not a document changes
-    /// nothing.
+    /// Applies a configuration document from a file, and again whenever the file changes: when it
+    /// is written in place, when another file takes its name, or when a symbolic link on its path
+    /// changes, as in a mounted `ConfigMap`. Each time works as [`Engine::apply`]: what the file
+    /// changes is changed, and what was done by calls stays; a flag with a fault stays as it was,
+    /// and content that is not a document changes nothing.
     ///
-    /// `on_load` is called with the outcome of each load: with the first before `watch` returns,
-    /// with later ones on a thread that the watch owns. Unchanged content is not loaded again; a
-    /// file that is missing or cannot be read calls `on_load` once. The thread holds a clone of the
-    /// engine until the watch is dropped; dropping waits for a load that is under way. If `on_load`
+    /// `on_apply` is called with the outcome of each time: with the first before `watch` returns,
+    /// with later ones on a thread that the watch owns. Unchanged content is not applied again; a
+    /// file that is missing or cannot be read calls `on_apply` once. The thread holds a clone of the
+    /// engine until the watch is dropped; dropping waits for a call that is under way. If `on_apply`
     /// panics, the watch ends.
     ///
-    /// A change is loaded within a fraction of a second after the last write, where the operating
+    /// A change is applied within a fraction of a second after the last write, where the operating
     /// system sends notifications. Where it does not, as on a network file system or when no more
     /// watches are available, the file is read every two seconds.
     ///
@@ -92,9 +93,9 @@ impl Engine {
     /// # let path = std::env::temp_dir().join(format!("fairsplit-watch-{}", std::process::id()));
     /// # std::fs::write(&path, r#"{"flags": []}"#)?;
     /// let engine = Engine::new();
-    /// let watch = engine.watch(&path, |loaded| match loaded {
-    ///     Ok(report) => println!("{} flags, {} skipped", report.loaded, report.skipped.len()),
-    ///     Err(error) => println!("the configuration stays as it was: {error}"),
+    /// let watch = engine.watch(&path, |applied| match applied {
+    ///     Ok(report) => println!("{report}"),
+    ///     Err(error) => println!("the definitions stay as they were: {error}"),
     /// })?;
     /// // For as long as the file is to be followed.
     /// drop(watch);
@@ -104,9 +105,23 @@ impl Engine {
     pub fn watch(
         &self,
         path: impl AsRef<Path>,
-        on_load: impl FnMut(Result<LoadReport, WatchError>) + Send + 'static,
+        on_apply: impl FnMut(Result<ApplyReport, WatchError>) + Send + 'static,
     ) -> Result<Watch, WatchError> {
-        watch(self, path.as_ref(), Signals::Both(POLL), on_load)
+        self.watch_with(path, ApplyOptions::new(), on_apply)
+    }
+
+    /// As [`watch`](Engine::watch), with options: another source, or removals that are allowed.
+    ///
+    /// # Errors
+    ///
+    /// As [`watch`](Engine::watch).
+    pub fn watch_with(
+        &self,
+        path: impl AsRef<Path>,
+        options: ApplyOptions,
+        on_apply: impl FnMut(Result<ApplyReport, WatchError>) + Send + 'static,
+    ) -> Result<Watch, WatchError> {
+        watch(self, path.as_ref(), options, Signals::Both(POLL), on_apply)
     }
 }
 
@@ -124,8 +139,9 @@ enum Signals {
 fn watch(
     engine: &Engine,
     path: &Path,
+    options: ApplyOptions,
     signals: Signals,
-    mut on_load: impl FnMut(Result<LoadReport, WatchError>) + Send + 'static,
+    mut on_apply: impl FnMut(Result<ApplyReport, WatchError>) + Send + 'static,
 ) -> Result<Watch, WatchError> {
     // The current directory may change later.
     let path = std::path::absolute(path).map_err(|error| unreadable(path, &error))?;
@@ -134,16 +150,16 @@ fn watch(
     // Before the first check, so that no change after it is missed.
     let mut places = Places::new(signals, &wake);
     places.update(&path);
-    let mut file = Followed { path, engine: engine.clone(), last: None };
+    let mut file = Followed { path, engine: engine.clone(), options, last: None };
     if let Some(outcome) = file.check() {
-        on_load(Ok(outcome?));
+        on_apply(Ok(outcome?));
     }
     let (path, ended) = (file.path.clone(), Arc::clone(&is_over));
     let thread = thread::Builder::new().name("fairsplit-watch".to_owned()).spawn(move || {
         while wait(&woken, signals, &ended) {
             places.update(&file.path);
             if let Some(outcome) = file.check() {
-                on_load(outcome);
+                on_apply(outcome);
             }
         }
     });
@@ -164,7 +180,7 @@ impl Drop for Watch {
             let _ = wake.send(());
         }
         match self.thread.take() {
-            // `on_load` itself may drop the watch, on this thread.
+            // `on_apply` itself may drop the watch, on this thread.
             Some(thread) if thread.thread().id() != thread::current().id() => drop(thread.join()),
             _ => {}
         }

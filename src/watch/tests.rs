@@ -37,7 +37,7 @@ pub(super) fn document(value: u32) -> String {
 /// An engine that follows a file, and the outcomes of its loads.
 pub(super) struct Following {
     engine: Engine,
-    outcomes: Receiver<Result<LoadReport, WatchError>>,
+    outcomes: Receiver<Result<ApplyReport, WatchError>>,
     watch: Watch,
 }
 
@@ -46,13 +46,13 @@ impl Following {
         let engine = Engine::new();
         let (send, outcomes) = mpsc::channel();
         let on_load = move |outcome| send.send(outcome).unwrap();
-        let watch = super::watch(&engine, path, signals, on_load).unwrap();
+        let watch = super::watch(&engine, path, ApplyOptions::new(), signals, on_load).unwrap();
         let following = Following { engine, outcomes, watch };
-        assert_eq!(following.next().unwrap().loaded, 1);
+        assert_eq!(following.next().unwrap().added.len(), 1);
         following
     }
 
-    pub(super) fn next(&self) -> Result<LoadReport, WatchError> {
+    pub(super) fn next(&self) -> Result<ApplyReport, WatchError> {
         self.outcomes.recv_timeout(LONG).expect("an outcome")
     }
 
@@ -62,7 +62,7 @@ impl Following {
 
     #[track_caller]
     pub(super) fn assert_next(&self, value: u64) {
-        assert_eq!(self.next().unwrap().loaded, 1);
+        assert!(!self.next().unwrap().is_unchanged());
         assert_eq!(self.value(), value);
     }
 }
@@ -155,7 +155,7 @@ fn bad_content_keeps_the_last_good_configuration() {
         let faulty = document(2).replace("\"key\": \"a\"", "\"key\": \"\"");
         replace(faulty.as_bytes());
         let report = following.next().unwrap();
-        assert_eq!((report.loaded, report.skipped.len()), (0, 1));
+        assert_eq!((report.is_unchanged(), report.skipped.len()), (true, 1));
         assert!(report.skipped[0].faults.iter().any(|fault: &Fault| fault.path().ends_with("key")));
         assert_eq!(following.value(), 1);
         replace(document(3).as_bytes());
@@ -199,7 +199,8 @@ fn a_watch_ends_when_it_is_dropped_also_by_what_it_tells() {
             send.send(()).unwrap();
         }
     };
-    give.send(watch(&engine, &path, Signals::System, on_load).unwrap()).unwrap();
+    give.send(watch(&engine, &path, ApplyOptions::new(), Signals::System, on_load).unwrap())
+        .unwrap();
     fs::write(directory.0.join("new"), document(2)).unwrap();
     fs::rename(directory.0.join("new"), &path).unwrap();
     outcomes.recv_timeout(LONG).unwrap();
