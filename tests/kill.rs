@@ -13,6 +13,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use common::changes::assert_replayed;
 use common::directory::Directory;
 use common::{banner, experiment_id, flag_id, production};
 use fairsplit::{Engine, NewExperiment, NewFlag, Status};
@@ -111,7 +112,8 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let _ = writeln!(std::io::stderr(), "{rounds} rounds, seed {seed:#x}");
     let directory = Directory::new();
-    let engine = directory.open();
+    // On the clock that the child has: changes that are too old are not kept.
+    let engine = Engine::open(&directory.0).unwrap();
     engine.create_flag(NewFlag::new("hero-banner", 0).id(flag_id(1))).unwrap();
     let new = banner("production").id(experiment_id(1)).status(Status::Running);
     engine.create_experiment("hero-banner", new).unwrap();
@@ -145,6 +147,7 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
             "{moment_of_kill}: {default} after {known}"
         );
         last = default;
+        assert_replayed(&engine);
         for experiment in engine.experiments("hero-banner").unwrap() {
             let is_whole = experiment.environment().as_str() == "production"
                 || experiment.variants()[0].value().as_u64().unwrap() <= default;

@@ -1,77 +1,17 @@
 //! Changes as they were committed: who asked, and every field before and after.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::common::changes::assert_replayed;
 use crate::common::directory::Directory;
 use crate::common::{banner, engine_at_noon, experiment_id, flag_id};
-use fairsplit::changes::{Action, Actor, Change, Unit};
+use fairsplit::changes::{Action, Actor, Change};
 use fairsplit::clock::ManualClock;
 use fairsplit::error::{CommitError, ControlError};
 use fairsplit::store::{Proposal, Store};
 use fairsplit::{Engine, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-/// The fields of each unit.
-type Units = BTreeMap<Unit, BTreeMap<String, Value>>;
-
-/// The definitions to which the changes lead. Each edit must find what it says was before.
-fn replayed(changes: &[Change]) -> Units {
-    let mut units = Units::new();
-    for edit in changes.iter().flat_map(|change| &change.edits) {
-        let fields = units.entry(edit.unit).or_default();
-        let before = match &edit.after {
-            Some(after) => fields.insert(edit.field.clone(), after.clone()),
-            None => fields.remove(&edit.field),
-        };
-        assert_eq!(before, edit.before, "{edit:?}");
-    }
-    units.retain(|_, fields| !fields.is_empty());
-    units
-}
-
-/// The definitions of an engine, read from its export.
-fn definitions(engine: &Engine) -> Units {
-    let document: Value = serde_json::from_str(&engine.to_json()).unwrap();
-    let mut units = Units::new();
-    for section in document["flags"].as_array().unwrap() {
-        let flag = section["id"].as_str().unwrap().parse().unwrap();
-        let of = |value: &Value, names: &[&str]| -> BTreeMap<String, Value> {
-            let fields = names.iter().map(|name| ((*name).to_owned(), value[name].clone()));
-            fields.filter(|(name, value)| name == "default_value" || !value.is_null()).collect()
-        };
-        let names = ["key", "name", "default_value", "created_at", "updated_at"];
-        units.insert(Unit::Flag { flag }, of(section, &names));
-        for experiment in section["experiments"].as_array().unwrap() {
-            let id = experiment["id"].as_str().unwrap();
-            let names = [
-                "name",
-                "environment",
-                "status",
-                "variants",
-                "started_at",
-                "stopped_at",
-                "created_at",
-                "updated_at",
-            ];
-            let mut fields = of(experiment, &names);
-            fields.insert("run".to_owned(), section["counters"][id]["run"].clone());
-            for (user, variant) in section["forced"][id].as_object().unwrap() {
-                fields.insert(format!("forced.{user}"), variant.clone());
-            }
-            units.insert(Unit::Experiment { flag, experiment: id.parse().unwrap() }, fields);
-        }
-    }
-    units
-}
-
-fn assert_replayed(engine: &Engine) {
-    let changes = engine.changes().unwrap();
-    let versions: Vec<u64> = changes.iter().map(|change| change.version).collect();
-    assert_eq!(versions, (1..=engine.snapshot().version()).collect::<Vec<_>>());
-    assert_eq!(replayed(&changes), definitions(engine));
-}
 
 #[test]
 fn a_durable_engine_lists_who_asked_for_which_change() {

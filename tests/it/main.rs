@@ -12,6 +12,8 @@ mod changes;
 #[path = "../common/mod.rs"]
 mod common;
 mod deltas;
+#[cfg(all(feature = "durable", feature = "watch", target_endian = "little"))]
+mod deploys;
 #[cfg(feature = "durable")]
 mod durable;
 #[cfg(feature = "durable")]

@@ -1,0 +1,74 @@
+//! Changes, and the definitions that they lead to.
+
+use std::collections::BTreeMap;
+
+use fairsplit::Engine;
+use fairsplit::changes::{Change, Unit};
+use serde_json::Value;
+
+/// The fields of each unit.
+type Units = BTreeMap<Unit, BTreeMap<String, Value>>;
+
+/// The definitions to which the changes lead. Each edit must find what it says was before.
+fn replayed(changes: &[Change]) -> Units {
+    let mut units = Units::new();
+    for edit in changes.iter().flat_map(|change| &change.edits) {
+        let fields = units.entry(edit.unit).or_default();
+        let before = match &edit.after {
+            Some(after) => fields.insert(edit.field.clone(), after.clone()),
+            None => fields.remove(&edit.field),
+        };
+        assert_eq!(before, edit.before, "{edit:?}");
+    }
+    units.retain(|_, fields| !fields.is_empty());
+    units
+}
+
+/// The definitions of an engine, read from its export.
+fn definitions(engine: &Engine) -> Units {
+    let document: Value = serde_json::from_str(&engine.to_json()).unwrap();
+    let mut units = Units::new();
+    for section in document["flags"].as_array().unwrap() {
+        let flag = section["id"].as_str().unwrap().parse().unwrap();
+        let of = |value: &Value, names: &[&str]| -> BTreeMap<String, Value> {
+            let fields = names.iter().map(|name| ((*name).to_owned(), value[name].clone()));
+            fields.filter(|(name, value)| name == "default_value" || !value.is_null()).collect()
+        };
+        let names = ["key", "name", "default_value", "created_at", "updated_at"];
+        units.insert(Unit::Flag { flag }, of(section, &names));
+        for experiment in section["experiments"].as_array().unwrap() {
+            let id = experiment["id"].as_str().unwrap();
+            let names = [
+                "name",
+                "environment",
+                "status",
+                "variants",
+                "started_at",
+                "stopped_at",
+                "created_at",
+                "updated_at",
+            ];
+            let mut fields = of(experiment, &names);
+            fields.insert("run".to_owned(), section["counters"][id]["run"].clone());
+            for (user, variant) in section["forced"][id].as_object().unwrap() {
+                fields.insert(format!("forced.{user}"), variant.clone());
+            }
+            units.insert(Unit::Experiment { flag, experiment: id.parse().unwrap() }, fields);
+        }
+    }
+    units
+}
+
+/// The changes have every version up to that of the definitions, and lead to them.
+pub(crate) fn assert_replayed(engine: &Engine) {
+    let changes = engine.changes().unwrap();
+    let versions: Vec<u64> = changes.iter().map(|change| change.version).collect();
+    let first = versions.first().copied().unwrap_or(1);
+    assert_eq!(versions, (first..=engine.snapshot().version()).collect::<Vec<_>>());
+    // A list is bounded: what is left of a long one begins later.
+    assert!(first == 1 || versions.len() >= 10_000, "begins at {first}");
+    if first > 1 {
+        return;
+    }
+    assert_eq!(replayed(&changes), definitions(engine));
+}
