@@ -13,7 +13,7 @@ fn main() {
     let directory = std::env::temp_dir().join(format!("fairsplit-bench-{}", std::process::id()));
     let durable = |flags: usize| {
         let engine = Engine::open(&directory).unwrap();
-        engine.reload(&document(flags)).unwrap();
+        engine.replace(&document(flags)).unwrap();
         engine
     };
     let mut next = positions();

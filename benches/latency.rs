@@ -76,7 +76,7 @@ fn main() {
     ];
 
     let parse = || drop(black_box(serde_json::from_str::<Value>(&text)));
-    let reload = || engine.reload(&text).unwrap_or_else(|error| panic!("{error}"));
+    let reload = || engine.replace(&text).unwrap_or_else(|error| panic!("{error}"));
     let change = || {
         let id = experiment_id(FLAGS / 2);
         for changed in [engine.stop(id), engine.start(id)] {

@@ -27,10 +27,10 @@ fn main() {
         bencher.iter_batched(load, drop, BatchSize::PerIteration);
     });
     group.bench_function("reload: 1000 flags", |bencher| {
-        bencher.iter(|| engine.reload(black_box(&text)).unwrap());
+        bencher.iter(|| engine.replace(black_box(&text)).unwrap());
     });
     group.bench_function("reload tolerantly: 1000 flags", |bencher| {
-        bencher.iter(|| engine.reload_tolerant(black_box(&text)).unwrap().loaded);
+        bencher.iter(|| engine.replace_tolerant(black_box(&text)).unwrap().loaded);
     });
     let mut default = 0;
     group.bench_function("set default among 1000 flags", |bencher| {
@@ -64,7 +64,7 @@ fn main() {
         bencher.iter_batched(load, drop, BatchSize::PerIteration);
     });
     group.bench_function("reload: 100000 flags", |bencher| {
-        bencher.iter(|| engine.reload(black_box(&text)).unwrap());
+        bencher.iter(|| engine.replace(black_box(&text)).unwrap());
     });
     group.bench_function("stop and start among 100000 flags", |bencher| {
         bencher.iter(|| {

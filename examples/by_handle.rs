@@ -34,7 +34,7 @@ fn main() -> Result<(), Error> {
     println!("before the configuration: {} products on a page", early.i64_or(10));
 
     // The handle follows every change by itself.
-    engine.reload(DOCUMENT)?;
+    engine.replace(DOCUMENT)?;
     let threads: Vec<_> = (0..4)
         .map(|thread| {
             let page_size = page_size.clone();

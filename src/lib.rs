@@ -118,12 +118,13 @@
 //!
 //! # Configuration
 //!
-//! Flags and experiments are made one by one on the engine, or all at once from a JSON document:
-//! [`Engine::from_json`] loads it at start-up, [`Engine::reload`] on a live engine, and
-//! [`Engine::to_json`] writes it with its counts of events.
-//! `reload` refuses a document with any fault and names them all; [`Engine::reload_tolerant`], for
-//! configuration that is fetched, keeps the last good definition of each faulty flag. See
-//! [`docs::document`].
+//! Flags and experiments are made one by one on the engine, or come from a JSON document.
+//! [`Engine::apply`] is for a document that comes again with each deploy: it changes what was
+//! changed in the document, and nothing that was done by calls; a flag with a fault is skipped.
+//! [`Engine::from_json`] and [`Engine::replace`] load a document whole, or refuse it and name every
+//! fault. [`Engine::to_json`] writes one, with its counts of events. See [`docs::document`].
+//!
+//! Each change is recorded with who asked for it: [`Engine::acting_as`], [`Engine::changes`].
 //!
 //! A method that can fail returns a small error type, which converts into [`Error`]: see
 //! [`mod@error`].
@@ -133,9 +134,9 @@
 //! None is on by default; enabling one changes no answer.
 //!
 //! * `durable`: definitions and counts that outlive the process, `Engine::open`.
-//! * `watch`: follows a configuration file, `Engine::watch`.
+//! * `watch`: applies a configuration file whenever it changes, `Engine::watch`.
 //! * `results`: rates, intervals, tests and a verdict, `Engine::results`.
-//! * `tracing`: events of changes and reloads, never of an evaluation.
+//! * `tracing`: events of changes and documents, never of an evaluation.
 //! * `testing`: flags that answer what a test fixes, and assertions on what was counted,
 //!   `fairsplit::testing`.
 //!
@@ -262,9 +263,9 @@ pub mod fault {
     pub use crate::model::fault::{Fault, FaultKind, MAX_NAME_LENGTH, MAX_VALUE_DEPTH};
 }
 
-/// What a load or a reload did.
+/// What loading a document did.
 pub mod load {
-    pub use crate::engine::load_report::{LastReload, LoadReport, SkippedFlag};
+    pub use crate::engine::load_report::{LastLoad, LoadReport, SkippedFlag};
 }
 
 /// The seam between an engine and what makes its changes permanent.

@@ -132,8 +132,8 @@ fn a_child_that_changes_or_syncs_gets_an_error_that_names_the_owner() {
             engine.count_users(experiment_id(1), 10),
         ];
         let loads = [
-            engine.reload(r#"{"flags": []}"#),
-            engine.reload_tolerant(r#"{"flags": []}"#).map(drop),
+            engine.replace(r#"{"flags": []}"#),
+            engine.replace_tolerant(r#"{"flags": []}"#).map(drop),
         ];
         changes.iter().all(
             |change| matches!(change, Err(ControlError::NotCommitted(CommitError::File(error))) if names_owner(error, owner)),

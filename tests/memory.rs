@@ -109,7 +109,7 @@ fn dropping_an_engine_frees_all_that_it_allocated() {
     let (taken, ()) = bytes(|| {
         let engine = Engine::from_json(&text).unwrap();
         drop(production(&engine).evaluate("flag-1", "anna"));
-        engine.reload(&text).unwrap();
+        engine.replace(&text).unwrap();
     });
     assert_eq!(taken, 0);
 }
@@ -120,8 +120,8 @@ fn reloading_the_same_flags_takes_no_more_memory() {
     let renamed = text.replace("experiment ", "attempt at ");
     let engine = Engine::new();
     let reload = || {
-        engine.reload(&renamed).unwrap();
-        engine.reload(&text).unwrap();
+        engine.replace(&renamed).unwrap();
+        engine.replace(&text).unwrap();
     };
     reload();
     let (taken, ()) = bytes(|| (0..5).for_each(|_| reload()));

@@ -82,10 +82,10 @@ fn changes_and_reloads_emit_events_and_evaluations_emit_none() {
         engine.unforce(id, "anna").unwrap();
         engine.stop(id).unwrap();
         let document = engine.to_json();
-        engine.reload(&document).unwrap();
-        engine.reload("{").unwrap_err();
-        engine.reload(r#"{"flags": [{"key": "anna", "secret": 1}]}"#).unwrap_err();
-        let _ = engine.reload_tolerant(&document.replace("\"old\"", "\"new\"")).unwrap();
+        engine.replace(&document).unwrap();
+        engine.replace("{").unwrap_err();
+        engine.replace(r#"{"flags": [{"key": "anna", "secret": 1}]}"#).unwrap_err();
+        let _ = engine.replace_tolerant(&document.replace("\"old\"", "\"new\"")).unwrap();
     });
     let events = notebook.to_string();
     let id = experiment_id(1);
@@ -118,7 +118,7 @@ fn events_quote_names_and_count_all_faults() {
         engine.create_flag(NewFlag::new(key, 0)).unwrap();
         engine.create_experiment(key, banner("c\nd").id(experiment_id(1))).unwrap();
         let flags = vec!["{}"; 600].join(",");
-        engine.reload(&format!(r#"{{"flags": [{flags}]}}"#)).unwrap_err();
+        engine.replace(&format!(r#"{{"flags": [{flags}]}}"#)).unwrap_err();
     });
     let events = notebook.to_string();
     assert_eq!(events.lines().count(), 3, "{events}");

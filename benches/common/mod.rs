@@ -65,7 +65,7 @@ pub(crate) fn experiment_id(number: usize) -> ExperimentId {
 pub(crate) fn engine(flags: usize) -> Engine {
     let engine = Engine::new();
     if flags > 1 {
-        engine.reload(&document(flags)).unwrap();
+        engine.replace(&document(flags)).unwrap();
         return engine;
     }
     engine.create_flag(NewFlag::new(flag_key(0), "old")).unwrap();

@@ -84,14 +84,14 @@ impl Operator {
 
     fn perform(&self, step: Step) -> String {
         match step {
-            Step::Reload => self.reload("the document", &self.document),
-            Step::ReloadFaulty => self.reload_tolerant(&self.with_fault()),
+            Step::Reload => self.replace("the document", &self.document),
+            Step::ReloadFaulty => self.replace_tolerant(&self.with_fault()),
             Step::ReloadBrokenOff => {
                 let characters = self.document.chars();
                 let half: String = characters.clone().take(characters.count() / 2).collect();
-                self.reload("half of the document", &half)
+                self.replace("half of the document", &half)
             }
-            Step::ReloadExport => self.reload("the engine's own export", &self.engine.to_json()),
+            Step::ReloadExport => self.replace("the engine's own export", &self.engine.to_json()),
             Step::Stop => match &self.running {
                 None => "no experiment is running that could be stopped".to_owned(),
                 Some(running) => match self.engine.stop(running.id()) {
@@ -119,8 +119,8 @@ impl Operator {
     }
 
     /// Loads all of the document or nothing.
-    fn reload(&self, what: &str, text: &str) -> String {
-        let reloaded = self.engine.reload(text);
+    fn replace(&self, what: &str, text: &str) -> String {
+        let reloaded = self.engine.replace(text);
         let version = self.engine.snapshot().version();
         match reloaded {
             Ok(()) => format!("reloaded {what}, now version {version}"),
@@ -129,8 +129,8 @@ impl Operator {
     }
 
     /// Loads all valid flags; a faulty flag stays as it was.
-    fn reload_tolerant(&self, text: &str) -> String {
-        let reloaded = self.engine.reload_tolerant(text);
+    fn replace_tolerant(&self, text: &str) -> String {
+        let reloaded = self.engine.replace_tolerant(text);
         let version = self.engine.snapshot().version();
         match reloaded {
             Ok(report) => {

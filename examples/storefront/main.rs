@@ -115,7 +115,7 @@ fn load(document: &str, options: &Options) -> Result<Engine, Failure> {
     if !engine.flags().is_empty() {
         return Ok(engine);
     }
-    let loaded = engine.reload(document);
+    let loaded = engine.replace(document);
     loaded.map(|()| engine).map_err(|error| {
         let path = options.config.as_ref();
         let name = path.map_or("the document".to_owned(), |path| path.display().to_string());

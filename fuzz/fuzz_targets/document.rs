@@ -10,8 +10,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     let engine = || Engine::with_clock(ManualClock::new(Timestamp::from_unix_seconds(0)));
     let (strict, tolerant) = (engine(), engine());
-    let is_loaded = strict.reload(text).is_ok();
-    let report = tolerant.reload_tolerant(text);
+    let is_loaded = strict.replace(text).is_ok();
+    let report = tolerant.replace_tolerant(text);
     if is_loaded {
         let report = report.expect("what is loaded strictly is loaded tolerantly");
         assert!(report.skipped.is_empty());
@@ -19,6 +19,6 @@ fuzz_target!(|text: &str| {
     }
     let written = tolerant.to_json();
     let again = engine();
-    again.reload(&written).expect("what was written is sound");
+    again.replace(&written).expect("what was written is sound");
     assert_eq!(again.to_json(), written);
 });

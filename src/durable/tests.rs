@@ -170,7 +170,7 @@ fn a_change_that_fails_anywhere_has_not_been_made() {
             let document: serde_json::Value = serde_json::from_str(&engine.to_json()).unwrap();
             let mut document = document;
             document["flags"][0]["default_value"] = 5.into();
-            loaded(engine.reload(&document.to_string()))
+            loaded(engine.replace(&document.to_string()))
         }),
     ];
     // What a change asks of the disk: append, sync the list; flush, create, write, sync, rename,
@@ -222,14 +222,14 @@ fn wide(number: u8) -> NewExperiment {
 fn full() -> Directory {
     let size = |directory: &Directory| fs::metadata(directory.0.join("counters")).unwrap().len();
     let source = Engine::new();
-    source.reload(&open(&template()).unwrap().to_json()).unwrap();
+    source.replace(&open(&template()).unwrap().to_json()).unwrap();
     let lines = 13 + 13 + 25 * crate::count::stripe::count() as usize;
     for number in 0..super::counters::segment::LINES / lines - 2 {
         source.create_experiment("b", wide(10 + u8::try_from(number).unwrap())).unwrap();
     }
     let directory = template();
     let engine = open(&directory).unwrap();
-    engine.reload(&source.to_json()).unwrap();
+    engine.replace(&source.to_json()).unwrap();
     drop(engine);
     assert_eq!(size(&directory), 1 << 20);
     loop {
@@ -366,7 +366,7 @@ fn taking_back_a_change_whose_name_may_not_last_is_stored() {
     disk::fail_at(8);
     stored(engine.set_default("a", "other")).unwrap_err();
     assert_eq!(disk::failed(), Some("sync the directory"));
-    engine.reload(&before).unwrap();
+    engine.replace(&before).unwrap();
     drop(engine);
     assert_eq!(open(&directory).unwrap().to_json(), before);
 }
@@ -395,7 +395,7 @@ fn other_variants_of_a_counted_experiment_are_a_fault_of_their_flag() {
     let engine = open(&directory).unwrap();
     let other = engine.to_json().replacen(r#""percentage": 50"#, r#""percentage": 40"#, 1);
     let other = other.replacen(r#""percentage": 50"#, r#""percentage": 60"#, 1);
-    engine.reload(r#"{"flags": []}"#).unwrap();
+    engine.replace(r#"{"flags": []}"#).unwrap();
     drop(engine);
     let engine = open(&directory).unwrap();
     let expected = format!(
@@ -403,8 +403,8 @@ fn other_variants_of_a_counted_experiment_are_a_fault_of_their_flag() {
          counted; a new split is a new experiment",
         id(1)
     );
-    assert_eq!(engine.reload(&other).unwrap_err().to_string(), expected);
-    let report = engine.reload_tolerant(&other).unwrap();
+    assert_eq!(engine.replace(&other).unwrap_err().to_string(), expected);
+    let report = engine.replace_tolerant(&other).unwrap();
     assert_eq!((report.loaded, report.skipped.len()), (1, 1));
     assert_eq!(report.skipped[0].faults[0].to_string(), expected);
     drop(engine);

@@ -3,7 +3,8 @@
 use crate::model::fault::Fault;
 use crate::model::timestamp::Timestamp;
 
-/// What a [tolerant reload](crate::Engine::reload_tolerant) has loaded, and what it has skipped.
+/// What a [tolerant replacement](crate::Engine::replace_tolerant) has loaded, and what it has
+/// skipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "this is the only report of skipped flags"]
 #[non_exhaustive]
@@ -16,16 +17,16 @@ pub struct LoadReport {
     pub unknown_fields: Vec<Fault>,
 }
 
-/// The last reload of an engine.
+/// How an engine last loaded a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct LastReload {
+pub struct LastLoad {
     /// When it was attempted, by the engine's clock.
     pub at: Timestamp,
     /// Whether the document was loaded, as a whole or in part. If not, the configuration did not
     /// change.
     pub succeeded: bool,
-    /// The number of flags that a successful reload skipped.
+    /// The number of flags that were skipped, if it succeeded.
     pub skipped: usize,
 }
 

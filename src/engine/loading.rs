@@ -9,7 +9,7 @@ use super::lifecycle::same_experiment;
 use super::select::{Selection, select};
 use super::writer::Writer;
 use crate::engine::events;
-use crate::engine::load_report::{LastReload, LoadReport};
+use crate::engine::load_report::{LastLoad, LoadReport};
 use crate::format::document::Document;
 use crate::format::export::Export;
 use crate::format::stored::Stored;
@@ -23,11 +23,11 @@ use crate::read::snapshot::Snapshot;
 impl Engine {
     /// An engine on the system's clock with the configuration of a document, loaded strictly.
     ///
-    /// Not on `wasm32-unknown-unknown`: there use [`Engine::with_clock`] and [`Engine::reload`].
+    /// Not on `wasm32-unknown-unknown`: there use [`Engine::with_clock`] and [`Engine::replace`].
     ///
     /// # Errors
     ///
-    /// As [`Engine::reload`].
+    /// As [`Engine::replace`].
     ///
     /// # Examples
     ///
@@ -56,15 +56,18 @@ impl Engine {
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub fn from_json(text: &str) -> Result<Engine, LoadError> {
         let engine = Engine::new();
-        engine.reload(text)?;
+        engine.replace(text)?;
         Ok(engine)
     }
 
-    /// Replaces the configuration by that of a document, strictly: any fault refuses it, unknown
-    /// fields included. Meant for configuration that was written by hand or is shipped with the
-    /// service.
+    /// Replaces all definitions by those of a document, strictly: any fault refuses it, unknown
+    /// fields included. For a backup, or a fixed configuration; what calls and other documents did
+    /// is undone. For a document that comes with each deploy, see [`Engine::apply`].
     ///
     /// All readers see the change in one step. Flags that the document lacks are removed.
+    ///
+    /// What sources of documents said before is forgotten: the next [`Engine::apply`] of each is its
+    /// first.
     ///
     /// An experiment gets the status that the document gives it, so one that was stopped on the
     /// engine runs again if the document says so. For every experiment that the engine knows, the
@@ -92,12 +95,12 @@ impl Engine {
     /// let misspelt = r#"{"flags": [
     ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2}
     /// ]}"#;
-    /// let refused = engine.reload(misspelt).unwrap_err();
+    /// let refused = engine.replace(misspelt).unwrap_err();
     /// assert_eq!(refused.to_string(), "flags[0].default_value: is required; \
     ///     flags[0].defualt_value: is not a known field");
     /// ```
-    pub fn reload(&self, text: &str) -> Result<(), LoadError> {
-        self.record_reload(self.replace_by(text)).map(drop)
+    pub fn replace(&self, text: &str) -> Result<(), LoadError> {
+        self.record_replaced(self.replace_by(text)).map(drop)
     }
 
     /// Takes over the definitions that an engine has stored: nothing is committed.
@@ -148,8 +151,8 @@ impl Engine {
         Ok((writer, next))
     }
 
-    /// Records the outcome of a reload, and emits its event.
-    fn record_reload(
+    /// Records how a replacement ended, and emits its event.
+    fn record_replaced(
         &self,
         outcome: Result<LoadReport, LoadError>,
     ) -> Result<LoadReport, LoadError> {
@@ -167,12 +170,12 @@ impl Engine {
     }
 
     fn record_last(&self, succeeded: bool, skipped: usize) {
-        let last = LastReload { at: self.control.clock.now(), succeeded, skipped };
-        *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        let last = LastLoad { at: self.control.clock.now(), succeeded, skipped };
+        *self.control.last_load.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
 
-    /// The outcome of the last reload, [strict](Engine::reload) or
-    /// [tolerant](Engine::reload_tolerant); `None` before the first. The first load of
+    /// How the last document was loaded: [applied](Engine::apply) or as a
+    /// [replacement](Engine::replace); `None` before the first. The first load of
     /// [`Engine::from_json`] counts as one; opening a directory does not.
     ///
     /// # Examples
@@ -181,20 +184,20 @@ impl Engine {
     /// use fairsplit::Engine;
     ///
     /// let engine = Engine::new();
-    /// assert!(engine.last_reload().is_none());
-    /// engine.reload("{").unwrap_err();
-    /// assert!(!engine.last_reload().unwrap().succeeded);
+    /// assert!(engine.last_load().is_none());
+    /// engine.apply("{").unwrap_err();
+    /// assert!(!engine.last_load().unwrap().succeeded);
     /// ```
     #[must_use]
-    pub fn last_reload(&self) -> Option<LastReload> {
-        *self.control.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn last_load(&self) -> Option<LastLoad> {
+        *self.control.last_load.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the configuration by the valid flags of a document, for configuration that is
-    /// fetched. A flag with a fault keeps its last good definition, and the others go live. Unknown
-    /// fields are reported and otherwise ignored, since a newer server may send more.
+    /// Replaces all definitions by the valid flags of a document. A flag with a fault keeps its last
+    /// good definition, and the others go live. Unknown fields are reported and otherwise ignored,
+    /// since a newer server may send more.
     ///
-    /// Otherwise as [`reload`](Engine::reload).
+    /// Otherwise as [`replace`](Engine::replace).
     ///
     /// # Errors
     ///
@@ -208,7 +211,7 @@ impl Engine {
     ///
     /// let engine = Engine::new();
     /// engine.create_flag(NewFlag::new("a", 1).id("00000000-0000-4000-8000-00000000000a".parse()?))?;
-    /// let report = engine.reload_tolerant(r#"{"flags": [
+    /// let report = engine.replace_tolerant(r#"{"flags": [
     ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2},
     ///     {"id": "00000000-0000-4000-8000-00000000000b", "key": "b", "default_value": 3}
     /// ]}"#)?;
@@ -219,8 +222,8 @@ impl Engine {
     /// assert_eq!(engine.flag("b").unwrap().default_value(), 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn reload_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
-        self.record_reload(self.replace_by_sound(text))
+    pub fn replace_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
+        self.record_replaced(self.replace_by_sound(text))
     }
 
     fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {

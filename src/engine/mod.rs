@@ -49,7 +49,7 @@ use std::sync::{Arc, Mutex};
 use crate::count::registry::Registry;
 use crate::engine::clock::Clock;
 use crate::engine::durability::Durability;
-use crate::engine::load_report::LastReload;
+use crate::engine::load_report::LastLoad;
 use crate::engine::store::Store;
 use crate::model::actor::Actor;
 use crate::read::current::Current;
@@ -76,8 +76,8 @@ use crate::read::snapshot::Snapshot;
 ///   [`stop`](Engine::stop), [`experiment`](Engine::experiment),
 ///   [`experiments`](Engine::experiments); [`force`](Engine::force), [`unforce`](Engine::unforce),
 ///   [`forced`](Engine::forced).
-/// * Documents: [`from_json`](Engine::from_json), [`reload`](Engine::reload),
-///   [`reload_tolerant`](Engine::reload_tolerant), [`last_reload`](Engine::last_reload),
+/// * Documents: [`from_json`](Engine::from_json), [`replace`](Engine::replace),
+///   [`replace_tolerant`](Engine::replace_tolerant), [`last_load`](Engine::last_load),
 ///   [`to_json`](Engine::to_json).
 /// * Changes: [`acting_as`](Engine::acting_as), [`changes`](Engine::changes),
 ///   [`changes_of`](Engine::changes_of).
@@ -123,7 +123,7 @@ struct Control {
     /// Held while a snapshot is made from the one before it.
     writer: Mutex<writer::Held>,
     registry: Registry,
-    last_reload: Mutex<Option<LastReload>>,
+    last_load: Mutex<Option<LastLoad>>,
     /// Held while counts are handed over.
     marks: Mutex<deltas::Marks>,
     clock: Box<dyn Clock>,
@@ -184,7 +184,7 @@ impl Engine {
             control: Arc::new(Control {
                 writer: Mutex::default(),
                 registry: Registry::default(),
-                last_reload: Mutex::default(),
+                last_load: Mutex::default(),
                 marks: Mutex::default(),
                 clock,
                 store,

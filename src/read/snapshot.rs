@@ -68,7 +68,7 @@ pub(crate) struct FoundExperiment<'s> {
 
 impl Snapshot {
     /// The version of the configuration: 0 for a new engine, and one more for every published
-    /// change or reload.
+    /// change. The versions of a durable engine go on over openings.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version

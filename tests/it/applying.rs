@@ -143,7 +143,7 @@ fn the_first_time_takes_the_fields_and_keeps_the_status_and_what_is_not_named() 
     let (engine, _) = engine_at_noon();
     let running = flag(1, &[with_status(1, "running")]);
     engine
-        .reload(&document(&[running, flag(2, &[]), flag(3, &[with_status(3, "draft")])]))
+        .replace(&document(&[running, flag(2, &[]), flag(3, &[with_status(3, "draft")])]))
         .unwrap();
     engine.set_default("flag-1", "by hand").unwrap();
     let mut renamed = with_status(1, "draft");

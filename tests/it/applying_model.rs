@@ -352,7 +352,7 @@ impl Pair {
                 assert!(parsed.get("stored").is_none());
                 let directory = Directory::new();
                 let engine = directory.open();
-                engine.reload(&export).unwrap();
+                engine.replace(&export).unwrap();
                 (self.engine, self.directory) = (engine, directory);
                 self.model.said = Default::default();
             }

@@ -89,7 +89,7 @@ fn the_version_of_a_directory_goes_on_and_is_in_no_export() {
     assert!(!export.contains("stored"));
     // What belongs to the directory alone is a fault of a document.
     let stored = std::fs::read_to_string(directory.file("definitions.json")).unwrap();
-    assert!(Engine::new().reload(&stored).is_err());
+    assert!(Engine::new().replace(&stored).is_err());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn of_two_changes_of_one_version_a_shared_store_refuses_the_second() {
     let before = first.to_json();
     let refused = first.set_default("a", 2).unwrap_err();
     assert!(matches!(refused, ControlError::NotCommitted(CommitError::Store(_))), "{refused}");
-    first.reload(r#"{"flags": []}"#).unwrap_err();
+    first.replace(r#"{"flags": []}"#).unwrap_err();
     assert_eq!(first.to_json(), before);
     *store.fails.lock().unwrap() = false;
     first.set_default("a", 2).unwrap();
@@ -236,9 +236,9 @@ proptest! {
                     let mut document: Value = serde_json::from_str(&engine.to_json()).unwrap();
                     let flags = document["flags"].as_array_mut().unwrap();
                     flags.retain(|section| section["key"] != key(flag));
-                    engine.reload(&document.to_string()).unwrap();
+                    engine.replace(&document.to_string()).unwrap();
                 }
-                Operation::ReloadOwn => engine.reload(&engine.to_json()).unwrap(),
+                Operation::ReloadOwn => engine.replace(&engine.to_json()).unwrap(),
                 Operation::Reopen => {
                     drop(engine);
                     engine = directory.open();

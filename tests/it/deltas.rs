@@ -125,10 +125,10 @@ fn deltas_survive_a_stop_a_restart_and_a_reload_without_the_experiment() {
     engine.start(id).unwrap();
     evaluate(10);
     let document = engine.to_json();
-    engine.reload(r#"{"flags": []}"#).unwrap();
+    engine.replace(r#"{"flags": []}"#).unwrap();
     ship(&engine, &mut shipped);
     assert_eq!(shipped, totals(&engine, id));
-    engine.reload(&document).unwrap();
+    engine.replace(&document).unwrap();
     evaluate(10);
     ship(&engine, &mut shipped);
     assert_eq!(shipped, totals(&engine, id));

@@ -59,7 +59,7 @@ fn a_removed_experiment_comes_back_with_its_own_variants_and_no_others() {
     start(&engine);
     count(&engine, 50);
     let document = engine.to_json();
-    engine.reload(r#"{"flags": []}"#).unwrap();
+    engine.replace(r#"{"flags": []}"#).unwrap();
     drop(engine);
     let engine = directory.open();
     engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
@@ -75,7 +75,7 @@ fn a_removed_experiment_comes_back_with_its_own_variants_and_no_others() {
     let text = format!(": {} has counted for other variants, or elsewhere", experiment_id(1));
     assert!(error.to_string().ends_with(&text), "{error}");
     assert_eq!(engine.to_json(), before);
-    engine.reload(&document).unwrap();
+    engine.replace(&document).unwrap();
     let exposures = |engine: &Engine| {
         ever(&engine.counts(experiment_id(1)).unwrap()).iter().map(|count| count.0).sum::<u64>()
     };
@@ -93,11 +93,11 @@ fn deltas_of_an_experiment_removed_before_a_reopening_come_once_it_is_loaded_aga
     start(&engine);
     count(&engine, 50);
     let document = engine.to_json();
-    engine.reload(r#"{"flags": []}"#).unwrap();
+    engine.replace(r#"{"flags": []}"#).unwrap();
     drop(engine);
     let engine = directory.open();
     assert_eq!(deltas(&engine), (0, 0));
-    engine.reload(&document).unwrap();
+    engine.replace(&document).unwrap();
     assert_eq!(deltas(&engine).0, 50);
     assert_eq!(deltas(&engine), (0, 0));
 }
@@ -153,14 +153,14 @@ fn reloading_a_document_does_not_add_its_counts_again() {
     count(&engine, 40);
     let document = engine.to_json();
     let durable = directory.open();
-    durable.reload(&document).unwrap();
+    durable.replace(&document).unwrap();
     count(&durable, 40);
     let counts = durable.counts(id).unwrap();
     assert_eq!(ever(&counts).iter().map(|count| count.0).sum::<u64>(), 80);
     drop(durable);
     let durable = directory.open();
     // Another load of what it began with changes no count.
-    durable.reload(&document).unwrap();
+    durable.replace(&document).unwrap();
     assert_eq!(durable.counts(id).unwrap(), counts);
 }
 
@@ -236,7 +236,7 @@ fn a_change_that_cannot_be_stored_is_not_made() {
         };
         assert!(error.to_string().starts_with("cannot replace "), "{error}");
     }
-    assert!(engine.reload(r#"{"flags": []}"#).is_err());
+    assert!(engine.replace(r#"{"flags": []}"#).is_err());
     assert_eq!((engine.to_json(), production(&engine).view().version()), (document, version));
     assert_eq!(engine.counts(experiment_id(2)), None);
     assert_eq!(fs::read(directory.file("definitions.json")).unwrap(), text);
@@ -267,7 +267,7 @@ fn more_experiments_than_a_segment_holds_keep_their_counts() {
         })
         .collect();
     let document = serde_json::json!({"flags": flags}).to_string();
-    engine.reload(&document).unwrap();
+    engine.replace(&document).unwrap();
     for number in 0..3000_u128 {
         for _ in 0..=number % 3 {
             assert!(engine.convert_variant(experiment_id(number), "a").is_counted());

@@ -36,7 +36,7 @@ fn a_view_from_before_a_stop_answers_the_variant_and_counts_nothing() {
 fn a_view_from_before_a_removal_counts_nothing() {
     let (engine, id) = running();
     let view = production(&engine).view();
-    engine.reload(r#"{"flags": []}"#).unwrap();
+    engine.replace(r#"{"flags": []}"#).unwrap();
     assert!(!view.evaluate("hero-banner", "anna").is_counted());
     assert_eq!(view.convert_variant(id, "control").outcome(), Outcome::NotRunning);
     assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);

@@ -293,12 +293,12 @@ impl Pair {
         serde_json::from_str(&self.engine.to_json()).unwrap()
     }
 
-    fn reload(&self, document: &Value) {
-        self.engine.reload(&document.to_string()).unwrap();
+    fn replace(&self, document: &Value) {
+        self.engine.replace(&document.to_string()).unwrap();
     }
 
-    fn reload_tolerant(&self, document: &Value) {
-        let report = self.engine.reload_tolerant(&document.to_string()).unwrap();
+    fn replace_tolerant(&self, document: &Value) {
+        let report = self.engine.replace_tolerant(&document.to_string()).unwrap();
         assert!(report.skipped.is_empty() && report.unknown_fields.is_empty(), "{report:?}");
     }
 
@@ -352,9 +352,9 @@ impl Pair {
             Operation::ReloadOwn { is_strict } => {
                 let before = self.engine.to_json();
                 if is_strict {
-                    self.reload(&self.export());
+                    self.replace(&self.export());
                 } else {
-                    self.reload_tolerant(&self.export());
+                    self.replace_tolerant(&self.export());
                 }
                 assert_eq!(self.engine.to_json(), before);
             }
@@ -364,7 +364,7 @@ impl Pair {
                 if let Some(at) = sections.iter().position(|section| section["key"] == FLAGS[flag])
                 {
                     self.dropped.push(sections.remove(at));
-                    self.reload_tolerant(&document);
+                    self.replace_tolerant(&document);
                     self.model.flags[flag] = None;
                 }
             }
@@ -376,7 +376,7 @@ impl Pair {
                     self.model.flags[flag] = Some(u32::try_from(default).unwrap());
                     document["flags"].as_array_mut().unwrap().push(section);
                 }
-                self.reload(&document);
+                self.replace(&document);
             }
             Operation::Move => {
                 if !self.dropped.is_empty() {
@@ -386,7 +386,7 @@ impl Pair {
                 let document = self.engine.to_json();
                 let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(self.now)));
                 let engine = Engine::with_clock(Arc::clone(&clock));
-                engine.reload(&document).unwrap();
+                engine.replace(&document).unwrap();
                 assert_eq!(engine.to_json(), document);
                 (self.engine, self.clock, self.old) = (engine, clock, None);
             }
@@ -439,7 +439,7 @@ impl Pair {
                         section["counters"].as_object_mut().unwrap().remove(&id);
                         section["forced"].as_object_mut().unwrap().remove(&id);
                     }
-                    self.reload(&document);
+                    self.replace(&document);
                     if created.is_running() {
                         // It was a start, and no document from before it takes that back.
                         let counters = self.counters[experiment].clone();

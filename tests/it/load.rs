@@ -43,14 +43,14 @@ fn loaded(flags: &[Value]) -> Engine {
 }
 
 fn strictly(engine: &Engine, flags: &[Value]) -> Result<(), LoadError> {
-    engine.reload(&document(flags))
+    engine.replace(&document(flags))
 }
 
 /// The faults of a strict load; the engine has to be as it was.
 #[track_caller]
 fn refused(engine: &Engine, text: &str) -> Vec<Found> {
     let (before, version) = (engine.to_json(), production(engine).view().version());
-    let Err(LoadError::Invalid(invalid)) = engine.reload(text) else {
+    let Err(LoadError::Invalid(invalid)) = engine.replace(text) else {
         panic!("it should have been refused");
     };
     assert_eq!(engine.to_json(), before);
@@ -126,14 +126,14 @@ fn a_document_without_a_list_of_flags_is_refused_in_both_modes() {
             at("version", FaultKind::FormatVersion { found: "2".to_owned() }),
         ),
     ] {
-        let (strict, tolerant) = (engine.reload(text), engine.reload_tolerant(text));
+        let (strict, tolerant) = (engine.replace(text), engine.replace_tolerant(text));
         for error in [strict.unwrap_err(), tolerant.unwrap_err()] {
             let LoadError::Invalid(invalid) = error else { panic!("{error:?}") };
             assert_eq!(all(&invalid), std::slice::from_ref(&fault));
             assert_eq!(engine.flags().len(), 1);
         }
     }
-    for error in [engine.reload("{").unwrap_err(), engine.reload_tolerant("{").unwrap_err()] {
+    for error in [engine.replace("{").unwrap_err(), engine.replace_tolerant("{").unwrap_err()] {
         assert!(matches!(error, LoadError::Syntax(_)), "{error:?}");
         assert_eq!(engine.flags().len(), 1);
     }
@@ -155,7 +155,7 @@ fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
     newer["owner"] = json!("team-a");
     let never_good = json!({"id": flag_id(5), "key": "flag-5"});
     let text = document(&[lopsided, changed, newer, never_good]);
-    let report = engine.reload_tolerant(&text).unwrap();
+    let report = engine.replace_tolerant(&text).unwrap();
 
     assert_eq!(report.loaded, 2);
     let unknown: Vec<_> = report.unknown_fields.iter().map(found).collect();
@@ -190,7 +190,7 @@ fn flags_that_share_a_key_are_all_skipped() {
     twin["key"] = json!("flag-1");
     let mut renamed = flag(2, &[]);
     renamed["default_value"] = json!("new");
-    let report = engine.reload_tolerant(&document(&[flag(1, &[]), twin, renamed])).unwrap();
+    let report = engine.replace_tolerant(&document(&[flag(1, &[]), twin, renamed])).unwrap();
     let skipped: Vec<_> =
         report.skipped.iter().map(|flag| (&*flag.path, flag.kept_previous)).collect();
     assert_eq!(skipped, [("flags[0]", true), ("flags[1]", true)]);
@@ -203,11 +203,11 @@ fn a_flag_without_a_readable_key_removes_no_other_flag() {
     let engine = loaded(&[flag(1, &[]), flag(2, &[]), flag(3, &[])]);
     // Told by its id, though not by its key.
     let by_id = json!({"id": flag_id(1), "key": 5, "default_value": 0});
-    let report = engine.reload_tolerant(&document(&[by_id, flag(2, &[])])).unwrap();
+    let report = engine.replace_tolerant(&document(&[by_id, flag(2, &[])])).unwrap();
     assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, true));
     assert!(engine.flag("flag-1").is_some() && engine.flag("flag-3").is_none());
     // Told by nothing: it may be any that the document seems not to have.
-    let report = engine.reload_tolerant(&document(&[json!({}), flag(4, &[])])).unwrap();
+    let report = engine.replace_tolerant(&document(&[json!({}), flag(4, &[])])).unwrap();
     assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, false));
     assert_eq!(engine.flags().len(), 3);
 }
@@ -230,7 +230,7 @@ fn an_experiment_of_a_kept_definition_does_not_move_to_another_flag() {
         faulty,
         flag(4, &[experiment(3, "running")]),
     ]);
-    let report = engine.reload_tolerant(&text).unwrap();
+    let report = engine.replace_tolerant(&text).unwrap();
     assert_eq!(report.loaded, 0);
     let reasons: Vec<_> = report.skipped.iter().map(|flag| found(&flag.faults[0])).collect();
     let waits = |path, number| {
@@ -272,7 +272,7 @@ fn counters_continue_over_reloads_and_start_at_the_documents_counts() {
         if is_strict {
             strictly(&engine, &flags).unwrap();
         } else {
-            assert_eq!(engine.reload_tolerant(&document(&flags)).unwrap().loaded, 1);
+            assert_eq!(engine.replace_tolerant(&document(&flags)).unwrap().loaded, 1);
         }
         assert_eq!(ever(&counts()), [(1000, 143), (0, 187)]);
         assert_eq!(since_start(&counts()), [(100, 43), (0, 187)]);
@@ -362,7 +362,7 @@ fn a_document_carries_the_runs_of_an_experiment_it_is_the_first_to_name() {
     copy.start(experiment_id(1)).unwrap();
     assert_eq!(copy.counts(experiment_id(1)).unwrap().run(), 5);
     // The engine's own runs go on, whatever a document says.
-    copy.reload(&engine.to_json()).unwrap();
+    copy.replace(&engine.to_json()).unwrap();
     assert_eq!(copy.counts(experiment_id(1)).unwrap().run(), 5);
 }
 
@@ -441,7 +441,7 @@ fn a_loaded_experiment_cannot_change_its_variants_or_its_environment() {
         at("flags[0].experiments[0].variants", FaultKind::VariantsChanged { id }),
     ];
     assert_eq!(refused(&engine, &document(&[flag(1, &[other.clone()])])), expected);
-    let report = engine.reload_tolerant(&document(&[flag(1, &[other.clone()])])).unwrap();
+    let report = engine.replace_tolerant(&document(&[flag(1, &[other.clone()])])).unwrap();
     assert!(report.skipped[0].kept_previous);
     // Nor does a while outside of the configuration change that.
     strictly(&engine, &[]).unwrap();
@@ -713,7 +713,7 @@ fn a_flag_with_a_new_key_is_recognised_by_its_id() {
     let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
     let mut renamed = flag(1, &[experiment(1, "running")]);
     renamed["key"] = json!("renamed");
-    let report = engine.reload_tolerant(&document(&[renamed.clone(), json!({})])).unwrap();
+    let report = engine.replace_tolerant(&document(&[renamed.clone(), json!({})])).unwrap();
     assert_eq!(report.loaded, 1);
     let keys: Vec<_> = engine.flags().iter().map(|flag| flag.key().to_owned()).collect();
     assert_eq!(keys, ["flag-2", "renamed"]);
@@ -721,7 +721,7 @@ fn a_flag_with_a_new_key_is_recognised_by_its_id() {
     let mut unreadable = flag(2, &[]);
     unreadable["key"] = json!("renamed too");
     unreadable["id"] = json!(5);
-    let report = engine.reload_tolerant(&document(&[renamed, unreadable])).unwrap();
+    let report = engine.replace_tolerant(&document(&[renamed, unreadable])).unwrap();
     assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, false));
     assert!(engine.flag("flag-2").is_some());
 }
@@ -739,7 +739,7 @@ fn twenty_thousand_flags_that_wait_for_each_other_are_all_skipped() {
     }
     rotated.last_mut().unwrap()["default_value"] = json!({"a": 1e300, "deep": null});
     rotated.last_mut().unwrap().as_object_mut().unwrap().remove("default_value");
-    let report = engine.reload_tolerant(&document(&rotated)).unwrap();
+    let report = engine.replace_tolerant(&document(&rotated)).unwrap();
     assert_eq!((report.loaded, report.skipped.len()), (0, 20_000));
     assert_eq!(engine.flags().len(), 20_000);
 }

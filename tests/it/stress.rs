@@ -222,9 +222,9 @@ fn every_reported_count_is_there_across_reloads() {
     let document = engine.to_json();
     let reported = with_workers(&engine, |round| {
         if round % 2 == 0 {
-            engine.reload(&document).unwrap();
+            engine.replace(&document).unwrap();
         } else {
-            assert_eq!(engine.reload_tolerant(&document).unwrap().loaded, 1);
+            assert_eq!(engine.replace_tolerant(&document).unwrap().loaded, 1);
         }
     });
     assert_eq!(ever(&engine.counts(experiment_id(1)).unwrap()), reported);
@@ -274,7 +274,7 @@ fn no_reader_sees_half_a_reload() {
         json!({ "flags": flags }).to_string()
     };
     let (engine, _) = engine_at_noon();
-    engine.reload(&document(0)).unwrap();
+    engine.replace(&document(0)).unwrap();
     let done = AtomicBool::new(false);
     let (engine, done) = (&engine, &done);
     thread::scope(|scope| {
@@ -304,7 +304,7 @@ fn no_reader_sees_half_a_reload() {
         let mut version = 0;
         while !readers.iter().all(ScopedJoinHandle::is_finished) {
             version += 1;
-            engine.reload(&document(version)).unwrap();
+            engine.replace(&document(version)).unwrap();
             done.store(version > VERSIONS, Ordering::Release);
         }
     });
@@ -408,7 +408,7 @@ fn take_steps(engine: &Engine, steps: &[Step]) -> Answers {
                 }
             }
             // Refused, a document changes nothing.
-            Step::Reload => assert!(engine.reload("{\"flags\": [{}]}").is_err()),
+            Step::Reload => assert!(engine.replace("{\"flags\": [{}]}").is_err()),
         }
     }
     answers

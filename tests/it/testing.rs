@@ -306,6 +306,6 @@ fn building_with_two_variants_of_one_key_panics() {
 #[should_panic(expected = "the experiment on \"hero-banner\" has left the configuration")]
 fn an_assertion_on_a_removed_experiment_panics() {
     let test = banner().build();
-    test.engine().reload("{\"flags\": []}").unwrap();
+    test.engine().replace("{\"flags\": []}").unwrap();
     test.assert_exposures("hero-banner", "control", 0);
 }

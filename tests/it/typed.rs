@@ -58,7 +58,7 @@ fn a_value_is_decoded_once_for_each_change_of_the_flag() {
     assert_eq!(decoded(&|| drop(engine.create_flag(NewFlag::new("other", 1)).unwrap())), 0);
     assert_eq!(decoded(&|| drop(staging(&engine).flag("hero-banner"))), 0);
     assert_eq!(decoded(&|| drop(engine.set_default("other", 2).unwrap())), 0);
-    assert_eq!(decoded(&|| engine.reload(&engine.to_json()).unwrap()), 0);
+    assert_eq!(decoded(&|| engine.replace(&engine.to_json()).unwrap()), 0);
     assert_eq!(decoded(&|| drop(engine.set_default("hero-banner", "older").unwrap())), 3);
     assert_eq!(decoded(&|| drop(engine.stop(id).unwrap())), 1);
 }
@@ -115,8 +115,8 @@ proptest! {
                 5 => drop(engine.stop(experiment_id(1))),
                 6 => drop(engine.force(experiment_id(1), "anna", "treatment")),
                 7 => drop(engine.unforce(experiment_id(1), "anna")),
-                8 => drop(engine.reload(&full)),
-                _ => drop(engine.reload(r#"{"flags": []}"#)),
+                8 => drop(engine.replace(&full)),
+                _ => drop(engine.replace(r#"{"flags": []}"#)),
             }
             for user in ["anna", "ben", "carla", ""] {
                 assert_same(&mut typed, user);

@@ -308,12 +308,12 @@ fn users_are_counted_from_the_call_of_count_users() {
     engine.count_users(id, 1).unwrap();
     assert_eq!((exposed(), engine.users(id).unwrap().since()), (10, began));
     let document = engine.to_json();
-    engine.reload(&document).unwrap();
+    engine.replace(&document).unwrap();
     evaluate(5..20);
     assert_eq!(exposed(), 15);
-    engine.reload(r#"{"flags": []}"#).unwrap();
+    engine.replace(r#"{"flags": []}"#).unwrap();
     assert_eq!(exposed(), 15);
-    engine.reload(&document).unwrap();
+    engine.replace(&document).unwrap();
     evaluate(0..20);
     assert_eq!(exposed(), 20);
     let unknown = experiment_id(7);

@@ -86,7 +86,7 @@ fn a_flag_has_the_fields_and_dates_of_the_apis_style() {
         clock.advance(clock_moves);
         let flag = r#"{"id": "d4e5f6a7-8b9c-4d0e-9f1a-2b3c4d5e6f7a", "key": "hero-banner","#;
         engine
-            .reload(&format!(
+            .replace(&format!(
                 r#"{{"flags": [{flag} "name": "{name}", "default_value": 2}}, {{"key": {other}}}]}}"#
             ))
             .unwrap();
@@ -323,7 +323,7 @@ proptest! {
         engine.create_experiment("flag", new).unwrap();
         let text = engine.to_json();
         let (again, _) = engine_at_noon();
-        again.reload(&text).unwrap();
+        again.replace(&text).unwrap();
         // As texts too: 1.0 and 1 are one number to `Value`, and -0.0 is 0.0 to everybody.
         let flag = again.flag("flag").unwrap();
         prop_assert_eq!(flag.default_value().to_string(), default.to_string());
@@ -340,13 +340,13 @@ proptest! {
             for is_strict in [true, false] {
                 let (engine, _) = engine_at_noon();
                 if is_strict {
-                    let _ = engine.reload(&text);
+                    let _ = engine.replace(&text);
                 } else {
-                    let _ = engine.reload_tolerant(&text);
+                    let _ = engine.replace_tolerant(&text);
                 }
                 // Whatever was taken can be written and read again.
                 let (again, _) = engine_at_noon();
-                again.reload(&engine.to_json()).unwrap();
+                again.replace(&engine.to_json()).unwrap();
                 prop_assert_eq!(again.to_json(), engine.to_json());
             }
         }
@@ -410,7 +410,7 @@ fn a_value_of_100_levels_can_be_read_again_and_101_are_refused() {
     let new = |depth| NewExperiment::new("e", "production").variant("v", nested(depth), 100);
     engine.create_experiment("flag", new(100)).unwrap();
     let (again, _) = engine_at_noon();
-    again.reload(&engine.to_json()).unwrap();
+    again.replace(&engine.to_json()).unwrap();
 
     let too_deep = |path| [at(path, FaultKind::TooDeep)];
     let faults = refused(engine.create_experiment("flag", new(101)));

@@ -117,7 +117,7 @@ impl Collector for EngineCollector {
         let help = "1 if the last save or sync of the directory succeeded, 0 if it failed.";
         let stores = self.engine.storage_error().is_none();
         gauge("fairsplit_storage_ok", help, stores.into())?;
-        if let Some(last) = self.engine.last_reload() {
+        if let Some(last) = self.engine.last_load() {
             let help = "1 if the last reload succeeded, 0 if it was refused.";
             gauge("fairsplit_last_reload_success", help, last.succeeded.into())?;
             let help = "Flags that the last reload skipped for their faults.";

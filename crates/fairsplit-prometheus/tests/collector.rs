@@ -96,7 +96,7 @@ fn a_scrape_has_the_counts_the_version_and_the_last_reload_word_for_word() {
     }
     production.convert("a \"b\"\\\n", "anna");
     clock.advance(60);
-    engine.reload("{").unwrap_err();
+    engine.replace("{").unwrap_err();
     let labels =
         format!(r#"flag="a \"b\"\\\n",environment="production",experiment="{}""#, experiment_id(1));
     assert_eq!(
@@ -143,11 +143,11 @@ fn the_last_reload_shows_as_successful_refused_or_partial() {
             .map(|what| of(&series, &format!("fairsplit_last_reload_{what}"), &[]))
     };
     assert_eq!(last(&engine), [None, None]);
-    engine.reload(r#"{"flags": []}"#).unwrap();
+    engine.replace(r#"{"flags": []}"#).unwrap();
     assert_eq!(last(&engine), [Some(1.0), Some(0.0)]);
-    engine.reload("[]").unwrap_err();
+    engine.replace("[]").unwrap_err();
     assert_eq!(last(&engine), [Some(0.0), Some(0.0)]);
-    let report = engine.reload_tolerant(r#"{"flags": [{}, {"key": 1}]}"#).unwrap();
+    let report = engine.replace_tolerant(r#"{"flags": [{}, {"key": 1}]}"#).unwrap();
     assert_eq!(report.skipped.len(), 2);
     assert_eq!(last(&engine), [Some(1.0), Some(2.0)]);
 }
@@ -197,8 +197,8 @@ proptest! {
             match step {
                 0 => drop(engine.start(experiment_id(1))),
                 1 => drop(engine.stop(experiment_id(1))),
-                2 => engine.reload(&document).unwrap(),
-                3 => engine.reload(r#"{"flags": []}"#).unwrap(),
+                2 => engine.replace(&document).unwrap(),
+                3 => engine.replace(r#"{"flags": []}"#).unwrap(),
                 4 => drop(production.evaluate("hero-banner", &user)),
                 _ => drop(production.convert("hero-banner", &user)),
             }

@@ -113,7 +113,7 @@ pub(crate) fn import(directory: &Path, file: &Path, replaces: bool) -> Result<()
             "nothing was changed; with --replace the document takes the place of what is there";
         return Err(Failure::about(directory, format!("has {there} already\n  {next}")));
     }
-    engine.reload(&text).map_err(|error| Failure::about(source, faults(&error)))?;
+    engine.replace(&text).map_err(|error| Failure::about(source, faults(&error)))?;
     engine.sync()?;
     print(&format!("{}: imported {}", directory.display(), content(&engine)))
 }

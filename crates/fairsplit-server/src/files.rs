@@ -12,7 +12,7 @@ use crate::failure::{Failure, faults};
 /// Loads a configuration document, strictly: a fault refuses it whole.
 pub(crate) fn load(engine: &Engine, path: &Path) -> Result<(), Failure> {
     let text = text_of(path)?;
-    engine.reload(&text).map_err(|error| Failure::about(path, faults(&error)))
+    engine.replace(&text).map_err(|error| Failure::about(path, faults(&error)))
 }
 
 /// The tokens of a file.

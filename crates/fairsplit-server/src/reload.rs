@@ -80,7 +80,7 @@ impl Reload {
     fn load(&self, path: &Path) -> Result<(), Failure> {
         readable(path)?;
         let text = files::text_of(path)?;
-        self.engine.reload(&text).map_err(|error| Failure::about(path, error))
+        self.engine.replace(&text).map_err(|error| Failure::about(path, error))
     }
 }
 

@@ -31,7 +31,7 @@ fn checked(directory: &Directory) -> Result<(usize, usize, bool), OpenError> {
 fn checking_a_closed_directory_counts_its_flags_and_experiments() {
     let directory = closed();
     assert_eq!(checked(&directory), Ok((1, 1, true)));
-    directory.open().reload(r#"{"flags": []}"#).unwrap();
+    directory.open().replace(r#"{"flags": []}"#).unwrap();
     // The counters of an experiment that has left stay.
     assert_eq!(checked(&directory), Ok((0, 1, true)));
 }

@@ -127,9 +127,9 @@ fn make(mut engine: Engine, change: &Change, directory: &Directory) -> Engine {
             let before = engine.to_json();
             let text = otherwise(&export(&engine));
             if *is_strict {
-                engine.reload(&text).unwrap();
+                engine.replace(&text).unwrap();
             } else {
-                assert!(engine.reload_tolerant(&text).unwrap().skipped.is_empty());
+                assert!(engine.replace_tolerant(&text).unwrap().skipped.is_empty());
             }
             assert_eq!(engine.to_json(), before, "{text}");
         }
@@ -140,18 +140,18 @@ fn make(mut engine: Engine, change: &Change, directory: &Directory) -> Engine {
                     experiment["status"] = value("\"stopped\"");
                 }
             }
-            engine.reload(&otherwise(&document)).unwrap();
+            engine.replace(&otherwise(&document)).unwrap();
         }
         Change::Return(is_reopened) => {
             let document = export(&engine);
             let mut without = document.clone();
             let flags = without["flags"].as_array_mut().unwrap();
             flags.drain(..flags.len().min(1));
-            engine.reload(&without.to_string()).unwrap();
+            engine.replace(&without.to_string()).unwrap();
             if *is_reopened {
                 engine = assert_comes_back(engine, directory);
             }
-            engine.reload(&otherwise(&document)).unwrap();
+            engine.replace(&otherwise(&document)).unwrap();
         }
         Change::Reopen => return assert_comes_back(engine, directory),
     }

@@ -69,7 +69,7 @@ fn an_equal_value_in_another_writing_is_no_change_by_document_by_call_and_after_
     for [first, second] in EQUAL {
         let directory = Directory::new();
         let engine = directory.open();
-        engine.reload(&document(first, "running")).unwrap();
+        engine.replace(&document(first, "running")).unwrap();
         let written = || {
             let engine = directory.open();
             let value = engine.experiment(id()).unwrap().variants()[0].value().to_string();
@@ -77,21 +77,21 @@ fn an_equal_value_in_another_writing_is_no_change_by_document_by_call_and_after_
         };
         let as_first = value_of(&engine);
         count(&engine, 1);
-        engine.reload(&document(second, "stopped")).unwrap();
+        engine.replace(&document(second, "stopped")).unwrap();
         drop(assert_comes_back(engine, &directory));
         assert_eq!(written(), (as_first.clone(), 1), "{second}");
 
         // The flag leaves and returns.
         let engine = directory.open();
-        engine.reload(r#"{"flags": []}"#).unwrap();
-        engine.reload(&document(second, "running")).unwrap();
+        engine.replace(r#"{"flags": []}"#).unwrap();
+        engine.replace(&document(second, "running")).unwrap();
         count(&engine, 1);
         drop(assert_comes_back(engine, &directory));
         assert_eq!(written(), (as_first.clone(), 2), "{second}");
 
         // The experiment leaves, and a call creates it again.
         let engine = directory.open();
-        engine.reload(r#"{"flags": []}"#).unwrap();
+        engine.replace(r#"{"flags": []}"#).unwrap();
         engine.create_flag(NewFlag::new("f", 0)).unwrap();
         let new = NewExperiment::new("n", "production").id(id()).status(Status::Running);
         engine.create_experiment("f", new.variant("a", value(second), 100)).unwrap();
@@ -101,10 +101,10 @@ fn an_equal_value_in_another_writing_is_no_change_by_document_by_call_and_after_
 
         // It leaves, and only its counters know it when it returns.
         let engine = directory.open();
-        engine.reload(r#"{"flags": []}"#).unwrap();
+        engine.replace(r#"{"flags": []}"#).unwrap();
         drop(engine);
         let engine = directory.open();
-        engine.reload(&document(second, "running")).unwrap();
+        engine.replace(&document(second, "running")).unwrap();
         count(&engine, 1);
         drop(assert_comes_back(engine, &directory));
         assert_eq!(written().1, 4, "{second}");
@@ -120,11 +120,11 @@ fn an_unequal_value_is_refused_under_a_known_id() {
     for [first, second] in [["0", "0.0"], ["1", "1.0"], ["[]", "{}"], [r#"{"a": 1}"#, "{}"]] {
         let directory = Directory::new();
         let engine = directory.open();
-        engine.reload(&document(first, "running")).unwrap();
-        engine.reload(&document(second, "running")).unwrap_err();
-        engine.reload(r#"{"flags": []}"#).unwrap();
+        engine.replace(&document(first, "running")).unwrap();
+        engine.replace(&document(second, "running")).unwrap_err();
+        engine.replace(r#"{"flags": []}"#).unwrap();
         drop(engine);
-        directory.open().reload(&document(second, "running")).unwrap_err();
+        directory.open().replace(&document(second, "running")).unwrap_err();
     }
 }
 
@@ -193,7 +193,7 @@ fn a_directory_whose_values_have_unsorted_fields_opens_with_its_counts() {
     assert_eq!(sum(&engine), (100, 10));
     assert!(engine.convert_variant(id(), "wide").is_counted());
     // The same document again, and a stop.
-    engine.reload(&text).unwrap();
+    engine.replace(&text).unwrap();
     engine.stop(id()).unwrap();
     let engine = assert_comes_back(engine, &directory);
     assert_eq!(sum(&engine), (100, 11));
@@ -234,7 +234,7 @@ fn a_directory_whose_definitions_turned_a_zero_negative_opens_with_its_counts() 
 fn a_recovery_takes_no_edited_variants_for_those_that_were_counted() {
     let directory = Directory::new();
     let engine = directory.open();
-    engine.reload(&document("\"old\"", "running")).unwrap();
+    engine.replace(&document("\"old\"", "running")).unwrap();
     count(&engine, 3);
     drop(engine);
     let path = directory.file("definitions.json");
@@ -256,7 +256,7 @@ fn a_recovery_takes_no_edited_variants_for_those_that_were_counted() {
 fn counts_older_than_the_last_start_keep_the_directory_open() {
     let directory = Directory::new();
     let engine = directory.open();
-    engine.reload(&document("1", "running")).unwrap();
+    engine.replace(&document("1", "running")).unwrap();
     let before = fs::read(directory.file("counters")).unwrap();
     count(&engine, 5);
     engine.stop(id()).unwrap();

@@ -53,7 +53,7 @@ fn visit(path: &Path) {
             flag["forced"] = value("{}");
         }
     }
-    engine.reload(&document.to_string()).unwrap();
+    engine.replace(&document.to_string()).unwrap();
     assert!(engine.experiment(experiment_id(1)).is_none());
 }
 

@@ -191,7 +191,7 @@ fn a_body_with_faults_answers_422_with_all_of_them_by_path() {
 #[test]
 fn an_experiment_that_comes_back_changed_answers_422_with_the_change() {
     let app = App::with_draft();
-    app.engine.reload(r#"{"flags": [{"id": "00000000-0000-0000-0000-000000000001", "key": "hero-banner", "default_value": 1}]}"#).unwrap();
+    app.engine.replace(r#"{"flags": [{"id": "00000000-0000-0000-0000-000000000001", "key": "hero-banner", "default_value": 1}]}"#).unwrap();
     let body = json!({"id": "00000000-0000-0000-0000-000000000001", "name": "n", "environment": "staging",
         "variants": [{"key": "a", "value": 1, "percentage": 100}]});
     let answer = app.post(&format!("{}/experiments", flag_path(1)), &body.to_string());
