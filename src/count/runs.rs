@@ -138,8 +138,8 @@ mod tests {
         Baseline::new(&[count(exposures, conversions)])
     }
 
-    fn second(seconds: i64) -> Option<Timestamp> {
-        Some(Timestamp::from_unix_seconds(seconds))
+    fn second(seconds: u32) -> Option<Timestamp> {
+        (seconds > 0).then(|| Timestamp::from_unix_seconds(seconds.into()))
     }
 
     #[test]
@@ -162,8 +162,7 @@ mod tests {
         assert_eq!(Runs::stored(Start::default(), Vec::new()), runs);
         for number in 1..5 {
             let (before, now) = (second(number - 1), second(number));
-            runs =
-                runs.started(before.filter(|_| number > 1), now, at(10 * (number as u64 - 1), 0));
+            runs = runs.started(before, now, at(10 * u64::from(number - 1), 0));
             let mut earlier = runs.kept(now);
             let last = earlier.pop().unwrap();
             assert_eq!(Runs::stored(last, earlier), runs);
@@ -174,7 +173,7 @@ mod tests {
     fn the_oldest_starts_are_dropped_and_the_number_goes_on() {
         let mut runs = Runs::default();
         for start in 1..=250_u32 {
-            runs = runs.started(None, second(start.into()), at(start.into(), 0));
+            runs = runs.started(None, second(start), at(start.into(), 0));
         }
         let kept = runs.kept(None);
         assert_eq!((runs.number(), kept.len()), (250, KEPT));

@@ -48,7 +48,7 @@ impl State {
     fn of(file: File, text: &[u8]) -> State {
         let end = text.iter().rposition(|byte| *byte == b'\n');
         let length = end.map_or(0, |at| at.saturating_add(1)) as u64;
-        let lines = text.iter().filter(|byte| **byte == b'\n').count();
+        let lines = text.split(|byte| *byte == b'\n').count().saturating_sub(1);
         State { file, length, before_last: length, lines }
     }
 }

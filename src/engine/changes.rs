@@ -25,6 +25,7 @@ impl Engine {
     /// assert!(engine.flag("hero-banner").is_some());
     /// # Ok::<(), fairsplit::Error>(())
     /// ```
+    #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Engine {
         Engine { actor: Arc::new(actor), ..self.clone() }
     }

@@ -117,7 +117,7 @@ fn refused(version: u64, error: &LoadError) {
         // The writer has emitted an event already.
         LoadError::NotCommitted(_) => {}
         LoadError::Syntax(error) => {
-            warn!(version = %version, error = %error, "configuration refused")
+            warn!(version = %version, error = %error, "configuration refused");
         }
     }
 }

@@ -77,6 +77,7 @@ fn edit(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Edit> {
 }
 
 /// One of some words.
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
 fn word<T>(
     node: Node<'_>,
     path: &Path<'_>,

@@ -113,8 +113,8 @@ impl CountersDocument {
         });
         let at_start = self.at_start.as_deref().map(counts).unwrap_or_default();
         let is_restarted = at_start != Baseline::default();
-        let least = if is_restarted { 2 } else { started_at.is_some().into() };
-        let last = Start { run: self.run.unwrap_or(least), at: started_at, counts: at_start };
+        let number = if is_restarted { 2 } else { started_at.is_some().into() };
+        let last = Start { run: self.run.unwrap_or(number), at: started_at, counts: at_start };
         Runs::stored(last, earlier.collect())
     }
 }
@@ -141,6 +141,7 @@ fn refuse_more(
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
 fn run_number(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<u32> {
     let number = match &node {
         Node::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),

@@ -131,7 +131,7 @@ fn a_draft_in_a_document_is_a_fault_only_if_the_document_changed_it() {
     back["default_value"] = json!("older");
     let report = apply(&engine, &[back.clone()]);
     let expected = FaultKind::StatusChange { status: Status::Running, wanted: Status::Draft };
-    assert_eq!(faults(&report), [expected.clone()]);
+    assert_eq!(faults(&report), std::slice::from_ref(&expected));
     assert_eq!(report.skipped[0].path, "flags[0]");
     assert_eq!(engine.flag("flag-1").unwrap().default_value(), "old");
     // A faulty flag keeps what was last applied, so it is a fault again.

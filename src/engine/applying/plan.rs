@@ -43,6 +43,11 @@ pub(super) enum ExperimentPlan {
 }
 
 impl ExperimentPlan {
+    fn unchanged(state: &ExperimentState) -> ExperimentPlan {
+        let (definition, forced) = (Arc::clone(&state.definition), state.forced.clone());
+        ExperimentPlan::Known { definition, forced, starts: false }
+    }
+
     fn runs_in(&self) -> Option<&EnvironmentName> {
         let (status, terms) = match self {
             ExperimentPlan::Known { definition, .. } => (definition.status, &definition.terms),
@@ -172,33 +177,33 @@ fn plan_sound(
         }
     }
     let mut removes_running = Vec::new();
-    let others = known.into_iter().flat_map(|known| &known.experiments);
-    for state in others.filter(|state| !in_document.contains(&state.definition.id)) {
+    for state in known.into_iter().flat_map(|known| &known.experiments) {
+        if in_document.contains(&state.definition.id) {
+            continue;
+        }
         let unit = Unit::Experiment { flag: id, experiment: state.definition.id };
-        let was_named = source.is_some_and(|source| source.units.contains_key(&unit));
-        if was_named {
+        if source.is_some_and(|source| source.units.contains_key(&unit)) {
             let named = named_state(&key, state);
-            if state.definition.is_running() {
-                removes_running.push(named.clone());
-            }
+            removes_running.extend(state.definition.is_running().then(|| named.clone()));
             notes.removed.push(named);
         } else {
-            let (definition, forced) = (Arc::clone(&state.definition), state.forced.clone());
-            experiments.push(ExperimentPlan::Known { definition, forced, starts: false });
+            experiments.push(ExperimentPlan::unchanged(state));
         }
     }
-    // Experiments keep their order.
-    if let Some(known) = known {
-        let order = |plan: &ExperimentPlan| {
-            let mut known = known.experiments.iter();
-            known.position(|state| state.definition.id == plan.id()).unwrap_or(usize::MAX)
-        };
-        experiments.sort_by_key(order);
-    }
+    keep_order(&mut experiments, known);
     refuse_second_running(document, at, &experiments);
     let is_sound = !document.faults.has_any();
     let plan = FlagPlan { flag, experiments, said: all_said, notes, removes_running };
     is_sound.then(|| Planned::Flag(Box::new(plan)))
+}
+
+/// Experiments that are there keep their order, and new ones come after them.
+fn keep_order(experiments: &mut [ExperimentPlan], known: Option<&FlagState>) {
+    let order = |plan: &ExperimentPlan| {
+        let mut known = known.into_iter().flat_map(|known| &known.experiments);
+        known.position(|state| state.definition.id == plan.id()).unwrap_or(usize::MAX)
+    };
+    experiments.sort_by_key(order);
 }
 
 fn find(flag: &FlagState, id: ExperimentId) -> Option<&ExperimentState> {
