@@ -36,7 +36,6 @@ impl Document {
     }
 
     /// Reads a document that an engine has stored, with what belongs to that engine alone.
-    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn read_stored(text: &str) -> Result<Document, SyntaxError> {
         Document::read_with(text, |fields, faults| fields.optional("stored", faults, stored))
     }

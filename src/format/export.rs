@@ -29,7 +29,6 @@ impl<'a> Export<'a> {
     }
 
     /// The document as it is stored.
-    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn with(self, stored: Stored) -> Export<'a> {
         Export { stored: Some(stored), ..self }
     }
