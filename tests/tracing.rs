@@ -97,12 +97,52 @@ INFO experiment started flag=\"hero-banner\" experiment={id} environment=\"produ
 INFO user forced experiment={id}
 INFO user no longer forced experiment={id}
 INFO experiment stopped flag=\"hero-banner\" experiment={id} environment=\"production\"
-INFO configuration reloaded version=8 loaded=1 skipped=0
+INFO definitions replaced version=8 loaded=1 skipped=0
 WARN configuration refused version=8 error=invalid JSON at line 1, column 1: EOF while parsing an object
 WARN configuration refused version=8 faults=3
-INFO configuration reloaded version=9 loaded=0 skipped=1
+INFO definitions replaced version=9 loaded=0 skipped=1
 WARN flag skipped path=flags[0] flag=Some(\"hero-banner\") faults=1 kept_previous=true
 "
+    );
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn an_applied_document_emits_a_line_for_each_thing_and_no_user_key() {
+    let notebook = Notebook::default();
+    let id = experiment_id(1);
+    tracing::subscriber::with_default(notebook.clone(), || {
+        let (engine, _) = engine_at_noon();
+        let document = |default: &str, status: &str| {
+            serde_json::json!({"flags": [{
+                "id": flag_id(1), "key": "hero-banner", "default_value": default,
+                "experiments": [{
+                    "id": id, "name": "Banner", "environment": "production", "status": status,
+                    "variants": [{"key": "a", "value": "a secret", "percentage": 100}]
+                }],
+                "forced": {(id.to_string()): {"anna": "a", "ben": "a"}}
+            }]})
+            .to_string()
+        };
+        let _ = engine.apply(&document("a secret", "running")).unwrap();
+        engine.stop(id).unwrap();
+        engine.unforce(id, "anna").unwrap();
+        let _ = engine.apply(&document("another secret", "running")).unwrap();
+        engine.apply("{").unwrap_err();
+    });
+    let events = notebook.to_string();
+    let expected = format!(
+        r#"INFO document applied version=1 source="document" skipped=0
+INFO changed by the document what=added named="hero-banner"
+INFO changed by the document what=added named="hero-banner", experiment "Banner"
+INFO changed by the document what=started named="hero-banner", experiment "Banner"
+INFO experiment stopped flag="hero-banner" experiment={id} environment="production"
+INFO user no longer forced experiment={id}
+INFO document applied version=4 source="document" skipped=0
+INFO changed by the document what=default_value named="hero-banner"
+INFO kept as changed elsewhere what=forced, status named="hero-banner", experiment "Banner"
+WARN configuration refused version=4 error=invalid JSON at line 1, column 1: EOF while parsing an object
+"#
     );
     assert_eq!(events, expected);
 }

@@ -75,7 +75,7 @@ pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
                 version = %version,
                 loaded = %loaded,
                 skipped = %skipped.len(),
-                "configuration reloaded"
+                "definitions replaced"
             );
             self::skipped(skipped);
         }
