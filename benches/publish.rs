@@ -29,6 +29,11 @@ fn main() {
     group.bench_function("reload: 1000 flags", |bencher| {
         bencher.iter(|| engine.replace(black_box(&text)).unwrap());
     });
+    group.bench_function("apply the same: 1000 flags", |bencher| {
+        let applied = Engine::new();
+        let _ = applied.apply(&text).unwrap();
+        bencher.iter(|| applied.apply(black_box(&text)).unwrap().is_unchanged());
+    });
     group.bench_function("reload tolerantly: 1000 flags", |bencher| {
         bencher.iter(|| engine.replace_tolerant(black_box(&text)).unwrap().loaded);
     });
@@ -80,6 +85,7 @@ fn main() {
             ("drop: 1000 flags", &["floor: serde_json, 1000 flags"]),
             ("reload: 1000 flags", &["floor: serde_json, 1000 flags"]),
             ("reload tolerantly: 1000 flags", &["floor: serde_json, 1000 flags"]),
+            ("apply the same: 1000 flags", &["reload: 1000 flags"]),
             ("export: 1000 flags", &["floor: serde_json, 1000 flags"]),
             ("reload: 1000 flags", &["set default among 1000 flags"]),
             ("reload: 1000 flags", &["stop and start among 1000 flags"]),
