@@ -154,7 +154,17 @@ pub(crate) fn applied(version: u64, outcome: &Result<ApplyReport, ApplyError>) {
             skipped(&report.skipped);
         }
         Err(ApplyError::Load(error)) => refused(version, error),
-        Err(error) => warn!(version = %version, error = %error, "document refused"),
+        Err(ApplyError::RemovesRunning { experiments }) => {
+            let running = experiments.len();
+            warn!(version = %version, running = %running, "document refused: it removes what runs");
+        }
+        Err(ApplyError::RemovesMost { source_name, removed, of }) => warn!(
+            version = %version,
+            source = ?source_name,
+            removed = %removed,
+            of = %of,
+            "document refused: it removes most of its flags"
+        ),
     }
 }
 

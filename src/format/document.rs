@@ -30,9 +30,12 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// Reads a document; fails only for text that is not JSON.
+    /// Reads a document; fails only for text that is not JSON. One that an engine has stored is a
+    /// document too, without what belongs to that engine alone.
     pub(crate) fn read(text: &str) -> Result<Document, SyntaxError> {
-        Document::read_with(text, |_, _| None)
+        Document::read_with(text, |fields, faults| {
+            fields.optional("stored", faults, |_, _, _| None)
+        })
     }
 
     /// Reads a document that an engine has stored, with what belongs to that engine alone.

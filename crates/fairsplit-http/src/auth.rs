@@ -9,6 +9,9 @@ use base16ct::lower;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+/// The actor of changes where no token is needed.
+const ANYONE: &str = "anonymous";
+
 /// What a token allows. Scopes are independent: writing does not include reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -62,6 +65,21 @@ impl FromStr for Scope {
 struct Known {
     hash: [u8; 32],
     scopes: u8,
+    /// What its changes are recorded as.
+    name: Arc<str>,
+}
+
+impl Known {
+    /// Without a comment, the beginning of the hash is the name, as it stands in the line.
+    fn new(hash: [u8; 32], scopes: u8, comment: &str) -> Known {
+        let comment = comment.trim();
+        let name = if comment.is_empty() {
+            lower::encode_string(&hash).chars().take(8).collect()
+        } else {
+            comment.to_owned()
+        };
+        Known { hash, scopes, name: name.into() }
+    }
 }
 
 /// The tokens that are accepted, and what each allows.
@@ -70,6 +88,10 @@ struct Known {
 /// tokens, as [`NewToken`] makes them, and not enough for tokens that a person invented. A token is
 /// compared with every known one in constant time, so the time of a refusal reveals nothing about a
 /// token.
+///
+/// A change is recorded with the [actor](fairsplit::changes::Actor) that asked for it: the comment
+/// of the token's line. A token without a comment is the first 8 digits of its hash, and without
+/// authentication every change is `anonymous`. Comments are shown to everyone who may read.
 ///
 /// Clones share their tokens: [`replace`](Auth::replace) on one of them replaces those of a router
 /// that is being served.
@@ -117,12 +139,13 @@ impl Auth {
     pub fn token(self, token: &str, scopes: impl IntoIterator<Item = Scope>) -> Auth {
         let scopes = scopes.into_iter().fold(0, |scopes, scope| scopes | scope.bit());
         let mut accepted = Accepted::clone(&self.accepted.load());
-        accepted.known.push(Known { hash: Sha256::digest(token).into(), scopes });
+        accepted.known.push(Known::new(Sha256::digest(token).into(), scopes, ""));
         Auth::of(accepted)
     }
 
     /// Accepts the tokens of a text with a line for each: `sha256:` and 64 hexadecimal digits, then
-    /// one or more scopes. A `#` begins a comment; empty lines are ignored.
+    /// one or more scopes. A `#` begins a comment, which names the token in the list of changes; empty
+    /// lines are ignored.
     ///
     /// # Errors
     ///
@@ -131,8 +154,8 @@ impl Auth {
         let mut accepted = Accepted::default();
         let mut faults = Vec::new();
         for (line, number) in text.lines().zip(1..) {
-            let words = line.split('#').next().unwrap_or_default();
-            match known(words.split_whitespace()) {
+            let (words, comment) = line.split_once('#').unwrap_or((line, ""));
+            match known(words.split_whitespace(), comment) {
                 Ok(None) => {}
                 Ok(Some(known)) if accepted.known.iter().any(|other| other.hash == known.hash) => {
                     faults.push((number, TokenFault::Repeated));
@@ -182,28 +205,30 @@ impl Auth {
         Auth { accepted: Arc::new(ArcSwap::from_pointee(accepted)) }
     }
 
-    /// Whether this token allows an operation that needs this scope.
+    /// Whether this token allows an operation that needs this scope, and the token's name.
     pub(crate) fn check(&self, token: Option<&str>, needed: Scope) -> Verdict {
         let accepted = self.accepted.load();
         if accepted.is_open {
-            return Verdict::Granted;
+            return Verdict::Granted(ANYONE.into());
         }
         let Some(token) = token else {
             return Verdict::Unknown;
         };
         let hash: [u8; 32] = Sha256::digest(token).into();
         let mut is_known = Choice::from(0);
-        let mut scopes = 0;
+        let (mut scopes, mut place) = (0, 0);
         // Compare with all, even after a match.
-        for known in &accepted.known {
+        for (known, at) in accepted.known.iter().zip(0_u64..) {
             let is_this = known.hash.ct_eq(&hash);
             is_known |= is_this;
             scopes |= u8::conditional_select(&0, &known.scopes, is_this);
+            place = u64::conditional_select(&place, &at, is_this);
         }
-        match (bool::from(is_known), scopes & needed.bit()) {
-            (false, _) => Verdict::Unknown,
-            (true, 0) => Verdict::OutOfScope,
-            (true, _) => Verdict::Granted,
+        let named = usize::try_from(place).ok().and_then(|place| accepted.known.get(place));
+        match (bool::from(is_known).then_some(named).flatten(), scopes & needed.bit()) {
+            (None, _) => Verdict::Unknown,
+            (Some(_), 0) => Verdict::OutOfScope,
+            (Some(known), _) => Verdict::Granted(Arc::clone(&known.name)),
         }
     }
 }
@@ -217,15 +242,19 @@ impl fmt::Debug for Auth {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Granted,
+    /// With the name of the token.
+    Granted(Arc<str>),
     /// No token, or an unknown one.
     Unknown,
     OutOfScope,
 }
 
-fn known<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Option<Known>, TokenFault> {
+fn known<'a>(
+    mut words: impl Iterator<Item = &'a str>,
+    comment: &str,
+) -> Result<Option<Known>, TokenFault> {
     let Some(hash) = words.next() else {
         return Ok(None);
     };
@@ -235,7 +264,7 @@ fn known<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Option<Known>, 
         let scope: Scope = word.parse().map_err(|ScopeError| TokenFault::Scope)?;
         scopes |= scope.bit();
     }
-    if scopes == 0 { Err(TokenFault::NoScope) } else { Ok(Some(Known { hash, scopes })) }
+    if scopes == 0 { Err(TokenFault::NoScope) } else { Ok(Some(Known::new(hash, scopes, comment))) }
 }
 
 /// What is wrong with a line of a text of tokens.

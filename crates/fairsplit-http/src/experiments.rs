@@ -41,12 +41,12 @@ pub(crate) async fn list_experiments(
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn create_experiment(
-    _: Writes,
+    asked: Writes,
     OnFlag(flag): OnFlag,
     State(app): State<App>,
     Body(new): Body<NewExperiment>,
 ) -> Result<Response, Failure> {
-    Ok(created(app.engine.create_experiment(flag.id(), new)?))
+    Ok(created(asked.engine(&app).create_experiment(flag.id(), new)?))
 }
 
 /// One experiment.
@@ -76,11 +76,11 @@ pub(crate) async fn get_experiment(
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn start_experiment(
-    _: Writes,
+    asked: Writes,
     OnExperiment(id): OnExperiment,
     State(app): State<App>,
 ) -> Result<Response, Failure> {
-    Ok(data(app.engine.start(id)?))
+    Ok(data(asked.engine(&app).start(id)?))
 }
 
 /// Stops a running experiment: the flag answers its default from now on.
@@ -93,11 +93,11 @@ pub(crate) async fn start_experiment(
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn stop_experiment(
-    _: Writes,
+    asked: Writes,
     OnExperiment(id): OnExperiment,
     State(app): State<App>,
 ) -> Result<Response, Failure> {
-    Ok(data(app.engine.stop(id)?))
+    Ok(data(asked.engine(&app).stop(id)?))
 }
 
 /// An experiment's numbers: as counted, and what they show.

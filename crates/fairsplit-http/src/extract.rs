@@ -8,7 +8,8 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use fairsplit::{ExperimentId, Flag, FlagId};
+use fairsplit::changes::Actor;
+use fairsplit::{Engine, ExperimentId, Flag, FlagId};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
@@ -24,14 +25,23 @@ pub(crate) struct Reads {
 
 /// A request with a token for `flags:write`, and its place among the requests at once.
 pub(crate) struct Writes {
+    token: Arc<str>,
     _place: OwnedSemaphorePermit,
+}
+
+impl Writes {
+    /// The engine, for changes that are recorded as asked for by this request's token.
+    pub(crate) fn engine(&self, app: &App) -> Engine {
+        app.engine.acting_as(Actor::token(&*self.token))
+    }
 }
 
 impl FromRequestParts<App> for Reads {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Reads, Failure> {
-        Ok(Reads { _place: admit(&parts.headers, Scope::FlagsRead, app)? })
+        let (_, place) = admit(&parts.headers, Scope::FlagsRead, app)?;
+        Ok(Reads { _place: place })
     }
 }
 
@@ -39,19 +49,27 @@ impl FromRequestParts<App> for Writes {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Writes, Failure> {
-        Ok(Writes { _place: admit(&parts.headers, Scope::FlagsWrite, app)? })
+        let (token, place) = admit(&parts.headers, Scope::FlagsWrite, app)?;
+        Ok(Writes { token, _place: place })
     }
 }
 
+/// The name of the token, and a place.
+///
 /// A semaphore and not tower's limits: those apply before the token check, so clients without a
 /// token could use up the permits.
-fn admit(headers: &HeaderMap, scope: Scope, app: &App) -> Result<OwnedSemaphorePermit, Failure> {
-    match app.auth.check(bearer(headers), scope) {
-        Verdict::Granted => {}
+fn admit(
+    headers: &HeaderMap,
+    scope: Scope,
+    app: &App,
+) -> Result<(Arc<str>, OwnedSemaphorePermit), Failure> {
+    let token = match app.auth.check(bearer(headers), scope) {
+        Verdict::Granted(token) => token,
         Verdict::Unknown => return Err(Failure::Unauthorized),
         Verdict::OutOfScope => return Err(Failure::Forbidden),
-    }
-    Arc::clone(&app.places).try_acquire_owned().map_err(|_| Failure::Overloaded)
+    };
+    let place = Arc::clone(&app.places).try_acquire_owned();
+    Ok((token, place.map_err(|_| Failure::Overloaded)?))
 }
 
 /// The token of a request that has exactly one.

@@ -39,6 +39,8 @@ pub(crate) enum Failure {
     Internal,
     /// The change could not be stored, and was not made.
     NotStored,
+    /// The changes that are kept could not be read.
+    NotRead,
     /// The directory does not store; the text names the file.
     NotReady(String),
     Overloaded,
@@ -62,6 +64,13 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
+    /// A single fault.
+    pub(crate) fn of(path: &str, message: impl Display) -> Faults {
+        let mut faults = Faults::default();
+        faults.add(path.to_owned(), message);
+        faults
+    }
+
     pub(crate) fn add(&mut self, path: String, message: impl Display) {
         if self.named == MAX_FAULTS {
             self.omitted = self.omitted.saturating_add(1);
@@ -119,7 +128,9 @@ impl Failure {
             Failure::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Failure::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Failure::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Failure::Internal | Failure::NotStored => StatusCode::INTERNAL_SERVER_ERROR,
+            Failure::Internal | Failure::NotStored | Failure::NotRead => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Failure::NotReady(_) | Failure::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -148,6 +159,7 @@ impl IntoResponse for Failure {
             }
             Failure::Internal => "Internal error",
             Failure::NotStored => "The change could not be stored, and has not been made",
+            Failure::NotRead => "The list of changes could not be read",
             Failure::Overloaded => {
                 refusal.retry_after = Some(RETRY_SECONDS);
                 "Too many requests at once"

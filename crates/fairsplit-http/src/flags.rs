@@ -33,11 +33,11 @@ pub(crate) async fn list_flags(_: Reads, State(app): State<App>) -> Response {
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn create_flag(
-    _: Writes,
+    asked: Writes,
     State(app): State<App>,
     Body(new): Body<NewFlag>,
 ) -> Result<Response, Failure> {
-    Ok(created(app.engine.create_flag(new)?))
+    Ok(created(asked.engine(&app).create_flag(new)?))
 }
 
 /// One flag.
@@ -64,10 +64,10 @@ pub(crate) async fn get_flag(_: Reads, OnFlag(flag): OnFlag) -> Response {
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn change_flag(
-    _: Writes,
+    asked: Writes,
     OnFlag(flag): OnFlag,
     State(app): State<App>,
     Body(change): Body<FlagChange>,
 ) -> Result<Response, Failure> {
-    Ok(data(app.engine.set_default(flag.id(), change.default_value)?))
+    Ok(data(asked.engine(&app).set_default(flag.id(), change.default_value)?))
 }

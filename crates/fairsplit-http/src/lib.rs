@@ -36,6 +36,7 @@
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read` |
 //! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop` | `flags:write` |
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
+//! | GET | `/api/v1/changes`, `/api/v1/flags/{flag_id}/changes` | `flags:read` |
 //! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate` | `flags:read` |
 //! | POST | `/api/v1/flags/{flag_id}/track` | `flags:write` |
 //! | GET | `/api/v1/openapi.json`, `/healthz`, `/readyz` | none |
@@ -56,7 +57,7 @@
 //! * 401 without a known token, 403 without the scope;
 //! * 404 for an unknown id, an id that is not a UUID, and an experiment of another flag;
 //! * 409 for an operation that the state forbids, naming the state;
-//! * 422 for a body that breaks rules; `details` has all of them:
+//! * 422 for a body or a query that breaks rules; `details` has all of them:
 //!   `{"variants[1].percentage": ["..."]}`;
 //! * 503 at `/readyz` while the engine's directory cannot store, with the reason;
 //! * 405, 408, 413, 415 and 503 for the wrong method, a slow body, a large one, one that is not
@@ -65,10 +66,18 @@
 //! `GET .../results` returns `{"experiment", "status", "counts", "results"}`: the events that were
 //! counted since the last start and ever, and [`fairsplit::results::Results`] as it serialises.
 //!
+//! # Changes
+//!
+//! A change over HTTP is recorded with the name of its token: the comment of the token's line, see
+//! [`Auth`]. `GET /api/v1/changes` returns the changes that the engine keeps, the newest first, each
+//! [as it serialises](fairsplit::changes::Change); an engine in memory keeps none. `limit` sets the
+//! most to return (100, at most 1000), and `before` a version: the last one of a page, for the next.
+//!
 //! # Cost
 //!
 //! A request waits only for its body, and a change for the changes before it. Requests are counted
-//! in atomics; exposures and conversions only by the engine.
+//! in atomics; exposures and conversions only by the engine. A page of changes reads all that are
+//! kept.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -86,6 +95,7 @@
 mod answer;
 mod auth;
 mod body;
+mod changes;
 mod evaluate;
 mod experiments;
 mod extract;
@@ -291,6 +301,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(experiments::start_experiment))
         .routes(routes!(experiments::stop_experiment))
         .routes(routes!(experiments::get_results))
+        .routes(routes!(changes::list_changes))
+        .routes(routes!(changes::list_changes_of_flag))
         .routes(routes!(evaluate::evaluate_all))
         .routes(routes!(evaluate::evaluate))
         .routes(routes!(evaluate::track))

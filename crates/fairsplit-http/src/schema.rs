@@ -36,6 +36,7 @@ envelopes! {
     OneEvaluation, Evaluations: Evaluation;
     OneConversion, Conversions: Conversion;
     OneResults, AllResults: ExperimentResults;
+    OneChange, ChangeList: Change;
 }
 
 /// A named decision point.
@@ -294,6 +295,85 @@ pub(crate) struct Conversion {
     experiment: Option<String>,
 }
 
+/// A change of the definitions, as it was committed.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    /// Consecutive.
+    version: u64,
+    #[schema(format = "date-time")]
+    at: String,
+    actor: Actor,
+    action: Action,
+    /// Every field that changed.
+    edits: Vec<Edit>,
+}
+
+/// Who asked for a change.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Actor {
+    kind: ActorKind,
+    /// The comment of the token, or the name of the document's source.
+    #[schema(required = false)]
+    name: String,
+}
+
+/// Who asks: a token over HTTP, a document, or the service itself.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ActorKind {
+    Service,
+    Token,
+    Document,
+}
+
+/// What was asked for.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    CreateFlag,
+    ChangeFlag,
+    CreateExperiment,
+    Start,
+    Stop,
+    Force,
+    Unforce,
+    Replace,
+    Apply,
+    AcceptEdits,
+}
+
+/// A field before and after a change.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Edit {
+    flag_key: String,
+    unit: Unit,
+    /// The flag's id.
+    #[schema(format = "uuid")]
+    flag: String,
+    /// The experiment's id, where the field is one of an experiment.
+    #[schema(format = "uuid", required = false)]
+    experiment: String,
+    /// As documents name it.
+    field: String,
+    /// Absent if the field was not there.
+    #[schema(schema_with = any, required = false)]
+    before: (),
+    /// Absent if the field is gone.
+    #[schema(schema_with = any, required = false)]
+    after: (),
+}
+
+/// What a field belongs to.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unit {
+    Flag,
+    Experiment,
+}
+
 /// Why a request was refused.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -368,6 +448,17 @@ pub(crate) enum Changes {
     /// The change could not be stored, and was not made.
     #[response(status = 500)]
     NotStored(Error),
+}
+
+/// Refusals of an operation that answers a page of changes.
+#[derive(IntoResponses)]
+pub(crate) enum Listed {
+    /// The query breaks rules; every fault is named, by parameter.
+    #[response(status = 422)]
+    Invalid(Invalid),
+    /// The list of changes could not be read.
+    #[response(status = 500)]
+    NotRead(Error),
 }
 
 fn name() -> ObjectBuilder {

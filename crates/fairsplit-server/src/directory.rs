@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use fairsplit::Engine;
 use fairsplit::durable::{self, OpenOptions};
-use fairsplit::error::OpenError;
+use fairsplit::error::{ApplyError, OpenError};
 
-use crate::failure::{Failure, faults};
+use crate::config::is_sound_where_new;
+use crate::failure::{Failure, faults, refused};
+use crate::options::Apply;
 
 const END_IT: &str = "another process has it: end that process first";
 const ASK_IT: &str = "another process has it: ask that server over HTTP for its flags, \
@@ -93,14 +95,36 @@ pub(crate) fn export(directory: &Path, output: Option<&Path>) -> Result<(), Fail
     print(&format!("{}: {}", output.display(), content(&engine)))
 }
 
+/// `fairsplit apply`.
+pub(crate) fn apply(options: &Apply) -> Result<(), Failure> {
+    let (directory, (file, text)) = (&options.directory, read(&options.file)?);
+    // Before the directory is created: one that is not JSON creates none.
+    let is_new = fs::symlink_metadata(directory).is_err();
+    if is_new {
+        is_sound_where_new(&Engine::new(), &text)
+            .map_err(|error| Failure::about(file, faults(&error)))?;
+    }
+    is_no_file(directory)?;
+    let engine =
+        Engine::open(directory).map_err(|error| Failure::opening(directory, &error, END_IT))?;
+    let applied = is_sound_where_new(&engine, &text)
+        .map_err(ApplyError::from)
+        .and_then(|()| options.how().apply(&engine, &text));
+    let report = applied.map_err(|error| Failure::about(file, refused(&error)))?;
+    engine.sync()?;
+    print(&report.to_string())?;
+    match report.skipped.len() {
+        0 => Ok(()),
+        skipped => {
+            let skipped = number(skipped, "flag");
+            Err(Failure::about(file, format!("skipped {skipped}; the others are applied")))
+        }
+    }
+}
+
 /// `fairsplit import`.
 pub(crate) fn import(directory: &Path, file: &Path, replaces: bool) -> Result<(), Failure> {
-    let (source, text) = if file == Path::new("-") {
-        (Path::new("standard input"), io::read_to_string(io::stdin().lock()))
-    } else {
-        (file, fs::read_to_string(file))
-    };
-    let text = text.map_err(|error| Failure::about(source, error))?;
+    let (source, text) = read(file)?;
     // In memory first: a document with faults does not create a directory.
     Engine::from_json(&text).map_err(|error| Failure::about(source, faults(&error)))?;
     is_no_file(directory)?;
@@ -116,6 +140,17 @@ pub(crate) fn import(directory: &Path, file: &Path, replaces: bool) -> Result<()
     engine.replace(&text).map_err(|error| Failure::about(source, faults(&error)))?;
     engine.sync()?;
     print(&format!("{}: imported {}", directory.display(), content(&engine)))
+}
+
+/// The text of a file or of standard input, and what errors call it.
+fn read(file: &Path) -> Result<(&Path, String), Failure> {
+    let (source, text) = if file == Path::new("-") {
+        (Path::new("standard input"), io::read_to_string(io::stdin().lock()))
+    } else {
+        (file, fs::read_to_string(file))
+    };
+    let text = text.map_err(|error| Failure::about(source, error))?;
+    Ok((source, text))
 }
 
 /// Refuses a path of something else than a directory.

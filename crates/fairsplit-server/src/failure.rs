@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-use fairsplit::error::{FileError, LoadError, OpenError};
+use fairsplit::apply::Named;
+use fairsplit::error::{ApplyError, FileError, LoadError, OpenError};
 
 /// Why the program ends by itself.
 pub(crate) enum Failure {
@@ -105,6 +106,35 @@ pub(crate) fn faults(error: &LoadError) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// Why a document was not applied, with each fault on a line of its own.
+pub(crate) fn refused(error: &ApplyError) -> String {
+    match error {
+        ApplyError::Load(error) => faults(error),
+        ApplyError::RemovesRunning { experiments } => format!(
+            "would remove what is running: {}\n  \
+             stop it first, or remove it all the same with --allow-removals",
+            list(experiments)
+        ),
+        ApplyError::RemovesMost { source_name, removed, of } => format!(
+            "would remove {removed} of the {of} flags of the source {source_name:?}\n  \
+             remove them all the same with --allow-removals"
+        ),
+        other => other.to_string(),
+    }
+}
+
+/// As [`refused`], for a line of the log.
+pub(crate) fn refused_on_one_line(error: &ApplyError) -> String {
+    match error {
+        ApplyError::Load(error) => error.to_string(),
+        other => refused(other).replace("\n  ", "; "),
+    }
+}
+
+fn list(names: &[Named]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// The path as a shell reads it back, since the messages are commands to copy.

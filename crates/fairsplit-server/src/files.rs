@@ -1,19 +1,12 @@
-//! The files of `serve`: the tokens and the configuration, at the start and again later.
+//! Reading the files of `serve`, at the start and again later.
 
 use std::fs;
 use std::path::Path;
 
-use fairsplit::Engine;
 use fairsplit_http::Auth;
 use tracing::{info, warn};
 
-use crate::failure::{Failure, faults};
-
-/// Loads a configuration document, strictly: a fault refuses it whole.
-pub(crate) fn load(engine: &Engine, path: &Path) -> Result<(), Failure> {
-    let text = text_of(path)?;
-    engine.replace(&text).map_err(|error| Failure::about(path, faults(&error)))
-}
+use crate::failure::Failure;
 
 /// The tokens of a file.
 pub(crate) fn tokens(path: &Path) -> Result<Auth, Failure> {
@@ -29,4 +22,16 @@ pub(crate) fn log_tokens(auth: &Auth) {
 
 pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|error| Failure::about(path, error))
+}
+
+/// Refuses what is not a file: a pipe was read at the start, and is empty or blocks now. Its
+/// emptiness would revoke all tokens.
+pub(crate) fn readable(path: &Path) -> Result<(), Failure> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            Err(Failure::about(path, "is not a file that can be read again"))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::about(path, error)),
+    }
 }

@@ -14,6 +14,7 @@
     )
 )]
 
+mod config;
 mod connections;
 mod directory;
 mod failure;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Import { directory, file, replace } => {
             directory::import(&directory, &file, replace)
         }
+        Command::Apply(options) => directory::apply(&options),
         Command::Token { command: Token::New { scope, comment } } => {
             token::new(&scope, comment.as_deref())
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use fairsplit::apply::ApplyOptions;
 use fairsplit_http::Scope;
 
 use crate::failure::EXIT_CODES;
@@ -68,7 +69,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Load a configuration document into a directory.
+    Apply(Apply),
+    /// Replace everything in a directory by a configuration document.
+    ///
+    /// For a backup, or to begin with a document. To change what a document changed since it was
+    /// last applied, and leave the rest as it is, use `apply`.
     ///
     /// Creates the directory if it does not exist. A document with faults changes nothing, and each
     /// fault is named. With --replace, flags that the document lacks are removed, and experiments
@@ -95,7 +100,12 @@ pub(crate) enum Command {
 /// Serve the Experiments API.
 ///
 /// With --data DIRECTORY, what is created and counted outlives the server, however it ends. Without
-/// it the state is in memory and lost with it. Either starts from the document of --config.
+/// it the state is in memory and lost with it.
+///
+/// The document of --config is applied: what it changed since it was last applied is changed, and
+/// what was changed over HTTP stays. An experiment that was stopped by hand stays stopped, until the
+/// document changes its status. A flag with a fault stays as it was, and the log says why; while
+/// there are no flags yet, any fault ends the server.
 ///
 /// Without tokens every request is refused. Make some with `fairsplit token new`, put their lines
 /// into a file, and name it with --tokens; or put the lines into the environment variable
@@ -104,8 +114,8 @@ pub(crate) enum Command {
 /// SIGTERM and SIGINT end it: it stops listening, finishes the requests that it has, and exits.
 ///
 /// SIGHUP reads the file of --tokens again: a token whose line is gone is refused from then on.
-/// Without --data it also loads the file of --config again; flags that the file lacks are removed,
-/// and counts go on. A file with a fault is logged, and what was read before stays in use.
+/// It also applies the file of --config again. A file that cannot be read is logged, and what was
+/// read before stays in use.
 ///
 /// Example: fairsplit serve --tokens tokens --data /var/lib/fairsplit
 #[derive(Debug, Args)]
@@ -126,9 +136,12 @@ pub(crate) struct Serve {
     /// How long to wait for the directory while another process has it, as in a rolling update.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "data")]
     pub(crate) wait: Option<Duration>,
-    /// A configuration document to start from; not looked at if the directory has flags already.
+    /// A configuration document to apply.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Let the document remove running experiments, and most of the flags that it named before.
+    #[arg(long, requires = "config")]
+    pub(crate) allow_removals: bool,
     /// What to log: error, warn, info (each request) or debug (each connection).
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: tracing_subscriber::filter::LevelFilter,
@@ -153,6 +166,38 @@ pub(crate) struct Serve {
     pub(crate) grace: Duration,
 }
 
+/// Apply a configuration document to a directory.
+///
+/// Changes what the document changed since it was last applied, and leaves the rest as it is: what
+/// was changed over HTTP or by another document. Prints what was done and what was left. Creates the
+/// directory if it does not exist.
+///
+/// A flag with a fault stays as it was; the other flags are applied, and the exit code is 3. While
+/// the directory has no flags, any fault refuses the document.
+///
+/// Example: fairsplit apply /var/lib/fairsplit flags.json --revision 12
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+pub(crate) struct Apply {
+    /// The directory, as given to `serve --data`.
+    pub(crate) directory: PathBuf,
+    /// The document; - is standard input.
+    pub(crate) file: PathBuf,
+    /// The name of the document, if several are applied to one directory: each removes only what it
+    /// named itself. Without it, that of the document, or "document".
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// The revision of the document. One that is lower than the last one is skipped.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) revision: Option<i64>,
+    /// Apply the document also if its revision is lower than the last one.
+    #[arg(long)]
+    pub(crate) go_back: bool,
+    /// Let the document remove running experiments, and most of the flags that it named before.
+    #[arg(long)]
+    pub(crate) allow_removals: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     /// Make a token: prints it, which happens this once, and the line for the server's file.
@@ -171,6 +216,25 @@ pub(crate) enum Token {
         #[arg(long, value_name = "TEXT")]
         comment: Option<String>,
     },
+}
+
+impl Apply {
+    pub(crate) fn how(&self) -> ApplyOptions {
+        let mut how = ApplyOptions::new();
+        if let Some(source) = &self.source {
+            how = how.source(source);
+        }
+        if let Some(revision) = self.revision {
+            how = how.revision(revision);
+        }
+        if self.go_back {
+            how = how.go_back();
+        }
+        if self.allow_removals {
+            how = how.allow_removals();
+        }
+        how
+    }
 }
 
 impl Serve {

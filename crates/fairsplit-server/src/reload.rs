@@ -1,14 +1,13 @@
 //! Reading the tokens and the configuration again at SIGHUP. Whatever is wrong with a file is
 //! logged, and what was read before stays in use.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use fairsplit::Engine;
 use fairsplit_http::Auth;
 use tracing::{error, info};
 
-use crate::failure::Failure;
+use crate::config::Config;
 use crate::files;
 use crate::options::Serve;
 use crate::signals::Hangups;
@@ -16,21 +15,14 @@ use crate::signals::Hangups;
 /// What is read again, and where it goes.
 pub(crate) struct Reload {
     tokens: Option<PathBuf>,
-    config: Option<PathBuf>,
-    is_durable: bool,
+    config: Option<Config>,
     engine: Engine,
     auth: Auth,
 }
 
 impl Reload {
     pub(crate) fn new(options: &Serve, engine: Engine, auth: Auth) -> Reload {
-        Reload {
-            tokens: options.tokens.clone(),
-            config: options.config.clone(),
-            is_durable: options.data.is_some(),
-            engine,
-            auth,
-        }
+        Reload { tokens: options.tokens.clone(), config: Config::of(options), engine, auth }
     }
 
     /// Reads again at each signal, for as long as the server runs.
@@ -47,7 +39,7 @@ impl Reload {
             info!("SIGHUP: there is no file of --tokens or --config to read again");
         }
         if let Some(path) = &self.tokens {
-            match readable(path).and_then(|()| files::tokens(path)) {
+            match files::readable(path).and_then(|()| files::tokens(path)) {
                 Ok(tokens) => {
                     self.auth.replace(&tokens);
                     files::log_tokens(&self.auth);
@@ -58,40 +50,16 @@ impl Reload {
                 }
             }
         }
-        match &self.config {
-            Some(path) if self.is_durable => info!(
-                config = %path.display(),
-                "SIGHUP: --config was not looked at: the definitions of the directory count"
-            ),
-            Some(path) => match self.load(path) {
+        if let Some(config) = &self.config {
+            match config.apply_again(&self.engine) {
                 Ok(()) => {
-                    info!(flags = self.engine.flags().len(), "SIGHUP: configuration loaded again");
+                    info!(flags = self.engine.flags().len(), "SIGHUP: configuration applied");
                 }
                 Err(failure) => {
                     let failure = failure.message();
                     error!("SIGHUP: the configuration stays as it was: {failure}");
                 }
-            },
-            None => {}
+            }
         }
-    }
-
-    /// As at the start, with all faults on one line of the log.
-    fn load(&self, path: &Path) -> Result<(), Failure> {
-        readable(path)?;
-        let text = files::text_of(path)?;
-        self.engine.replace(&text).map_err(|error| Failure::about(path, error))
-    }
-}
-
-/// Refuses what is not a file: a pipe was read at the start, and is empty or blocks now. Its
-/// emptiness would revoke all tokens.
-fn readable(path: &Path) -> Result<(), Failure> {
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => {
-            Err(Failure::about(path, "is not a file that can be read again"))
-        }
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::about(path, error)),
     }
 }

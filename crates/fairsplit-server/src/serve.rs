@@ -13,6 +13,7 @@ use fairsplit_http::{Auth, Limits, RouterBuilder};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
+use crate::config::Config;
 use crate::directory::is_no_file;
 use crate::failure::Failure;
 use crate::options::{Options, Serve};
@@ -83,17 +84,8 @@ fn engine(options: &Serve) -> Result<Engine, Failure> {
         None => Engine::new(),
         Some(directory) => open(directory, options.wait)?,
     };
-    if let Some(path) = &options.config {
-        let there = engine.flags().len();
-        if there == 0 {
-            files::load(&engine, path)?;
-        } else {
-            warn!(
-                config = %path.display(),
-                flags = there,
-                "--config was not looked at: the directory has flags already, and they count"
-            );
-        }
+    if let Some(config) = Config::of(options) {
+        config.apply_first(&engine)?;
     }
     info!(flags = engine.flags().len(), durable = options.data.is_some(), "ready");
     Ok(engine)

@@ -60,6 +60,7 @@ fn commands(directory: &str) -> Vec<Vec<&str>> {
 fn and_serving(directory: &str) -> Vec<Vec<&str>> {
     let mut all = commands(directory);
     all.push(vec!["import", directory, STOREFRONT, "--replace"]);
+    all.push(vec!["apply", directory, STOREFRONT]);
     all.push(vec!["serve", "--listen", "127.0.0.1:0", "--data", directory]);
     all
 }
@@ -84,7 +85,9 @@ fn every_command_has_a_help_with_an_example_and_the_exit_codes() {
     let table = "Exit codes:\n  0  it is done; for serve: a signal ended it\n  1  anything else failed\n  \
         2  the command line cannot be used\n  3  the tokens, the document or the directory cannot be used\n  \
         4  the address cannot be listened on\n  5  another process has the directory open\n";
-    for command in ["serve", "check", "recover", "accept-edits", "export", "import", "token new"] {
+    for command in
+        ["serve", "check", "recover", "accept-edits", "export", "import", "apply", "token new"]
+    {
         let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
         let (code, help, _) = call(&arguments);
         assert_eq!(code, 0);
@@ -94,6 +97,8 @@ fn every_command_has_a_help_with_an_example_and_the_exit_codes() {
     assert!(call(&["--help"]).1.ends_with(table));
     assert_eq!(call(&["check"]).0, 2);
     assert_eq!(call(&["import", "somewhere"]).0, 2);
+    assert_eq!(call(&["apply", "somewhere"]).0, 2);
+    assert_eq!(call(&["serve", "--allow-removals"]).0, 2, "there is no document");
     assert_eq!(call(&["serve", "--wait", "1"]).0, 2, "there is nothing to wait for");
 }
 

@@ -1,6 +1,7 @@
 //! The program, as a process on this machine.
 #![cfg(unix)]
 
+mod apply;
 mod common;
 mod directory;
 mod reload;

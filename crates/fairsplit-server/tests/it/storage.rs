@@ -8,22 +8,6 @@ use std::time::Duration;
 
 use crate::common::{Directory, File, Server, document, fairsplit, hang_up};
 
-#[test]
-fn a_server_says_why_it_did_not_look_at_its_configuration() {
-    let config = File::new("not-looked-at", &document());
-    let directory = Directory::new("not-looked-at");
-    let options = ["--data", directory.path(), "--config", config.path()];
-    let server = Server::open(&options);
-    server.terminate();
-    let (code, log) = server.end();
-    assert_eq!(code, Some(0), "{log}");
-    assert!(!log.contains("not looked at"), "{log}");
-    fs::write(config.path(), "{").unwrap();
-    let mut server = Server::open(&options);
-    let line = server.logged("--config was not looked at: the directory has flags already");
-    assert!(line.contains("WARN") && line.contains(config.path()), "{line}");
-}
-
 /// A rolling update: the new server waits for the directory of the old one. A hangup that comes
 /// meanwhile does not end it.
 #[test]
