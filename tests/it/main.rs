@@ -11,6 +11,7 @@ mod applying_model;
 mod changes;
 #[path = "../common/mod.rs"]
 mod common;
+mod deleting;
 mod deltas;
 #[cfg(feature = "durable")]
 mod durable;
@@ -26,6 +27,7 @@ mod messages;
 mod peers;
 #[cfg(feature = "results")]
 mod results;
+mod shipping;
 mod stress;
 #[cfg(feature = "testing")]
 mod testing;
