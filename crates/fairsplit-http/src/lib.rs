@@ -31,10 +31,10 @@
 //! | | | scope |
 //! |---|---|---|
 //! | GET, POST | `/api/v1/flags` | `flags:read`, `flags:write` |
-//! | GET, PATCH | `/api/v1/flags/{flag_id}` | `flags:read`, `flags:write` |
+//! | GET; PATCH, DELETE | `/api/v1/flags/{flag_id}` | `flags:read`; `flags:write` |
 //! | GET, POST | `/api/v1/flags/{flag_id}/experiments` | `flags:read`, `flags:write` |
-//! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read` |
-//! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop` | `flags:write` |
+//! | GET, DELETE | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read`, `flags:write` |
+//! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop`, `/ship` | `flags:write` |
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
 //! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate` | `flags:read` |
 //! | POST | `/api/v1/flags/{flag_id}/track` | `flags:write` |
@@ -86,6 +86,7 @@
 mod answer;
 mod auth;
 mod body;
+mod ending;
 mod evaluate;
 mod experiments;
 mod extract;
@@ -285,11 +286,12 @@ impl RouterBuilder {
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(flags::list_flags, flags::create_flag))
-        .routes(routes!(flags::get_flag, flags::change_flag))
+        .routes(routes!(flags::get_flag, flags::change_flag, ending::delete_flag))
         .routes(routes!(experiments::list_experiments, experiments::create_experiment))
-        .routes(routes!(experiments::get_experiment))
+        .routes(routes!(experiments::get_experiment, ending::delete_experiment))
         .routes(routes!(experiments::start_experiment))
         .routes(routes!(experiments::stop_experiment))
+        .routes(routes!(ending::ship_variant))
         .routes(routes!(experiments::get_results))
         .routes(routes!(evaluate::evaluate_all))
         .routes(routes!(evaluate::evaluate))

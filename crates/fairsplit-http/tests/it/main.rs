@@ -5,6 +5,7 @@ mod auth;
 mod bodies;
 mod common;
 mod described;
+mod ending;
 mod evaluate;
 mod flags;
 mod metrics;
