@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 
 use allocator::{bytes, pieces};
 use common::{experiment_id, flag_id, production};
-use fairsplit::Engine;
+use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 use serde_json::{Value, json};
 
 /// Flags with a running experiment of two variants each, as an exporter writes them. `values` are
@@ -126,4 +126,44 @@ fn reloading_the_same_flags_takes_no_more_memory() {
     reload();
     let (taken, ()) = bytes(|| (0..5).for_each(|_| reload()));
     assert_eq!(taken, 0);
+}
+
+/// Creates an experiment that counts users, and deletes it.
+fn live(engine: &Engine, number: u128, hands_over: bool) {
+    let id = experiment_id(number);
+    let new = NewExperiment::new("short", "production").variant("only", 1, 100).id(id);
+    engine.create_experiment("flag-1", new.status(Status::Running)).unwrap();
+    engine.count_users(id, 5000).unwrap();
+    for user in 0..5000 {
+        drop(production(engine).evaluate("flag-1", &format!("user-{user}")));
+    }
+    engine.stop(id).unwrap();
+    if hands_over {
+        engine.with_deltas(|_| Ok::<_, ()>(())).unwrap();
+    }
+    engine.delete_experiment(id).unwrap();
+}
+
+#[test]
+fn experiments_that_are_deleted_give_back_all_that_they_took() {
+    let engine = Engine::new();
+    engine.create_flag(NewFlag::new("flag-1", 0)).unwrap();
+    (0..10).for_each(|number| live(&engine, number, true));
+    let (taken, ()) = bytes(|| (10..60).for_each(|number| live(&engine, number, true)));
+    assert_eq!(taken, 0);
+}
+
+#[test]
+fn an_experiment_that_is_deleted_frees_its_users_at_once_and_its_counts_when_they_are_handed_over()
+{
+    let engine = Engine::new();
+    engine.create_flag(NewFlag::new("flag-1", 0)).unwrap();
+    live(&engine, 0, true);
+    let (taken, ()) = bytes(|| {
+        let (kept, ()) = bytes(|| (1..11).for_each(|number| live(&engine, number, false)));
+        assert!(kept / 10 <= 1000 + stripes(), "{kept} bytes of ten experiments");
+        engine.with_deltas(|_| Ok::<_, ()>(())).unwrap();
+    });
+    // The table of those that waited keeps its length.
+    assert!(taken <= 16 * 32, "{taken} bytes");
 }

@@ -1,11 +1,12 @@
 //! Every experiment's counters by its id. Counters outlive any snapshot: a swap, a stop or a reload
 //! loses nothing, and an experiment that leaves the configuration and comes back continues its
-//! counts.
+//! counts. Only a deleted experiment leaves, once nothing needs its counters.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::RandomState;
 
@@ -31,6 +32,7 @@ pub(crate) struct Record {
 #[derive(Debug)]
 pub(crate) struct Counted {
     pub(crate) definition: Arc<Definition>,
+    pub(crate) counters: Arc<ExperimentCounters>,
     pub(crate) runs: Runs,
     /// Where the counts start.
     pub(crate) base: Baseline,
@@ -41,7 +43,14 @@ pub(crate) struct Counted {
 /// time and few readers, so one lock is enough.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    records: RwLock<HashSet<ById, RandomState>>,
+    records: RwLock<Records>,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    known: HashSet<ById, RandomState>,
+    /// Deleted experiments whose counts may not all be handed over yet. No id leads to them.
+    deleted: Vec<Arc<Record>>,
 }
 
 /// A record by its experiment's id: a set of these is a map whose keys take no memory.
@@ -76,18 +85,20 @@ impl Registry {
         id: ExperimentId,
         read: impl FnOnce(&Arc<Record>) -> R,
     ) -> Option<R> {
-        // A set of records is whole between its calls, so a poisoned lock is usable.
-        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
-        records.get(&id).map(|record| read(&record.0))
+        self.read().known.get(&id).map(|record| read(&record.0))
     }
 
-    /// What every experiment has counted, in the order of the ids.
+    /// What every experiment has counted, in the order of the ids. Of one id, what was counted
+    /// before it was deleted comes first.
     pub(crate) fn all_counted(&self) -> Vec<Counted> {
-        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
-        let counted = records.iter().map(|ById(record)| {
+        let records = self.read();
+        let known = records.known.iter().map(|ById(record)| record);
+        let counted = records.deleted.iter().chain(known).map(|record| {
             let runs = record.runs.clone();
             let (base, counts) = (record.counters.base(), record.counters.counts());
-            Counted { definition: Arc::clone(&record.definition), runs, base, counts }
+            let (definition, counters) = (&record.definition, &record.counters);
+            let (definition, counters) = (Arc::clone(definition), Arc::clone(counters));
+            Counted { definition, counters, runs, base, counts }
         });
         let mut counted: Vec<_> = counted.collect();
         counted.sort_by_key(|counted| counted.definition.id);
@@ -96,13 +107,99 @@ impl Registry {
 
     /// Replaces the records of experiments, the last of each experiment.
     pub(crate) fn put(&self, new: Vec<Arc<Record>>) {
-        let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
-        if records.is_empty() {
+        let mut records = self.write();
+        if records.known.is_empty() {
             // Growing by doubling would hash every id once more, on a line of its own.
-            records.reserve(new.len());
+            records.known.reserve(new.len());
         }
         for record in new {
-            records.replace(ById(record));
+            records.known.replace(ById(record));
         }
+    }
+
+    /// Deletes experiments. Their users go at once; their records wait for a
+    /// [`release`](Registry::release).
+    pub(crate) fn delete(&self, ids: &[ExperimentId]) {
+        let mut records = self.write();
+        for id in ids {
+            if let Some(ById(record)) = records.known.take(id) {
+                record.counters.forget_users();
+                records.deleted.push(record);
+            }
+        }
+    }
+
+    /// Drops the deleted records of experiments that have records again, which count in the same
+    /// cells.
+    pub(crate) fn forget_continued(&self) {
+        let Records { known, deleted } = &mut *self.write();
+        deleted.retain(|record| !known.contains(&record.definition.id));
+    }
+
+    /// Drops each deleted record that nothing can count in any more, unless it `is_pending`: some
+    /// of its counts are still to be handed over. That runs under a lock, and must not call the
+    /// registry. Returns whether any was dropped.
+    pub(crate) fn release(&self, is_pending: impl Fn(&Record) -> bool) -> bool {
+        if self.read().deleted.is_empty() {
+            return false;
+        }
+        let deleted = &mut self.write().deleted;
+        let before = deleted.len();
+        deleted.retain(|record| {
+            // Until it is freed, a view from before the deletion may be counting an event that came
+            // before the stop.
+            let is_read = Arc::strong_count(&record.counters) > 1;
+            // What was counted by the last one that has dropped its view is visible here.
+            fence(Ordering::Acquire);
+            is_read || is_pending(record)
+        });
+        deleted.len() < before
+    }
+
+    // A set of records is whole between its calls, so a poisoned lock is usable.
+
+    fn read(&self) -> RwLockReadGuard<'_, Records> {
+        self.records.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Records> {
+        self.records.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::count::pool::Pool;
+    use crate::model::faults::Faults;
+    use crate::model::new_experiment::NewExperiment;
+    use crate::model::path::Path;
+    use crate::model::status::Status;
+    use crate::model::terms::Unchecked;
+
+    #[test]
+    fn a_deleted_record_stays_while_a_view_may_count_in_it_or_counts_are_pending() {
+        let id = ExperimentId::from_bytes([1; 16]);
+        let new = NewExperiment::new("name", "production").variant("only", 1, 100);
+        let terms = Unchecked::from(new).check(&Path::Root, &mut Faults::default()).unwrap();
+        let now = Timestamp::from_unix_seconds(0);
+        let counters = ExperimentCounters::new(1, Baseline::default(), Pool::default().take(1, 1));
+        let record = Record {
+            definition: Arc::new(Definition::create(id, terms, Status::Draft, now)),
+            counters: Arc::new(counters),
+            started_at: None,
+            runs: Runs::default(),
+        };
+        let view = Arc::clone(&record.counters);
+        let registry = Registry::default();
+        registry.put(vec![Arc::new(record)]);
+        registry.delete(&[id]);
+        assert!(registry.with(id, |_| ()).is_none());
+        assert!(!registry.release(|_| false), "a view may count");
+        drop(view);
+        assert!(!registry.release(|_| true), "counts are pending");
+        assert_eq!(registry.all_counted().len(), 1);
+        assert!(registry.release(|_| false));
+        assert_eq!(registry.all_counted().len(), 0);
     }
 }

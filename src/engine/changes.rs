@@ -42,7 +42,8 @@ impl Engine {
         self.control.store.as_ref().map_or_else(|| Ok(Vec::new()), |store| store.changes())
     }
 
-    /// The [changes](Engine::changes) of one flag and of its experiments.
+    /// The [changes](Engine::changes) of one flag and of its experiments. A deleted flag is found by
+    /// its id, as long as changes of it are kept.
     ///
     /// # Errors
     ///
@@ -51,9 +52,18 @@ impl Engine {
         &self,
         flag: impl Into<FlagRef<'a>>,
     ) -> Result<Vec<Change>, ControlError> {
-        let id = find(&self.current.pin(), flag.into())?.flag.id();
+        let flag = flag.into();
+        let known = find(&self.current.pin(), flag).map(|state| state.flag.id());
+        let id = match (flag, &known) {
+            (_, Ok(id)) => *id,
+            (FlagRef::Id(id), Err(_)) => id,
+            (FlagRef::Key(_), Err(error)) => return Err(error.clone()),
+        };
         let mut changes = self.changes()?;
         changes.retain(|change| change.concerns(id));
+        if changes.is_empty() {
+            known?;
+        }
         Ok(changes)
     }
 }

@@ -1,18 +1,41 @@
 //! Handing over counts as deltas: each event once.
 
 use std::collections::HashMap;
-use std::sync::TryLockError;
+use std::sync::{Arc, MutexGuard, TryLockError, Weak};
 
 use super::Engine;
-use crate::count::counts::Count;
+use crate::count::counters::ExperimentCounters;
+use crate::count::counts::{Baseline, Count};
 use crate::count::deltas::{Delta, DeltaError};
-use crate::count::registry::Counted;
+use crate::count::registry::{Counted, Record};
 use crate::count::runs::Runs;
 use crate::model::definition::Definition;
 use crate::model::id::ExperimentId;
 
-/// The mark of each experiment: how much of its counts, beyond their start, has been handed over.
-pub(super) type Marks = HashMap<ExperimentId, Box<[Count]>>;
+/// How much of the counts in each experiment's counters, beyond their start, has been handed over.
+///
+/// By the address of the counters: an id that was deleted may lead to other counters by now. The
+/// weak reference keeps the address from being given to others.
+#[derive(Debug, Default)]
+pub(super) struct Marks(HashMap<usize, (Weak<ExperimentCounters>, Box<[Count]>)>);
+
+impl Marks {
+    fn of(&self, counters: &Arc<ExperimentCounters>) -> Option<&[Count]> {
+        self.0.get(&address(counters)).map(|(_, mark)| &**mark)
+    }
+
+    fn set(&mut self, counters: &Arc<ExperimentCounters>, mark: Box<[Count]>) {
+        self.0.insert(address(counters), (Arc::downgrade(counters), mark));
+    }
+
+    fn forget_freed(&mut self) {
+        self.0.retain(|_, (counters, _)| counters.strong_count() > 0);
+    }
+}
+
+fn address(counters: &Arc<ExperimentCounters>) -> usize {
+    Arc::as_ptr(counters).addr()
+}
 
 impl Engine {
     /// Passes what was counted since the last call to `receive`, as deltas: each event once. Use it
@@ -23,7 +46,7 @@ impl Engine {
     /// variants and of the runs. If it returns `Ok`, the next deltas begin where
     /// these end; if it fails, or panics, the next ones include these. Deltas cover every
     /// experiment that this engine knows, including stopped ones and those that have left the
-    /// configuration. One that had left it before a durable engine was opened is covered once it
+    /// configuration, and what a [deleted](Engine::delete_experiment) one had counted. One that had left it before a durable engine was opened is covered once it
     /// comes back. Counts that a loaded document carried were counted elsewhere, and are not part
     /// of any delta.
     ///
@@ -65,39 +88,74 @@ impl Engine {
         &self,
         receive: impl FnOnce(&[Delta]) -> Result<(), E>,
     ) -> Result<(), DeltaError<E>> {
-        let mut marks = match self.control.marks.try_lock() {
-            Ok(marks) => marks,
-            // An earlier `receive` panicked before any mark moved.
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(DeltaError::UnderWay),
-        };
+        let mut marks = self.try_marks().ok_or(DeltaError::UnderWay)?;
         let durability = self.control.durability.as_deref();
         let mut deltas = Vec::new();
         let mut moved = Vec::new();
         for counted in self.control.registry.all_counted() {
-            let Counted { definition, runs, base, counts: now } = counted;
-            let mark = marks.get(&definition.id).cloned();
-            let mark = mark.or_else(|| durability.map(|durability| durability.mark(definition.id)));
-            let mark = mark.unwrap_or_default();
-            let from: Box<[Count]> = (0..now.len())
-                .map(|at| base.of(at).plus(mark.get(at).copied().unwrap_or_default()))
-                .collect();
+            let Counted { definition, counters, runs, base, counts: now } = counted;
+            let from = self.handed_over(&marks, definition.id, &counters, &base);
             if from == now {
                 continue;
             }
             deltas.extend(deltas_of(&definition, &runs, &from, &now));
             let mark: Box<[Count]> =
                 now.iter().enumerate().map(|(at, now)| now.since(base.of(at))).collect();
-            moved.push((definition.id, mark));
+            moved.push((definition.id, counters, mark));
         }
         receive(&deltas).map_err(DeltaError::Refused)?;
-        for (id, mark) in moved {
+        for (id, counters, mark) in moved {
             if let Some(durability) = durability {
                 durability.set_mark(id, &mark);
             }
-            marks.insert(id, mark);
+            marks.set(&counters, mark);
         }
+        self.release(&mut marks);
         Ok(())
+    }
+
+    /// Gives back the memory of deleted experiments that nothing needs any more.
+    pub(super) fn release_deleted(&self) {
+        // If the marks are held, it is done once the deltas are handed over.
+        if let Some(mut marks) = self.try_marks() {
+            self.release(&mut marks);
+        }
+    }
+
+    fn release(&self, marks: &mut Marks) {
+        let has_released =
+            self.control.registry.release(|Record { definition, counters, .. }| {
+                let from = self.handed_over(marks, definition.id, counters, &counters.base());
+                from != counters.counts()
+            });
+        if has_released {
+            marks.forget_freed();
+        }
+    }
+
+    /// `None` while deltas are being handed over.
+    fn try_marks(&self) -> Option<MutexGuard<'_, Marks>> {
+        match self.control.marks.try_lock() {
+            Ok(marks) => Some(marks),
+            // An earlier `receive` panicked before any mark moved.
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// The counts of an experiment up to which deltas were handed over.
+    fn handed_over(
+        &self,
+        marks: &Marks,
+        id: ExperimentId,
+        counters: &Arc<ExperimentCounters>,
+        base: &Baseline,
+    ) -> Box<[Count]> {
+        let durability = self.control.durability.as_deref();
+        let stored = || durability.map(|durability| durability.mark(id)).unwrap_or_default();
+        let mark = marks.of(counters).map_or_else(stored, Box::from);
+        let variants = 0..counters.variants();
+        variants.map(|at| base.of(at).plus(mark.get(at).copied().unwrap_or_default())).collect()
     }
 }
 

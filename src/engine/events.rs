@@ -59,6 +59,18 @@ pub(crate) fn experiment_stopped(flag: &str, definition: &Definition) {
     );
 }
 
+pub(crate) fn experiment_shipped(flag: &str, experiment: ExperimentId, variant: &str) {
+    info!(flag = ?flag, experiment = %experiment, variant = ?variant, "variant shipped");
+}
+
+pub(crate) fn experiment_deleted(flag: &str, experiment: ExperimentId) {
+    info!(flag = ?flag, experiment = %experiment, "experiment deleted");
+}
+
+pub(crate) fn flag_deleted(key: &str) {
+    info!(flag = ?key, "flag deleted");
+}
+
 pub(crate) fn user_forced(experiment: ExperimentId) {
     info!(experiment = %experiment, "user forced");
 }

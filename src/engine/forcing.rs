@@ -6,6 +6,7 @@ use super::Engine;
 use super::lifecycle::find_experiment;
 use crate::engine::events;
 use crate::model::change::Action;
+use crate::model::definition::Definition;
 use crate::model::error::ControlError;
 use crate::model::id::ExperimentId;
 use crate::model::path::quote;
@@ -36,15 +37,7 @@ impl Engine {
         let writer = self.lock_to_change()?;
         let view = self.current.pin();
         let found = find_experiment(&view, id)?;
-        let definition = &found.state.definition;
-        let Some(position) = definition.position(variant) else {
-            let keys = definition.terms.variants.iter().map(|known| known.key().to_owned());
-            return Err(ControlError::VariantNotFound {
-                experiment: id,
-                variant: quote(variant),
-                known: keys.collect(),
-            });
-        };
+        let position = position_of(&found.state.definition, variant)?;
         let mut next = found.state.clone();
         Arc::make_mut(next.forced.get_or_insert_default()).insert(user_key.into(), position);
         writer
@@ -91,4 +84,13 @@ impl Engine {
         });
         Ok(forced.collect())
     }
+}
+
+/// The position of a variant, by its key.
+pub(super) fn position_of(definition: &Definition, variant: &str) -> Result<usize, ControlError> {
+    definition.position(variant).ok_or_else(|| {
+        let keys = definition.terms.variants.iter().map(|known| known.key().to_owned());
+        let (experiment, variant) = (definition.id, quote(variant));
+        ControlError::VariantNotFound { experiment, variant, known: keys.collect() }
+    })
 }

@@ -29,6 +29,8 @@ impl Engine {
     ///
     /// Its counts start at 0, unless the engine has counted for an experiment of this id before,
     /// with the same variants in the same environment: then they go on from there.
+    /// [`delete_experiment`](Engine::delete_experiment) says what it means for an id that it was
+    /// deleted.
     ///
     /// # Errors
     ///
@@ -55,12 +57,16 @@ impl Engine {
         self.control.registry.with(id, |record| {
             same_experiment(record, id, &mut terms, &Path::Root, &mut faults);
         });
+        let known = self.control.registry.with(id, Arc::clone);
+        let durability = self.control.durability.as_ref().filter(|_| known.is_none());
+        if durability.is_some_and(|durability| durability.counts_for_others(id, &terms)) {
+            faults.add(&Path::Root, FaultKind::CountsForOthers { id: id.to_string() });
+        }
         faults.into_result()?;
         let definition = Arc::new(Definition::create(id, terms, status, now));
         if definition.is_running() {
             refuse_second_running(state, &definition)?;
         }
-        let known = self.control.registry.with(id, Arc::clone);
         let mut record = writer.apply(known, &definition, Baseline::default, Runs::default)?;
         if definition.is_running() {
             record = writer.mark_start(&record);
@@ -142,18 +148,21 @@ impl Engine {
                 record = writer.mark_start(&record);
                 writer.open(&record.counters);
             }
-            Transition::Stop => writer.close(&record.counters),
+            Transition::Stop | Transition::Ship => writer.close(&record.counters),
         }
         let next = ExperimentState::new(record, found.state.forced.clone());
         let action = match transition {
             Transition::Start => Action::Start,
             Transition::Stop => Action::Stop,
+            Transition::Ship => Action::Ship,
         };
         let published = view.with(found.flag.with_experiment(found.position, next.clone()));
         writer.publish(published, action)?;
         match transition {
             Transition::Start => events::experiment_started(found.flag.flag.key(), &definition),
-            Transition::Stop => events::experiment_stopped(found.flag.flag.key(), &definition),
+            Transition::Stop | Transition::Ship => {
+                events::experiment_stopped(found.flag.flag.key(), &definition);
+            }
         }
         Ok(next.read())
     }

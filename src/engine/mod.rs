@@ -5,8 +5,9 @@
 //! * `environment`: the engine bound to an environment, for requests; `requests`: what needs no
 //!   environment;
 //! * `flags`: creating, changing and listing flags;
-//! * `lifecycle`: creating, starting, stopping and listing experiments; `forcing`: users forced
-//!   into a variant;
+//! * `lifecycle`: creating, starting, stopping and listing experiments; `shipping`: ending one with
+//!   a variant as the default; `deleting`: flags and experiments; `forcing`: users forced into a
+//!   variant;
 //! * `loading`: reading and writing a document; `select`: its valid flags; `apply`: merging them
 //!   with the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
 //!   reports;
@@ -24,6 +25,7 @@ pub(crate) mod applying;
 mod changes;
 pub(crate) mod clock;
 mod counting;
+mod deleting;
 mod deltas;
 pub(crate) mod durability;
 pub(crate) mod environment;
@@ -39,6 +41,7 @@ mod replacing;
 mod requests;
 mod select;
 mod sharing;
+mod shipping;
 pub(crate) mod store;
 mod writer;
 
@@ -71,9 +74,10 @@ use crate::read::snapshot::Snapshot;
 /// * For requests: [`environment`](Engine::environment), which binds one;
 ///   [`convert_variant`](Engine::convert_variant), [`snapshot`](Engine::snapshot).
 /// * Flags: [`create_flag`](Engine::create_flag), [`set_default`](Engine::set_default),
-///   [`flag`](Engine::flag), [`flags`](Engine::flags).
+///   [`delete_flag`](Engine::delete_flag), [`flag`](Engine::flag), [`flags`](Engine::flags).
 /// * Experiments: [`create_experiment`](Engine::create_experiment), [`start`](Engine::start),
-///   [`stop`](Engine::stop), [`experiment`](Engine::experiment),
+///   [`stop`](Engine::stop), [`ship`](Engine::ship),
+///   [`delete_experiment`](Engine::delete_experiment), [`experiment`](Engine::experiment),
 ///   [`experiments`](Engine::experiments); [`force`](Engine::force), [`unforce`](Engine::unforce),
 ///   [`forced`](Engine::forced).
 /// * Documents: [`from_json`](Engine::from_json), [`replace`](Engine::replace),

@@ -16,6 +16,7 @@ use crate::model::actor::Actor;
 use crate::model::change::{Action, Change};
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, FileError};
+use crate::model::id::ExperimentId;
 use crate::model::source::Sources;
 use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
@@ -43,6 +44,8 @@ pub(super) struct Writer<'e> {
     starting: Vec<Arc<ExperimentCounters>>,
     opening: Vec<Arc<ExperimentCounters>>,
     closing: Vec<Arc<ExperimentCounters>>,
+    /// Experiments that are not in the snapshot to come, and are not to be known after it.
+    deleting: Vec<ExperimentId>,
 }
 
 impl Engine {
@@ -70,6 +73,7 @@ impl Engine {
             starting: Vec::new(),
             opening: Vec::new(),
             closing: Vec::new(),
+            deleting: Vec::new(),
         }
     }
 }
@@ -140,6 +144,11 @@ impl Writer<'_> {
         self.closing.push(Arc::clone(counters));
     }
 
+    /// Stages that an experiment, which does not run, is forgotten.
+    pub(super) fn delete(&mut self, id: ExperimentId) {
+        self.deleting.push(id);
+    }
+
     /// What each source of documents said last.
     pub(super) fn sources(&self) -> &Arc<Sources> {
         &self.held.sources
@@ -181,7 +190,11 @@ impl Writer<'_> {
         if let Some(sources) = self.sources.take() {
             self.held.sources = sources;
         }
-        self.engine.control.registry.put(std::mem::take(&mut self.staged));
+        let engine = self.engine;
+        engine.control.registry.put(std::mem::take(&mut self.staged));
+        if engine.control.durability.is_some() {
+            engine.control.registry.forget_continued();
+        }
         for users in self.starting.iter().filter_map(|counters| counters.users()) {
             users.begin_period();
         }
@@ -192,6 +205,8 @@ impl Writer<'_> {
         for counters in self.closing.drain(..) {
             counters.set_open(false);
         }
+        engine.control.registry.delete(&self.deleting);
+        engine.release_deleted();
     }
 
     /// Publishes a snapshot with the same definitions as before.

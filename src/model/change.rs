@@ -49,6 +49,12 @@ pub enum Action {
     Start,
     /// An experiment was stopped.
     Stop,
+    /// The value of a variant became its flag's default, and the experiment stopped.
+    Ship,
+    /// An experiment was deleted.
+    DeleteExperiment,
+    /// A flag was deleted, with its experiments.
+    DeleteFlag,
     /// A user was forced into a variant.
     Force,
     /// A user is no longer forced.
@@ -64,12 +70,15 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub(crate) const ALL: [Action; 10] = [
+    pub(crate) const ALL: [Action; 13] = [
         Action::CreateFlag,
         Action::ChangeFlag,
         Action::CreateExperiment,
         Action::Start,
         Action::Stop,
+        Action::Ship,
+        Action::DeleteExperiment,
+        Action::DeleteFlag,
         Action::Force,
         Action::Unforce,
         Action::Replace,
@@ -86,6 +95,9 @@ impl Action {
             Action::CreateExperiment => "create_experiment",
             Action::Start => "start",
             Action::Stop => "stop",
+            Action::Ship => "ship",
+            Action::DeleteExperiment => "delete_experiment",
+            Action::DeleteFlag => "delete_flag",
             Action::Force => "force",
             Action::Unforce => "unforce",
             Action::Replace => "replace",

@@ -35,20 +35,23 @@ impl Definition {
         }
     }
 
-    /// The experiment after a start or a stop.
+    /// The experiment after a start or a stop, or as one of its variants is shipped.
     pub(crate) fn after(
         &self,
         transition: Transition,
         now: Timestamp,
     ) -> Result<Definition, TransitionError> {
         let status = self.status.after(transition)?;
+        if status == self.status {
+            return Ok(self.clone());
+        }
         let mut next = Definition { status, updated_at: now, ..self.clone() };
         match transition {
             Transition::Start => {
                 next.started_at = Some(now);
                 next.stopped_at = None;
             }
-            Transition::Stop => next.stopped_at = Some(now),
+            Transition::Stop | Transition::Ship => next.stopped_at = Some(now),
         }
         Ok(next)
     }

@@ -78,6 +78,20 @@ pub enum ControlError {
         /// The id of the running experiment.
         running: ExperimentId,
     },
+    /// The experiment is running, and has to be stopped first.
+    #[error("cannot delete experiment {id}: it is running")]
+    DeletesRunning {
+        /// The experiment's id.
+        id: ExperimentId,
+    },
+    /// An experiment is running on the flag, and has to be stopped first.
+    #[error("cannot delete flag {flag:?}: experiment {running} is running on it")]
+    FlagHasRunning {
+        /// The flag's key.
+        flag: String,
+        /// The id of the running experiment.
+        running: ExperimentId,
+    },
     /// The empty user key stands for no user, and cannot be forced into a variant.
     #[error("user key must not be empty")]
     NoUserKey,

@@ -1,4 +1,4 @@
-//! The lifecycle: the four statuses, and the table of what start and stop may do.
+//! The lifecycle: the four statuses, and the table of what start, stop and ship may do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -48,7 +48,8 @@ impl Status {
     pub(crate) fn after(self, transition: Transition) -> Result<Status, TransitionError> {
         match (transition, self) {
             (Transition::Start, Status::Draft | Status::Stopped) => Ok(Status::Running),
-            (Transition::Stop, Status::Running) => Ok(Status::Stopped),
+            (Transition::Stop, Status::Running)
+            | (Transition::Ship, Status::Running | Status::Stopped) => Ok(Status::Stopped),
             (transition, status) => Err(TransitionError { status, transition }),
         }
     }
@@ -79,6 +80,8 @@ pub enum Transition {
     Start,
     /// Running becomes stopped.
     Stop,
+    /// Running becomes stopped, and stopped stays so: a variant is decided on.
+    Ship,
 }
 
 /// A transition that the status does not allow.
@@ -108,6 +111,7 @@ impl Transition {
         match self {
             Transition::Start => "start",
             Transition::Stop => "stop",
+            Transition::Ship => "ship",
         }
     }
 
@@ -115,6 +119,7 @@ impl Transition {
         match self {
             Transition::Start => "only a draft or a stopped one can be started",
             Transition::Stop => "only a running one can be stopped",
+            Transition::Ship => "only a running or a stopped one can be shipped",
         }
     }
 }

@@ -100,6 +100,13 @@ impl FlagState {
         FlagState { flag: self.flag.clone(), experiments }
     }
 
+    /// The flag without some of its experiments.
+    pub(crate) fn without(&self, is_removed: impl Fn(ExperimentId) -> bool) -> FlagState {
+        let experiments = self.experiments.iter();
+        let experiments = experiments.filter(|state| !is_removed(state.definition.id));
+        FlagState { flag: self.flag.clone(), experiments: experiments.cloned().collect() }
+    }
+
     /// The id of the experiment that runs in an environment.
     pub(crate) fn running_in(&self, environment: &EnvironmentName) -> Option<ExperimentId> {
         let is_running = |experiment: &&ExperimentState| {

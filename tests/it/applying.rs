@@ -434,3 +434,46 @@ fn the_same_document_again_changes_no_version() {
     assert_eq!(apply(&engine, &flags).to_string(), "nothing to do");
     assert_eq!((engine.snapshot().version(), engine.to_json()), (version, before));
 }
+
+#[test]
+fn a_document_brings_back_what_was_deleted_by_hand_only_where_it_changes() {
+    let (engine, _) = engine_at_noon();
+    let (one, two) = (experiment(1), experiment(2));
+    let first = flag(1, &[one.clone(), two]);
+    let _ = apply(&engine, &[first.clone(), flag(2, &[])]);
+    engine.delete_experiment(experiment_id(1)).unwrap();
+    engine.delete_flag(flag_id(2)).unwrap();
+
+    // The same document, twice: nothing comes back.
+    for _ in 0..2 {
+        let report = apply(&engine, &[first.clone(), flag(2, &[])]);
+        let left: Vec<_> =
+            report.left.iter().map(|(named, why)| (named.to_string(), *why)).collect();
+        let removed = Left::RemovedElsewhere;
+        let experiment = "\"flag-1\", experiment \"experiment 1\"".to_owned();
+        assert_eq!(left, [("\"flag-2\"".to_owned(), removed), (experiment, removed)]);
+        assert_eq!(keys(&engine), ["flag-1"]);
+        assert_eq!(engine.experiments("flag-1").unwrap().len(), 1);
+    }
+    // The document changes both.
+    let mut other = flag(2, &[]);
+    other["default_value"] = json!("newer");
+    let changed = flag(1, &[with_status(1, "stopped"), experiment(2)]);
+    let _ = apply(&engine, &[changed.clone(), other.clone()]);
+    assert_eq!(keys(&engine), ["flag-1", "flag-2"]);
+    assert_eq!(status(&engine, 1), Status::Stopped);
+
+    // A flag that comes back has those of its experiments that the document changes too.
+    engine.delete_flag("flag-1").unwrap();
+    let mut again = flag(1, &[with_status(1, "draft"), experiment(2)]);
+    again["default_value"] = json!("newer");
+    let _ = apply(&engine, &[again, other.clone()]);
+    let ids: Vec<_> =
+        engine.experiments("flag-1").unwrap().iter().map(|found| found.id()).collect();
+    assert_eq!(ids, [experiment_id(1)]);
+    // What the document no longer names is forgotten, so naming it is a first time.
+    engine.delete_flag("flag-2").unwrap();
+    let _ = apply(&engine, &[]);
+    let _ = apply(&engine, &[other]);
+    assert_eq!(keys(&engine), ["flag-2"]);
+}

@@ -77,11 +77,19 @@ impl Experiment {
 }
 
 impl Model {
-    /// The naive merge of one flag; `None` if it has a fault.
+    /// The naive merge of one flag; an error if it has a fault, or was deleted and is not changed.
     fn merged(&self, source: usize, flag: u128, text: &WrittenFlag) -> Result<Flag, ()> {
         let said = self.said[source].get(&flag);
+        let is_deleted = |number: &u128, written: &Written| {
+            said.and_then(|said| said.experiments.get(number)) == Some(written)
+        };
         let Some(mut now) = self.flags.get(&flag).cloned() else {
-            let experiments = text.experiments.iter().map(|(number, written)| {
+            if said.is_some_and(|said| said.default == text.default) {
+                return Err(());
+            }
+            let written = text.experiments.iter();
+            let new = written.filter(|(number, written)| !is_deleted(number, written));
+            let experiments = new.map(|(number, written)| {
                 let status = written.status.unwrap_or_default();
                 let was_started = status == Status::Running;
                 (*number, Experiment { name: written.name, status, was_started })
@@ -94,6 +102,9 @@ impl Model {
         for (number, written) in &text.experiments {
             let said = said.and_then(|said| said.experiments.get(number));
             let known = now.experiments.get(number).cloned();
+            if known.is_none() && is_deleted(number, written) {
+                continue;
+            }
             let mut next = known.clone().unwrap_or(Experiment {
                 name: written.name,
                 status: written.status.unwrap_or_default(),
@@ -217,6 +228,9 @@ enum Operation {
     SetDefault(u128, u8),
     Start(u128, u128),
     Stop(u128, u128),
+    Ship(u128, u128),
+    DeleteFlag(u128),
+    DeleteExperiment(u128, u128),
     CreateFlag(u8),
     CreateExperiment(u128),
     Reopen,
@@ -244,7 +258,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         6 => source.prop_map(Apply),
         2 => (flag.clone(), 0_u8..3).prop_map(|(f, v)| SetDefault(f, v)),
         3 => (flag.clone(), experiment.clone()).prop_map(|(f, e)| Start(f, e)),
-        3 => (flag.clone(), experiment).prop_map(|(f, e)| Stop(f, e)),
+        3 => (flag.clone(), experiment.clone()).prop_map(|(f, e)| Stop(f, e)),
+        2 => (flag.clone(), experiment.clone()).prop_map(|(f, e)| Ship(f, e)),
+        4 => (flag.clone(), experiment).prop_map(|(f, e)| DeleteExperiment(f, e)),
+        2 => flag.clone().prop_map(DeleteFlag),
         1 => (0_u8..3).prop_map(CreateFlag),
         1 => flag.prop_map(CreateExperiment),
         1 => Just(Reopen),
@@ -311,6 +328,40 @@ impl Pair {
                 assert_eq!(outcome.is_ok(), next.is_some());
                 if let (Some(known), Some(next)) = (known, next) {
                     *known = next;
+                }
+            }
+            Operation::Ship(flag, experiment) => {
+                let number = experiment_of(flag, experiment);
+                let outcome = self.engine.ship(experiment_id(number), "only");
+                let known = self.model.experiment(number);
+                let known =
+                    known.filter(|known| matches!(known.status, Status::Running | Status::Stopped));
+                assert_eq!(outcome.is_ok(), known.is_some());
+                if let Some(known) = known {
+                    known.status = Status::Stopped;
+                    self.model.flags.entry(flag).or_default().default = 1;
+                }
+            }
+            Operation::DeleteFlag(flag) => {
+                let outcome = self.engine.delete_flag(&format!("flag-{flag}"));
+                let known = self.model.flags.get(&flag);
+                let runs = |flag: &Flag| {
+                    flag.experiments.values().any(|known| known.status == Status::Running)
+                };
+                let goes = known.is_some_and(|known| !runs(known));
+                assert_eq!(outcome.is_ok(), goes, "{outcome:?}");
+                if goes {
+                    self.model.flags.remove(&flag);
+                }
+            }
+            Operation::DeleteExperiment(flag, experiment) => {
+                let number = experiment_of(flag, experiment);
+                let outcome = self.engine.delete_experiment(experiment_id(number));
+                let known = self.model.experiment(number);
+                let goes = known.is_some_and(|known| known.status != Status::Running);
+                assert_eq!(outcome.is_ok(), goes, "{outcome:?}");
+                if goes {
+                    self.model.flags.entry(flag).or_default().experiments.remove(&number);
                 }
             }
             Operation::CreateFlag(value) => {

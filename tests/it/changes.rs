@@ -177,6 +177,9 @@ enum Operation {
     Stop(u128),
     Force(u128, u8),
     Unforce(u128, u8),
+    Ship(u128),
+    DeleteFlag(u128),
+    DeleteExperiment(u128),
     Drop(u128),
     ReloadOwn,
     Reopen,
@@ -195,6 +198,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         number.clone().prop_map(Operation::Stop),
         (number.clone(), 0_u8..3).prop_map(|(id, user)| Operation::Force(id, user)),
         (number.clone(), 0_u8..3).prop_map(|(id, user)| Operation::Unforce(id, user)),
+        number.clone().prop_map(Operation::Ship),
+        number.clone().prop_map(Operation::DeleteFlag),
+        number.clone().prop_map(Operation::DeleteExperiment),
         number.prop_map(Operation::Drop),
         Just(Operation::ReloadOwn),
         Just(Operation::Reopen),
@@ -231,6 +237,11 @@ proptest! {
                 }
                 Operation::Unforce(id, user) => {
                     drop(engine.unforce(experiment_id(id), &format!("user.{user}")));
+                }
+                Operation::Ship(id) => drop(engine.ship(experiment_id(id), "only")),
+                Operation::DeleteFlag(flag) => drop(engine.delete_flag(&key(flag))),
+                Operation::DeleteExperiment(id) => {
+                    drop(engine.delete_experiment(experiment_id(id)));
                 }
                 Operation::Drop(flag) => {
                     let mut document: Value = serde_json::from_str(&engine.to_json()).unwrap();

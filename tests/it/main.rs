@@ -11,6 +11,7 @@ mod applying_model;
 mod changes;
 #[path = "../common/mod.rs"]
 mod common;
+mod deleting;
 mod deltas;
 #[cfg(all(feature = "durable", feature = "watch", target_endian = "little"))]
 mod deploys;
@@ -28,6 +29,7 @@ mod messages;
 mod peers;
 #[cfg(feature = "results")]
 mod results;
+mod shipping;
 mod stress;
 #[cfg(feature = "testing")]
 mod testing;

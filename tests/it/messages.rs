@@ -64,6 +64,15 @@ fn each_refusal_says_what_was_tried_and_what_forbids_it() {
         engine.unforce(experiment_id(9), "anna"),
         "there is no experiment 00000000-0000-0000-0000-000000000009",
     );
+    assert_refused(
+        engine.delete_experiment(id),
+        "cannot delete experiment 00000000-0000-0000-0000-000000000001: it is running",
+    );
+    assert_refused(
+        engine.delete_flag("hero-banner"),
+        "cannot delete flag \"hero-banner\": \
+         experiment 00000000-0000-0000-0000-000000000001 is running on it",
+    );
     assert_eq!(production(&engine).view().version(), version, "a refusal changes nothing");
 }
 
@@ -83,6 +92,12 @@ fn a_transition_that_the_status_forbids_names_both() {
         let error = assert_refused(engine.start(id), &what);
         let ControlError::Transition { source, .. } = error else { panic!("{error:?}") };
         assert_eq!((source.status(), source.transition()), (status, Transition::Start));
+    }
+    let ship_rule = "and only a running or a stopped one can be shipped";
+    for status in [Status::Draft, Status::Completed] {
+        let id = create(status);
+        let what = format!("cannot ship experiment {id}: it is {status}, {ship_rule}");
+        assert_refused(engine.ship(id, "control"), &what);
     }
     for status in [Status::Draft, Status::Stopped] {
         let id = create(status);

@@ -191,8 +191,15 @@ impl From<ControlError> for Failure {
             | ControlError::FlagIdTaken { .. }
             | ControlError::ExperimentIdTaken { .. }
             | ControlError::Transition { .. }
-            | ControlError::AlreadyRunning { .. } => {
+            | ControlError::AlreadyRunning { .. }
+            | ControlError::DeletesRunning { .. }
+            | ControlError::FlagHasRunning { .. } => {
                 Failure::Conflict(sentence(&error.to_string()))
+            }
+            ControlError::VariantNotFound { variant, .. } => {
+                let mut faults = Faults::default();
+                faults.add("variant".to_owned(), FaultKind::NoSuchVariant { found: variant });
+                faults.into()
             }
             ControlError::NotCommitted(_) => Failure::NotStored,
             // No operation of the API causes any other error.

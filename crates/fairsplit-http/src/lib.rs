@@ -31,10 +31,10 @@
 //! | | | scope |
 //! |---|---|---|
 //! | GET, POST | `/api/v1/flags` | `flags:read`, `flags:write` |
-//! | GET, PATCH | `/api/v1/flags/{flag_id}` | `flags:read`, `flags:write` |
+//! | GET; PATCH, DELETE | `/api/v1/flags/{flag_id}` | `flags:read`; `flags:write` |
 //! | GET, POST | `/api/v1/flags/{flag_id}/experiments` | `flags:read`, `flags:write` |
-//! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read` |
-//! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop` | `flags:write` |
+//! | GET, DELETE | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read`, `flags:write` |
+//! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop`, `/ship` | `flags:write` |
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
 //! | GET | `/api/v1/changes`, `/api/v1/flags/{flag_id}/changes` | `flags:read` |
 //! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate` | `flags:read` |
@@ -96,6 +96,7 @@ mod answer;
 mod auth;
 mod body;
 mod changes;
+mod ending;
 mod evaluate;
 mod experiments;
 mod extract;
@@ -295,11 +296,12 @@ impl RouterBuilder {
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(flags::list_flags, flags::create_flag))
-        .routes(routes!(flags::get_flag, flags::change_flag))
+        .routes(routes!(flags::get_flag, flags::change_flag, ending::delete_flag))
         .routes(routes!(experiments::list_experiments, experiments::create_experiment))
-        .routes(routes!(experiments::get_experiment))
+        .routes(routes!(experiments::get_experiment, ending::delete_experiment))
         .routes(routes!(experiments::start_experiment))
         .routes(routes!(experiments::stop_experiment))
+        .routes(routes!(ending::ship_variant))
         .routes(routes!(experiments::get_results))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::list_changes_of_flag))

@@ -207,6 +207,14 @@ pub(crate) struct Results {
     verdict: (),
 }
 
+/// The variant to ship, by its key.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ship {
+    #[schema(schema_with = name)]
+    variant: String,
+}
+
 /// A user in an environment, and the flags to answer.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -207,6 +207,14 @@ impl ExperimentCounters {
         self.extras().users
     }
 
+    /// Drops the users. For closed counters that are not to open again.
+    pub(crate) fn forget_users(&self) {
+        let extras = self.extras();
+        if extras.users.is_some() {
+            self.extras.store(Some(Arc::new(Extras { users: None, ..extras })));
+        }
+    }
+
     /// Where the count starts.
     pub(crate) fn base(&self) -> Baseline {
         self.extras().base
@@ -214,6 +222,10 @@ impl ExperimentCounters {
 
     fn extras(&self) -> Extras {
         self.extras.load().as_deref().cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn variants(&self) -> usize {
+        self.variants.into()
     }
 
     /// The counts of each variant, including their start.

@@ -328,7 +328,7 @@ impl Application<'_> {
         for state in self.unplanned(removals) {
             let removed = removals.experiments_of(state.flag.id());
             states.push(match removed {
-                Some(removed) => Arc::new(without(state, removed)),
+                Some(removed) => Arc::new(state.without(|id| removed.contains(&id))),
                 None => Arc::clone(state),
             });
         }
@@ -393,11 +393,4 @@ impl Application<'_> {
         report.skipped.sort_by(|one, other| one.path.cmp(&other.path));
         report
     }
-}
-
-/// A flag without some of its experiments.
-fn without(state: &FlagState, removed: &BTreeSet<ExperimentId>) -> FlagState {
-    let experiments = state.experiments.iter();
-    let experiments = experiments.filter(|state| !removed.contains(&state.definition.id));
-    FlagState { flag: state.flag.clone(), experiments: experiments.cloned().collect() }
 }

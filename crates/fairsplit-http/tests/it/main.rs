@@ -6,6 +6,7 @@ mod bodies;
 mod changes;
 mod common;
 mod described;
+mod ending;
 mod evaluate;
 mod flags;
 mod metrics;
