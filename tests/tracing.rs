@@ -164,3 +164,38 @@ fn events_quote_names_and_count_all_faults() {
     assert_eq!(events.lines().count(), 3, "{events}");
     assert!(events.ends_with("faults=1800\n"), "{events}");
 }
+
+/// What it would have removed, and no call of the library: the operator of a server has none.
+#[test]
+fn a_document_refused_for_what_it_removes_emits_how_much_that_is() {
+    let notebook = Notebook::default();
+    let flag = |number: u128| {
+        let (id, running) = (flag_id(number), experiment_id(number));
+        format!(
+            r#"{{"id": "{id}", "key": "flag-{number}", "default_value": 0, "experiments": [{{
+                "id": "{running}", "name": "n", "environment": "production", "status": "running",
+                "variants": [{{"key": "a", "value": 1, "percentage": 100}}]
+            }}]}}"#
+        )
+    };
+    let flags: Vec<String> = (1..=6).map(flag).collect();
+    let document = format!(r#"{{"flags": [{}]}}"#, flags.join(","));
+    tracing::subscriber::with_default(notebook.clone(), || {
+        let (engine, _) = engine_at_noon();
+        let _ = engine.apply(&document).unwrap();
+        engine.apply(r#"{"flags": []}"#).unwrap_err();
+        for number in 1..=6 {
+            engine.stop(experiment_id(number)).unwrap();
+        }
+        engine.apply(r#"{"flags": []}"#).unwrap_err();
+    });
+    let events = notebook.to_string();
+    assert_eq!(
+        events.lines().filter(|line| line.starts_with("WARN")).collect::<Vec<_>>(),
+        [
+            "WARN document refused: it removes what runs version=1 running=6",
+            "WARN document refused: it removes most of its flags version=7 source=\"document\" \
+             removed=6 of=6",
+        ]
+    );
+}

@@ -5,7 +5,6 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use fairsplit::load::SkippedFlag;
 use fairsplit::{Engine, Experiment, Status};
 use serde_json::Value;
 
@@ -16,26 +15,26 @@ use crate::{Event, Failure};
 
 /// What is done, and after how many twelfths of the traffic.
 const PLAN: [(u64, Step); 8] = [
-    (1, Step::Reload),
-    (2, Step::ReloadFaulty),
-    (3, Step::ReloadBrokenOff),
+    (1, Step::Apply),
+    (2, Step::ApplyFaulty),
+    (3, Step::ApplyBrokenOff),
     (4, Step::Stop),
-    (6, Step::ReloadExport),
+    (5, Step::ReloadExport),
+    (6, Step::Apply),
     (8, Step::StartAgain),
     (9, Step::StartDraft),
-    (10, Step::ReloadExport),
 ];
 
 #[derive(Clone, Copy)]
 enum Step {
-    /// The document of the start-up again, strictly. It also says what runs: after a stop by hand
-    /// it would start the experiment again.
-    Reload,
-    /// The document with a fault in its first flag, tolerantly.
-    ReloadFaulty,
+    /// The document of the start-up again. What was started and stopped by hand stays so.
+    Apply,
+    /// The document with a fault in its first flag, which stays as it was.
+    ApplyFaulty,
     /// The first half of the document, as a broken transfer leaves it.
-    ReloadBrokenOff,
-    /// The configuration as it stands, with what was started and stopped by hand.
+    ApplyBrokenOff,
+    /// The configuration as it stands, with what was started and stopped by hand, takes the place
+    /// of everything.
     ReloadExport,
     Stop,
     StartAgain,
@@ -84,14 +83,14 @@ impl Operator {
 
     fn perform(&self, step: Step) -> String {
         match step {
-            Step::Reload => self.replace("the document", &self.document),
-            Step::ReloadFaulty => self.replace_tolerant(&self.with_fault()),
-            Step::ReloadBrokenOff => {
+            Step::Apply => self.apply("the document", &self.document),
+            Step::ApplyFaulty => self.apply("the document with a fault in it", &self.with_fault()),
+            Step::ApplyBrokenOff => {
                 let characters = self.document.chars();
                 let half: String = characters.clone().take(characters.count() / 2).collect();
-                self.replace("half of the document", &half)
+                self.apply("half of the document", &half)
             }
-            Step::ReloadExport => self.replace("the engine's own export", &self.engine.to_json()),
+            Step::ReloadExport => self.reload("the engine's own export", &self.engine.to_json()),
             Step::Stop => match &self.running {
                 None => "no experiment is running that could be stopped".to_owned(),
                 Some(running) => match self.engine.stop(running.id()) {
@@ -118,33 +117,26 @@ impl Operator {
         }
     }
 
-    /// Loads all of the document or nothing.
-    fn replace(&self, what: &str, text: &str) -> String {
-        let reloaded = self.engine.replace(text);
+    /// Changes what the document has changed since it was last applied.
+    fn apply(&self, what: &str, text: &str) -> String {
+        let applied = self.engine.apply(text);
         let version = self.engine.snapshot().version();
-        match reloaded {
-            Ok(()) => format!("reloaded {what}, now version {version}"),
+        match applied {
+            Ok(report) => {
+                let report = report.to_string().replace('\n', "; ");
+                format!("applied {what}, now version {version}: {report}")
+            }
             Err(error) => format!("{what} was refused, still version {version} ({error})"),
         }
     }
 
-    /// Loads all valid flags; a faulty flag stays as it was.
-    fn replace_tolerant(&self, text: &str) -> String {
-        let reloaded = self.engine.replace_tolerant(text);
+    /// Loads all of the document or nothing.
+    fn reload(&self, what: &str, text: &str) -> String {
+        let reloaded = self.engine.reload(text);
         let version = self.engine.snapshot().version();
         match reloaded {
-            Ok(report) => {
-                let skipped: Vec<String> = report.skipped.iter().map(describe).collect();
-                let skipped = if skipped.is_empty() { "none".into() } else { skipped.join("; ") };
-                format!(
-                    "reloaded the document with a fault in it tolerantly, now version {version}: \
-                     {} flags loaded, skipped: {skipped}",
-                    report.loaded
-                )
-            }
-            Err(error) => {
-                format!("the document with a fault was refused, still version {version} ({error})")
-            }
+            Ok(()) => format!("reloaded {what}, now version {version}"),
+            Err(error) => format!("{what} was refused, still version {version} ({error})"),
         }
     }
 
@@ -157,12 +149,6 @@ impl Operator {
         }
         document.to_string()
     }
-}
-
-fn describe(flag: &SkippedFlag) -> String {
-    let faults: Vec<String> = flag.faults.iter().map(ToString::to_string).collect();
-    let kept = if flag.kept_previous { "stays as it was" } else { "is gone" };
-    format!("{:?} {kept} ({})", flag.key.as_deref().unwrap_or(&flag.path), faults.join("; "))
 }
 
 /// The conversions of every variant.

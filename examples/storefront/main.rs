@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use fairsplit::Engine;
-use fairsplit::error::LoadError;
+use fairsplit::error::{ApplyError, LoadError};
 
 use crate::control::Operator;
 use crate::options::{Command, HELP, Options};
@@ -108,24 +108,31 @@ fn read_document(options: &Options) -> Result<String, Failure> {
         .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 
-/// At start-up a document is loaded whole or not at all, and every fault in it is named. A
-/// directory that has been used goes on from where it was.
+/// An engine in memory loads the document whole or not at all. One with a directory applies it: what
+/// the document has changed since the last start is changed, and what was changed on the engine
+/// stays.
 fn load(document: &str, options: &Options) -> Result<Engine, Failure> {
     let engine = open(options)?;
-    if !engine.flags().is_empty() {
+    if options.data.is_none() {
+        engine.reload(document).map_err(|error| refused(options, &error.into()))?;
         return Ok(engine);
     }
-    let loaded = engine.replace(document);
-    loaded.map(|()| engine).map_err(|error| {
-        let path = options.config.as_ref();
-        let name = path.map_or("the document".to_owned(), |path| path.display().to_string());
-        Failure::Input(match error {
-            LoadError::Invalid(invalid) => {
-                let faults = invalid.faults().iter().map(|fault| format!("\n  {fault}"));
-                format!("{name} has faults:{}", faults.collect::<String>())
-            }
-            other => format!("{name}: {other}"),
-        })
+    let report = engine.apply(document).map_err(|error| refused(options, &error))?;
+    let mut out = io::stdout().lock();
+    report.to_string().lines().try_for_each(|line| writeln!(out, "the document: {line}"))?;
+    Ok(engine)
+}
+
+/// Why the document was refused, with every fault of it.
+fn refused(options: &Options, error: &ApplyError) -> Failure {
+    let path = options.config.as_ref();
+    let name = path.map_or("the document".to_owned(), |path| path.display().to_string());
+    Failure::Input(match error {
+        ApplyError::Load(LoadError::Invalid(invalid)) => {
+            let faults = invalid.faults().iter().map(|fault| format!("\n  {fault}"));
+            format!("{name} has faults:{}", faults.collect::<String>())
+        }
+        other => format!("{name}: {other}"),
     })
 }
 

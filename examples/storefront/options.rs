@@ -15,8 +15,8 @@ usage: storefront [--requests N | --users FILE] [--config FILE] [--environment N
                       an empty line is an anonymous request, and - is standard input
   --config FILE       load this configuration document instead of examples/storefront.json
   --environment NAME  evaluate the flags in this environment instead of production
-  --data DIR          keep everything in a directory, and go on from its content; needs the
-                      crate's feature durable
+  --data DIR          keep everything in a directory, and go on from its content, to which the
+                      document is applied; needs the crate's feature durable
   -h, --help          show this
 
 A user whom a flag serves its first variant, or its default, converts with a probability of

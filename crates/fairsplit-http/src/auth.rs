@@ -16,7 +16,7 @@ const ANYONE: &str = "anonymous";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scope {
-    /// `flags:read`: read flags, experiments, results and metrics, and evaluate.
+    /// `flags:read`: read flags, experiments, results, changes and metrics, and evaluate.
     FlagsRead,
     /// `flags:write`: create, change, start and stop, and record conversions.
     FlagsWrite,

@@ -1,7 +1,7 @@
 //! Documents that are applied: at the start, at SIGHUP, and by `fairsplit apply`.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -38,6 +38,23 @@ fn run(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// The error of a server that does not start, with the exit code 3.
+fn refused(options: &[&str]) -> String {
+    let mut command = fairsplit();
+    command.args(["serve", "--insecure-no-auth", "--listen", "127.0.0.1:0"]).args(options);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    if !line.is_empty() {
+        child.kill().unwrap();
+        panic!("{options:?}: {line}");
+    }
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    error
 }
 
 fn end(server: Server) -> String {
@@ -159,9 +176,7 @@ fn a_document_that_removes_what_runs_is_refused_unless_removals_are_allowed() {
     let log = end(server);
     assert!(!log.contains("ApplyOptions"), "{log}");
 
-    let serve = ["serve", "--insecure-no-auth", "--listen", "127.0.0.1:0"];
-    let (code, _, error) = run(&[&serve[..], &options].concat(), "");
-    assert_eq!(code, Some(3), "{error}");
+    let error = refused(&options);
     let message = error.split("fairsplit: ").last().unwrap();
     assert!(message.contains(": would remove what is running: \"hero-banner\""), "{error}");
     assert!(message.contains("\n  stop it first, or remove it all the same with --allow-removals"));
@@ -178,11 +193,9 @@ fn a_flag_with_a_fault_stays_as_it_was_and_ends_a_start_without_flags() {
     let config = File::new("first-faulty", &flags(&[faulty.clone(), flag(7)]));
     let directory = Directory::new("first-faulty");
     let options = ["--data", directory.path(), "--config", config.path()];
-    let serve = ["serve", "--insecure-no-auth", "--listen", "127.0.0.1:0"];
     // Nothing is stored, so that a second start is no other.
     for data in [&options[2..], &options[..], &options[..]] {
-        let (code, _, error) = run(&[&serve[..], data].concat(), "");
-        assert_eq!(code, Some(3), "{error}");
+        let error = refused(data);
         assert!(error.contains("\n  flags[0].default_value: is required\n"), "{error}");
     }
     fs::write(config.path(), deploy("old", "running")).unwrap();
