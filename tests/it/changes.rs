@@ -9,7 +9,7 @@ use fairsplit::changes::{Action, Actor, Change, Unit};
 use fairsplit::clock::ManualClock;
 use fairsplit::error::{CommitError, ControlError};
 use fairsplit::store::{Proposal, Store};
-use fairsplit::{Engine, NewExperiment, NewFlag, Status, Timestamp};
+use fairsplit::{Engine, ExperimentChange, FlagChange, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -42,7 +42,8 @@ fn definitions(engine: &Engine) -> Units {
             fields.filter(|(name, value)| name == "default_value" || !value.is_null()).collect()
         };
         let names = ["key", "name", "default_value", "created_at", "updated_at"];
-        units.insert(Unit::Flag { flag }, of(section, &names));
+        let notes = ["description", "owner", "tags"];
+        units.insert(Unit::Flag { flag }, of(section, &[names.as_slice(), &notes].concat()));
         for experiment in section["experiments"].as_array().unwrap() {
             let id = experiment["id"].as_str().unwrap();
             let names = [
@@ -56,6 +57,7 @@ fn definitions(engine: &Engine) -> Units {
                 "updated_at",
             ];
             let mut fields = of(experiment, &names);
+            fields.extend(of(&section["notes"][id], &notes));
             fields.insert("run".to_owned(), section["counters"][id]["run"].clone());
             for (user, variant) in section["forced"][id].as_object().unwrap() {
                 fields.insert(format!("forced.{user}"), variant.clone());
@@ -238,6 +240,8 @@ enum Operation {
     Force(u128, u8),
     Unforce(u128, u8),
     Ship(u128),
+    NoteFlag(u128, String),
+    NoteExperiment(u128, String),
     DeleteFlag(u128),
     DeleteExperiment(u128),
     Drop(u128),
@@ -249,6 +253,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     let number = 0_u128..3;
     let values = vec![json!(null), json!(-0.0), json!(0.1), json!({"b": [1], "a": 2}), json!("x")];
     let value = prop::sample::select(values);
+    let note = prop::sample::select(vec![String::new(), "a".to_owned(), "b".to_owned()]);
     prop_oneof![
         (number.clone(), value.clone()).prop_map(|(flag, value)| Operation::Flag(flag, value)),
         (number.clone(), value).prop_map(|(flag, value)| Operation::Default(flag, value)),
@@ -258,6 +263,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         number.clone().prop_map(Operation::Stop),
         (number.clone(), 0_u8..3).prop_map(|(id, user)| Operation::Force(id, user)),
         (number.clone(), 0_u8..3).prop_map(|(id, user)| Operation::Unforce(id, user)),
+        (number.clone(), note.clone()).prop_map(|(flag, note)| Operation::NoteFlag(flag, note)),
+        (number.clone(), note).prop_map(|(id, note)| Operation::NoteExperiment(id, note)),
         number.clone().prop_map(Operation::Ship),
         number.clone().prop_map(Operation::DeleteFlag),
         number.clone().prop_map(Operation::DeleteExperiment),
@@ -297,6 +304,16 @@ proptest! {
                 }
                 Operation::Unforce(id, user) => {
                     drop(engine.unforce(experiment_id(id), &format!("user.{user}")));
+                }
+                Operation::NoteFlag(flag, note) => {
+                    let tags = Some(note.clone()).filter(|note| !note.is_empty());
+                    let change = FlagChange::new().description(note).tags(tags);
+                    drop(engine.change_flag(&key(flag), change));
+                }
+                Operation::NoteExperiment(id, note) => {
+                    let tags = Some(note.clone()).filter(|note| !note.is_empty());
+                    let change = ExperimentChange::new().name("n").owner(note).tags(tags);
+                    drop(engine.change_experiment(experiment_id(id), change));
                 }
                 Operation::Ship(id) => drop(engine.ship(experiment_id(id), "only")),
                 Operation::DeleteFlag(flag) => drop(engine.delete_flag(&key(flag))),

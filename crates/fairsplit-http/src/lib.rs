@@ -33,7 +33,7 @@
 //! | GET, POST | `/api/v1/flags` | `flags:read`, `flags:write` |
 //! | GET; PATCH, DELETE | `/api/v1/flags/{flag_id}` | `flags:read`; `flags:write` |
 //! | GET, POST | `/api/v1/flags/{flag_id}/experiments` | `flags:read`, `flags:write` |
-//! | GET, DELETE | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read`, `flags:write` |
+//! | GET; PATCH, DELETE | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read`; `flags:write` |
 //! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop`, `/ship` | `flags:write` |
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
 //! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate` | `flags:read` |
@@ -288,7 +288,11 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(flags::list_flags, flags::create_flag))
         .routes(routes!(flags::get_flag, flags::change_flag, ending::delete_flag))
         .routes(routes!(experiments::list_experiments, experiments::create_experiment))
-        .routes(routes!(experiments::get_experiment, ending::delete_experiment))
+        .routes(routes!(
+            experiments::get_experiment,
+            experiments::change_experiment,
+            ending::delete_experiment
+        ))
         .routes(routes!(experiments::start_experiment))
         .routes(routes!(experiments::stop_experiment))
         .routes(routes!(ending::ship_variant))

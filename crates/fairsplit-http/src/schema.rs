@@ -54,6 +54,15 @@ pub(crate) struct Flag {
     created_at: String,
     #[schema(format = "date-time")]
     updated_at: String,
+    /// Absent if it is empty.
+    #[schema(required = false)]
+    description: String,
+    /// Absent if it is empty.
+    #[schema(required = false)]
+    owner: String,
+    /// Absent if there are none.
+    #[schema(required = false)]
+    tags: Vec<String>,
 }
 
 /// A flag to create. Without an id it gets one, and without a name its key is its name.
@@ -70,12 +79,34 @@ pub(crate) struct NewFlag {
     default_value: (),
 }
 
-/// A change of a flag.
+/// A change of a flag: at least one field. Empty texts, and no tags, clear them.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FlagChange {
-    #[schema(schema_with = any)]
+    #[schema(min_length = 1, max_length = 255, pattern = "\\S")]
+    name: Option<String>,
+    #[schema(schema_with = any, required = false)]
     default_value: (),
+    #[schema(max_length = 4096)]
+    description: Option<String>,
+    #[schema(max_length = 255)]
+    owner: Option<String>,
+    #[schema(schema_with = tags, required = false)]
+    tags: Option<Vec<String>>,
+}
+
+/// A change of an experiment: at least one field. Empty texts, and no tags, clear them.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExperimentChange {
+    #[schema(min_length = 1, max_length = 255, pattern = "\\S")]
+    name: Option<String>,
+    #[schema(max_length = 4096)]
+    description: Option<String>,
+    #[schema(max_length = 255)]
+    owner: Option<String>,
+    #[schema(schema_with = tags, required = false)]
+    tags: Option<Vec<String>>,
 }
 
 /// A variant of an experiment.
@@ -398,6 +429,15 @@ fn new_variants() -> ArrayBuilder {
         .min_items(Some(1))
         .max_items(Some(fairsplit::assign::MAX_VARIANTS))
         .description(Some("Keys are unique, and the percentages sum to 100."))
+}
+
+fn tags() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(name())
+        .max_items(Some(fairsplit::fault::MAX_TAGS))
+        .unique_items(true)
+        .description(Some("Words to find it by, each once."))
 }
 
 fn flag_keys() -> ArrayBuilder {
