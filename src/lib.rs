@@ -260,7 +260,9 @@ pub mod explain {
 
 /// What can be wrong with a configuration, each fault with its path.
 pub mod fault {
-    pub use crate::model::fault::{Fault, FaultKind, MAX_NAME_LENGTH, MAX_VALUE_DEPTH};
+    pub use crate::model::fault::{
+        Fault, FaultKind, MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH, MAX_TAGS, MAX_VALUE_DEPTH,
+    };
 }
 
 /// What loading a document did.
@@ -284,7 +286,9 @@ pub use crate::engine::environment::Environment;
 pub use crate::error::Error;
 pub use crate::model::environment_name::EnvironmentName;
 pub use crate::model::experiment::Experiment;
-pub use crate::model::flag::{Flag, FlagChange, FlagRef};
+pub use crate::model::experiment_change::ExperimentChange;
+pub use crate::model::flag::{Flag, FlagRef};
+pub use crate::model::flag_change::FlagChange;
 pub use crate::model::id::{ExperimentId, FlagId};
 pub use crate::model::new_experiment::NewExperiment;
 pub use crate::model::new_flag::NewFlag;

@@ -90,7 +90,7 @@ impl Operator {
                 let half: String = characters.clone().take(characters.count() / 2).collect();
                 self.apply("half of the document", &half)
             }
-            Step::ReloadExport => self.reload("the engine's own export", &self.engine.to_json()),
+            Step::ReloadExport => self.replace("the engine's own export", &self.engine.to_json()),
             Step::Stop => match &self.running {
                 None => "no experiment is running that could be stopped".to_owned(),
                 Some(running) => match self.engine.stop(running.id()) {
@@ -131,8 +131,8 @@ impl Operator {
     }
 
     /// Loads all of the document or nothing.
-    fn reload(&self, what: &str, text: &str) -> String {
-        let reloaded = self.engine.reload(text);
+    fn replace(&self, what: &str, text: &str) -> String {
+        let reloaded = self.engine.replace(text);
         let version = self.engine.snapshot().version();
         match reloaded {
             Ok(()) => format!("reloaded {what}, now version {version}"),

@@ -114,7 +114,7 @@ fn read_document(options: &Options) -> Result<String, Failure> {
 fn load(document: &str, options: &Options) -> Result<Engine, Failure> {
     let engine = open(options)?;
     if options.data.is_none() {
-        engine.reload(document).map_err(|error| refused(options, &error.into()))?;
+        engine.replace(document).map_err(|error| refused(options, &error.into()))?;
         return Ok(engine);
     }
     let report = engine.apply(document).map_err(|error| refused(options, &error))?;

@@ -217,7 +217,12 @@ impl OpenOptions {
                 let accepted = engine.accept_edits(text, newest);
                 accepted.map_err(|source| not_loaded(source, &definitions))?;
             }
-            None => directory.changes.cut(0).map_err(unlisted)?,
+            // The first change may have been listed, and never made. A longer list is that of a
+            // directory whose definitions are gone: its versions go on.
+            None => match directory.changes.newest().map_err(unlisted)? {
+                0 | 1 => directory.changes.cut(0).map_err(unlisted)?,
+                newest => engine.continue_from(newest),
+            },
         }
         opened.set_trusting(false);
         Ok(engine)

@@ -31,6 +31,14 @@ pub(crate) fn default_changed(key: &str) {
     info!(flag = ?key, "default changed");
 }
 
+pub(crate) fn flag_changed(key: &str) {
+    info!(flag = ?key, "flag changed");
+}
+
+pub(crate) fn experiment_changed(flag: &str, experiment: ExperimentId) {
+    info!(flag = ?flag, experiment = %experiment, "experiment changed");
+}
+
 pub(crate) fn experiment_created(flag: &str, definition: &Definition) {
     info!(
         flag = ?flag,

@@ -1,6 +1,4 @@
-//! Creating, changing and listing flags.
-
-use serde_json::Value;
+//! Creating and listing flags.
 
 use super::Engine;
 use crate::engine::events;
@@ -11,7 +9,7 @@ use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::FlagId;
 use crate::model::new_flag::NewFlag;
 use crate::model::path::{Path, quote};
-use crate::model::validation::{check_flag, check_value};
+use crate::model::validation::check_flag;
 use crate::read::pinned::Pinned;
 use crate::read::state::FlagState;
 
@@ -49,34 +47,6 @@ impl Engine {
             Action::CreateFlag,
         )?;
         events::flag_created(flag.key());
-        Ok(flag)
-    }
-
-    /// Changes what a flag answers when no experiment decides.
-    ///
-    /// # Errors
-    ///
-    /// [`ControlError::FlagNotFound`]; [`ControlError::Invalid`] if the value is nested too deep
-    /// or has a number that 64 bits do not hold.
-    pub fn set_default<'a>(
-        &self,
-        flag: impl Into<FlagRef<'a>>,
-        default_value: impl Into<Value>,
-    ) -> Result<Flag, ControlError> {
-        let mut default_value = default_value.into();
-        let mut faults = Faults::default();
-        check_value(&mut default_value, &Path::Root.field("default_value"), &mut faults);
-        faults.into_result()?;
-        let writer = self.lock_to_change()?;
-        let now = self.control.clock.now();
-        let view = self.current.pin();
-        let state = find(&view, flag.into())?;
-        let flag = state.flag.with_default(default_value, now);
-        writer.publish(
-            view.with(FlagState { flag: flag.clone(), experiments: state.experiments.clone() }),
-            Action::ChangeFlag,
-        )?;
-        events::default_changed(flag.key());
         Ok(flag)
     }
 

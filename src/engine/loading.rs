@@ -119,6 +119,14 @@ impl Engine {
         Ok(())
     }
 
+    /// Goes on after the version of definitions that are gone.
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
+    pub(crate) fn continue_from(&self, version: u64) {
+        let writer = self.lock();
+        let next = self.current.pin().with_all(&[]).of_version(version);
+        writer.publish_committed(next);
+    }
+
     /// Takes over stored definitions that were edited by hand: a change of its own, after the
     /// newest one.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]

@@ -4,7 +4,7 @@
 //! The methods of `Engine`, in files named after what they do:
 //! * `environment`: the engine bound to an environment, for requests; `requests`: what needs no
 //!   environment;
-//! * `flags`: creating, changing and listing flags;
+//! * `flags`: creating and listing flags; `changing`: names, defaults and notes;
 //! * `lifecycle`: creating, starting, stopping and listing experiments; `shipping`: ending one with
 //!   a variant as the default; `deleting`: flags and experiments; `forcing`: users forced into a
 //!   variant;
@@ -23,6 +23,7 @@
 
 pub(crate) mod applying;
 mod changes;
+mod changing;
 pub(crate) mod clock;
 mod counting;
 mod deleting;
@@ -73,9 +74,11 @@ use crate::read::snapshot::Snapshot;
 ///
 /// * For requests: [`environment`](Engine::environment), which binds one;
 ///   [`convert_variant`](Engine::convert_variant), [`snapshot`](Engine::snapshot).
-/// * Flags: [`create_flag`](Engine::create_flag), [`set_default`](Engine::set_default),
+/// * Flags: [`create_flag`](Engine::create_flag), [`change_flag`](Engine::change_flag),
+///   [`set_default`](Engine::set_default),
 ///   [`delete_flag`](Engine::delete_flag), [`flag`](Engine::flag), [`flags`](Engine::flags).
-/// * Experiments: [`create_experiment`](Engine::create_experiment), [`start`](Engine::start),
+/// * Experiments: [`create_experiment`](Engine::create_experiment),
+///   [`change_experiment`](Engine::change_experiment), [`start`](Engine::start),
 ///   [`stop`](Engine::stop), [`ship`](Engine::ship),
 ///   [`delete_experiment`](Engine::delete_experiment), [`experiment`](Engine::experiment),
 ///   [`experiments`](Engine::experiments); [`force`](Engine::force), [`unforce`](Engine::unforce),

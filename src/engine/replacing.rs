@@ -11,6 +11,7 @@ use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::flag::FlagRef;
+use crate::model::notes::SomeNotes;
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::Snapshot;
@@ -101,7 +102,8 @@ pub(super) fn experiment_of(
     let is_dated = section.experiment.started_at.is_some();
     let is_known = record.is_some();
     let last_start = record.as_ref().and_then(|record| record.started_at);
-    let definition = definition_of(section.experiment, known, last_start, now);
+    let notes = section.notes.take();
+    let definition = definition_of(section.experiment, notes, known, last_start, now);
     let runs = || section.counters.runs(definition.started_at);
     let mut record = writer.apply(record, &definition, || carried, runs)?;
     // "Since start" begins anew with a later `started_at`, or with a start that has no date but
@@ -124,6 +126,7 @@ fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
 /// else from the clock.
 fn definition_of(
     document: ExperimentDocument,
+    notes: SomeNotes,
     known: Option<&Arc<Definition>>,
     last_start: Option<Timestamp>,
     now: Timestamp,
@@ -153,6 +156,7 @@ fn definition_of(
         stopped_at,
         created_at,
         updated_at: known.map_or(now, |known| known.updated_at),
+        notes,
     };
     // An unchanged experiment keeps its `updated_at`.
     let as_before = known.filter(|known| definition == ***known);

@@ -61,7 +61,8 @@ impl Engine {
         let next = ExperimentState::new(record, found.state.forced.clone());
         let mut state = found.flag.with_experiment(found.position, next.clone());
         if let Some(value) = found.state.variant(position).map(Variant::value) {
-            state.flag = state.flag.with_default(value.clone(), now);
+            let notes = state.flag.notes().clone();
+            state.flag = state.flag.changed(None, Some(value.clone()), notes, now);
         }
         writer.publish(view.with(state), Action::Ship)?;
         events::experiment_shipped(found.flag.flag.key(), id, variant);

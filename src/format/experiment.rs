@@ -74,6 +74,7 @@ fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
     let conversions =
         document.conversions.unwrap_or_else(|| vec![0; document.terms.variants.len()]);
     let definition = Definition {
+        notes: None,
         id: document.id,
         terms: document.terms,
         status: document.status.unwrap_or_default(),

@@ -6,7 +6,6 @@ use crate::format::fields::{Fields, any, parsed, strictly, string};
 use crate::format::node::Node;
 use crate::model::error::LoadError;
 use crate::model::faults::Faults;
-use crate::model::flag::FlagChange;
 use crate::model::new_flag::NewFlag;
 use crate::model::path::Path;
 use crate::model::validation::check_flag;
@@ -39,25 +38,6 @@ impl<'de> Deserialize<'de> for NewFlag {
         let node = Node::deserialize(deserializer)?;
         strictly(|faults| new_flag(node, faults)).map_err(D::Error::custom)
     }
-}
-
-impl FlagChange {
-    /// Reads a change of a flag; an error names every fault.
-    ///
-    /// # Errors
-    ///
-    /// As [`NewExperiment::from_json`](crate::NewExperiment::from_json).
-    pub fn from_json(text: &str) -> Result<FlagChange, LoadError> {
-        let node = Node::parse(text)?;
-        Ok(strictly(|faults| flag_change(node, faults))?)
-    }
-}
-
-fn flag_change(node: Node<'_>, faults: &mut Faults) -> Option<FlagChange> {
-    let mut fields = Fields::open(node, &Path::Root, faults)?;
-    let default_value = fields.required("default_value", faults, any);
-    fields.close(faults);
-    Some(FlagChange { default_value: default_value? })
 }
 
 fn new_flag(node: Node<'_>, faults: &mut Faults) -> Option<NewFlag> {

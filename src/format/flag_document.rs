@@ -9,10 +9,12 @@ use crate::format::counters_document::CountersDocument;
 use crate::format::experiment::{ExperimentDocument, experiment};
 use crate::format::fields::{Fields, any, array, entries, parsed, string, text};
 use crate::format::node::Node;
+use crate::format::notes::{notes, only_notes};
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::flag::Flag;
 use crate::model::id::{ExperimentId, FlagId};
+use crate::model::notes::SomeNotes;
 use crate::model::path::{Path, quote};
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
@@ -28,6 +30,7 @@ pub(crate) struct FlagDocument {
     pub(crate) name: Option<String>,
     /// `None` if it could not be read.
     pub(crate) default_value: Option<Value>,
+    pub(crate) notes: SomeNotes,
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) updated_at: Option<Timestamp>,
     pub(crate) experiments: Vec<ExperimentSection>,
@@ -45,6 +48,7 @@ pub(crate) struct ExperimentSection {
     pub(crate) counters: CountersDocument,
     /// `None` if the document has no section of forced users.
     pub(crate) forced: Option<ForcedUsers>,
+    pub(crate) notes: SomeNotes,
 }
 
 impl FlagDocument {
@@ -59,7 +63,7 @@ impl FlagDocument {
     pub(crate) fn flag(&mut self, known: Option<&Flag>, now: Timestamp) -> Option<Flag> {
         let (id, key, name) = (self.id?, self.key.as_deref()?, self.name.as_deref());
         let flag = Flag::create(id, key, name, self.default_value.take()?, now);
-        Some(flag.dated(self.created_at, self.updated_at, known))
+        Some(flag.noted(self.notes.clone()).dated(self.created_at, self.updated_at, known))
     }
 
     pub(super) fn read(node: Node<'_>, path: &Path<'_>) -> FlagDocument {
@@ -72,13 +76,17 @@ impl FlagDocument {
             this.default_value = fields.required("default_value", &mut faults, any);
             this.created_at = fields.optional("created_at", &mut faults, parsed);
             this.updated_at = fields.optional("updated_at", &mut faults, parsed);
+            let notes = notes(&mut fields, &mut faults);
             let experiments = fields.optional("experiments", &mut faults, array);
             let counters = fields.optional("counters", &mut faults, keep);
             let forced = fields.optional("forced", &mut faults, keep);
+            let of_experiments = fields.optional("notes", &mut faults, keep);
             fields.close(&mut faults);
 
             let (key, name) = (this.key.as_deref(), this.name.as_deref());
             check_flag(path, key, name, this.default_value.as_mut(), &mut faults);
+            notes.check(path, &mut faults);
+            this.notes = notes.apply(&None);
             let all = path.field("experiments");
             for (at, node) in experiments.into_iter().flatten().enumerate() {
                 let (id, experiment) = experiment(node, &all.item(at), &mut faults);
@@ -88,6 +96,7 @@ impl FlagDocument {
                     experiment,
                     counters: CountersDocument::default(),
                     forced: None,
+                    notes: None,
                 }));
             }
             if let Some(node) = counters {
@@ -95,6 +104,12 @@ impl FlagDocument {
             }
             if let Some(node) = forced {
                 this.read_forced(node, &path.field("forced"), &mut faults);
+            }
+            if let Some(node) = of_experiments {
+                let path = path.field("notes");
+                this.read_sections(node, &path, &mut faults, |section, node, path, faults| {
+                    section.notes = only_notes(node, path, faults).apply(&None);
+                });
             }
             this.refuse_second_running(&all, &mut faults);
         }

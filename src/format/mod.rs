@@ -20,5 +20,6 @@ pub(crate) mod fields;
 pub(crate) mod flag;
 pub(crate) mod flag_document;
 pub(crate) mod node;
+mod notes;
 pub(crate) mod stored;
 pub(crate) mod units;

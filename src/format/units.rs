@@ -9,6 +9,7 @@ use crate::model::change::{Edit, Unit};
 use crate::model::flag::FlagRef;
 use crate::model::id::FlagId;
 use crate::model::merge::UnitFields;
+use crate::model::notes::SomeNotes;
 use crate::model::variant::Variant;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
@@ -25,13 +26,21 @@ pub(crate) fn units_of(state: &FlagState) -> BTreeMap<Unit, UnitFields> {
 
 pub(crate) fn fields_of_flag(state: &FlagState) -> UnitFields {
     let flag = &state.flag;
-    fields([
+    let mut of_flag = fields([
         ("key", flag.key().into()),
         ("name", flag.name().into()),
         ("default_value", flag.default_value().clone()),
         ("created_at", flag.created_at().to_string().into()),
         ("updated_at", flag.updated_at().to_string().into()),
-    ])
+    ]);
+    of_flag.extend(note_fields(flag.notes()));
+    of_flag
+}
+
+/// The notes that are not empty, as fields of their own.
+pub(crate) fn note_fields(notes: &SomeNotes) -> impl Iterator<Item = (String, Value)> {
+    let fields = notes.iter().flat_map(|notes| notes.fields());
+    fields.map(|(name, value)| (name.to_owned(), value))
 }
 
 pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
@@ -49,6 +58,7 @@ pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
     for (name, date) in dates {
         fields.extend(date.map(|date| (name.to_owned(), date.to_string().into())));
     }
+    fields.extend(note_fields(&definition.notes));
     fields.extend(state.forced_users().filter_map(|(user_key, variant)| {
         let variant = state.variant(variant).map(Variant::key)?;
         Some((forced_field(user_key), variant.into()))

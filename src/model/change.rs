@@ -45,6 +45,8 @@ pub enum Action {
     ChangeFlag,
     /// An experiment was created.
     CreateExperiment,
+    /// Fields of an experiment were changed.
+    ChangeExperiment,
     /// An experiment was started.
     Start,
     /// An experiment was stopped.
@@ -70,10 +72,11 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub(crate) const ALL: [Action; 13] = [
+    pub(crate) const ALL: [Action; 14] = [
         Action::CreateFlag,
         Action::ChangeFlag,
         Action::CreateExperiment,
+        Action::ChangeExperiment,
         Action::Start,
         Action::Stop,
         Action::Ship,
@@ -93,6 +96,7 @@ impl Action {
             Action::CreateFlag => "create_flag",
             Action::ChangeFlag => "change_flag",
             Action::CreateExperiment => "create_experiment",
+            Action::ChangeExperiment => "change_experiment",
             Action::Start => "start",
             Action::Stop => "stop",
             Action::Ship => "ship",

@@ -4,6 +4,7 @@ use crate::assign::allocation::Allocation;
 use crate::assign::assignment::Assignment;
 use crate::assign::bucket::Seed;
 use crate::model::id::ExperimentId;
+use crate::model::notes::SomeNotes;
 use crate::model::status::{Status, Transition, TransitionError};
 use crate::model::terms::Terms;
 use crate::model::timestamp::Timestamp;
@@ -19,6 +20,7 @@ pub(crate) struct Definition {
     pub(crate) stopped_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    pub(crate) notes: SomeNotes,
 }
 
 impl Definition {
@@ -32,6 +34,7 @@ impl Definition {
             stopped_at: None,
             created_at: now,
             updated_at: now,
+            notes: None,
         }
     }
 

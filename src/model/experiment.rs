@@ -21,7 +21,7 @@ use crate::model::variant::Variant;
 ///
 /// Serialises as the Experiments API writes it, field for field and in its order: `id`, `name`,
 /// `environment`, `status`, `variants`, `conversions` (every variant, in the variants' order),
-/// `started_at`, `stopped_at`, `created_at`, `updated_at`. Deserialises from the same form, and
+/// `started_at`, `stopped_at`, `created_at`, `updated_at`; without the notes. Deserialises from the same form, and
 /// refuses an experiment that breaks a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
@@ -75,6 +75,24 @@ impl Experiment {
     /// counts, in the variants' order. Events, not users.
     pub fn conversions(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
         self.variants().iter().map(Variant::key).zip(self.conversions.iter().copied())
+    }
+
+    /// What it is to find out; empty if it was not given.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        self.definition.notes.as_ref().map_or("", |notes| &notes.description)
+    }
+
+    /// Who is responsible for it; empty if it was not given.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.definition.notes.as_ref().map_or("", |notes| &notes.owner)
+    }
+
+    /// Words to find it by, in the order in which they were given.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        self.definition.notes.as_ref().map_or(&[], |notes| &notes.tags)
     }
 
     /// When it was last started, if ever.

@@ -9,6 +9,12 @@ use crate::model::status::Status;
 /// The most characters that a name, an environment, a flag key or a variant key can have.
 pub const MAX_NAME_LENGTH: usize = 255;
 
+/// The most characters that the description of a flag or an experiment can have.
+pub const MAX_DESCRIPTION_LENGTH: usize = 4096;
+
+/// The most tags that a flag or an experiment can have.
+pub const MAX_TAGS: usize = 32;
+
 /// The deepest nesting of arrays and objects that the value of a flag or a variant can have. With
 /// the document around it, the value stays below the 127 levels that `serde_json` reads.
 pub const MAX_VALUE_DEPTH: usize = 100;
@@ -86,6 +92,23 @@ pub enum FaultKind {
         /// How many characters it has.
         found: usize,
     },
+    /// A text with more characters than it may have.
+    #[error("must have at most {most} characters, found {found}")]
+    TextTooLong {
+        /// How many it may have.
+        most: usize,
+        /// How many it has.
+        found: usize,
+    },
+    /// More than [`MAX_TAGS`] tags.
+    #[error("must hold at most {MAX_TAGS} tags, found {found}")]
+    TooManyTags {
+        /// How many there are.
+        found: usize,
+    },
+    /// A change without a field.
+    #[error("must have at least one field")]
+    NoField,
     /// A value that must be unique is also in another place.
     #[error("must be unique, but {found:?} is also at {other}")]
     Duplicate {

@@ -2,37 +2,58 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::Value;
 
 use crate::model::id::FlagId;
+use crate::model::notes::SomeNotes;
 use crate::model::timestamp::Timestamp;
 use crate::model::value::is_same;
 
 /// A named decision point, with the value that it answers when no experiment decides.
 ///
 /// Serialises in the style of the Experiments API, as an object of `id`, `key`, `name`,
-/// `default_value`, `created_at`, `updated_at`. Cloning shares the texts.
-#[derive(Clone, Debug, Serialize)]
+/// `default_value`, `created_at`, `updated_at`, and `description`, `owner` and `tags` where they are
+/// not empty. Cloning shares the texts.
+#[derive(Clone, Debug)]
 pub struct Flag {
     id: FlagId,
-    #[serde(serialize_with = "text")]
     key: Arc<str>,
-    #[serde(serialize_with = "text")]
-    name: Arc<str>,
-    #[serde(serialize_with = "value")]
     default_value: Arc<Value>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// What most flags have not: one word for them.
+    extras: Option<Arc<Extras>>,
 }
 
-// serde serialises an `Arc` only with its feature `rc`, which would leak into the user's build.
-fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
+/// A name that is not the key, and notes.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Extras {
+    name: Option<Box<str>>,
+    notes: SomeNotes,
 }
 
-fn value<S: serde::Serializer>(value: &Arc<Value>, serializer: S) -> Result<S::Ok, S::Error> {
-    Value::serialize(value, serializer)
+impl Extras {
+    fn some(self) -> Option<Arc<Extras>> {
+        (self != Extras::default()).then(|| Arc::new(self))
+    }
+}
+
+impl Serialize for Flag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let notes: Vec<_> = self.notes().iter().flat_map(|notes| notes.fields()).collect();
+        let mut fields = serializer.serialize_struct("Flag", notes.len().saturating_add(6))?;
+        fields.serialize_field("id", &self.id)?;
+        fields.serialize_field("key", self.key())?;
+        fields.serialize_field("name", self.name())?;
+        fields.serialize_field("default_value", self.default_value())?;
+        fields.serialize_field("created_at", &self.created_at)?;
+        fields.serialize_field("updated_at", &self.updated_at)?;
+        for (name, value) in notes {
+            fields.serialize_field(name, &value)?;
+        }
+        fields.end()
+    }
 }
 
 /// Replaces a new text or value by the known one if the two are equal; returns whether they are.
@@ -46,10 +67,10 @@ fn share<T: ?Sized>(new: &mut Arc<T>, known: &Arc<T>, is_equal: fn(&T, &T) -> bo
 
 impl PartialEq for Flag {
     fn eq(&self, other: &Flag) -> bool {
-        let Flag { id, key, name, default_value, created_at, updated_at } = self;
+        let Flag { id, key, default_value, created_at, updated_at, extras } = self;
         *id == other.id
             && *key == other.key
-            && *name == other.name
+            && *extras == other.extras
             && *created_at == other.created_at
             && *updated_at == other.updated_at
             && is_same(default_value, &other.default_value)
@@ -65,15 +86,42 @@ impl Flag {
         default_value: Value,
         now: Timestamp,
     ) -> Flag {
-        let key: Arc<str> = key.into();
-        let name = name.filter(|name| **name != *key).map_or_else(|| Arc::clone(&key), Arc::from);
-        let default_value = Arc::new(default_value);
-        Flag { id, key, name, default_value, created_at: now, updated_at: now }
+        let flag = Flag {
+            id,
+            key: key.into(),
+            default_value: Arc::new(default_value),
+            created_at: now,
+            updated_at: now,
+            extras: None,
+        };
+        flag.with_extras(name, None)
     }
 
-    /// The flag with another default value, as changed now.
-    pub(crate) fn with_default(&self, default_value: Value, now: Timestamp) -> Flag {
-        Flag { default_value: Arc::new(default_value), updated_at: now, ..self.clone() }
+    fn with_extras(self, name: Option<&str>, notes: SomeNotes) -> Flag {
+        let name = name.filter(|name| **name != *self.key).map(Box::from);
+        Flag { extras: Extras { name, notes }.some(), ..self }
+    }
+
+    /// The flag with another name, another default value, and these notes, as changed now.
+    pub(crate) fn changed(
+        &self,
+        name: Option<&str>,
+        default_value: Option<Value>,
+        notes: SomeNotes,
+        now: Timestamp,
+    ) -> Flag {
+        let default_value = default_value.map_or_else(|| Arc::clone(&self.default_value), Arc::new);
+        let flag = Flag { default_value, updated_at: now, ..self.clone() };
+        flag.with_extras(Some(name.unwrap_or(self.name())), notes)
+    }
+
+    /// The flag with these notes.
+    pub(crate) fn noted(self, notes: SomeNotes) -> Flag {
+        if self.extras.is_none() && notes.is_none() {
+            return self;
+        }
+        let name = self.name().to_owned();
+        self.with_extras(Some(&name), notes)
     }
 
     /// The flag with these dates. A date that is `None` comes from `known`, the flag as it was, or
@@ -91,10 +139,14 @@ impl Flag {
             self.updated_at = known.updated_at;
             let shared = [
                 share(&mut self.key, &known.key, str::eq),
-                share(&mut self.name, &known.name, str::eq),
                 share(&mut self.default_value, &known.default_value, is_same),
             ];
-            if shared.contains(&false) {
+            // Without a name of its own, a flag with another key has another name.
+            let is_named_alike = self.extras == known.extras;
+            if is_named_alike {
+                self.extras.clone_from(&known.extras);
+            }
+            if shared.contains(&false) || !is_named_alike {
                 self.updated_at = now;
             }
         }
@@ -128,7 +180,8 @@ impl Flag {
     /// The display name: the key, unless one was given.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        let extras = self.extras.as_ref();
+        extras.and_then(|extras| extras.name.as_deref()).unwrap_or(&self.key)
     }
 
     /// What the flag answers when no experiment decides.
@@ -137,44 +190,41 @@ impl Flag {
         &self.default_value
     }
 
+    /// What the flag is for; empty if it was not given.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        self.notes().as_ref().map_or("", |notes| &notes.description)
+    }
+
+    /// Who is responsible for it; empty if it was not given.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.notes().as_ref().map_or("", |notes| &notes.owner)
+    }
+
+    /// Words to find it by, in the order in which they were given.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        self.notes().as_ref().map_or(&[], |notes| &notes.tags)
+    }
+
+    pub(crate) fn notes(&self) -> &SomeNotes {
+        static NONE: SomeNotes = None;
+        self.extras.as_ref().map_or(&NONE, |extras| &extras.notes)
+    }
+
     /// When it was created.
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
         self.created_at
     }
 
-    /// When its key, name or default value last changed. Changes of its experiments do not
+    /// When its key, name, default value or notes last changed. Changes of its experiments do not
     /// move it.
     #[must_use]
     pub fn updated_at(&self) -> Timestamp {
         self.updated_at
     }
-}
-
-/// A change of a flag.
-///
-/// # JSON
-///
-/// Deserialises from an object with the one field `default_value`.
-///
-/// # Examples
-///
-/// ```
-/// use fairsplit::{Engine, FlagChange, NewFlag};
-///
-/// let engine = Engine::new();
-/// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
-/// let change = FlagChange::from_json(r#"{"default_value": "new"}"#)?;
-/// let flag = engine.set_default("hero-banner", change.default_value)?;
-/// assert_eq!(flag.default_value(), "new");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[must_use = "a change does nothing until an engine makes it"]
-#[non_exhaustive]
-pub struct FlagChange {
-    /// What the flag answers when no experiment decides.
-    pub default_value: Value,
 }
 
 /// A flag, by its key or by its id: what methods that concern a flag accept.

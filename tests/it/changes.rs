@@ -9,7 +9,7 @@ use fairsplit::changes::{Action, Actor, Change};
 use fairsplit::clock::ManualClock;
 use fairsplit::error::{CommitError, ControlError};
 use fairsplit::store::{Proposal, Store};
-use fairsplit::{Engine, NewExperiment, NewFlag, Status, Timestamp};
+use fairsplit::{Engine, ExperimentChange, FlagChange, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -87,9 +87,11 @@ fn the_version_of_a_directory_goes_on_and_is_in_no_export() {
         assert_eq!((engine.snapshot().version(), engine.to_json()), (2, export.clone()));
     }
     assert!(!export.contains("stored"));
-    // What belongs to the directory alone is a fault of a document.
+    // What belongs to the directory alone means nothing to another engine.
     let stored = std::fs::read_to_string(directory.file("definitions.json")).unwrap();
-    assert!(Engine::new().replace(&stored).is_err());
+    assert!(stored.contains("\"stored\""));
+    let other = Engine::from_json(&stored).unwrap();
+    assert_eq!((other.snapshot().version(), other.to_json()), (1, export));
 }
 
 #[test]
@@ -113,6 +115,24 @@ fn definitions_edited_by_hand_are_a_change_after_the_newest() {
         assert_eq!(engine.snapshot().version(), version);
         drop(engine);
     }
+}
+
+#[test]
+fn the_versions_of_a_directory_whose_definitions_are_gone_go_on() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    engine.set_default("hero-banner", "new").unwrap();
+    drop(engine);
+    for name in ["definitions.json", "counters"] {
+        std::fs::remove_file(directory.file(name)).unwrap();
+    }
+    let engine = directory.open();
+    assert_eq!((engine.flags().len(), engine.snapshot().version()), (0, 2));
+    engine.create_flag(NewFlag::new("checkout", 1)).unwrap();
+    let versions: Vec<u64> =
+        engine.changes().unwrap().iter().map(|change| change.version).collect();
+    assert_eq!(versions, [1, 2, 3]);
 }
 
 /// A store that two engines share, and that can fail.
@@ -178,6 +198,8 @@ enum Operation {
     Force(u128, u8),
     Unforce(u128, u8),
     Ship(u128),
+    NoteFlag(u128, String),
+    NoteExperiment(u128, String),
     DeleteFlag(u128),
     DeleteExperiment(u128),
     Drop(u128),
@@ -189,6 +211,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     let number = 0_u128..3;
     let values = vec![json!(null), json!(-0.0), json!(0.1), json!({"b": [1], "a": 2}), json!("x")];
     let value = prop::sample::select(values);
+    let note = prop::sample::select(vec![String::new(), "a".to_owned(), "b".to_owned()]);
     prop_oneof![
         (number.clone(), value.clone()).prop_map(|(flag, value)| Operation::Flag(flag, value)),
         (number.clone(), value).prop_map(|(flag, value)| Operation::Default(flag, value)),
@@ -198,6 +221,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         number.clone().prop_map(Operation::Stop),
         (number.clone(), 0_u8..3).prop_map(|(id, user)| Operation::Force(id, user)),
         (number.clone(), 0_u8..3).prop_map(|(id, user)| Operation::Unforce(id, user)),
+        (number.clone(), note.clone()).prop_map(|(flag, note)| Operation::NoteFlag(flag, note)),
+        (number.clone(), note).prop_map(|(id, note)| Operation::NoteExperiment(id, note)),
         number.clone().prop_map(Operation::Ship),
         number.clone().prop_map(Operation::DeleteFlag),
         number.clone().prop_map(Operation::DeleteExperiment),
@@ -237,6 +262,16 @@ proptest! {
                 }
                 Operation::Unforce(id, user) => {
                     drop(engine.unforce(experiment_id(id), &format!("user.{user}")));
+                }
+                Operation::NoteFlag(flag, note) => {
+                    let tags = Some(note.clone()).filter(|note| !note.is_empty());
+                    let change = FlagChange::new().description(note).tags(tags);
+                    drop(engine.change_flag(&key(flag), change));
+                }
+                Operation::NoteExperiment(id, note) => {
+                    let tags = Some(note.clone()).filter(|note| !note.is_empty());
+                    let change = ExperimentChange::new().name("n").owner(note).tags(tags);
+                    drop(engine.change_experiment(experiment_id(id), change));
                 }
                 Operation::Ship(id) => drop(engine.ship(experiment_id(id), "only")),
                 Operation::DeleteFlag(flag) => drop(engine.delete_flag(&key(flag))),

@@ -152,14 +152,14 @@ fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
     let mut changed = flag(2, &[experiment(2, "stopped")]);
     changed["default_value"] = json!("changed");
     let mut newer = flag(3, &[]);
-    newer["owner"] = json!("team-a");
+    newer["colour"] = json!("team-a");
     let never_good = json!({"id": flag_id(5), "key": "flag-5"});
     let text = document(&[lopsided, changed, newer, never_good]);
     let report = engine.replace_tolerant(&text).unwrap();
 
     assert_eq!(report.loaded, 2);
     let unknown: Vec<_> = report.unknown_fields.iter().map(found).collect();
-    assert_eq!(unknown, [at("flags[2].owner", FaultKind::UnknownField)]);
+    assert_eq!(unknown, [at("flags[2].colour", FaultKind::UnknownField)]);
     let [first, second] = &report.skipped[..] else { panic!("{report:?}") };
     assert_eq!(
         (first.path.as_str(), first.key.as_deref(), first.kept_previous),

@@ -9,6 +9,7 @@ mod applying;
 mod applying_model;
 #[cfg(feature = "durable")]
 mod changes;
+mod changing;
 #[path = "../common/mod.rs"]
 mod common;
 mod deleting;

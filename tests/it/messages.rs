@@ -215,6 +215,12 @@ fn each_kind_of_fault_says_what_must_be_and_what_was_found() {
             FaultKind::Duplicate { found: text("control"), other: text("variants[0].key") },
             "must be unique, but \"control\" is also at variants[0].key",
         ),
+        (
+            FaultKind::TextTooLong { most: 4096, found: 4097 },
+            "must have at most 4096 characters, found 4097",
+        ),
+        (FaultKind::TooManyTags { found: 33 }, "must hold at most 32 tags, found 33"),
+        (FaultKind::NoField, "must have at least one field"),
         (FaultKind::NoVariants, "must hold at least one variant"),
         (FaultKind::TooManyVariants { found: 101 }, "must hold at most 100 variants, found 101"),
         (FaultKind::Percentage { found: -1 }, "must be an integer from 0 to 100, found -1"),

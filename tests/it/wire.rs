@@ -387,10 +387,10 @@ fn the_helpers_make_the_experiment_of_the_apis_example() {
 fn every_fault_of_a_flag_change_is_named() {
     let faults = |text| invalid(FlagChange::from_json(text));
     assert_eq!(
-        FlagChange::from_json(r#"{"default_value": null}"#).unwrap().default_value,
-        json!(null)
+        FlagChange::from_json(r#"{"default_value": null}"#).unwrap(),
+        FlagChange::new().default_value(json!(null))
     );
-    assert_eq!(faults("{}"), [at("default_value", FaultKind::Required)]);
+    assert_eq!(faults("{}"), [at("", FaultKind::NoField)]);
     assert_eq!(
         faults(r#"{"default_value": {"a": 18446744073709551616, "b": 1, "b": 2}, "key": "c"}"#),
         [

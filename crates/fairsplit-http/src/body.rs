@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use fairsplit::fault::FaultKind;
-use fairsplit::{FlagChange, NewExperiment, NewFlag};
+use fairsplit::{ExperimentChange, FlagChange, NewExperiment, NewFlag};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
@@ -63,6 +63,12 @@ impl FromText for NewFlag {
 impl FromText for FlagChange {
     fn from_text(text: &str) -> Result<FlagChange, Failure> {
         Ok(FlagChange::from_json(text)?)
+    }
+}
+
+impl FromText for ExperimentChange {
+    fn from_text(text: &str) -> Result<ExperimentChange, Failure> {
+        Ok(ExperimentChange::from_json(text)?)
     }
 }
 

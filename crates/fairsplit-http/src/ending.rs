@@ -52,12 +52,12 @@ impl FromText for Ship {
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn ship_variant(
-    writes: Writes,
+    asked: Writes,
     OnExperiment(id): OnExperiment,
     State(app): State<App>,
     Body(Ship { variant }): Body<Ship>,
 ) -> Result<Response, Failure> {
-    Ok(data(writes.engine(&app).ship(id, &variant)?))
+    Ok(data(asked.engine(&app).ship(id, &variant)?))
 }
 
 /// Deletes an experiment that is not running, with its counts.
@@ -70,11 +70,11 @@ pub(crate) async fn ship_variant(
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn delete_experiment(
-    writes: Writes,
+    asked: Writes,
     OnExperiment(id): OnExperiment,
     State(app): State<App>,
 ) -> Result<Response, Failure> {
-    Ok(data(writes.engine(&app).delete_experiment(id)?))
+    Ok(data(asked.engine(&app).delete_experiment(id)?))
 }
 
 /// Deletes a flag on which no experiment is running, with its experiments.
@@ -87,9 +87,9 @@ pub(crate) async fn delete_experiment(
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn delete_flag(
-    writes: Writes,
+    asked: Writes,
     OnFlag(flag): OnFlag,
     State(app): State<App>,
 ) -> Result<Response, Failure> {
-    Ok(data(writes.engine(&app).delete_flag(flag.id())?))
+    Ok(data(asked.engine(&app).delete_flag(flag.id())?))
 }

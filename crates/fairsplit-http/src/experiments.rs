@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use fairsplit::results::{Analysis, Results};
-use fairsplit::{Count, ExperimentId, NewExperiment, Status, Timestamp};
+use fairsplit::{Count, ExperimentChange, ExperimentId, NewExperiment, Status, Timestamp};
 use serde::Serialize;
 
 use crate::App;
@@ -64,6 +64,25 @@ pub(crate) async fn get_experiment(
     State(app): State<App>,
 ) -> Result<Response, Failure> {
     Ok(data(app.engine.experiment(id).ok_or(Failure::NotFound)?))
+}
+
+/// Changes an experiment: its name, its description, its owner, its tags. What is absent stays.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}",
+    operation_id = "changeExperiment",
+    params(ExperimentPath),
+    request_body = schema::ExperimentChange,
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named, WithBody, Changes),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn change_experiment(
+    asked: Writes,
+    OnExperiment(id): OnExperiment,
+    State(app): State<App>,
+    Body(change): Body<ExperimentChange>,
+) -> Result<Response, Failure> {
+    Ok(data(asked.engine(&app).change_experiment(id, change)?))
 }
 
 /// Starts a draft or a stopped experiment: traffic is split from now on. The counts go on.

@@ -1,4 +1,4 @@
-//! Flags: list, create, get, change the default.
+//! Flags: list, create, get, change.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -53,7 +53,8 @@ pub(crate) async fn get_flag(_: Reads, OnFlag(flag): OnFlag) -> Response {
     data(flag)
 }
 
-/// Changes what a flag answers when no experiment decides.
+/// Changes a flag: its name, its default value, its description, its owner, its tags. What is absent
+/// stays.
 #[utoipa::path(
     patch,
     path = "/api/v1/flags/{flag_id}",
@@ -69,5 +70,5 @@ pub(crate) async fn change_flag(
     State(app): State<App>,
     Body(change): Body<FlagChange>,
 ) -> Result<Response, Failure> {
-    Ok(data(asked.engine(&app).set_default(flag.id(), change.default_value)?))
+    Ok(data(asked.engine(&app).change_flag(flag.id(), change)?))
 }

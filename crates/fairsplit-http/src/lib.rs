@@ -33,7 +33,7 @@
 //! | GET, POST | `/api/v1/flags` | `flags:read`, `flags:write` |
 //! | GET; PATCH, DELETE | `/api/v1/flags/{flag_id}` | `flags:read`; `flags:write` |
 //! | GET, POST | `/api/v1/flags/{flag_id}/experiments` | `flags:read`, `flags:write` |
-//! | GET, DELETE | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read`, `flags:write` |
+//! | GET; PATCH, DELETE | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read`; `flags:write` |
 //! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop`, `/ship` | `flags:write` |
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
 //! | GET | `/api/v1/changes`, `/api/v1/flags/{flag_id}/changes` | `flags:read` |
@@ -107,6 +107,7 @@ mod operations;
 mod page;
 mod requests;
 mod schema;
+mod schema_of_changes;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -298,7 +299,11 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(flags::list_flags, flags::create_flag))
         .routes(routes!(flags::get_flag, flags::change_flag, ending::delete_flag))
         .routes(routes!(experiments::list_experiments, experiments::create_experiment))
-        .routes(routes!(experiments::get_experiment, ending::delete_experiment))
+        .routes(routes!(
+            experiments::get_experiment,
+            experiments::change_experiment,
+            ending::delete_experiment
+        ))
         .routes(routes!(experiments::start_experiment))
         .routes(routes!(experiments::stop_experiment))
         .routes(routes!(ending::ship_variant))

@@ -10,6 +10,8 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType};
 use utoipa::openapi::{Ref, Type};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
+pub(crate) use crate::schema_of_changes::Change;
+
 /// Envelopes of answers: `{"data": ...}`. Not generic: a derived generic repeats its whole argument
 /// instead of referring to it.
 macro_rules! envelopes {
@@ -55,6 +57,15 @@ pub(crate) struct Flag {
     created_at: String,
     #[schema(format = "date-time")]
     updated_at: String,
+    /// Absent if it is empty.
+    #[schema(required = false)]
+    description: String,
+    /// Absent if it is empty.
+    #[schema(required = false)]
+    owner: String,
+    /// Absent if there are none.
+    #[schema(required = false)]
+    tags: Vec<String>,
 }
 
 /// A flag to create. Without an id it gets one, and without a name its key is its name.
@@ -71,12 +82,34 @@ pub(crate) struct NewFlag {
     default_value: (),
 }
 
-/// A change of a flag.
+/// A change of a flag: at least one field. Empty texts, and no tags, clear them.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FlagChange {
-    #[schema(schema_with = any)]
+    #[schema(min_length = 1, max_length = 255, pattern = "\\S")]
+    name: Option<String>,
+    #[schema(schema_with = any, required = false)]
     default_value: (),
+    #[schema(max_length = 4096)]
+    description: Option<String>,
+    #[schema(max_length = 255)]
+    owner: Option<String>,
+    #[schema(schema_with = tags, required = false)]
+    tags: Option<Vec<String>>,
+}
+
+/// A change of an experiment: at least one field. Empty texts, and no tags, clear them.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExperimentChange {
+    #[schema(min_length = 1, max_length = 255, pattern = "\\S")]
+    name: Option<String>,
+    #[schema(max_length = 4096)]
+    description: Option<String>,
+    #[schema(max_length = 255)]
+    owner: Option<String>,
+    #[schema(schema_with = tags, required = false)]
+    tags: Option<Vec<String>>,
 }
 
 /// A variant of an experiment.
@@ -303,88 +336,6 @@ pub(crate) struct Conversion {
     experiment: Option<String>,
 }
 
-/// A change of the definitions, as it was committed.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Change {
-    /// Consecutive.
-    version: u64,
-    #[schema(format = "date-time")]
-    at: String,
-    actor: Actor,
-    action: Action,
-    /// Every field that changed.
-    edits: Vec<Edit>,
-}
-
-/// Who asked for a change.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Actor {
-    kind: ActorKind,
-    /// The comment of the token, or the name of the document's source.
-    #[schema(required = false)]
-    name: String,
-}
-
-/// Who asks: a token over HTTP, a document, or the service itself.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ActorKind {
-    Service,
-    Token,
-    Document,
-}
-
-/// What was asked for.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Action {
-    CreateFlag,
-    ChangeFlag,
-    CreateExperiment,
-    Start,
-    Stop,
-    Ship,
-    DeleteExperiment,
-    DeleteFlag,
-    Force,
-    Unforce,
-    Replace,
-    Apply,
-    AcceptEdits,
-}
-
-/// A field before and after a change.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Edit {
-    flag_key: String,
-    unit: Unit,
-    /// The flag's id.
-    #[schema(format = "uuid")]
-    flag: String,
-    /// The experiment's id, where the field is one of an experiment.
-    #[schema(format = "uuid", required = false)]
-    experiment: String,
-    /// As documents name it.
-    field: String,
-    /// Absent if the field was not there.
-    #[schema(schema_with = any, required = false)]
-    before: (),
-    /// Absent if the field is gone.
-    #[schema(schema_with = any, required = false)]
-    after: (),
-}
-
-/// What a field belongs to.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Unit {
-    Flag,
-    Experiment,
-}
-
 /// Why a request was refused.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -480,7 +431,7 @@ fn name() -> ObjectBuilder {
         .pattern(Some("\\S"))
 }
 
-fn any() -> ObjectBuilder {
+pub(crate) fn any() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(SchemaType::AnyValue)
         .description(Some("Any JSON, at most 100 levels deep, with integers that 64 bits hold."))
@@ -492,6 +443,15 @@ fn new_variants() -> ArrayBuilder {
         .min_items(Some(1))
         .max_items(Some(fairsplit::assign::MAX_VARIANTS))
         .description(Some("Keys are unique, and the percentages sum to 100."))
+}
+
+fn tags() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(name())
+        .max_items(Some(fairsplit::fault::MAX_TAGS))
+        .unique_items(true)
+        .description(Some("Words to find it by, each once."))
 }
 
 fn flag_keys() -> ArrayBuilder {

@@ -70,7 +70,7 @@ impl Engine {
     ///     }}]
     /// }}]}}"#);
     /// let engine = Engine::new();
-    /// engine.apply(&document("old"))?;
+    /// let _ = engine.apply(&document("old"))?;
     /// let id = "3c4d5e6f-7a8b-4c9d-8e0f-1a2b3c4d5e6f".parse()?;
     /// engine.stop(id)?;
     ///

@@ -14,7 +14,7 @@ use crate::model::error::LoadError;
 ///
 /// let engine = Engine::new();
 /// let apply = |revision, text| ApplyOptions::new().revision(revision).apply(&engine, text);
-/// apply(12, r#"{"flags": []}"#)?;
+/// let _ = apply(12, r#"{"flags": []}"#)?;
 /// // A process of the release before restarts: its document is not news.
 /// let report = apply(11, r#"{"flags": []}"#)?;
 /// assert_eq!(report.to_string(), "skipped: revision 11 is older than 12");

@@ -9,7 +9,7 @@ use super::report::{ApplyReport, Left, Named};
 use crate::format::experiment::ExperimentDocument;
 use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::format::units::{
-    fields, fields_of_experiment, fields_of_flag, forced_field, value_of_variants,
+    fields, fields_of_experiment, fields_of_flag, forced_field, note_fields, value_of_variants,
 };
 use crate::model::change::Unit;
 use crate::model::definition::Definition;
@@ -18,6 +18,7 @@ use crate::model::fault::FaultKind;
 use crate::model::flag::Flag;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::merge::{Merge, Said, UnitFields, merge, said};
+use crate::model::notes::{DESCRIPTION, NotesChange, OWNER, SomeNotes, TAGS};
 use crate::model::path::Path;
 use crate::model::source::Source;
 use crate::model::status::{Status, Transition};
@@ -104,11 +105,12 @@ fn plan_sound(
     let unit = Unit::Flag { flag: id };
     // A document that gives no name gives the key as the name.
     let name = document.name.clone().unwrap_or_else(|| key.clone());
-    let given = fields([
+    let mut given = fields([
         ("key", key.clone().into()),
         ("name", name.into()),
         ("default_value", default_value),
     ]);
+    given.extend(note_fields(&document.notes));
     let before = source.and_then(|source| source.units.get(&unit));
     let mut all_said = BTreeMap::from([(unit, said(&given))]);
     let flag = match known {
@@ -228,6 +230,7 @@ fn fields_given(section: &ExperimentSection) -> UnitFields {
         ("environment", experiment.terms.environment.as_str().into()),
         ("variants", value_of_variants(&experiment.terms.variants)),
     ]);
+    given.extend(note_fields(&section.notes));
     given.extend(experiment.status.map(|status| ("status".to_owned(), status.as_str().into())));
     for (user_key, variant) in section.forced.iter().flatten() {
         let variant = experiment.terms.variants.get(*variant);
@@ -246,7 +249,21 @@ fn changed_flag(known: &Flag, merge: &Merge, now: Timestamp) -> Flag {
         Some(Some(value)) => value.clone(),
         _ => known.default_value().clone(),
     };
-    Flag::create(known.id(), &key, Some(&name), default_value, now).dated(None, None, Some(known))
+    let flag = Flag::create(known.id(), &key, Some(&name), default_value, now);
+    flag.noted(merged_notes(merge, known.notes())).dated(None, None, Some(known))
+}
+
+/// The notes after a merge.
+fn merged_notes(merge: &Merge, known: &SomeNotes) -> SomeNotes {
+    let text = |name: &str| {
+        let set = merge.set.get(name)?;
+        Some(set.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned())
+    };
+    let tags = merge.set.get(TAGS).map(|set| {
+        let tags = set.as_ref().and_then(Value::as_array).into_iter().flatten();
+        tags.filter_map(Value::as_str).map(str::to_owned).collect()
+    });
+    NotesChange { description: text(DESCRIPTION), owner: text(OWNER), tags }.apply(known)
 }
 
 type Changed = (Arc<Definition>, Option<Arc<ForcedUsers>>, bool);
@@ -261,6 +278,11 @@ fn changed_experiment(
     let mut starts = false;
     if let Some(Some(Value::String(name))) = merge.set.get("name") {
         definition.terms.name = name.as_str().into();
+        definition.updated_at = now;
+    }
+    let notes = merged_notes(merge, &definition.notes);
+    if notes != definition.notes {
+        definition.notes = notes;
         definition.updated_at = now;
     }
     if let Some(Some(Value::String(wanted))) = merge.set.get("status") {

@@ -159,9 +159,8 @@ fn a_number_of_a_call_is_kept_or_refused_in_every_writing() {
             },
         ));
         check(engine.set_default("f", value.clone()).map(drop));
-        let mut change = FlagChange::from_json(r#"{"default_value": 0}"#).unwrap();
-        change.default_value = value;
-        check(engine.set_default("f", change.default_value).map(drop));
+        let change = FlagChange::from_json(r#"{"default_value": 0}"#).unwrap();
+        check(engine.change_flag("f", change.default_value(value)).map(drop));
         assert!(accepted == 0 || accepted == 4, "{text}: {accepted}");
         assert_comes_back(engine, &directory);
     }

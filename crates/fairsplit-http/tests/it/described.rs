@@ -87,7 +87,7 @@ pub(crate) fn operations() -> Vec<(String, String)> {
 #[test]
 fn routes_and_description_have_the_same_operations() {
     let described: BTreeSet<(String, String)> = operations().into_iter().collect();
-    assert_eq!(described.len(), 22);
+    assert_eq!(described.len(), 23);
     let paths: BTreeSet<&String> = described.iter().map(|(_, path)| path).collect();
     let app = App::with_draft();
     for path in paths {
@@ -135,6 +135,11 @@ fn bodies_that_are_sent_fit_their_schemas() {
     assert_eq!(check("NewFlag", r#"{"key": "a", "default_value": null, "name": null}"#), None);
     assert!(check("NewFlag", r#"{"key": " ", "default_value": null}"#).is_some());
     assert!(check("NewFlag", r#"{"key": "a"}"#).is_some());
+    let change = r#"{"name": "n", "description": "", "owner": "o", "tags": ["a"]}"#;
+    assert_eq!(check("FlagChange", change), None);
+    assert_eq!(check("ExperimentChange", change), None);
+    assert!(check("ExperimentChange", r#"{"default_value": 1}"#).is_some());
+    assert!(check("FlagChange", r#"{"tags": ["a", "a"]}"#).is_some());
     let evaluate =
         r#"{"environment": "production", "user_key": "", "flags": ["a"], "count": false}"#;
     assert_eq!(check("EvaluateAll", evaluate), None);

@@ -62,3 +62,30 @@ fn creating_a_flag_or_an_experiment_that_is_taken_answers_409() {
     new["environment"] = json!("staging");
     assert_eq!(app.post(&experiments, &new.to_string()).status, 201);
 }
+
+#[test]
+fn names_and_notes_of_flags_and_experiments_are_changed() {
+    let app = App::with_draft();
+    let (flag, experiment) = (flag_path(1), crate::app::experiment_path(1, 1));
+    let change = r#"{"name": "Hero", "description": "What", "owner": "anna", "tags": ["a"]}"#;
+    let changed = app.send("PATCH", &flag, ALL, change);
+    let data = &changed.json()["data"];
+    assert_eq!(
+        (changed.status, &data["name"], &data["owner"]),
+        (200, &json!("Hero"), &json!("anna"))
+    );
+    assert_eq!(data["tags"], json!(["a"]));
+    assert_eq!(data["default_value"], "old");
+    app.get(&flag).is(200, &changed.text);
+    let changed = app.send("PATCH", &experiment, ALL, r#"{"name": "Other", "owner": "ben"}"#);
+    assert_eq!((changed.status, &changed.json()["data"]["name"]), (200, &json!("Other")));
+    app.get(&experiment).is(200, &changed.text);
+    let id = crate::common::experiment_id(1);
+    assert_eq!(app.engine.experiment(id).unwrap().owner(), "ben");
+    for path in [&flag, &experiment] {
+        let refused = app.send("PATCH", path, ALL, r#"{"tags": ["a", "a"]}"#);
+        assert_eq!((refused.status, refused.json()["details"]["tags[1]"].is_array()), (422, true));
+        let refused = app.send("PATCH", path, ALL, "{}");
+        assert_eq!(refused.status, 422, "{}", refused.text);
+    }
+}

@@ -1,0 +1,90 @@
+//! The types of the list of changes, for the description of the API: see `schema`.
+#![expect(dead_code, reason = "described, and never made")]
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::schema::any;
+
+/// A change of the definitions, as it was committed.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    /// Consecutive.
+    version: u64,
+    #[schema(format = "date-time")]
+    at: String,
+    actor: Actor,
+    action: Action,
+    /// Every field that changed.
+    edits: Vec<Edit>,
+}
+
+/// Who asked for a change.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Actor {
+    kind: ActorKind,
+    /// The comment of the token, or the name of the document's source.
+    #[schema(required = false)]
+    name: String,
+}
+
+/// Who asks: a token over HTTP, a document, or the service itself.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ActorKind {
+    Service,
+    Token,
+    Document,
+}
+
+/// What was asked for.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    CreateFlag,
+    ChangeFlag,
+    CreateExperiment,
+    ChangeExperiment,
+    Start,
+    Stop,
+    Ship,
+    DeleteExperiment,
+    DeleteFlag,
+    Force,
+    Unforce,
+    Replace,
+    Apply,
+    AcceptEdits,
+}
+
+/// A field before and after a change.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Edit {
+    flag_key: String,
+    unit: Unit,
+    /// The flag's id.
+    #[schema(format = "uuid")]
+    flag: String,
+    /// The experiment's id, where the field is one of an experiment.
+    #[schema(format = "uuid", required = false)]
+    experiment: String,
+    /// As documents name it.
+    field: String,
+    /// Absent if the field was not there.
+    #[schema(schema_with = any, required = false)]
+    before: (),
+    /// Absent if the field is gone.
+    #[schema(schema_with = any, required = false)]
+    after: (),
+}
+
+/// What a field belongs to.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unit {
+    Flag,
+    Experiment,
+}

@@ -1,0 +1,148 @@
+//! Changing what flags and experiments are called, their notes, and defaults.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Engine;
+use super::flags::find;
+use super::lifecycle::find_experiment;
+use crate::count::counts::Baseline;
+use crate::count::runs::Runs;
+use crate::engine::events;
+use crate::model::change::Action;
+use crate::model::definition::Definition;
+use crate::model::error::ControlError;
+use crate::model::experiment::Experiment;
+use crate::model::experiment_change::ExperimentChange;
+use crate::model::faults::Faults;
+use crate::model::flag::{Flag, FlagRef};
+use crate::model::flag_change::FlagChange;
+use crate::model::id::ExperimentId;
+use crate::model::path::Path;
+use crate::model::validation::check_flag;
+use crate::read::state::{ExperimentState, FlagState};
+
+impl Engine {
+    /// Changes what a flag answers when no experiment decides: the short form of
+    /// [`change_flag`](Engine::change_flag).
+    ///
+    /// # Errors
+    ///
+    /// As [`change_flag`](Engine::change_flag).
+    pub fn set_default<'a>(
+        &self,
+        flag: impl Into<FlagRef<'a>>,
+        default_value: impl Into<Value>,
+    ) -> Result<Flag, ControlError> {
+        self.change_flag(flag, FlagChange::new().default_value(default_value))
+    }
+
+    /// Changes a flag: its name, its default value, its description, its owner, its tags. A change
+    /// of nothing changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::FlagNotFound`]; [`ControlError::Invalid`] with every fault: a blank or
+    /// overlong name, a value that is nested too deep or has a number that 64 bits do not hold,
+    /// overlong notes, too many tags or one of them twice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, FlagChange, NewFlag};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let change = FlagChange::new().description("The picture on the home page").tags(["home"]);
+    /// let flag = engine.change_flag("hero-banner", change)?;
+    /// assert_eq!(flag.description(), "The picture on the home page");
+    /// assert_eq!(flag.tags(), ["home"]);
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    pub fn change_flag<'a>(
+        &self,
+        flag: impl Into<FlagRef<'a>>,
+        change: FlagChange,
+    ) -> Result<Flag, ControlError> {
+        let FlagChange { name, mut default_value, notes } = change;
+        let mut faults = Faults::default();
+        check_flag(&Path::Root, None, name.as_deref(), default_value.as_mut(), &mut faults);
+        notes.check(&Path::Root, &mut faults);
+        faults.into_result()?;
+        let writer = self.lock_to_change()?;
+        let now = self.control.clock.now();
+        let view = self.current.pin();
+        let state = find(&view, flag.into())?;
+        if name.is_none() && default_value.is_none() && notes.is_empty() {
+            return Ok(state.flag.clone());
+        }
+        let is_default = default_value.is_some();
+        let notes = notes.apply(state.flag.notes());
+        let flag = state.flag.changed(name.as_deref(), default_value, notes, now);
+        writer.publish(
+            view.with(FlagState { flag: flag.clone(), experiments: state.experiments.clone() }),
+            Action::ChangeFlag,
+        )?;
+        if is_default {
+            events::default_changed(flag.key());
+        } else {
+            events::flag_changed(flag.key());
+        }
+        Ok(flag)
+    }
+
+    /// Changes an experiment: its name, its description, its owner, its tags; also while it is
+    /// running. A change of nothing changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::ExperimentNotFound`]; [`ControlError::Invalid`] with every fault: a blank or
+    /// overlong name, overlong notes, too many tags or one of them twice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::{Engine, ExperimentChange, NewExperiment, NewFlag};
+    ///
+    /// let engine = Engine::new();
+    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+    /// let new = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
+    /// let id = engine.create_experiment("hero-banner", new)?.id();
+    /// let change = ExperimentChange::new().name("Hero Banner A/B Test").owner("home page team");
+    /// let experiment = engine.change_experiment(id, change)?;
+    /// assert_eq!((experiment.name(), experiment.owner()), ("Hero Banner A/B Test", "home page team"));
+    /// # Ok::<(), fairsplit::Error>(())
+    /// ```
+    pub fn change_experiment(
+        &self,
+        id: ExperimentId,
+        change: ExperimentChange,
+    ) -> Result<Experiment, ControlError> {
+        let ExperimentChange { name, notes } = change;
+        let mut faults = Faults::default();
+        check_flag(&Path::Root, None, name.as_deref(), None, &mut faults);
+        notes.check(&Path::Root, &mut faults);
+        faults.into_result()?;
+        let mut writer = self.lock_to_change()?;
+        let now = self.control.clock.now();
+        let view = self.current.pin();
+        let found = find_experiment(&view, id)?;
+        if name.is_none() && notes.is_empty() {
+            return Ok(found.state.read());
+        }
+        let before = &found.state.definition;
+        let mut after =
+            Definition { notes: notes.apply(&before.notes), updated_at: now, ..(**before).clone() };
+        if let Some(name) = name {
+            after.terms.name = name.into();
+        }
+        let known = self.control.registry.with(id, Arc::clone);
+        let record = writer.apply(known, &Arc::new(after), Baseline::default, Runs::default)?;
+        let next = ExperimentState::new(record, found.state.forced.clone());
+        let published = view.with(found.flag.with_experiment(found.position, next.clone()));
+        writer.publish(published, Action::ChangeExperiment)?;
+        events::experiment_changed(found.flag.flag.key(), id);
+        Ok(next.read())
+    }
+}
