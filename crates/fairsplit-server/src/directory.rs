@@ -91,7 +91,7 @@ pub(crate) fn export(directory: &Path, output: Option<&Path>) -> Result<(), Fail
     let Some(output) = output else {
         return print(&text);
     };
-    write_whole(output, &text).map_err(|error| Failure::about(output, error))?;
+    write_whole(output, directory, &text).map_err(|error| Failure::about(output, error))?;
     print(&format!("{}: {}", output.display(), content(&engine)))
 }
 
@@ -176,8 +176,9 @@ fn exists(directory: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Writes a file that a reader finds as it was before, or complete.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file that a reader finds as it was before, or complete. Not into the directory that is
+/// exported: its files are the engine's.
+fn write_whole(path: &Path, exported: &Path, text: &str) -> io::Result<()> {
     // A link stays a link, and the file that it leads to is replaced.
     let path = match fs::metadata(path) {
         Ok(found) if !found.is_file() => {
@@ -186,11 +187,18 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
         Ok(_) => fs::canonicalize(path)?,
         Err(_) => path.to_owned(),
     };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if fs::canonicalize(parent.unwrap_or(Path::new(".")))? == fs::canonicalize(exported)? {
+        return Err(io::Error::other("is in the directory that is exported"));
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let new: PathBuf = path.with_file_name(name);
     let written = (|| {
         let mut file = fs::File::create_new(&new)?;
+        if let Ok(replaced) = fs::metadata(&path) {
+            file.set_permissions(replaced.permissions())?;
+        }
         writeln!(file, "{text}")?;
         file.sync_all()?;
         fs::rename(&new, &path)

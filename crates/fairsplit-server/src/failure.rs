@@ -140,9 +140,12 @@ fn list(names: &[Named]) -> String {
 /// The path as a shell reads it back, since the messages are commands to copy.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%\\".contains(char);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:@%".contains(char);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
         return text;
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let text = text.replace('\'', r"'\''");
+    // A name that begins with a dash would be read as an option.
+    let here = if text.starts_with('-') { "./" } else { "" };
+    format!("'{here}{text}'")
 }

@@ -14,8 +14,8 @@ pub(crate) async fn log(engine: Engine) {
     let mut is_failing = false;
     loop {
         match (engine.storage_error(), is_failing) {
-            (Some(failure), false) => error!(error = %failure, "the directory stores nothing more"),
-            (None, true) => info!("the directory stores again"),
+            (Some(failure), false) => error!(error = %failure, "the directory cannot be written"),
+            (None, true) => info!("the directory can be written again"),
             _ => {}
         }
         is_failing = engine.storage_error().is_some();

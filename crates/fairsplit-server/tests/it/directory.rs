@@ -148,6 +148,17 @@ fn an_export_that_fails_or_is_killed_leaves_the_file_as_it_was() {
 
     assert_eq!(call(&["export", one.path(), "--output", "/dev/full"]).0, 3);
     assert_eq!(call(&["export", one.path(), "--output", "/nonexistent/file"]).0, 3);
+    // The files of the directory are the engine's.
+    let counters = std::fs::read(one.0.join("counters")).unwrap();
+    for name in ["counters", "definitions.json", "export.json"] {
+        let output = one.0.join(name);
+        let (code, _, failure) =
+            call(&["export", one.path(), "--output", output.to_str().unwrap()]);
+        assert_eq!(code, 3, "{failure}");
+    }
+    assert!(std::fs::read(one.0.join("counters")).unwrap() == counters);
+    assert!(!one.0.join("export.json").exists());
+    assert_eq!(call(&["check", one.path()]).0, 0);
     assert_eq!(shell(&format!("fairsplit export {} > /dev/full", one.path())).0, 1);
 }
 

@@ -57,7 +57,7 @@ fn a_directory_that_stops_storing_is_reported_until_it_stores_again() {
 
     let (counters, elsewhere) = (directory.file("counters"), directory.file("elsewhere"));
     fs::rename(&counters, &elsewhere).unwrap();
-    let line = server.logged("the directory stores nothing more");
+    let line = server.logged("the directory cannot be written");
     assert!(line.contains("ERROR") && line.contains("counters"), "{line}");
     let (status, body) = server.ask("GET /readyz", "");
     assert_eq!(status, 503);
@@ -68,11 +68,11 @@ fn a_directory_that_stops_storing_is_reported_until_it_stores_again() {
     thread::sleep(Duration::from_secs(3));
 
     fs::rename(&elsewhere, &counters).unwrap();
-    server.logged("the directory stores again");
+    server.logged("the directory can be written again");
     assert_eq!(server.ask("GET /readyz", "").0, 200);
     assert_eq!(stores(&server).as_deref(), Some("1"));
     server.terminate();
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");
-    assert_eq!(log.matches("the directory stores nothing more").count(), 1, "{log}");
+    assert_eq!(log.matches("the directory cannot be written").count(), 1, "{log}");
 }
