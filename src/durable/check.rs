@@ -79,6 +79,7 @@ pub fn check(directory: impl AsRef<Path>) -> Result<Checked, OpenError> {
     };
     let (experiments, was_closed) = (counters.experiments(), counters.was_closed());
     let text = text(&definitions, &counters, false)?;
+    counters.set_trusting(text.as_ref().is_some_and(|text| counters.has_written(text)));
     let mut checked = Checked { flags: 0, experiments, was_closed };
     if let Some(text) = text {
         let copy = Copy { counters: Arc::new(counters) };

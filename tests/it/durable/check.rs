@@ -57,6 +57,18 @@ fn checking_a_directory_after_a_crash_says_that_it_was_not_closed() {
     assert_eq!(checked(&directory), Ok((1, 1, false)));
 }
 
+/// Their values are hashed as an early engine wrote them, which an opening accepts.
+#[test]
+#[cfg(target_endian = "little")]
+fn checking_a_directory_of_an_early_engine_accepts_what_an_opening_accepts() {
+    for name in ["durable-1", "durable-1-unsorted", "durable-1-zeros"] {
+        let directory = crate::durable_values::kept(name);
+        let outcome = checked(&directory);
+        let (flags, _, was_closed) = outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((directory.open().flags().len(), true), (flags, was_closed), "{name}");
+    }
+}
+
 #[test]
 fn checking_a_directory_in_use_is_refused() {
     let directory = closed();
