@@ -164,3 +164,27 @@ fn an_engine_that_has_waited_in_vain_is_refused() {
     drop(old);
     wait(0).unwrap();
 }
+
+/// Where there are definitions, counters that are gone are missing, and no new ones are begun.
+#[test]
+#[cfg(unix)]
+fn an_engine_that_waits_while_the_counters_are_removed_makes_none() {
+    let directory = Directory::new();
+    // Nothing has been saved when the wait begins.
+    let old = directory.open();
+    let counters = directory.file("counters");
+    thread::scope(|scope| {
+        let path = &directory.0;
+        let new = scope.spawn(move || OpenOptions::new().wait(Duration::from_secs(600)).open(path));
+        thread::sleep(Duration::from_millis(200));
+        start(&old);
+        fs::remove_file(&counters).unwrap();
+        let refused = new.join().unwrap().unwrap_err();
+        assert_eq!(
+            refused,
+            OpenError::Missing { path: fs::canonicalize(path).unwrap().join("counters") }
+        );
+        assert!(!counters.exists());
+    });
+    drop(old);
+}
