@@ -94,7 +94,9 @@ impl Store for Directory {
 
 impl Directory {
     fn save(&self, change: &Change, definitions: &str) -> Result<(), FileError> {
-        // First: no definitions are without the change that led to them.
+        // Nothing must get into a directory that may be another engine's, or a backup, by now.
+        self.counters.is_in_place()?;
+        // Then this: no definitions are without the change that led to them.
         let listed = self.changes.append(change);
         listed.map_err(|error| self.unlisted("write", &error))?;
         let outcome = self.replace(definitions);
@@ -109,8 +111,6 @@ impl Directory {
     }
 
     fn replace(&self, definitions: &str) -> Result<(), FileError> {
-        // Definitions must not get into a directory that may be another engine's by now.
-        self.counters.is_in_place()?;
         let failed = |error| FileError::new("replace", &self.definitions, &error);
         // The current text must be permanent under its name before another one may replace it.
         if self.may_not_last.load(Ordering::Relaxed) {

@@ -197,11 +197,13 @@ impl Counters {
         self.owner.refuse_others("change", &self.path)
     }
 
-    /// An error if the path no longer leads to the open file. The lock goes with the file, so
-    /// another engine may have the directory by now.
+    /// An error if the path no longer leads to the open file, or the file no longer has what this
+    /// engine has put there. The lock goes with the file, so another engine may have the directory
+    /// by now.
     pub(super) fn is_in_place(&self) -> Result<(), FileError> {
         let is_at = is_at(&self.path, &self.file);
-        if is_at.map_err(|error| FileError::new("find", &self.path, &error))? {
+        let is_at = is_at.map_err(|error| FileError::new("find", &self.path, &error))?;
+        if is_at && self.with_layout(|layout| is_as_left(&self.file, layout)) {
             return Ok(());
         }
         let what = "it was removed, moved or replaced while it was open; counts since then are not \
@@ -367,7 +369,12 @@ impl Drop for Counters {
             return;
         }
         // Nothing counts any more: everything that could is an owner.
-        let layout = self.layout();
+        let layout = self.layout.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !is_as_left(&self.file, layout) {
+            // What is there is a backup, and memory behind the end of the file cannot be used.
+            let _ = self.file.unlock();
+            return;
+        }
         layout.clear_free();
         let sum = layout.sum();
         let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
@@ -381,6 +388,16 @@ impl Drop for Counters {
         // program.
         let _ = self.file.unlock();
     }
+}
+
+/// Whether the file has its length, and says that it is in use. A file that was copied over it, as
+/// a backup is, keeps its place on the disk.
+fn is_as_left(file: &File, layout: &Layout) -> bool {
+    let length = (layout.segments.len() as u64).saturating_mul(BYTES);
+    let is_whole = file.metadata().is_ok_and(|metadata| metadata.len() >= length);
+    let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
+    // First the length: without it, the memory cannot be read.
+    is_whole && word(live, STATE) == OPEN
 }
 
 /// The word that says that all words behind the blocks are zero. It fits the words beside it and no
