@@ -75,16 +75,15 @@ impl Durability for Directory {
     }
 
     fn storage_error(&self) -> Option<FileError> {
-        self.counters.failure()
+        self.counters.failures().current()
     }
 }
 
 impl Store for Directory {
     fn commit(&self, proposal: &Proposal<'_>) -> Result<(), CommitError> {
         let definitions = proposal.stored();
-        let outcome = self.save(proposal.change(), &definitions);
-        self.counters.remember(&outcome, definitions.len() as u64);
-        Ok(outcome?)
+        let save = || self.save(proposal.change(), &definitions);
+        Ok(self.counters.failures().saving(definitions.len() as u64, save)?)
     }
 
     fn changes(&self) -> Result<Vec<Change>, CommitError> {

@@ -1,7 +1,7 @@
 //! Requests to the disk, each with a name, so that tests can make each of them fail.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::counters::segment::{BYTES, LINES, Segment};
@@ -18,6 +18,27 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(rest)?;
     ask("sync")?;
     file.sync_all()
+}
+
+/// Writes this number of bytes to a new file, and removes it: whether the disk takes them.
+pub(super) fn probe(path: &Path, bytes: u64) -> io::Result<()> {
+    ask("remove what is left")?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    ask("create")?;
+    // Neither a link nor a file that another process has put there meanwhile.
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut written = || {
+        io::copy(&mut io::repeat(b' ').take(bytes), &mut file)?;
+        ask("write")?;
+        file.sync_all()
+    };
+    let outcome = written();
+    // If this fails, the next probe, save or opening removes or replaces it.
+    let _ = fs::remove_file(path);
+    outcome
 }
 
 /// Adds a text to a file, on the disk when this returns.

@@ -23,8 +23,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use self::block::{Block, put, sum_of, word};
 use self::layout::{Layout, lines};
 use self::segment::BYTES;
-use super::disk;
+use super::directory::DEFINITIONS as DEFINITIONS_FILE;
+use super::failures::Failures;
 use super::lock::is_at;
+use super::{definitions, disk};
 use crate::count::cells::{Line, MappedCells, Owner};
 use crate::count::counts::{Baseline, Count};
 use crate::engine::process::Process;
@@ -69,16 +71,7 @@ pub(super) struct Counters {
     layout: Mutex<Layout>,
     /// Whether the definitions that are being read are those that belong to the blocks.
     is_trusting: AtomicBool,
-    /// Why the last save or sync failed, if it did.
-    failure: Mutex<Option<Failure>>,
-}
-
-/// A save or a sync that failed.
-#[derive(Clone, Debug)]
-struct Failure {
-    error: FileError,
-    /// The bytes that a save was to write; 0 for a sync.
-    bytes: u64,
+    failures: Failures,
 }
 
 impl Counters {
@@ -113,7 +106,7 @@ impl Counters {
                     let block = layout.reserve(&self.file, terms.count(), identity, base);
                     let block = block.map_err(|error| {
                         let error = FileError::new("grow", &self.path, &error);
-                        self.remember(&Err(error.clone()), BYTES);
+                        self.failures.save_failed(&error, BYTES);
                         error
                     })?;
                     layout.pending.push((id, block.clone()));
@@ -222,29 +215,9 @@ impl Counters {
         self.with_layout(|layout| layout.blocks.len())
     }
 
-    /// Remembers how a save or a sync ended; a save was to write this number of bytes.
-    pub(super) fn remember(&self, outcome: &Result<(), FileError>, bytes: u64) {
-        let failure = outcome.as_ref().err();
-        let failure = failure.map(|error| Failure { error: error.clone(), bytes });
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-
-    /// Tries again to write what a save could not: a disk that is full may still sync.
-    fn retry(&self) -> Result<(), FileError> {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(Failure { error, bytes: bytes @ 1.. }) = failure else { return Ok(()) };
-        let probe = self.path.with_file_name("probe");
-        let zeros = "0".repeat(usize::try_from(bytes).unwrap_or_default());
-        let outcome = disk::write(&probe, &zeros);
-        // If this fails, the next probe replaces it.
-        let _ = std::fs::remove_file(&probe);
-        outcome.map_err(|_| error)
-    }
-
-    /// Why the last save or sync failed, if it did.
-    pub(super) fn failure(&self) -> Option<FileError> {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.as_ref().map(|failure| failure.error.clone())
+    /// What is remembered of saves and syncs.
+    pub(super) fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     /// Whether nothing has ever been saved beside this file.
@@ -320,11 +293,8 @@ impl Counters {
         let synced = synced.map_err(|error| FileError::new("write", &self.path, &error));
         // Where the file is gone, the disk has the counts, and the next opening does not find them.
         let outcome = synced.and_then(|()| self.is_in_place());
-        match &outcome {
-            // Counts are synced, and changes still cannot be saved.
-            Ok(()) if self.retry().is_err() => {}
-            outcome => self.remember(outcome, 0),
-        }
+        let definitions = self.path.with_file_name(DEFINITIONS_FILE);
+        self.failures.synced(&outcome, &definitions::unfinished(&definitions));
         outcome
     }
 

@@ -16,6 +16,7 @@ use super::{
 use crate::count::cells::Line;
 use crate::durable::disk;
 use crate::durable::error::OpenError;
+use crate::durable::failures::Failures;
 use crate::engine::process::Process;
 use crate::model::error::FileError;
 
@@ -88,7 +89,7 @@ impl Counters {
             owner: Process::current(),
             layout: Mutex::default(),
             is_trusting: AtomicBool::new(false),
-            failure: Mutex::default(),
+            failures: Failures::default(),
         }
     }
 
