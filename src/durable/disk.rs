@@ -57,13 +57,27 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Copies a file; the content is on the disk when this returns.
+/// Copies a file, with its mode and its owner; the content is on the disk when this returns.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     ask("copy")?;
     fs::copy(from, to)?;
     ask("sync the copy")?;
     // Not for reading only: some systems sync a file only for those who may write to it.
-    OpenOptions::new().append(true).open(to)?.sync_all()
+    let copy = OpenOptions::new().append(true).open(to)?;
+    copy_rights(from, &copy)?;
+    copy.sync_all()
+}
+
+/// Gives a file the mode of another one, and its owner if this process may give files away.
+pub(super) fn copy_rights(from: &Path, to: &File) -> io::Result<()> {
+    let metadata = fs::metadata(from)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let _ = fchown(to, Some(metadata.uid()), Some(metadata.gid()));
+    }
+    // Last: a change of the owner may take away parts of the mode.
+    to.set_permissions(metadata.permissions())
 }
 
 /// Makes the names in the directory of this file last.

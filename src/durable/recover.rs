@@ -61,6 +61,8 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     }
     let replace = || -> Result<(Counters, usize), OpenError> {
         let file = lock(&new, Access::Count, Duration::ZERO)?;
+        let rights = disk::copy_rights(&path, &file);
+        rights.map_err(failed("set the rights of", &new))?;
         let (fresh, _) = Counters::open(file, &new, true)?;
         let experiments = fresh.copy_from(&damaged, text.as_deref())?;
         fresh.sync()?;
