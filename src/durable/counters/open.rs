@@ -196,7 +196,10 @@ impl Counters {
                 Block::read(segment.unwrap_or_default(), position, *line).is_some()
             };
             stray = stray.or((line..LINES).find(is_block).map(|line| byte_of(position, line)));
-            layout.end = (position, line);
+            // A killed growth leaves segments without a block: those before them are not full.
+            if line > 0 {
+                layout.end = (position, line);
+            }
             line = 0;
         }
         let found = layout.blocks.len() as u64;
