@@ -211,6 +211,26 @@ fn edited_definitions_open_only_if_edits_are_accepted_and_valid() {
     drop(directory.open());
 }
 
+/// An edit that changes no flag: an editor's last line break, or another indentation.
+#[test]
+fn an_accepted_edit_of_the_text_alone_is_an_edit_no_longer() {
+    let edits: [fn(&str) -> String; 2] =
+        [|text| format!("{text}\n"), |text| text.replace("  ", "\t")];
+    for edit in edits {
+        let directory = Directory::new();
+        let engine = directory.open();
+        start(&engine);
+        let document = engine.to_json();
+        drop(engine);
+        let path = directory.file("definitions.json");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, edit(&text)).unwrap();
+        assert_eq!(directory.refused(), OpenError::Edited { path: path.clone() });
+        drop(OpenOptions::new().accept_edited_definitions().open(&directory.0).unwrap());
+        assert_eq!(directory.open().to_json(), document);
+    }
+}
+
 #[test]
 fn a_change_that_cannot_be_stored_is_not_made() {
     let directory = Directory::new();
