@@ -1,6 +1,6 @@
 //! Verifying a directory without opening it.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::counters::Counters;
 use super::directory::{COUNTERS, DEFINITIONS};
 use super::error::OpenError;
-use super::lock::lock;
+use super::lock::{Access, lock};
 use super::open::{not_loaded, text};
 use crate::count::cells::{Lines, MappedCells};
 use crate::count::counters::cells_for;
@@ -71,7 +71,7 @@ pub fn check(directory: impl AsRef<Path>) -> Result<Checked, OpenError> {
     if is_there(&definitions)? && !is_there(&path)? {
         return Err(OpenError::Missing { path });
     }
-    let file = lock(&path, OpenOptions::new().read(true), Duration::ZERO)?;
+    let file = lock(&path, Access::Read, Duration::ZERO)?;
     let is_first = !is_there(&definitions)?;
     let Some(counters) = Counters::check(file, &path, is_first)? else {
         // A process was killed as it created the directory.
@@ -79,6 +79,7 @@ pub fn check(directory: impl AsRef<Path>) -> Result<Checked, OpenError> {
     };
     let (experiments, was_closed) = (counters.experiments(), counters.was_closed());
     let text = text(&definitions, &counters, false)?;
+    counters.set_trusting(text.as_ref().is_some_and(|text| counters.has_written(text)));
     let mut checked = Checked { flags: 0, experiments, was_closed };
     if let Some(text) = text {
         let copy = Copy { counters: Arc::new(counters) };

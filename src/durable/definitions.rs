@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk;
+use super::lock::expect_file;
 
 /// The name of the file while it is written. A file that a crash leaves is ignored.
 pub(super) fn unfinished(path: &Path) -> PathBuf {
@@ -26,6 +27,7 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 /// The content, if there is a file.
 pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    expect_file(path)?;
     match fs::read(path) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

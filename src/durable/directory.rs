@@ -75,16 +75,15 @@ impl Durability for Directory {
     }
 
     fn storage_error(&self) -> Option<FileError> {
-        self.counters.failure()
+        self.counters.failures().current()
     }
 }
 
 impl Store for Directory {
     fn commit(&self, proposal: &Proposal<'_>) -> Result<(), CommitError> {
         let definitions = proposal.stored();
-        let outcome = self.save(proposal.change(), &definitions);
-        self.counters.remember(&outcome, definitions.len() as u64);
-        Ok(outcome?)
+        let save = || self.save(proposal.change(), &definitions);
+        Ok(self.counters.failures().saving(definitions.len() as u64, save)?)
     }
 
     fn changes(&self) -> Result<Vec<Change>, CommitError> {
@@ -94,7 +93,9 @@ impl Store for Directory {
 
 impl Directory {
     fn save(&self, change: &Change, definitions: &str) -> Result<(), FileError> {
-        // First: no definitions are without the change that led to them.
+        // Nothing must get into a directory that may be another engine's, or a backup, by now.
+        self.counters.is_in_place()?;
+        // Then this: no definitions are without the change that led to them.
         let listed = self.changes.append(change);
         listed.map_err(|error| self.unlisted("write", &error))?;
         let outcome = self.replace(definitions);
@@ -109,8 +110,6 @@ impl Directory {
     }
 
     fn replace(&self, definitions: &str) -> Result<(), FileError> {
-        // Definitions must not get into a directory that may be another engine's by now.
-        self.counters.is_in_place()?;
         let failed = |error| FileError::new("replace", &self.definitions, &error);
         // The current text must be permanent under its name before another one may replace it.
         if self.may_not_last.load(Ordering::Relaxed) {

@@ -1,7 +1,7 @@
 //! Requests to the disk, each with a name, so that tests can make each of them fail.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::counters::segment::{BYTES, LINES, Segment};
@@ -20,6 +20,27 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Writes this number of bytes to a new file, and removes it: whether the disk takes them.
+pub(super) fn probe(path: &Path, bytes: u64) -> io::Result<()> {
+    ask("remove what is left")?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    ask("create")?;
+    // Neither a link nor a file that another process has put there meanwhile.
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut written = || {
+        io::copy(&mut io::repeat(b' ').take(bytes), &mut file)?;
+        ask("write")?;
+        file.sync_all()
+    };
+    let outcome = written();
+    // If this fails, the next probe, save or opening removes or replaces it.
+    let _ = fs::remove_file(path);
+    outcome
+}
+
 /// Adds a text to a file, on the disk when this returns.
 pub(super) fn append(file: &mut File, text: &str) -> io::Result<()> {
     let (some, rest) = text.as_bytes().split_at(text.len().checked_div(2).unwrap_or_default());
@@ -36,13 +57,27 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Copies a file; the content is on the disk when this returns.
+/// Copies a file, with its mode and its owner; the content is on the disk when this returns.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     ask("copy")?;
     fs::copy(from, to)?;
     ask("sync the copy")?;
     // Not for reading only: some systems sync a file only for those who may write to it.
-    OpenOptions::new().append(true).open(to)?.sync_all()
+    let copy = OpenOptions::new().append(true).open(to)?;
+    copy_rights(from, &copy)?;
+    copy.sync_all()
+}
+
+/// Gives a file the mode of another one, and its owner if this process may give files away.
+pub(super) fn copy_rights(from: &Path, to: &File) -> io::Result<()> {
+    let metadata = fs::metadata(from)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let _ = fchown(to, Some(metadata.uid()), Some(metadata.gid()));
+    }
+    // Last: a change of the owner may take away parts of the mode.
+    to.set_permissions(metadata.permissions())
 }
 
 /// Makes the names in the directory of this file last.

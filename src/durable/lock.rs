@@ -14,23 +14,59 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How often the file may be replaced while it is being locked.
 const REPLACEMENTS: u32 = 100;
 
-/// How a file is opened to count in it: a new one is created.
-pub(super) fn for_counting() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    options
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Access<'a> {
+    /// To read one that is there.
+    Read,
+    /// To count in it; a new one is created.
+    Count,
+    /// To count in it; a new one is created as long as there are no definitions at this path.
+    CountBeside(&'a Path),
+}
+
+impl Access<'_> {
+    fn open(self, path: &Path) -> Result<File, OpenError> {
+        let failed = |tried: &str, error: io::Error| FileError::new(tried, path, &error);
+        let mut options = OpenOptions::new();
+        options.read(true);
+        let has_definitions = match self {
+            Access::Read | Access::Count => false,
+            Access::CountBeside(definitions) => definitions
+                .try_exists()
+                .map_err(|error| FileError::new("look for", definitions, &error))?,
+        };
+        if !matches!(self, Access::Read) {
+            options.write(true).create(!has_definitions).truncate(false);
+        }
+        expect_file(path).map_err(|error| failed("open", error))?;
+        options.open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if has_definitions => {
+                OpenError::Missing { path: path.to_owned() }
+            }
+            _ => failed("open", error).into(),
+        })
+    }
+}
+
+/// An error if there is something else than a regular file: opening a pipe waits for its other end.
+pub(super) fn expect_file(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Opens the file and locks it. If it is locked already, tries again for this long.
-pub(super) fn lock(
-    path: &Path,
-    options: &OpenOptions,
-    patience: Duration,
-) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path, access: Access<'_>, patience: Duration) -> Result<File, OpenError> {
     let failed = |tried: &str, error: io::Error| FileError::new(tried, path, &error);
     let (start, mut replacements) = (Instant::now(), 0_u32);
     loop {
-        let file = options.open(path).map_err(|error| failed("open", error))?;
+        // Each time anew: while this waits, definitions are saved and files removed.
+        let file = access.open(path)?;
         match file.try_lock() {
             Ok(()) if is_at(path, &file).map_err(|error| failed("find", error))? => {
                 return Ok(file);
@@ -89,14 +125,14 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
-                    let Ok(_locked) = lock(path, &for_counting(), Duration::ZERO) else { continue };
-                    let _fresh = lock(new, &for_counting(), Duration::ZERO).unwrap();
+                    let Ok(_locked) = lock(path, Access::Count, Duration::ZERO) else { continue };
+                    let _fresh = lock(new, Access::Count, Duration::ZERO).unwrap();
                     fs::rename(new, path).unwrap();
                 }
             });
             for _ in 0..100_000 {
                 // With the lock held, the name stays where it is.
-                if let Ok(file) = lock(path, &for_counting(), Duration::ZERO)
+                if let Ok(file) = lock(path, Access::Count, Duration::ZERO)
                     && !is_at(path, &file).unwrap()
                 {
                     is_over.store(true, Ordering::Relaxed);

@@ -5,7 +5,8 @@
 //! * `directory`: what the engine calls at every change;
 //! * `definitions`: the file of the configuration document;
 //! * `counters`: the file of the counters, mapped into memory;
-//! * `disk`: requests to the operating system; `background`: the thread that syncs.
+//! * `disk`: requests to the operating system; `background`: the thread that syncs; `failures`: what
+//!   went wrong with either.
 
 mod background;
 mod changes;
@@ -15,6 +16,7 @@ mod definitions;
 mod directory;
 mod disk;
 mod error;
+mod failures;
 mod lock;
 mod open;
 mod recover;

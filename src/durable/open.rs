@@ -14,7 +14,7 @@ use super::counters::Counters;
 use super::definitions;
 use super::directory::{CHANGES, COUNTERS, DEFINITIONS, Directory};
 use super::error::OpenError;
-use super::lock::{for_counting, lock};
+use super::lock::{Access, lock};
 use super::recover::unfinished_recovery;
 use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
@@ -174,10 +174,7 @@ impl OpenOptions {
         let directory = &fs::canonicalize(directory).map_err(failed("find", directory))?;
         let (definitions, counters) = (directory.join(DEFINITIONS), directory.join(COUNTERS));
         let is_there = |path: &Path| path.try_exists().map_err(failed("look for", path));
-        if is_there(&definitions)? && !is_there(&counters)? {
-            return Err(OpenError::Missing { path: counters });
-        }
-        let file = lock(&counters, &for_counting(), self.patience)?;
+        let file = lock(&counters, Access::CountBeside(&definitions), self.patience)?;
         // From here on, no other engine with this directory is disturbed, nor disturbs.
         let is_first = !is_there(&definitions)?;
         let (opened, is_new) = Counters::open(file, &counters, is_first)?;

@@ -1,6 +1,6 @@
 //! Saving what is left of a damaged directory.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::counters::Counters;
 use super::directory::{COUNTERS, DEFINITIONS};
 use super::error::OpenError;
-use super::lock::{for_counting, lock};
+use super::lock::{Access, lock};
 use super::{definitions, disk};
 use crate::model::error::FileError;
 
@@ -41,7 +41,7 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         move |error: io::Error| FileError::new(tried, &path, &error)
     };
     // First: this locks the directory.
-    let file = lock(&path, OpenOptions::new().read(true), Duration::ZERO)?;
+    let file = lock(&path, Access::Read, Duration::ZERO)?;
     let (damaged, damage) = Counters::salvage(file, &path)?;
     let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
     // What is not text cannot be opened, however often it is recovered.
@@ -60,7 +60,9 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         _ => {}
     }
     let replace = || -> Result<(Counters, usize), OpenError> {
-        let file = lock(&new, &for_counting(), Duration::ZERO)?;
+        let file = lock(&new, Access::Count, Duration::ZERO)?;
+        let rights = disk::copy_rights(&path, &file);
+        rights.map_err(failed("set the rights of", &new))?;
         let (fresh, _) = Counters::open(file, &new, true)?;
         let experiments = fresh.copy_from(&damaged, text.as_deref())?;
         fresh.sync()?;

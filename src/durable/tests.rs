@@ -252,6 +252,26 @@ fn a_file_that_cannot_grow_has_not_grown() {
     assert_eq!(requests, 8 + 4);
 }
 
+/// A process that is killed once the file has grown leaves a segment that no block is in.
+#[test]
+fn segments_that_a_killed_growth_left_are_used_before_the_file_grows() {
+    let directory = full();
+    let path = directory.0.join("counters");
+    let mut content = fs::read(&path).unwrap();
+    content.resize(3 << 20, 0);
+    fs::write(&path, &content).unwrap();
+    let requests =
+        fail_each(&directory, "fill", |engine| stored(engine.create_experiment("b", wide(255))));
+    assert_eq!(requests, 8);
+    let engine = open(&directory).unwrap();
+    engine.create_experiment("b", wide(255)).unwrap();
+    drop(engine);
+    let content = fs::read(&path).unwrap();
+    assert_eq!(content.len(), 3 << 20);
+    let block = content.windows(8).rposition(|word| word == b"kcolb-sf").unwrap();
+    assert_eq!(block, 1 << 20);
+}
+
 #[test]
 fn a_directory_that_cannot_be_begun_can_be_begun_later() {
     for position in 1.. {

@@ -5,6 +5,7 @@ mod check;
 #[cfg(target_endian = "little")]
 mod free;
 mod owner;
+mod recovery;
 
 use std::fs;
 use std::io::Write;
@@ -206,6 +207,26 @@ fn edited_definitions_open_only_if_edits_are_accepted_and_valid() {
     edit(&text.replace("Hero Banner A/B Test", "Hero"));
     assert_eq!(accept().unwrap().experiment(experiment_id(1)).unwrap().name(), "Hero");
     drop(directory.open());
+}
+
+/// An edit that changes no flag: an editor's last line break, or another indentation.
+#[test]
+fn an_accepted_edit_of_the_text_alone_is_an_edit_no_longer() {
+    let edits: [fn(&str) -> String; 2] =
+        [|text| format!("{text}\n"), |text| text.replace("  ", "\t")];
+    for edit in edits {
+        let directory = Directory::new();
+        let engine = directory.open();
+        start(&engine);
+        let document = engine.to_json();
+        drop(engine);
+        let path = directory.file("definitions.json");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, edit(&text)).unwrap();
+        assert_eq!(directory.refused(), OpenError::Edited { path: path.clone() });
+        drop(OpenOptions::new().accept_edited_definitions().open(&directory.0).unwrap());
+        assert_eq!(directory.open().to_json(), document);
+    }
 }
 
 #[test]
@@ -431,37 +452,6 @@ fn no_flipped_bit_and_no_truncation_yields_wrong_counts() {
         }
     }
     assert_eq!(directory.open().to_json(), document);
-}
-
-#[test]
-fn recover_saves_what_a_damaged_file_still_holds_and_open_refuses_it() {
-    let directory = Directory::new();
-    let engine = directory.open();
-    start(&engine);
-    let second = NewExperiment::new("Second", "staging").variant("only", 1, 100);
-    let second = second.id(experiment_id(2)).status(Status::Running);
-    engine.create_experiment("hero-banner", second).unwrap();
-    count(&engine, 30);
-    assert!(engine.convert_variant(experiment_id(2), "only").is_counted());
-    let counts = engine.counts(experiment_id(2)).unwrap();
-    drop(engine);
-    let path = directory.file("counters");
-    let mut bytes = fs::read(&path).unwrap();
-    // The head of the first block: its number of variants.
-    bytes[2 * 128 + 4 * 8] = 99;
-    fs::write(&path, &bytes).unwrap();
-    let OpenError::Damaged { at, what, .. } = directory.refused() else { panic!() };
-    assert_eq!((at, what.as_str()), (256, "a block is damaged"));
-    assert_eq!(fs::read(&path).unwrap(), bytes, "nothing is repaired unasked");
-
-    let recovered = recover(&directory.0).unwrap();
-    assert_eq!(recovered.experiments, 1);
-    assert!(recovered.damage[0].starts_with("at byte 256: "), "{:?}", recovered.damage);
-    assert_eq!(fs::read(&recovered.set_aside).unwrap(), bytes);
-    let engine = directory.open();
-    assert_eq!(engine.counts(experiment_id(2)).unwrap(), counts);
-    let first = engine.counts(experiment_id(1)).unwrap();
-    assert_eq!(ever(&first), [(0, 0), (0, 0)], "as of its definition's last change");
 }
 
 proptest! {

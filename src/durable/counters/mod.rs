@@ -23,8 +23,10 @@ use xxhash_rust::xxh3::xxh3_64;
 use self::block::{Block, put, sum_of, word};
 use self::layout::{Layout, lines};
 use self::segment::BYTES;
-use super::disk;
+use super::directory::DEFINITIONS as DEFINITIONS_FILE;
+use super::failures::Failures;
 use super::lock::is_at;
+use super::{definitions, disk};
 use crate::count::cells::{Line, MappedCells, Owner};
 use crate::count::counts::{Baseline, Count};
 use crate::engine::process::Process;
@@ -69,16 +71,7 @@ pub(super) struct Counters {
     layout: Mutex<Layout>,
     /// Whether the definitions that are being read are those that belong to the blocks.
     is_trusting: AtomicBool,
-    /// Why the last save or sync failed, if it did.
-    failure: Mutex<Option<Failure>>,
-}
-
-/// A save or a sync that failed.
-#[derive(Clone, Debug)]
-struct Failure {
-    error: FileError,
-    /// The bytes that a save was to write; 0 for a sync.
-    bytes: u64,
+    failures: Failures,
 }
 
 impl Counters {
@@ -113,7 +106,7 @@ impl Counters {
                     let block = layout.reserve(&self.file, terms.count(), identity, base);
                     let block = block.map_err(|error| {
                         let error = FileError::new("grow", &self.path, &error);
-                        self.remember(&Err(error.clone()), BYTES);
+                        self.failures.save_failed(&error, BYTES);
                         error
                     })?;
                     layout.pending.push((id, block.clone()));
@@ -197,11 +190,13 @@ impl Counters {
         self.owner.refuse_others("change", &self.path)
     }
 
-    /// An error if the path no longer leads to the open file. The lock goes with the file, so
-    /// another engine may have the directory by now.
+    /// An error if the path no longer leads to the open file, or the file no longer has what this
+    /// engine has put there. The lock goes with the file, so another engine may have the directory
+    /// by now.
     pub(super) fn is_in_place(&self) -> Result<(), FileError> {
         let is_at = is_at(&self.path, &self.file);
-        if is_at.map_err(|error| FileError::new("find", &self.path, &error))? {
+        let is_at = is_at.map_err(|error| FileError::new("find", &self.path, &error))?;
+        if is_at && self.with_layout(|layout| is_as_left(&self.file, layout)) {
             return Ok(());
         }
         let what = "it was removed, moved or replaced while it was open; counts since then are not \
@@ -220,29 +215,9 @@ impl Counters {
         self.with_layout(|layout| layout.blocks.len())
     }
 
-    /// Remembers how a save or a sync ended; a save was to write this number of bytes.
-    pub(super) fn remember(&self, outcome: &Result<(), FileError>, bytes: u64) {
-        let failure = outcome.as_ref().err();
-        let failure = failure.map(|error| Failure { error: error.clone(), bytes });
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-
-    /// Tries again to write what a save could not: a disk that is full may still sync.
-    fn retry(&self) -> Result<(), FileError> {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(Failure { error, bytes: bytes @ 1.. }) = failure else { return Ok(()) };
-        let probe = self.path.with_file_name("probe");
-        let zeros = "0".repeat(usize::try_from(bytes).unwrap_or_default());
-        let outcome = disk::write(&probe, &zeros);
-        // If this fails, the next probe replaces it.
-        let _ = std::fs::remove_file(&probe);
-        outcome.map_err(|_| error)
-    }
-
-    /// Why the last save or sync failed, if it did.
-    pub(super) fn failure(&self) -> Option<FileError> {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.as_ref().map(|failure| failure.error.clone())
+    /// What is remembered of saves and syncs.
+    pub(super) fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     /// Whether nothing has ever been saved beside this file.
@@ -318,11 +293,8 @@ impl Counters {
         let synced = synced.map_err(|error| FileError::new("write", &self.path, &error));
         // Where the file is gone, the disk has the counts, and the next opening does not find them.
         let outcome = synced.and_then(|()| self.is_in_place());
-        match &outcome {
-            // Counts are synced, and changes still cannot be saved.
-            Ok(()) if self.retry().is_err() => {}
-            outcome => self.remember(outcome, 0),
-        }
+        let definitions = self.path.with_file_name(DEFINITIONS_FILE);
+        self.failures.synced(&outcome, &definitions::unfinished(&definitions));
         outcome
     }
 
@@ -367,7 +339,12 @@ impl Drop for Counters {
             return;
         }
         // Nothing counts any more: everything that could is an owner.
-        let layout = self.layout();
+        let layout = self.layout.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !is_as_left(&self.file, layout) {
+            // What is there is a backup, and memory behind the end of the file cannot be used.
+            let _ = self.file.unlock();
+            return;
+        }
         layout.clear_free();
         let sum = layout.sum();
         let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
@@ -381,6 +358,16 @@ impl Drop for Counters {
         // program.
         let _ = self.file.unlock();
     }
+}
+
+/// Whether the file has its length, and says that it is in use. A file that was copied over it, as
+/// a backup is, keeps its place on the disk.
+fn is_as_left(file: &File, layout: &Layout) -> bool {
+    let length = (layout.segments.len() as u64).saturating_mul(BYTES);
+    let is_whole = file.metadata().is_ok_and(|metadata| metadata.len() >= length);
+    let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
+    // First the length: without it, the memory cannot be read.
+    is_whole && word(live, STATE) == OPEN
 }
 
 /// The word that says that all words behind the blocks are zero. It fits the words beside it and no

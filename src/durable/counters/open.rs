@@ -16,6 +16,7 @@ use super::{
 use crate::count::cells::Line;
 use crate::durable::disk;
 use crate::durable::error::OpenError;
+use crate::durable::failures::Failures;
 use crate::engine::process::Process;
 use crate::model::error::FileError;
 
@@ -88,7 +89,7 @@ impl Counters {
             owner: Process::current(),
             layout: Mutex::default(),
             is_trusting: AtomicBool::new(false),
-            failure: Mutex::default(),
+            failures: Failures::default(),
         }
     }
 
@@ -195,7 +196,10 @@ impl Counters {
                 Block::read(segment.unwrap_or_default(), position, *line).is_some()
             };
             stray = stray.or((line..LINES).find(is_block).map(|line| byte_of(position, line)));
-            layout.end = (position, line);
+            // A killed growth leaves segments without a block: those before them are not full.
+            if line > 0 {
+                layout.end = (position, line);
+            }
             line = 0;
         }
         let found = layout.blocks.len() as u64;

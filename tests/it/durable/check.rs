@@ -2,12 +2,14 @@
 //! changes.
 
 use std::fs;
+#[cfg(unix)]
+use std::{io::ErrorKind, process::Command};
 
 use super::{count, start};
 use crate::common::directory::Directory;
 use crate::common::experiment_id;
 use fairsplit::Engine;
-use fairsplit::durable::check;
+use fairsplit::durable::{check, recover};
 use fairsplit::error::OpenError;
 
 /// A directory with a flag and an experiment that has counted, closed in order.
@@ -55,6 +57,18 @@ fn checking_a_directory_after_a_crash_says_that_it_was_not_closed() {
         fs::write(path, bytes).unwrap();
     }
     assert_eq!(checked(&directory), Ok((1, 1, false)));
+}
+
+/// Their values are hashed as an early engine wrote them, which an opening accepts.
+#[test]
+#[cfg(target_endian = "little")]
+fn checking_a_directory_of_an_early_engine_accepts_what_an_opening_accepts() {
+    for name in ["durable-1", "durable-1-unsorted", "durable-1-zeros"] {
+        let directory = crate::durable_values::kept(name);
+        let outcome = checked(&directory);
+        let (flags, _, was_closed) = outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((directory.open().flags().len(), true), (flags, was_closed), "{name}");
+    }
 }
 
 #[test]
@@ -114,7 +128,7 @@ fn checking_what_cannot_be_opened_returns_the_error_of_opening() {
 fn checking_saved_definitions_with_faults_names_them() {
     let directory = closed();
     fs::write(directory.file("definitions.json"), r#"{"flags": 1}"#).unwrap();
-    fairsplit::durable::recover(&directory.0).unwrap();
+    recover(&directory.0).unwrap();
     let error = checked(&directory).unwrap_err();
     assert!(matches!(error, OpenError::Definitions { .. }), "{error}");
     assert_eq!(error, directory.refused());
@@ -128,10 +142,31 @@ fn checking_definitions_whose_counters_are_lost_changes_nothing() {
     let mut bytes = fs::read(&counters).unwrap();
     bytes[256 + 8] ^= 1;
     fs::write(&counters, bytes).unwrap();
-    fairsplit::durable::recover(&directory.0).unwrap();
+    recover(&directory.0).unwrap();
     assert_eq!(checked(&directory), Ok((1, 0, true)));
     let engine = Engine::open(&directory.0).unwrap();
     assert!(engine.experiment(experiment_id(1)).is_some());
     drop(engine);
     assert_eq!(checked(&directory), Ok((1, 1, true)));
+}
+
+/// An opening for reading would wait for a writer.
+#[test]
+#[cfg(unix)]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let directory = closed();
+    for name in ["counters", "definitions.json"] {
+        let (path, aside) = (directory.file(name), directory.file("aside"));
+        fs::rename(&path, &aside).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let is_refused = |outcome: Result<(), OpenError>| match outcome {
+            Err(OpenError::File(error)) => error.kind() == ErrorKind::InvalidInput,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert!(is_refused(check(&directory.0).map(drop)), "{name}");
+        assert!(is_refused(Engine::open(&directory.0).map(drop)), "{name}");
+        assert!(is_refused(recover(&directory.0).map(drop)), "{name}");
+        fs::rename(&aside, &path).unwrap();
+    }
+    drop(directory.open());
 }

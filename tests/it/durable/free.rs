@@ -159,3 +159,24 @@ fn a_block_behind_free_space_is_damage_and_its_counts_are_recovered() {
     let counts = directory.open().counts(experiment_id(2)).unwrap();
     assert_eq!(ever(&counts), [(0, 1)]);
 }
+
+/// A process that is killed after the file has grown, and before a block is in the new part.
+#[test]
+fn blocks_go_on_behind_the_last_one_where_a_killed_growth_left_segments() {
+    let directory = Directory::new();
+    drop(counted(&directory));
+    let mut bytes = counters(&directory);
+    let end = end(&bytes);
+    bytes.resize(3 << 20, 0);
+    replace(&directory, &bytes);
+    let engine = directory.open();
+    engine.create_experiment("hero-banner", one_variant(2)).unwrap();
+    assert!(engine.convert_variant(experiment_id(2), "only").is_counted());
+    drop(engine);
+    let bytes = counters(&directory);
+    assert_eq!(bytes[end..end + 8], u64::from_be_bytes(*b"fs-block").to_le_bytes());
+    assert_eq!(bytes.len(), 3 << 20);
+    let engine = directory.open();
+    assert_eq!(ever(&engine.counts(experiment_id(2)).unwrap()), [(0, 1)]);
+    assert_eq!(exposures(&engine), 50);
+}

@@ -1,8 +1,10 @@
 //! Who has a directory: an engine whose files are removed or replaced under it, and one that waits
 //! for another.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use crate::common::directory::Directory;
 use crate::common::{ever, experiment_id, production};
 use fairsplit::durable::{OpenOptions, recover};
 use fairsplit::error::{CommitError, ControlError, OpenError};
-use fairsplit::{Engine, NewFlag};
+use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 
 fn exposures(engine: &Engine) -> u64 {
     let counts = engine.counts(experiment_id(1)).unwrap();
@@ -72,6 +74,58 @@ fn an_engine_whose_counters_are_replaced_leaves_the_new_ones_alone() {
     second.sync().unwrap();
     drop(second);
     assert_eq!(exposures(&directory.open()), 15);
+}
+
+/// As `cp backup/* directory/` does: every file keeps its name and its place on the disk.
+fn overwrite(content: &BTreeMap<PathBuf, Vec<u8>>) {
+    for (path, bytes) in content {
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn an_engine_whose_files_are_overwritten_by_a_backup_says_so_at_every_change_and_sync() {
+    let directory = Directory::new();
+    start(&directory.open());
+    let backup = directory.content();
+    let engine = directory.open();
+    count(&engine, 10);
+    engine.create_flag(NewFlag::new("later", 1)).unwrap();
+    overwrite(&backup);
+    assert_out_of_place(&engine);
+    drop(engine);
+    let left = directory.content();
+    for name in ["definitions.json", "changes.jsonl"] {
+        let path = directory.file(name);
+        assert!(left[&path] == backup[&path], "{name} is not the backup's");
+    }
+    // What was counted since is in the backup's cells, whose checksum says so.
+    assert!(matches!(directory.refused(), OpenError::Damaged { .. }));
+    overwrite(&backup);
+    assert_eq!(exposures(&directory.open()), 0);
+}
+
+/// The memory behind the end of the file can no longer be used.
+#[test]
+fn an_engine_whose_counters_are_overwritten_by_shorter_ones_leaves_them_alone() {
+    let directory = Directory::new();
+    start(&directory.open());
+    let backup = directory.content();
+    let engine = directory.open();
+    for number in 2..200_u128 {
+        let many = NewExperiment::new("Many", "staging").id(experiment_id(number));
+        let many = (0..100).fold(many, |new, at| new.variant(format!("v{at}"), at, 1));
+        engine.create_experiment("hero-banner", many.status(Status::Running)).unwrap();
+        engine.stop(experiment_id(number)).unwrap();
+        if fs::metadata(directory.file("counters")).unwrap().len() > 1 << 20 {
+            break;
+        }
+    }
+    overwrite(&backup);
+    assert_eq!(engine.sync().unwrap_err().kind(), ErrorKind::NotFound);
+    drop(engine);
+    assert!(directory.content() == backup);
+    drop(directory.open());
 }
 
 #[test]
@@ -163,4 +217,28 @@ fn an_engine_that_has_waited_in_vain_is_refused() {
     assert!(matches!(wait(50), Err(OpenError::InUse { .. })));
     drop(old);
     wait(0).unwrap();
+}
+
+/// Where there are definitions, counters that are gone are missing, and no new ones are begun.
+#[test]
+#[cfg(unix)]
+fn an_engine_that_waits_while_the_counters_are_removed_makes_none() {
+    let directory = Directory::new();
+    // Nothing has been saved when the wait begins.
+    let old = directory.open();
+    let counters = directory.file("counters");
+    thread::scope(|scope| {
+        let path = &directory.0;
+        let new = scope.spawn(move || OpenOptions::new().wait(Duration::from_secs(600)).open(path));
+        thread::sleep(Duration::from_millis(200));
+        start(&old);
+        fs::remove_file(&counters).unwrap();
+        let refused = new.join().unwrap().unwrap_err();
+        assert_eq!(
+            refused,
+            OpenError::Missing { path: fs::canonicalize(path).unwrap().join("counters") }
+        );
+        assert!(!counters.exists());
+    });
+    drop(old);
 }

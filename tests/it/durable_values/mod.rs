@@ -167,7 +167,7 @@ fn a_number_of_a_call_is_kept_or_refused_in_every_writing() {
 }
 
 /// `tests/data` holds directories as an earlier engine left them; every build opens them.
-fn kept(name: &str) -> Directory {
+pub(crate) fn kept(name: &str) -> Directory {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     let directory = Directory::new();
     fs::create_dir(&directory.0).unwrap();
