@@ -117,13 +117,11 @@ impl Flag {
 
     /// The flag with these notes.
     pub(crate) fn noted(self, notes: SomeNotes) -> Flag {
-        match (&self.extras, &notes) {
-            (None, None) => self,
-            _ => {
-                let name = self.name().to_owned();
-                self.with_extras(Some(&name), notes)
-            }
+        if self.extras.is_none() && notes.is_none() {
+            return self;
         }
+        let name = self.name().to_owned();
+        self.with_extras(Some(&name), notes)
     }
 
     /// The flag with these dates. A date that is `None` comes from `known`, the flag as it was, or

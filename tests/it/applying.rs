@@ -469,7 +469,7 @@ fn a_document_brings_back_what_was_deleted_by_hand_only_where_it_changes() {
     again["default_value"] = json!("newer");
     let _ = apply(&engine, &[again, other.clone()]);
     let ids: Vec<_> =
-        engine.experiments("flag-1").unwrap().iter().map(|found| found.id()).collect();
+        engine.experiments("flag-1").unwrap().iter().map(fairsplit::Experiment::id).collect();
     assert_eq!(ids, [experiment_id(1)]);
     // What the document no longer names is forgotten, so naming it is a first time.
     engine.delete_flag("flag-2").unwrap();
