@@ -19,6 +19,7 @@ use fairsplit::clock::ManualClock;
 use fairsplit::counts::Delta;
 use fairsplit::durable::{OpenOptions, recover};
 use fairsplit::error::{CommitError, ControlError, OpenError};
+use fairsplit::fault::FaultKind;
 use fairsplit::{Engine, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 
@@ -66,14 +67,11 @@ fn a_removed_experiment_comes_back_with_its_own_variants_and_no_others() {
     let other = NewExperiment::new("Another split", "production").id(experiment_id(1));
     let other = other.variant("control", "old", 40).variant("treatment", "new", 60);
     let before = engine.to_json();
-    let Err(ControlError::NotCommitted(CommitError::File(error))) =
-        engine.create_experiment("hero-banner", other)
-    else {
+    let Err(ControlError::Invalid(invalid)) = engine.create_experiment("hero-banner", other) else {
         panic!("its counters are another split's")
     };
-    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
-    let text = format!(": {} has counted for other variants, or elsewhere", experiment_id(1));
-    assert!(error.to_string().ends_with(&text), "{error}");
+    let expected = FaultKind::CountsForOthers { id: experiment_id(1).to_string() };
+    assert_eq!(invalid.faults()[0].kind(), &expected);
     assert_eq!(engine.to_json(), before);
     engine.reload(&document).unwrap();
     let exposures = |engine: &Engine| {
