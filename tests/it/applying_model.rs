@@ -278,6 +278,47 @@ struct Pair {
 }
 
 impl Pair {
+    /// Ships a variant, or deletes.
+    fn end(&mut self, operation: &Operation) {
+        match *operation {
+            Operation::Ship(flag, experiment) => {
+                let number = experiment_of(flag, experiment);
+                let outcome = self.engine.ship(experiment_id(number), "only");
+                let known = self.model.experiment(number);
+                let known =
+                    known.filter(|known| matches!(known.status, Status::Running | Status::Stopped));
+                assert_eq!(outcome.is_ok(), known.is_some());
+                if let Some(known) = known {
+                    known.status = Status::Stopped;
+                    self.model.flags.entry(flag).or_default().default = 1;
+                }
+            }
+            Operation::DeleteFlag(flag) => {
+                let outcome = self.engine.delete_flag(&format!("flag-{flag}"));
+                let known = self.model.flags.get(&flag);
+                let runs = |flag: &Flag| {
+                    flag.experiments.values().any(|known| known.status == Status::Running)
+                };
+                let goes = known.is_some_and(|known| !runs(known));
+                assert_eq!(outcome.is_ok(), goes, "{outcome:?}");
+                if goes {
+                    self.model.flags.remove(&flag);
+                }
+            }
+            Operation::DeleteExperiment(flag, experiment) => {
+                let number = experiment_of(flag, experiment);
+                let outcome = self.engine.delete_experiment(experiment_id(number));
+                let known = self.model.experiment(number);
+                let goes = known.is_some_and(|known| known.status != Status::Running);
+                assert_eq!(outcome.is_ok(), goes, "{outcome:?}");
+                if goes {
+                    self.model.flags.entry(flag).or_default().experiments.remove(&number);
+                }
+            }
+            _ => unreachable!(),
+        }
+    }
+
     #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     fn run(mut self, operation: &Operation) -> Pair {
         match *operation {
@@ -331,39 +372,8 @@ impl Pair {
                     *known = next;
                 }
             }
-            Operation::Ship(flag, experiment) => {
-                let number = experiment_of(flag, experiment);
-                let outcome = self.engine.ship(experiment_id(number), "only");
-                let known = self.model.experiment(number);
-                let known =
-                    known.filter(|known| matches!(known.status, Status::Running | Status::Stopped));
-                assert_eq!(outcome.is_ok(), known.is_some());
-                if let Some(known) = known {
-                    known.status = Status::Stopped;
-                    self.model.flags.entry(flag).or_default().default = 1;
-                }
-            }
-            Operation::DeleteFlag(flag) => {
-                let outcome = self.engine.delete_flag(&format!("flag-{flag}"));
-                let known = self.model.flags.get(&flag);
-                let runs = |flag: &Flag| {
-                    flag.experiments.values().any(|known| known.status == Status::Running)
-                };
-                let goes = known.is_some_and(|known| !runs(known));
-                assert_eq!(outcome.is_ok(), goes, "{outcome:?}");
-                if goes {
-                    self.model.flags.remove(&flag);
-                }
-            }
-            Operation::DeleteExperiment(flag, experiment) => {
-                let number = experiment_of(flag, experiment);
-                let outcome = self.engine.delete_experiment(experiment_id(number));
-                let known = self.model.experiment(number);
-                let goes = known.is_some_and(|known| known.status != Status::Running);
-                assert_eq!(outcome.is_ok(), goes, "{outcome:?}");
-                if goes {
-                    self.model.flags.entry(flag).or_default().experiments.remove(&number);
-                }
+            Operation::Ship(..) | Operation::DeleteFlag(_) | Operation::DeleteExperiment(..) => {
+                self.end(operation);
             }
             Operation::CreateFlag(value) => {
                 let new = NewFlag::new("flag-99", value).id(flag_id(99));

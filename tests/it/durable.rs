@@ -68,11 +68,11 @@ fn a_removed_experiment_comes_back_with_its_own_variants_and_no_others() {
     let other = NewExperiment::new("Another split", "production").id(experiment_id(1));
     let other = other.variant("control", "old", 40).variant("treatment", "new", 60);
     let before = engine.to_json();
-    let Err(ControlError::Invalid(error)) = engine.create_experiment("hero-banner", other) else {
+    let Err(ControlError::Invalid(invalid)) = engine.create_experiment("hero-banner", other) else {
         panic!("its counters are another split's")
     };
-    let id = experiment_id(1).to_string();
-    assert_eq!(*error.faults()[0].kind(), FaultKind::CountsForOthers { id });
+    let expected = FaultKind::CountsForOthers { id: experiment_id(1).to_string() };
+    assert_eq!(invalid.faults()[0].kind(), &expected);
     assert_eq!(engine.to_json(), before);
     engine.replace(&document).unwrap();
     let exposures = |engine: &Engine| {

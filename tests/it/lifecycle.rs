@@ -723,10 +723,11 @@ impl Pair {
             assert_eq!(counts.run() as usize, experiment.starts.len());
             let since = expected.last().map_or_else(|| counted.to_vec(), |(_, last)| last.clone());
             assert_eq!(since_start(&counts), since);
-            assert_eq!(
-                runs.last().and_then(|run| run.started_at.map(Timestamp::unix_seconds)),
-                experiment.starts.last().and(experiment.started_at)
-            );
+            // A draft that is loaded again has no date, and the engine knows of its start.
+            if experiment.started_at.is_some() {
+                let started_at = runs.last().and_then(|run| run.started_at);
+                assert_eq!(started_at.map(Timestamp::unix_seconds), experiment.started_at);
+            }
         }
         self.check_the_list_of_a_view();
     }

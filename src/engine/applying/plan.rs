@@ -103,14 +103,7 @@ fn plan_sound(
     let mut notes = ApplyReport::default();
     let named = Named { flag_key: key.clone(), experiment: None };
     let unit = Unit::Flag { flag: id };
-    // A document that gives no name gives the key as the name.
-    let name = document.name.clone().unwrap_or_else(|| key.clone());
-    let mut given = fields([
-        ("key", key.clone().into()),
-        ("name", name.into()),
-        ("default_value", default_value),
-    ]);
-    given.extend(note_fields(&document.notes));
+    let given = fields_given_of_flag(document, &key, default_value);
     let before = source.and_then(|source| source.units.get(&unit));
     let mut all_said = BTreeMap::from([(unit, said(&given))]);
     let flag = match known {
@@ -220,6 +213,15 @@ pub(super) fn named_state(flag_key: &str, state: &ExperimentState) -> Named {
 fn named_experiment(flag_key: &str, experiment: &ExperimentDocument) -> Named {
     let experiment = (experiment.id, experiment.terms.name.to_string());
     Named { flag_key: flag_key.to_owned(), experiment: Some(experiment) }
+}
+
+/// What a document says of a flag. One that gives no name gives the key as the name.
+fn fields_given_of_flag(document: &FlagDocument, key: &str, default_value: Value) -> UnitFields {
+    let name = document.name.as_deref().unwrap_or(key);
+    let mut given =
+        fields([("key", key.into()), ("name", name.into()), ("default_value", default_value)]);
+    given.extend(note_fields(&document.notes));
+    given
 }
 
 /// What a document says of an experiment. Dates and counts are the engine's.
