@@ -319,7 +319,6 @@ impl Pair {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     fn run(mut self, operation: &Operation) -> Pair {
         match *operation {
             Operation::Write(source, number, default) => {
