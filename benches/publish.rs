@@ -1,4 +1,5 @@
-//! Publishing: loading anew and reloading beside parsing alone, and single changes among many flags.
+//! Publishing: loading anew, replacing and applying beside parsing alone, and single changes among
+//! many flags.
 
 mod common;
 

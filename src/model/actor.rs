@@ -21,7 +21,7 @@ use serde::Serialize;
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Actor {
-    /// The service that links the engine: whoever calls it without saying more.
+    /// The service that links the engine: a call that names no other actor.
     #[default]
     Service,
     /// A person or a program, known by the comment of its token.

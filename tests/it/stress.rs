@@ -27,8 +27,8 @@ fn variant(key: Option<&str>) -> usize {
 }
 
 /// How many rounds the control plane has made. Workers wait for it half way, so that it is at work
-/// while they are, however the system schedules them; a control plane that panicked is waited for
-/// by nobody.
+/// while they are, however the system schedules them; a control plane that panicked keeps no worker
+/// waiting.
 #[derive(Default)]
 struct Rounds(AtomicUsize);
 

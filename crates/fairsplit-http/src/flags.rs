@@ -53,8 +53,7 @@ pub(crate) async fn get_flag(_: Reads, OnFlag(flag): OnFlag) -> Response {
     data(flag)
 }
 
-/// Changes a flag: its name, its default value, its description, its owner, its tags. What is absent
-/// stays.
+/// Changes a flag: its name, default value, description, owner and tags. What is absent stays.
 #[utoipa::path(
     patch,
     path = "/api/v1/flags/{flag_id}",

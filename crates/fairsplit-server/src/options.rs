@@ -130,7 +130,7 @@ pub(crate) struct Serve {
     /// Answer without tokens. Only on a loopback address, and not to pages of other sites.
     #[arg(long, conflicts_with = "tokens")]
     pub(crate) insecure_no_auth: bool,
-    /// A directory to keep everything in; it is made if it is not there.
+    /// A directory to keep everything in; created if missing.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) data: Option<PathBuf>,
     /// How long to wait for the directory while another process has it, as in a rolling update.
