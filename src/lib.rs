@@ -169,9 +169,10 @@
 //!    snapshots, stop and restart, reload, and threads, while the engine lives; and in an engine
 //!    from `Engine::open`, after exit and after SIGKILL.
 //! 8. **No surprises.** No panic on input, no output, no logging unless the feature `tracing` is
-//!    on. A strict load refuses a document with any fault, and names every fault by its path; a
-//!    tolerant one skips the faulty flags. Refused or skipped flags keep their last good
-//!    definition. (The feature `testing` panics, as assertions do.)
+//!    on. A replacement with any fault is refused, and every fault named by its path; applying a
+//!    document skips the faulty flags, changes only what changed in the document, and undoes nothing
+//!    that people did. Refused or skipped flags keep their last good definition. (The feature
+//!    `testing` panics, as assertions do.)
 // One module of the feature `durable` maps a file: src/durable/counters/segment.rs.
 #![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
 #![cfg_attr(

@@ -60,13 +60,13 @@ struct ReadmeDoctests;
 /// | `fairsplit_experiment_running` | gauge | `flag`, `environment`, `experiment` |
 /// | `fairsplit_config_version` | gauge | |
 /// | `fairsplit_storage_ok` | gauge | |
-/// | `fairsplit_last_reload_success` | gauge | |
-/// | `fairsplit_last_reload_skipped` | gauge | |
-/// | `fairsplit_last_reload_timestamp_seconds` | gauge | |
+/// | `fairsplit_last_load_success` | gauge | |
+/// | `fairsplit_last_load_skipped` | gauge | |
+/// | `fairsplit_last_load_timestamp_seconds` | gauge | |
 ///
 /// Exposures and conversions are events, not users, and totals over all runs. The label
 /// `experiment` is the experiment's id. `fairsplit_storage_ok` is 0 after a save or sync of the
-/// engine's directory that failed, until one succeeds; an engine in memory has 1. The last three metrics appear after the first reload.
+/// engine's directory that failed, until one succeeds; an engine in memory has 1. The last three metrics appear after the first load of a document.
 #[derive(Clone, Debug)]
 pub struct EngineCollector {
     engine: Engine,
@@ -112,18 +112,18 @@ impl Collector for EngineCollector {
         };
         let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let version = i64::try_from(snapshot.version()).unwrap_or(i64::MAX);
-        let help = "One more with every change or reload that was published.";
+        let help = "One more with every change that was published.";
         gauge("fairsplit_config_version", help, version)?;
         let help = "1 if the last save or sync of the directory succeeded, 0 if it failed.";
         let stores = self.engine.storage_error().is_none();
         gauge("fairsplit_storage_ok", help, stores.into())?;
         if let Some(last) = self.engine.last_load() {
-            let help = "1 if the last reload succeeded, 0 if it was refused.";
-            gauge("fairsplit_last_reload_success", help, last.succeeded.into())?;
-            let help = "Flags that the last reload skipped for their faults.";
-            gauge("fairsplit_last_reload_skipped", help, number(last.skipped))?;
-            let help = "When the last reload was tried.";
-            gauge("fairsplit_last_reload_timestamp_seconds", help, last.at.unix_seconds())?;
+            let help = "1 if the last document was loaded, 0 if it was refused.";
+            gauge("fairsplit_last_load_success", help, last.succeeded.into())?;
+            let help = "Flags that the last load skipped for their faults.";
+            gauge("fairsplit_last_load_skipped", help, number(last.skipped))?;
+            let help = "When the last load was tried.";
+            gauge("fairsplit_last_load_timestamp_seconds", help, last.at.unix_seconds())?;
         }
         Ok(())
     }

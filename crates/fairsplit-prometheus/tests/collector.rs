@@ -84,7 +84,7 @@ fn of(series: &Series, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
 }
 
 #[test]
-fn a_scrape_has_the_counts_the_version_and_the_last_reload_word_for_word() {
+fn a_scrape_has_the_counts_the_version_and_the_last_load_word_for_word() {
     let (engine, clock) = engine_at_noon();
     engine.create_flag(NewFlag::new("a \"b\"\\\n", "old")).unwrap();
     let new = NewExperiment::new("n", "production").id(experiment_id(1));
@@ -113,21 +113,21 @@ fairsplit_conversions_total{{{labels},variant="none"}} 0
 # HELP fairsplit_experiment_running 1 for an experiment that splits traffic now, else 0.
 # TYPE fairsplit_experiment_running gauge
 fairsplit_experiment_running{{{labels}}} 1
-# HELP fairsplit_config_version One more with every change or reload that was published.
+# HELP fairsplit_config_version One more with every change that was published.
 # TYPE fairsplit_config_version gauge
 fairsplit_config_version 2
 # HELP fairsplit_storage_ok 1 if the last save or sync of the directory succeeded, 0 if it failed.
 # TYPE fairsplit_storage_ok gauge
 fairsplit_storage_ok 1
-# HELP fairsplit_last_reload_success 1 if the last reload succeeded, 0 if it was refused.
-# TYPE fairsplit_last_reload_success gauge
-fairsplit_last_reload_success 0
-# HELP fairsplit_last_reload_skipped Flags that the last reload skipped for their faults.
-# TYPE fairsplit_last_reload_skipped gauge
-fairsplit_last_reload_skipped 0
-# HELP fairsplit_last_reload_timestamp_seconds When the last reload was tried.
-# TYPE fairsplit_last_reload_timestamp_seconds gauge
-fairsplit_last_reload_timestamp_seconds 1741780860
+# HELP fairsplit_last_load_success 1 if the last document was loaded, 0 if it was refused.
+# TYPE fairsplit_last_load_success gauge
+fairsplit_last_load_success 0
+# HELP fairsplit_last_load_skipped Flags that the last load skipped for their faults.
+# TYPE fairsplit_last_load_skipped gauge
+fairsplit_last_load_skipped 0
+# HELP fairsplit_last_load_timestamp_seconds When the last load was tried.
+# TYPE fairsplit_last_load_timestamp_seconds gauge
+fairsplit_last_load_timestamp_seconds 1741780860
 # EOF
 "#
         )
@@ -135,12 +135,11 @@ fairsplit_last_reload_timestamp_seconds 1741780860
 }
 
 #[test]
-fn the_last_reload_shows_as_successful_refused_or_partial() {
+fn the_last_load_shows_as_successful_refused_or_partial() {
     let (engine, _) = engine_at_noon();
     let last = |engine: &Engine| {
         let series = parse(&scrape(engine));
-        ["success", "skipped"]
-            .map(|what| of(&series, &format!("fairsplit_last_reload_{what}"), &[]))
+        ["success", "skipped"].map(|what| of(&series, &format!("fairsplit_last_load_{what}"), &[]))
     };
     assert_eq!(last(&engine), [None, None]);
     engine.replace(r#"{"flags": []}"#).unwrap();
