@@ -170,9 +170,9 @@
 //!    from `Engine::open`, after exit and after SIGKILL.
 //! 8. **No surprises.** No panic on input, no output, no logging unless the feature `tracing` is
 //!    on. A replacement with any fault is refused, and every fault named by its path; applying a
-//!    document skips the faulty flags, changes only what changed in the document, and undoes nothing
-//!    that people did. Refused or skipped flags keep their last good definition. (The feature
-//!    `testing` panics, as assertions do.)
+//!    document skips the faulty flags, changes only what changed in the document, and undoes
+//!    nothing that people did. Refused or skipped flags keep their last good definition. (The
+//!    feature `testing` panics, as assertions do.)
 // One module of the feature `durable` maps a file: src/durable/counters/segment.rs.
 #![cfg_attr(not(feature = "durable"), forbid(unsafe_code))]
 #![cfg_attr(

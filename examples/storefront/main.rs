@@ -108,9 +108,9 @@ fn read_document(options: &Options) -> Result<String, Failure> {
         .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 
-/// An engine in memory loads the document whole or not at all. One with a directory applies it: what
-/// the document has changed since the last start is changed, and what was changed on the engine
-/// stays.
+/// An engine in memory loads the document whole or not at all. One with a directory applies it:
+/// what the document has changed since the last start is changed, and what was changed on the
+/// engine stays.
 fn load(document: &str, options: &Options) -> Result<Engine, Failure> {
     let engine = open(options)?;
     if options.data.is_none() {

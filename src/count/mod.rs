@@ -2,7 +2,8 @@
 //! atomics of the crate.
 //!
 //! * `counters`: the counters of one experiment, which every evaluation and conversion adds to;
-//! * `cells`: their memory, `pool`: of experiments that are loaded together; `stripe`: the part of it that a thread writes;
+//! * `cells`: their memory, `pool`: of experiments that are loaded together; `stripe`: the part of
+//!   it that a thread writes;
 //! * `registry`: every experiment's counters by its id, which outlive any snapshot;
 //! * `counts`: the counts as they are read;
 //! * `runs`: the counts at each start; `deltas`: what was added since counts were last handed over;

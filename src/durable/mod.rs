@@ -1,12 +1,12 @@
 //! Engines that outlive their process: a directory with their definitions and their counters.
 //!
-//! * `open`: opening a directory; `check`: verifying it; `recover`: saving what is left of a damaged
-//!   one; `error`: why it cannot be opened; `lock`: one owner at a time;
+//! * `open`: opening a directory; `check`: verifying it; `recover`: saving what is left of a
+//!   damaged one; `error`: why it cannot be opened; `lock`: one owner at a time;
 //! * `directory`: what the engine calls at every change;
 //! * `definitions`: the file of the configuration document;
 //! * `counters`: the file of the counters, mapped into memory;
-//! * `disk`: requests to the operating system; `background`: the thread that syncs; `failures`: what
-//!   went wrong with either.
+//! * `disk`: requests to the operating system; `background`: the thread that syncs; `failures`:
+//!   what went wrong with either.
 
 mod background;
 mod changes;

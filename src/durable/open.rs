@@ -133,8 +133,9 @@ impl OpenOptions {
     /// second is reasonable.
     ///
     /// `on_failure` is called on that thread with each failure, and the next interval tries again.
-    /// It must not hold the engine, which would then never be dropped; if it panics, syncing goes on.
-    /// Dropping the engine's last clone ends the thread, and waits for a sync that is under way.
+    /// It must not hold the engine, which would then never be dropped; if it panics, syncing goes
+    /// on. Dropping the engine's last clone ends the thread, and waits for a sync that is under
+    /// way.
     ///
     /// # Examples
     ///

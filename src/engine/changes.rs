@@ -10,9 +10,9 @@ use crate::model::error::{CommitError, ControlError};
 use crate::model::flag::FlagRef;
 
 impl Engine {
-    /// The same engine, for changes that this actor asks for: what is changed through the clone that
-    /// is returned is recorded as asked for by `actor`. Without it, the [service](Actor::Service)
-    /// asks.
+    /// The same engine, for changes that this actor asks for: what is changed through the clone
+    /// that is returned is recorded as asked for by `actor`. Without it, the
+    /// [service](Actor::Service) asks.
     ///
     /// # Examples
     ///
@@ -42,8 +42,8 @@ impl Engine {
         self.control.store.as_ref().map_or_else(|| Ok(Vec::new()), |store| store.changes())
     }
 
-    /// The [changes](Engine::changes) of one flag and of its experiments. A deleted flag is found by
-    /// its id, as long as changes of it are kept.
+    /// The [changes](Engine::changes) of one flag and of its experiments. A deleted flag is found
+    /// by its id, as long as changes of it are kept.
     ///
     /// # Errors
     ///

@@ -76,7 +76,8 @@ impl Engine {
     /// the precision of its size.
     ///
     /// The set of users lives in memory, even in a durable engine: call this again after each
-    /// opening. For the feature `results` each opening is another counting, with a level of its own.
+    /// opening. For the feature `results` each opening is another counting, with a level of its
+    /// own.
     ///
     /// # Cost
     ///
@@ -159,7 +160,8 @@ impl Engine {
     /// Why the engine's directory could not be written, as of the last change or
     /// [`sync`](Engine::sync), those in the background included. `None` once one has succeeded, and
     /// for an engine in memory; after a failed change, a sync clears it only if as much can be
-    /// written as the change was to write, since a disk that is full may still sync. Cost: a lock that only changes and syncs use.
+    /// written as the change was to write, since a disk that is full may still sync. Cost: a lock
+    /// that only changes and syncs use.
     ///
     /// Use it for the health of a service: after a failure the engine goes on answering and
     /// counting, and the counts since the last sync would not survive a loss of power.

@@ -13,9 +13,9 @@ use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::ExperimentId;
 
 impl Engine {
-    /// Deletes a flag and its experiments, and returns the flag as it was. From now on requests get what they get for a flag that
-    /// does not exist; [`delete_experiment`](Engine::delete_experiment) says what stays of the
-    /// experiments.
+    /// Deletes a flag and its experiments, and returns the flag as it was. From now on requests get
+    /// what they get for a flag that does not exist;
+    /// [`delete_experiment`](Engine::delete_experiment) says what stays of the experiments.
     ///
     /// A document that named the flag and has not changed it since does not bring it back.
     ///
@@ -24,8 +24,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ControlError::FlagNotFound`]; [`ControlError::FlagHasRunning`] while one of its experiments
-    /// is running: stop it first.
+    /// [`ControlError::FlagNotFound`]; [`ControlError::FlagHasRunning`] while one of its
+    /// experiments is running: stop it first.
     ///
     /// # Examples
     ///
@@ -61,14 +61,14 @@ impl Engine {
         Ok(flag)
     }
 
-    /// Deletes an experiment, with its counts, and returns it as it was: [`counts`](Engine::counts) and
-    /// [`users`](Engine::users) return `None` from now on.
+    /// Deletes an experiment, with its counts, and returns it as it was: [`counts`](Engine::counts)
+    /// and [`users`](Engine::users) return `None` from now on.
     ///
     /// What was counted and not yet handed over is still part of the next
     /// [deltas](Engine::with_deltas). After that, and once no view or handle from before can use
-    /// them, the counters are freed; users are freed at once. An engine that never hands over deltas
-    /// keeps the counters of deleted experiments that have counted something: some hundred bytes
-    /// each.
+    /// them, the counters are freed; users are freed at once. An engine that never hands over
+    /// deltas keeps the counters of deleted experiments that have counted something: some hundred
+    /// bytes each.
     ///
     /// The id can be used again, for other variants too. In the directory of a durable engine the
     /// counters of an id stay for ever: there, an experiment with the same variants in the same

@@ -43,12 +43,12 @@ impl Engine {
     ///
     /// `receive` gets a delta for each variant whose counts have grown, and for each
     /// [run](Delta::run) in which they have, in the order of the experiments' ids, of their
-    /// variants and of the runs. If it returns `Ok`, the next deltas begin where
-    /// these end; if it fails, or panics, the next ones include these. Deltas cover every
-    /// experiment that this engine knows, including stopped ones and those that have left the
-    /// configuration, and what a [deleted](Engine::delete_experiment) one had counted. One that had left it before a durable engine was opened is covered once it
-    /// comes back. Counts that a loaded document carried were counted elsewhere, and are not part
-    /// of any delta.
+    /// variants and of the runs. If it returns `Ok`, the next deltas begin where these end; if it
+    /// fails, or panics, the next ones include these. Deltas cover every experiment that this
+    /// engine knows, including stopped ones and those that have left the configuration, and what a
+    /// [deleted](Engine::delete_experiment) one had counted. One that had left it before a durable
+    /// engine was opened is covered once it comes back. Counts that a loaded document carried were
+    /// counted elsewhere, and are not part of any delta.
     ///
     /// The mark up to which deltas were handed over lasts as long as the counts: in memory, or in
     /// the directory of a [durable](crate::docs::durable) engine. If the process is killed after

@@ -10,7 +10,8 @@ use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
 use crate::model::terms::Terms;
 
-/// Keeps counters beyond the process; a [`Store`](super::store::Store) keeps the definitions. Called by one writer at a time.
+/// Keeps counters beyond the process; a [`Store`](super::store::Store) keeps the definitions.
+/// Called by one writer at a time.
 pub(crate) trait Durability: fmt::Debug + Send + Sync {
     /// An error if this process is not the one that may change what is kept: a child of `fork`.
     fn may_change(&self) -> Result<(), FileError>;

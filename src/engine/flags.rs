@@ -19,8 +19,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`ControlError::Invalid`] if the key or the name is blank or overlong, or the value nested
-    /// too deep or with a number that 64 bits do not hold; [`ControlError::FlagKeyTaken`] or [`ControlError::FlagIdTaken`] if another flag
-    /// has the key or the id.
+    /// too deep or with a number that 64 bits do not hold; [`ControlError::FlagKeyTaken`] or
+    /// [`ControlError::FlagIdTaken`] if another flag has the key or the id.
     pub fn create_flag(&self, mut new: NewFlag) -> Result<Flag, ControlError> {
         let mut faults = Faults::default();
         check_flag(

@@ -66,8 +66,8 @@ impl Engine {
     ///
     /// All readers see the change in one step. Flags that the document lacks are removed.
     ///
-    /// What sources of documents said before is forgotten: the next [`Engine::apply`] of each is its
-    /// first.
+    /// What sources of documents said before is forgotten: the next [`Engine::apply`] of each is
+    /// its first.
     ///
     /// An experiment gets the status that the document gives it, so one that was stopped on the
     /// engine runs again if the document says so. For every experiment that the engine knows, the
@@ -201,9 +201,9 @@ impl Engine {
         *self.control.last_load.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces all definitions by the valid flags of a document. A flag with a fault keeps its last
-    /// good definition, and the others go live. Unknown fields are reported and otherwise ignored,
-    /// since a newer server may send more.
+    /// Replaces all definitions by the valid flags of a document. A flag with a fault keeps its
+    /// last good definition, and the others go live. Unknown fields are reported and otherwise
+    /// ignored, since a newer server may send more.
     ///
     /// Otherwise as [`replace`](Engine::replace).
     ///

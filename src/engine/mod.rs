@@ -17,8 +17,8 @@
 //! What they build on:
 //! * `writer`: one change, staged and published;
 //! * `store`: where changes are committed before they are published; `changes`: those that were;
-//! * `durability`: the interface to counters that outlive the process; `process`: which process that
-//!   is;
+//! * `durability`: the interface to counters that outlive the process; `process`: which process
+//!   that is;
 //! * `clock`: the source of time; `events`: what is traced.
 
 pub(crate) mod applying;

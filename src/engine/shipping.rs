@@ -26,7 +26,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`ControlError::ExperimentNotFound`]; [`ControlError::VariantNotFound`];
-    /// [`ControlError::Transition`] for a draft, which has decided nothing, and for a completed one.
+    /// [`ControlError::Transition`] for a draft, which has decided nothing, and for a completed
+    /// one.
     ///
     /// # Examples
     ///

@@ -46,8 +46,8 @@ struct Place {
     experiment: Option<usize>,
 }
 
-/// Where each value of one kind occurs. Most occur once, so nothing is kept of a value but its first
-/// place, and nothing formatted, until it repeats.
+/// Where each value of one kind occurs. Most occur once, so nothing is kept of a value but its
+/// first place, and nothing formatted, until it repeats.
 struct Occurrences<T> {
     field: &'static str,
     first: HashMap<T, (Place, Option<usize>), RandomState>,

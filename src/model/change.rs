@@ -123,7 +123,8 @@ pub struct Edit {
     /// The field, as documents name it; a forced user is a field of its own, `forced.` and the
     /// user key.
     pub field: String,
-    /// The value before; `None`, and absent in JSON, if the field, or all of its unit, was not there.
+    /// The value before; `None`, and absent in JSON, if the field, or all of its unit, was not
+    /// there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
     /// The value after; `None`, and absent in JSON, if the field, or all of its unit, is gone.

@@ -148,7 +148,8 @@ pub enum FaultKind {
         found: String,
     },
     /// A number beyond the finite 64-bit floats. A document with one is not read at all; the values
-    /// of calls have them if a crate of the build switches `arbitrary_precision` of `serde_json` on.
+    /// of calls have them if a crate of the build switches `arbitrary_precision` of `serde_json`
+    /// on.
     #[error("must be a number that a 64-bit float holds, found {found}")]
     Float {
         /// The number as it is written.

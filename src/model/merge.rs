@@ -1,8 +1,8 @@
 //! The three-way merge: a source changes what it changed in its own text, and nothing else.
 //!
-//! `kubectl apply` made it familiar. It knows fields by their names alone, so whatever has a name can
-//! be merged. What a source said before is kept as hashes: a merge asks only whether it says the
-//! same.
+//! `kubectl apply` made it familiar. It knows fields by their names alone, so whatever has a name
+//! can be merged. What a source said before is kept as hashes: a merge asks only whether it says
+//! the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 

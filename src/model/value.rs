@@ -191,7 +191,8 @@ mod tests {
         }
     }
 
-    /// With the feature `arbitrary_precision` of `serde_json`, a value keeps the text of its numbers.
+    /// With the feature `arbitrary_precision` of `serde_json`, a value keeps the text of its
+    /// numbers.
     #[test]
     fn a_number_has_one_writing_however_it_was_written() {
         for (text, expected) in [

@@ -8,8 +8,8 @@ use crate::model::value::is_same;
 /// One of the values that an experiment splits users between. Always valid: an engine or a document
 /// has checked it.
 ///
-/// Two are equal if their values are, whatever the order of an object's fields; 0.0 equals -0.0, and
-/// 1 is not 1.0.
+/// Two are equal if their values are, whatever the order of an object's fields; 0.0 equals -0.0,
+/// and 1 is not 1.0.
 ///
 /// Serialises as `{"key": ..., "value": ..., "percentage": ...}`.
 #[derive(Clone, Debug, Serialize)]

@@ -108,8 +108,8 @@ impl ExactTest {
     }
 
     /// The test for these percentages: one of the last few that were made, if it is among them.
-    /// Making a test takes ten times as long as a p-value (`cargo bench --bench results`), and there
-    /// are few splits.
+    /// Making a test takes ten times as long as a p-value (`cargo bench --bench results`), and
+    /// there are few splits.
     pub(super) fn shared(treatment: u8, control: u8) -> Option<Arc<ExactTest>> {
         /// As many as an experiment of ten uneven variants needs; 3 MB of them.
         const KEPT: usize = 16;

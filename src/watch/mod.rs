@@ -73,9 +73,9 @@ impl Engine {
     ///
     /// `on_apply` is called with the outcome of each time: with the first before `watch` returns,
     /// with later ones on a thread that the watch owns. Unchanged content is not applied again; a
-    /// file that is missing or cannot be read calls `on_apply` once. The thread holds a clone of the
-    /// engine until the watch is dropped; dropping waits for a call that is under way. If `on_apply`
-    /// panics, the watch ends.
+    /// file that is missing or cannot be read calls `on_apply` once. The thread holds a clone of
+    /// the engine until the watch is dropped; dropping waits for a call that is under way. If
+    /// `on_apply` panics, the watch ends.
     ///
     /// A change is applied within a fraction of a second after the last write, where the operating
     /// system sends notifications. Where it does not, as on a network file system or when no more

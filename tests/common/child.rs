@@ -18,8 +18,8 @@ pub(crate) const AS_EXPECTED: Ended = Ended::Exit(0);
 /// Runs this in a child, which then ends without running what this process runs at its end.
 pub(crate) fn in_child(work: impl FnOnce() -> bool) -> Ended {
     // SAFETY: other threads may hold locks at this moment, and the child has none of them. What the
-    // tests do in it takes no lock that is not its own, but for the allocator's, which the C library
-    // makes usable. A child that hangs is ended by the alarm.
+    // tests do in it takes no lock that is not its own, but for the allocator's, which the C
+    // library makes usable. A child that hangs is ended by the alarm.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "no child");
     if child == 0 {

@@ -144,8 +144,8 @@ impl Auth {
     }
 
     /// Accepts the tokens of a text with a line for each: `sha256:` and 64 hexadecimal digits, then
-    /// one or more scopes. A `#` begins a comment, which names the token in the list of changes; empty
-    /// lines are ignored.
+    /// one or more scopes. A `#` begins a comment, which names the token in the list of changes;
+    /// empty lines are ignored.
     ///
     /// # Errors
     ///

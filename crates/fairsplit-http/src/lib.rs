@@ -69,9 +69,10 @@
 //! # Changes
 //!
 //! A change over HTTP is recorded with the name of its token: the comment of the token's line, see
-//! [`Auth`]. `GET /api/v1/changes` returns the changes that the engine keeps, the newest first, each
-//! [as it serialises](fairsplit::changes::Change); an engine in memory keeps none. `limit` sets the
-//! most to return (100, at most 1000), and `before` a version: the last one of a page, for the next.
+//! [`Auth`]. `GET /api/v1/changes` returns the changes that the engine keeps, the newest first,
+//! each [as it serialises](fairsplit::changes::Change); an engine in memory keeps none. `limit`
+//! sets the most to return (100, at most 1000), and `before` a version: the last one of a page, for
+//! the next.
 //!
 //! # Cost
 //!
@@ -215,7 +216,8 @@ impl Deref for App {
 struct Description;
 
 impl RouterBuilder {
-    /// The options of [`router`]: default limits, `/healthz`, `/readyz` and `/metrics`, and no page.
+    /// The options of [`router`]: default limits, `/healthz`, `/readyz` and `/metrics`, and no
+    /// page.
     pub fn new(engine: Engine, auth: Auth) -> RouterBuilder {
         RouterBuilder {
             engine,

@@ -66,7 +66,8 @@ struct ReadmeDoctests;
 ///
 /// Exposures and conversions are events, not users, and totals over all runs. The label
 /// `experiment` is the experiment's id. `fairsplit_storage_ok` is 0 after a save or sync of the
-/// engine's directory that failed, until one succeeds; an engine in memory has 1. The last three metrics appear after the first load of a document.
+/// engine's directory that failed, until one succeeds; an engine in memory has 1. The last three
+/// metrics appear after the first load of a document.
 #[derive(Clone, Debug)]
 pub struct EngineCollector {
     engine: Engine,

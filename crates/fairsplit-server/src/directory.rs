@@ -36,8 +36,8 @@ pub(crate) fn check(directory: &Path) -> Result<(), Failure> {
     ))
 }
 
-/// `fairsplit recover`. Only a damaged file is replaced: a recovery gives up the checksum that would
-/// reveal an edit.
+/// `fairsplit recover`. Only a damaged file is replaced: a recovery gives up the checksum that
+/// would reveal an edit.
 pub(crate) fn recover(directory: &Path) -> Result<(), Failure> {
     exists(directory)?;
     let failed = |error: OpenError| Failure::opening(directory, &error, END_IT);

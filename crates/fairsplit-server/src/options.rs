@@ -103,9 +103,9 @@ pub(crate) enum Command {
 /// it the state is in memory and lost with it.
 ///
 /// The document of --config is applied: what it changed since it was last applied is changed, and
-/// what was changed over HTTP stays. An experiment that was stopped by hand stays stopped, until the
-/// document changes its status. A flag with a fault stays as it was, and the log says why; while
-/// there are no flags yet, any fault ends the server.
+/// what was changed over HTTP stays. An experiment that was stopped by hand stays stopped, until
+/// the document changes its status. A flag with a fault stays as it was, and the log says why;
+/// while there are no flags yet, any fault ends the server.
 ///
 /// Without tokens every request is refused. Make some with `fairsplit token new`, put their lines
 /// into a file, and name it with --tokens; or put the lines into the environment variable
@@ -169,8 +169,8 @@ pub(crate) struct Serve {
 /// Apply a configuration document to a directory.
 ///
 /// Changes what the document changed since it was last applied, and leaves the rest as it is: what
-/// was changed over HTTP or by another document. Prints what was done and what was left. Creates the
-/// directory if it does not exist.
+/// was changed over HTTP or by another document. Prints what was done and what was left. Creates
+/// the directory if it does not exist.
 ///
 /// A flag with a fault stays as it was; the other flags are applied, and the exit code is 3. While
 /// the directory has no flags, any fault refuses the document.

@@ -37,8 +37,8 @@ use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
     /// Applies a document: what the document has changed since it was last applied is changed, and
-    /// everything else stays as it is. For a file that is shipped with each deploy, and for one that
-    /// is followed.
+    /// everything else stays as it is. For a file that is shipped with each deploy, and for one
+    /// that is followed.
     ///
     /// The engine remembers what each source of documents said last. A field that differs from that
     /// is set; a field that does not is left alone, so what was changed by a call stays, until the

@@ -37,7 +37,8 @@ impl ApplyOptions {
     }
 
     /// Sets the name of the source. Each source removes and changes only what it named itself, and
-    /// a flag belongs to one source. A path is no good name: it changes with each release directory.
+    /// a flag belongs to one source. A path is no good name: it changes with each release
+    /// directory.
     pub fn source(self, name: impl Into<String>) -> ApplyOptions {
         ApplyOptions { source: Some(name.into()), ..self }
     }

@@ -77,8 +77,8 @@ pub(super) enum Planned {
     Faulty,
 }
 
-/// Plans a flag of a document; `source` is what the same source said before, and `known` the flag as
-/// it is.
+/// Plans a flag of a document; `source` is what the same source said before, and `known` the flag
+/// as it is.
 ///
 /// `at` is the position of the flag in the document, for the paths of faults.
 pub(super) fn plan(
