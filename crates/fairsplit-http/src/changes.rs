@@ -49,7 +49,8 @@ impl FromRequestParts<App> for Page {
                 "limit" => {
                     (&mut limit, number(&value).filter(|limit| (1..=MAX_LIMIT).contains(limit)))
                 }
-                "before" => (&mut before, number(&value)),
+                // As the description says: other languages read integers with a sign.
+                "before" => (&mut before, number(&value).filter(|at| i64::try_from(*at).is_ok())),
                 // A misspelt `before` would answer the first page for ever.
                 _ => {
                     faults.add(name, "is not a known parameter");

@@ -200,7 +200,8 @@ fn a_page_that_cannot_be_meant_is_refused_with_every_fault() {
 #[test]
 fn an_engine_in_memory_lists_no_changes() {
     let app = App::with_draft();
-    app.get("/api/v1/changes?limit=1000&before=18446744073709551615").is(200, r#"{"data":[]}"#);
+    app.get("/api/v1/changes?limit=1000&before=9223372036854775807").is(200, r#"{"data":[]}"#);
+    assert_eq!(app.get("/api/v1/changes?before=9223372036854775808").status, 422);
     app.get(&format!("{}/changes", flag_path(1))).is(200, r#"{"data":[]}"#);
 }
 
