@@ -278,8 +278,8 @@ impl Engine {
     /// # let directory = std::env::temp_dir().join(format!("fairsplit-open-{}", std::process::id()));
     /// let engine = Engine::open(&directory)?;
     /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
-    /// let experiment = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
-    /// let id = engine.create_experiment("hero-banner", experiment.status(Status::Running))?.id();
+    /// let new = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
+    /// let id = engine.create_experiment("hero-banner", new.status(Status::Running))?.id();
     /// assert!(engine.convert_variant(id, "control").is_counted());
     /// drop(engine);
     ///

@@ -66,9 +66,10 @@ impl Engine {
     ///
     /// What was counted and not yet handed over is still part of the next
     /// [deltas](Engine::with_deltas). After that, and once no view or handle from before can use
-    /// them, the counters are freed; users are freed at once. An engine that never hands over
-    /// deltas keeps the counters of deleted experiments that have counted something: some hundred
-    /// bytes each.
+    /// them, the counters are freed; users are freed at once. Experiments that came with one
+    /// document share the lines of their cells, which are freed with the last of those that share
+    /// them. An engine that never hands over deltas keeps the counters of deleted experiments that
+    /// have counted something: some hundred bytes each.
     ///
     /// The id can be used again, for other variants too. In the directory of a durable engine the
     /// counters of an id stay for ever: there, an experiment with the same variants in the same

@@ -147,7 +147,7 @@ impl Engine {
             let mut sources = (*sources).clone();
             sources.0.insert(name.clone(), said);
             writer.set_sources(sources);
-            // A document that somebody hands in is that one's change.
+            // Unless an actor was named, the change is the document's.
             if *self.actor == Actor::Service {
                 writer.acting_as(Actor::Document(name));
             }
