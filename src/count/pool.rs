@@ -67,7 +67,7 @@ mod tests {
             })
             .collect();
         for (at, counters) in (1..).zip(&counters) {
-            counters.set_open(true);
+            counters.set_open(true, false);
             for _ in 0..at {
                 assert!(counters.add(0, Event::Exposure));
             }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::count::counts::{Counts, RunCounts};
-use crate::count::distinct_users::DistinctUsers;
+use crate::count::distinct_users::slots::{InProcess, Memory};
+use crate::count::distinct_users::{Run, Scope};
 use crate::count::registry::Record;
 use crate::count::users::{UserCounts, VariantUsers};
 use crate::model::error::{ControlError, FileError};
@@ -114,8 +115,13 @@ impl Engine {
         let _writer = self.lock_to_change()?;
         let view = self.current.pin();
         let found = view.find_experiment(id).ok_or(ControlError::ExperimentNotFound { id })?;
-        let now = self.control.clock.now();
-        found.state.counters.count_users(|| DistinctUsers::new(capacity, now));
+        let since = self.control.clock.now();
+        let run = found.state.runs.number();
+        let scope = Scope { experiment: id, run, since, is_whole: false, capacity };
+        let memory: Arc<dyn Memory> = Arc::new(InProcess);
+        let counters = &found.state.counters;
+        counters.begin_users(Run::new(scope, &*memory), &memory);
+        counters.set_open(counters.is_open(), true);
         Ok(())
     }
 
@@ -127,19 +133,18 @@ impl Engine {
         let (definition, counters) = self.control.registry.with(id, found)?;
         let users = counters.users()?;
         let assignment = definition.assignment();
-        let (counts, sampled_bits) =
-            users.counts(assignment.allocation(), definition.terms.count());
-        let variants = definition.terms.variants.iter().zip(counts);
-        let variants = variants.map(|(variant, [ever, since_start])| VariantUsers {
+        let sample = users.counts(assignment.allocation(), definition.terms.count());
+        let variants = definition.terms.variants.iter().zip(sample.variants);
+        let variants = variants.map(|(variant, count)| VariantUsers {
             key: variant.key().to_owned(),
-            ever,
-            since_start,
+            ever: count,
+            since_start: count,
         });
         Some(UserCounts {
             experiment: id,
             variants: variants.collect(),
-            sampled_bits,
-            since: users.since,
+            sampled_bits: sample.bits,
+            since: sample.scope.since,
         })
     }
 

@@ -41,7 +41,6 @@ pub(super) struct Writer<'e> {
     staged: Vec<Arc<Record>>,
     /// The memory of new counters.
     pool: Pool,
-    starting: Vec<Arc<ExperimentCounters>>,
     opening: Vec<Arc<ExperimentCounters>>,
     closing: Vec<Arc<ExperimentCounters>>,
     /// Experiments that are not in the snapshot to come, and are not to be known after it.
@@ -70,7 +69,6 @@ impl Engine {
             sources: None,
             staged: Vec::new(),
             pool: Pool::default(),
-            starting: Vec::new(),
             opening: Vec::new(),
             closing: Vec::new(),
             deleting: Vec::new(),
@@ -121,7 +119,6 @@ impl Writer<'_> {
         let counts = Baseline::new(&record.counters.counts());
         let started_at = record.definition.started_at;
         let runs = record.runs.started(record.started_at, started_at, counts);
-        self.starting.push(Arc::clone(&record.counters));
         self.stage(Record { started_at, runs, ..record.clone() })
     }
 
@@ -195,15 +192,12 @@ impl Writer<'_> {
         if engine.control.durability.is_some() {
             engine.control.registry.forget_continued();
         }
-        for users in self.starting.iter().filter_map(|counters| counters.users()) {
-            users.begin_period();
-        }
         for counters in self.opening.drain(..) {
-            counters.set_open(true);
+            counters.set_open(true, true);
         }
         self.publish_unstored(next);
         for counters in self.closing.drain(..) {
-            counters.set_open(false);
+            counters.set_open(false, false);
         }
         engine.control.registry.delete(&self.deleting);
         engine.release_deleted();

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use serde::Serialize;
 
-use crate::count::counters::Event;
+use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
@@ -25,6 +25,9 @@ pub enum Outcome {
     Forced,
     /// Not counted: no experiment is running, or the named one is not.
     NotRunning,
+    /// Not counted: the users of the experiment are counted, and this one has not been exposed
+    /// since it was started.
+    NotExposed,
     /// Not counted: the user key is empty.
     NoUserKey,
     /// Not counted: the configuration has no such flag.
@@ -43,10 +46,22 @@ impl Outcome {
             Outcome::Counted => "counted",
             Outcome::Forced => "forced",
             Outcome::NotRunning => "not_running",
+            Outcome::NotExposed => "not_exposed",
             Outcome::NoUserKey => "no_user_key",
             Outcome::FlagNotFound => "flag_not_found",
             Outcome::ExperimentNotFound => "experiment_not_found",
             Outcome::VariantNotFound => "variant_not_found",
+        }
+    }
+}
+
+impl From<Added> for Outcome {
+    #[inline]
+    fn from(added: Added) -> Outcome {
+        match added {
+            Added::Counted => Outcome::Counted,
+            Added::Unexposed => Outcome::NotExposed,
+            Added::Closed => Outcome::NotRunning,
         }
     }
 }
@@ -105,10 +120,8 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
         let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
         let outcome = match answer.reason {
             Reason::Split => match decision.split {
-                Some(split) if split.count(decision.position, Event::Conversion, user_key) => {
-                    Outcome::Counted
-                }
-                _ => Outcome::NotRunning,
+                Some(split) => split.count(decision.position, Event::Conversion, user_key).into(),
+                None => Outcome::NotRunning,
             },
             Reason::Forced => Outcome::Forced,
             Reason::NotRunning => Outcome::NotRunning,

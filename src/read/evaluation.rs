@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::count::counters::Event;
+use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
@@ -248,8 +248,9 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     pub(crate) fn counting(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Evaluation<S> {
         let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
-        let count =
-            |split: &RunningSplit| split.count(decision.position, Event::Exposure, user_key);
+        let count = |split: &RunningSplit| {
+            split.count(decision.position, Event::Exposure, user_key) == Added::Counted
+        };
         let is_counted = decision.split.is_some_and(count);
         Evaluation { snapshot, answer, is_counted }
     }

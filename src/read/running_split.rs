@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::{Bucket, Seed};
-use crate::count::counters::{Event, ExperimentCounters};
+use crate::count::counters::{Added, Event, ExperimentCounters};
 use crate::model::variant::Variant;
 use crate::read::place::VariantPosition;
 use crate::read::state::{ExperimentState, FlagState};
@@ -52,12 +52,12 @@ impl RunningSplit {
         self.allocation.position(bucket).into()
     }
 
-    /// Counts an event for a variant, and the user if users are counted; returns whether the event
-    /// was counted.
+    /// Counts an event for a variant, and the user if users are counted.
     #[inline]
-    pub(crate) fn count(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
+    pub(crate) fn count(&self, variant: VariantPosition, event: Event, user_key: &str) -> Added {
         match self.counters.add_event(variant.number(), event) {
-            Some(is_counted) => is_counted,
+            Some(true) => Added::Counted,
+            Some(false) => Added::Closed,
             None => self.count_with_user(variant, event, user_key),
         }
     }
@@ -65,7 +65,7 @@ impl RunningSplit {
     /// A separate function, not a closure: a closure's captures would be written to memory before
     /// every count.
     #[inline(never)]
-    fn count_with_user(&self, variant: VariantPosition, event: Event, user_key: &str) -> bool {
+    fn count_with_user(&self, variant: VariantPosition, event: Event, user_key: &str) -> Added {
         let user = || self.seed.hash(user_key);
         self.counters.add_with_user(variant.number(), event, user)
     }

@@ -6,13 +6,12 @@ mod loom_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwapOption;
+use std::sync::{Arc, OnceLock};
 
 use crate::count::cells::{CELLS, Cells, Lines, MappedCells};
 use crate::count::counts::{Baseline, Count};
-use crate::count::distinct_users::DistinctUsers;
+use crate::count::distinct_users::slots::Memory;
+use crate::count::distinct_users::{DistinctUsers, Known, Run};
 use crate::count::stripe;
 use crate::count::sync::{AtomicU8, AtomicU64, Ordering};
 
@@ -71,18 +70,21 @@ pub(crate) struct ExperimentCounters {
     first: u32,
     /// Shared with the experiments that were loaded together.
     lines: Arc<Lines>,
-    /// One word; empty for most experiments.
-    extras: ArcSwapOption<Extras>,
-}
-
-/// State that few experiments have, and only writers change.
-#[derive(Clone, Debug, Default)]
-struct Extras {
     /// Where each variant's count starts: the count that a document carried. Separate from the
     /// cells, so that a sum near 2^64 saturates instead of wrapping.
     base: Baseline,
-    /// The users, if they are counted.
-    users: Option<Arc<DistinctUsers>>,
+    /// The users, once they were counted.
+    users: OnceLock<Box<DistinctUsers>>,
+}
+
+/// Whether an event was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    Counted,
+    /// Not counted: a conversion of a user who has not been exposed in this run.
+    Unexposed,
+    /// Not counted: the experiment does not run.
+    Closed,
 }
 
 /// The number of cells in each stripe for this number of variants.
@@ -107,8 +109,6 @@ impl ExperimentCounters {
     /// Closed counters for this number of variants that start at `base`, in cells that are all
     /// zero.
     pub(crate) fn new(variants: u32, base: Baseline, cells: Cells) -> ExperimentCounters {
-        let is_zero = base == Baseline::default();
-        let extras = (!is_zero).then(|| Arc::new(Extras { base, users: None }));
         let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
         ExperimentCounters {
             state: AtomicU8::new(CLOSED),
@@ -116,7 +116,8 @@ impl ExperimentCounters {
             first: cells.first,
             mask: byte(cells.stripes.saturating_sub(1)),
             variants: byte(variants),
-            extras: ArcSwapOption::new(extras),
+            base,
+            users: OnceLock::new(),
         }
     }
 
@@ -134,23 +135,23 @@ impl ExperimentCounters {
         is_open.then(|| self.add_as(stripe::number(), variant, event))
     }
 
-    /// Counts one event, and the user, known by this hash, where users are counted. Returns whether
-    /// the event was counted.
+    /// Counts one event, and the user, known by this hash, where users are counted.
     pub(crate) fn add_with_user(
         &self,
         variant: u32,
         event: Event,
         user: impl FnOnce() -> u64,
-    ) -> bool {
-        let is_counted = self.add(variant, event);
-        let extras = self.extras.load();
-        let users = extras.as_ref().and_then(|extras| extras.users.as_deref());
-        match (users, event) {
-            (Some(users), Event::Exposure) if is_counted => users.record_exposure(user()),
-            (Some(users), Event::Conversion) if is_counted => users.record_conversion(user()),
-            _ => {}
+    ) -> Added {
+        let added = |is_counted| if is_counted { Added::Counted } else { Added::Closed };
+        if self.state.load(Ordering::Relaxed) != OPEN_WITH_USERS {
+            return added(self.add(variant, event));
         }
-        is_counted
+        let Some(users) = self.users() else { return added(self.add(variant, event)) };
+        let known = users.record(user(), event);
+        if known == Known::Unexposed {
+            return Added::Unexposed;
+        }
+        added(self.add(variant, event))
     }
 
     /// Counts one event as the thread of this number.
@@ -179,13 +180,13 @@ impl ExperimentCounters {
         self.state.load(Ordering::Relaxed) != CLOSED
     }
 
-    /// Opens or closes the counters. One writer at a time may call it or
-    /// [`count_users`](ExperimentCounters::count_users).
-    pub(crate) fn set_open(&self, open: bool) {
+    /// Opens or closes the counters, for users too or for events alone. One writer at a time may
+    /// call it.
+    pub(crate) fn set_open(&self, open: bool, with_users: bool) {
         let state = match self.users() {
             _ if !open => CLOSED,
-            Some(_) => OPEN_WITH_USERS,
-            None => OPEN,
+            Some(_) if with_users => OPEN_WITH_USERS,
+            _ => OPEN,
         };
         // Even a store of the same value invalidates the line in the readers' caches.
         if self.state.load(Ordering::Relaxed) != state {
@@ -193,35 +194,26 @@ impl ExperimentCounters {
         }
     }
 
-    /// Counts users from now on, unless they are already counted.
-    pub(crate) fn count_users(&self, users: impl FnOnce() -> DistinctUsers) {
-        let extras = self.extras();
-        if extras.users.is_none() {
-            self.extras.store(Some(Arc::new(Extras { users: Some(Arc::new(users())), ..extras })));
+    /// Counts the users of another run, in place of those of the run before.
+    pub(crate) fn begin_users(&self, run: Run, memory: &Arc<dyn Memory>) {
+        match self.users() {
+            Some(users) => users.begin(run),
+            None => {
+                let users = DistinctUsers::new(run, Arc::clone(memory));
+                // One writer at a time calls this.
+                let _ = self.users.set(Box::new(users));
+            }
         }
-        self.set_open(self.is_open());
     }
 
-    /// The users, if they are counted.
-    pub(crate) fn users(&self) -> Option<Arc<DistinctUsers>> {
-        self.extras().users
-    }
-
-    /// Drops the users. For closed counters that are not to open again.
-    pub(crate) fn forget_users(&self) {
-        let extras = self.extras();
-        if extras.users.is_some() {
-            self.extras.store(Some(Arc::new(Extras { users: None, ..extras })));
-        }
+    /// The users, if they are or were counted.
+    pub(crate) fn users(&self) -> Option<&DistinctUsers> {
+        self.users.get().map(|users| &**users)
     }
 
     /// Where the count starts.
     pub(crate) fn base(&self) -> Baseline {
-        self.extras().base
-    }
-
-    fn extras(&self) -> Extras {
-        self.extras.load().as_deref().cloned().unwrap_or_default()
+        self.base.clone()
     }
 
     pub(crate) fn variants(&self) -> usize {

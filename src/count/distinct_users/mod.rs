@@ -1,0 +1,414 @@
+//! The users of one run of an experiment, each counted once: exposed, and converted.
+//!
+//! * `table`: a user's place, and how users move to another table; `slots`: its memory;
+//! * `activity`: what is known of a user.
+
+mod activity;
+#[cfg(all(test, loom))]
+mod loom_tests;
+pub(crate) mod slots;
+mod table;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+use arc_swap::ArcSwap;
+use xxhash_rust::const_xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+pub(crate) use self::activity::Known;
+use self::slots::{Head, Memory, Slots};
+use self::table::{Claimed, EMPTY, Found, SEALED, Table};
+use crate::assign::allocation::Allocation;
+use crate::assign::bucket::Bucket;
+use crate::count::counters::Event;
+use crate::count::sync::{AtomicUsize, Ordering};
+use crate::count::users::UserCount;
+use crate::model::id::ExperimentId;
+use crate::model::timestamp::Timestamp;
+
+/// The slots of the first table: 1 KiB.
+const FIRST_SLOTS: usize = 64;
+/// How many slots a call that adds a user lets leave. A table is three quarters full when the next
+/// one, at least as large, is made: it is left long before that one is full.
+const STEP: usize = 32;
+
+/// Whose users they are, and how many are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) experiment: ExperimentId,
+    pub(crate) run: u32,
+    /// Since when the users of the run are counted.
+    pub(crate) since: Timestamp,
+    /// Whether that is since the run began: then a user who is not known as exposed was not.
+    pub(crate) is_whole: bool,
+    /// The most users that are kept.
+    pub(crate) capacity: usize,
+}
+
+/// A run whose users are to be counted, with its first table.
+#[derive(Debug)]
+pub(crate) struct Run {
+    scope: Scope,
+    table: Table,
+}
+
+/// A set of users by the hash that assigns them, each with its activity.
+///
+/// It holds at most its capacity, and some more while users move. Beyond that it is downsampled: it
+/// keeps the users whose sampling hash begins with `bits` zero bits, and `bits` grows (Gibbons,
+/// "Distinct sampling for highly-accurate answers to distinct values queries and event reports",
+/// VLDB 2001). The sample has all events of a user or none: it depends neither on how often a user
+/// came, nor on when. The sampling hash is the same in all processes, so the sample of a union is
+/// the union of samples.
+///
+/// To grow, or to be downsampled, is one thing: the users move to another table, larger or with
+/// more bits. Calls that add users do it in small steps, and a known user's call never waits. A new
+/// run begins with another table, and drops what was there.
+pub(crate) struct DistinctUsers {
+    tables: ArcSwap<Tables>,
+    memory: Arc<dyn Memory>,
+    /// Held while another table takes the place of the current one.
+    making: Mutex<()>,
+    /// A table that is freed in small steps.
+    freeing: Mutex<Option<Arc<Table>>>,
+}
+
+/// The table where users are added, and the one that they leave for it.
+#[derive(Debug)]
+struct Tables {
+    scope: Scope,
+    current: Arc<Table>,
+    leaving: Option<Leaving>,
+}
+
+#[derive(Debug)]
+struct Leaving {
+    table: Arc<Table>,
+    /// How many users may be added to the current table until this one is left.
+    room: usize,
+    /// Those that were.
+    added: AtomicUsize,
+    /// The slots that some call has taken on.
+    begun: AtomicUsize,
+    /// The slots that are done.
+    done: AtomicUsize,
+}
+
+impl Run {
+    pub(crate) fn new(scope: Scope, memory: &dyn Memory) -> Run {
+        Run::with_slots(FIRST_SLOTS, scope, memory)
+    }
+
+    fn with_slots(slots: usize, scope: Scope, memory: &dyn Memory) -> Run {
+        Run { scope, table: new_table(&scope, 0, slots, memory) }
+    }
+
+    /// A run with the users of these tables, all of the same run: as they were left behind, or as
+    /// several processes counted them.
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no table is left behind"))]
+    pub(crate) fn united(scope: Scope, tables: Vec<(Head, Slots)>, memory: &dyn Memory) -> Run {
+        let since = tables.iter().map(|(head, _)| head.since).min();
+        let scope = Scope { since: since.unwrap_or(scope.since), ..scope };
+        let is_one = tables.len() == 1;
+        let mut parts = Vec::new();
+        for (head, slots) in tables {
+            match Table::left_in(head, slots) {
+                Ok(table) if is_one => return Run { scope, table },
+                Ok(table) => parts.push(table),
+                Err(slots) => parts.push(Table::new(head, slots)),
+            }
+        }
+        let bits = parts.iter().map(|part| part.head.bits).max().unwrap_or(0);
+        let users = || parts.iter().flat_map(Table::all).filter(|(hash, _)| rank(*hash) >= bits);
+        // At most half full.
+        let slots = users().count().saturating_mul(2).max(FIRST_SLOTS).next_power_of_two();
+        let table = new_table(&scope, bits, slots, memory);
+        users().for_each(|(hash, activity)| table.take(hash, activity));
+        parts.iter().for_each(|part| part.slots.replaced());
+        Run { scope, table }
+    }
+}
+
+impl Tables {
+    fn of(Run { scope, table }: Run) -> Tables {
+        Tables { scope, current: Arc::new(table), leaving: None }
+    }
+
+    /// Whether the users should move to another table.
+    fn is_crowded(&self) -> bool {
+        self.current.users() > self.scope.capacity || self.current.is_crowded()
+    }
+}
+
+impl DistinctUsers {
+    pub(crate) fn new(run: Run, memory: Arc<dyn Memory>) -> DistinctUsers {
+        DistinctUsers {
+            tables: ArcSwap::from_pointee(Tables::of(run)),
+            memory,
+            making: Mutex::default(),
+            freeing: Mutex::default(),
+        }
+    }
+
+    /// Begins another run, and drops the users of the one before.
+    pub(crate) fn begin(&self, run: Run) {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.tables.swap(Arc::new(Tables::of(run)));
+        before.current.slots.replaced();
+        if let Some(leaving) = &before.leaving {
+            leaving.table.slots.replaced();
+        }
+        self.free_now();
+    }
+
+    /// The run, and how many users are kept.
+    pub(crate) fn scope(&self) -> Scope {
+        self.tables.load().scope
+    }
+
+    /// Records an event of the user with this hash; returns whether the user has been exposed.
+    ///
+    /// An event of a known user that sets nothing new writes nothing.
+    #[inline]
+    pub(crate) fn record(&self, user: u64, event: Event) -> Known {
+        let hash = hash_of(user);
+        loop {
+            let tables = self.tables.load();
+            let known = match tables.current.find(hash) {
+                Found::User(slot) => slot.record_known(event),
+                _ => None,
+            };
+            if let Some(known) = known.or_else(|| self.record_new(&tables, hash, event)) {
+                let is_sure = known == Known::Exposed || tables.scope.is_whole;
+                return if is_sure { known } else { Known::Unsure };
+            }
+            // The users move to a table that was made meanwhile.
+        }
+    }
+
+    /// Records an event of a user who is not in the current table yet. `None` if that is not the
+    /// current one any more.
+    #[cold]
+    #[inline(never)]
+    fn record_new(&self, tables: &Arc<Tables>, hash: u64, event: Event) -> Option<Known> {
+        let Tables { current, leaving, .. } = &**tables;
+        if rank(hash) < current.head.bits {
+            return Some(Known::Unsure);
+        }
+        let before = match leaving {
+            None => 0,
+            Some(leaving) => {
+                let table = &leaving.table;
+                if let Found::User(slot) = table.find(hash)
+                    && let Some(known) = slot.record_known(event)
+                {
+                    return Some(known);
+                }
+                let before = table.leave(hash);
+                if leaving.added.fetch_add(1, Ordering::AcqRel) >= leaving.room {
+                    self.finish(tables);
+                    return None;
+                }
+                before
+            }
+        };
+        match current.claim(hash) {
+            Claimed::Known(slot) => slot.record(event, before),
+            Claimed::New(slot) => {
+                let known = slot.record(event, before);
+                self.go_on(tables);
+                known
+            }
+            Claimed::Sealed => None,
+            Claimed::Full => {
+                self.finish(tables);
+                self.make_next(tables);
+                None
+            }
+        }
+    }
+
+    /// What a call that has added a user does besides: a step of what is under way, or the
+    /// beginning of it.
+    fn go_on(&self, tables: &Arc<Tables>) {
+        let Tables { current, leaving, .. } = &**tables;
+        match leaving {
+            None if tables.is_crowded() => self.make_next(tables),
+            None => self.free_some(),
+            Some(leaving) => {
+                let len = leaving.table.slots.len();
+                let begin = leaving.begun.fetch_add(STEP, Ordering::Relaxed);
+                let end = begin.saturating_add(STEP).min(len);
+                (begin..end).for_each(|at| leave(&leaving.table, at, current));
+                let steps = end.saturating_sub(begin);
+                let done = leaving.done.fetch_add(steps, Ordering::AcqRel).saturating_add(steps);
+                if done >= len {
+                    self.finished(tables);
+                }
+            }
+        }
+    }
+
+    /// Makes the next table, unless another thread does so.
+    fn make_next(&self, tables: &Arc<Tables>) {
+        let _making = match self.making.try_lock() {
+            Ok(making) => making,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let Tables { scope, current, .. } = &**tables;
+        if !Arc::ptr_eq(&self.tables.load(), tables) || tables.leaving.is_some() {
+            return;
+        }
+        let Head { bits, slots, .. } = current.head;
+        let (bits, is_full) = if current.users() > scope.capacity {
+            // As many slots again, if they are enough even if no user is dropped.
+            (bits.saturating_add(1), current.is_nearly_full())
+        } else {
+            (bits, true)
+        };
+        let slots = if is_full { slots.saturating_mul(2) } else { slots };
+        let next = new_table(scope, bits, slots, &*self.memory);
+        let users = current.close();
+        let leaving = Leaving {
+            table: Arc::clone(current),
+            room: next.limit().saturating_sub(users),
+            added: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+        };
+        let next = Tables { scope: *scope, current: Arc::new(next), leaving: Some(leaving) };
+        self.tables.store(Arc::new(next));
+    }
+
+    /// Lets all users leave that have not left, whoever else is at it.
+    fn finish(&self, tables: &Arc<Tables>) {
+        if let Some(leaving) = &tables.leaving {
+            let slots = 0..leaving.table.slots.len();
+            slots.for_each(|at| leave(&leaving.table, at, &tables.current));
+            self.finished(tables);
+        }
+    }
+
+    /// Drops the table that all users have left.
+    fn finished(&self, tables: &Arc<Tables>) {
+        let Some(leaving) = &tables.leaving else { return };
+        let current = Arc::clone(&tables.current);
+        let next = Arc::new(Tables { scope: tables.scope, current, leaving: None });
+        let before = self.tables.compare_and_swap(tables, next);
+        if Arc::ptr_eq(&before, tables) {
+            leaving.table.slots.replaced();
+            if let Ok(mut freeing) = self.freeing.try_lock() {
+                *freeing = Some(Arc::clone(&leaving.table));
+            }
+        }
+    }
+
+    /// Frees some of a table that is not used any more.
+    fn free_some(&self) {
+        let Ok(mut freeing) = self.freeing.try_lock() else { return };
+        if let Some(table) = &mut *freeing
+            && let Some(table) = Arc::get_mut(table)
+            && !table.slots.free_some()
+        {
+            *freeing = None;
+        }
+    }
+
+    /// Frees all of it.
+    fn free_now(&self) {
+        if let Ok(mut freeing) = self.freeing.try_lock() {
+            *freeing = None;
+        }
+    }
+
+    /// The tables, when no user is moving and none is too many.
+    fn settled(&self) -> Arc<Tables> {
+        loop {
+            let tables = self.tables.load_full();
+            if tables.leaving.is_some() {
+                self.finish(&tables);
+            } else if tables.is_crowded() {
+                self.make_next(&tables);
+            } else {
+                return tables;
+            }
+        }
+    }
+
+    /// The sampled users of each variant of the current run.
+    ///
+    /// A user whose event was recorded before is counted, once: users stay where they are found
+    /// here, even if they begin to move.
+    pub(crate) fn counts(&self, allocation: &Allocation, variants: u32) -> Sample {
+        let tables = self.settled();
+        self.free_now();
+        let mut variants = vec![UserCount::default(); variants as usize];
+        for (hash, activity) in tables.current.all() {
+            let variant = allocation.variant(Bucket::from_hash(hash));
+            if let Some(count) = variants.get_mut(variant) {
+                count.add(activity);
+            }
+        }
+        Sample { scope: tables.scope, bits: tables.current.head.bits, variants }
+    }
+}
+
+/// The users that are kept of a run, at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) scope: Scope,
+    /// One in 2 to the power of this number is kept.
+    pub(crate) bits: u32,
+    /// In the variants' order.
+    pub(crate) variants: Vec<UserCount>,
+}
+
+fn new_table(scope: &Scope, bits: u32, slots: usize, memory: &dyn Memory) -> Table {
+    let slots = slots.max(2);
+    let Scope { experiment, run, since, is_whole, .. } = *scope;
+    let multiplier = RandomState::new().hash_one(bits) | 1;
+    let head = Head { experiment, run, since, is_whole, bits, slots, multiplier };
+    Table::new(head, memory.slots(&head))
+}
+
+/// Lets the user in a slot leave for another table.
+fn leave(table: &Table, at: usize, to: &Table) {
+    if let Some((hash, activity)) = table.leave_slot(at)
+        && rank(hash) >= to.head.bits
+    {
+        to.take(hash, activity);
+    }
+}
+
+/// The number of zero bits that the user's sampling hash begins with.
+fn rank(hash: u64) -> u32 {
+    // Another seed than the assignment's, so that the sample is independent of the variant.
+    const SEED: u64 = xxh3_64(b"fairsplit: which users are kept");
+    xxh3_64_with_seed(&hash.to_le_bytes(), SEED).leading_zeros()
+}
+
+/// A user's hash that no slot without a user has.
+#[inline]
+fn hash_of(user: u64) -> u64 {
+    match user {
+        EMPTY => EMPTY.wrapping_add(1),
+        SEALED => SEALED.wrapping_sub(1),
+        user => user,
+    }
+}
+
+impl fmt::Debug for DistinctUsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables = self.tables.load();
+        f.debug_struct("DistinctUsers")
+            .field("scope", &tables.scope)
+            .field("users", &tables.current.users())
+            .field("bits", &tables.current.head.bits)
+            .finish_non_exhaustive()
+    }
+}

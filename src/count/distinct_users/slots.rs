@@ -1,0 +1,132 @@
+//! The memory of a table of users, in the process or mapped from a file.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::count::sync::AtomicU64;
+use crate::model::id::ExperimentId;
+use crate::model::timestamp::Timestamp;
+
+/// A place for one user. A file has the two words as they are here.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Slot {
+    /// The user's hash; [`EMPTY`](super::table::EMPTY) and [`SEALED`](super::table::SEALED) for
+    /// none.
+    pub(super) hash: AtomicU64,
+    pub(super) activity: AtomicU64,
+}
+
+impl Slot {
+    fn empty() -> Slot {
+        Slot { hash: AtomicU64::new(0), activity: AtomicU64::new(0) }
+    }
+}
+
+/// What a table of users is of, and how it is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) experiment: ExperimentId,
+    pub(crate) run: u32,
+    /// Since when the users of the run are counted.
+    pub(crate) since: Timestamp,
+    /// Whether that is since the run began.
+    pub(crate) is_whole: bool,
+    /// The table has the users whose sampling hash begins with this number of zero bits.
+    pub(crate) bits: u32,
+    /// The number of slots, a power of two.
+    pub(crate) slots: usize,
+    /// What a hash is multiplied by to find its first slot. Odd, and drawn for each table, so that
+    /// no choice of user keys fills one part of it.
+    pub(crate) multiplier: u64,
+}
+
+/// Where tables get their memory.
+pub(crate) trait Memory: fmt::Debug + Send + Sync {
+    /// Empty slots for a table with this head. Cost: does not depend on their number.
+    fn slots(&self, head: &Head) -> Slots;
+}
+
+/// The memory of the process.
+#[derive(Debug)]
+pub(crate) struct InProcess;
+
+impl Memory for InProcess {
+    fn slots(&self, head: &Head) -> Slots {
+        Slots::new(head.slots)
+    }
+}
+
+/// A file with a table.
+pub(crate) trait File: fmt::Debug + Send + Sync {
+    /// All users of this table are in another one, which has been made after it.
+    fn replaced(self: Arc<Self>);
+}
+
+/// The slots of a table.
+pub(crate) enum Slots {
+    /// Allocated a chunk at a time, when it is first used: no call clears, or frees, a whole table.
+    Owned { chunks: Vec<OnceLock<Box<[Slot]>>>, slots: usize },
+    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no file is mapped"))]
+    Mapped { slots: &'static [Slot], file: Arc<dyn File> },
+}
+
+/// The slots of a chunk: 64 KiB.
+const CHUNK: usize = 1 << 12;
+
+impl Slots {
+    /// Empty slots in memory.
+    pub(crate) fn new(slots: usize) -> Slots {
+        let chunks = (0..slots.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect();
+        Slots::Owned { chunks, slots }
+    }
+
+    /// Slots of a file, which are valid for as long as it lives.
+    #[cfg(feature = "durable")]
+    pub(crate) fn mapped(slots: &'static [Slot], file: Arc<dyn File>) -> Slots {
+        Slots::Mapped { slots, file }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Slots::Owned { slots, .. } => *slots,
+            Slots::Mapped { slots, .. } => slots.len(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Option<&Slot> {
+        match self {
+            Slots::Owned { chunks, slots } => {
+                let chunk = chunks.get(at / CHUNK)?;
+                let chunk =
+                    chunk.get_or_init(|| (0..CHUNK.min(*slots)).map(|_| Slot::empty()).collect());
+                chunk.get(at % CHUNK)
+            }
+            Slots::Mapped { slots, .. } => slots.get(at),
+        }
+    }
+
+    /// Says that all users are in another table.
+    pub(super) fn replaced(&self) {
+        match self {
+            Slots::Owned { .. } => {}
+            Slots::Mapped { file, .. } => Arc::clone(file).replaced(),
+        }
+    }
+
+    /// Frees some of the memory; returns whether there is more.
+    pub(super) fn free_some(&mut self) -> bool {
+        match self {
+            Slots::Owned { chunks, .. } => chunks.pop().is_some(),
+            // The file frees it when it is removed.
+            Slots::Mapped { .. } => false,
+        }
+    }
+}
+
+impl fmt::Debug for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Slots").field(&self.len()).finish()
+    }
+}
