@@ -3,9 +3,14 @@ use std::sync::Barrier;
 use std::thread;
 
 use super::*;
+use crate::assign::allocation::Allocation;
 use crate::count::cells::Line;
+use crate::count::distinct_users::Scope;
+use crate::count::distinct_users::slots::InProcess;
 use crate::count::pool::Pool;
 use crate::count::stripe::tests::{CROWD, one_at_a_time};
+use crate::count::users::UserCount;
+use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 
 fn closed(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
@@ -14,7 +19,7 @@ fn closed(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
 
 fn open(variants: u32, stripes: u32) -> ExperimentCounters {
     let counters = closed(variants, Baseline::default(), stripes);
-    counters.set_open(true);
+    counters.set_open(true, false);
     counters
 }
 
@@ -144,41 +149,65 @@ fn threads_that_take_over_numbers_lose_no_count() {
 fn closed_counters_count_nothing() {
     let counters = closed(2, Baseline::default(), 2);
     assert!(!counters.add(0, Event::Exposure));
-    counters.set_open(true);
+    counters.set_open(true, false);
     assert!(counters.add(0, Event::Exposure));
-    counters.set_open(false);
+    counters.set_open(false, false);
     assert!(!counters.add(0, Event::Conversion));
     assert_eq!(counters.counts()[0], Count { exposures: 1, conversions: 0 });
 }
 
+/// Whether users are counted can change, and their counts stay until the next run.
 #[test]
-fn counting_users_leaves_open_counters_open_and_their_counts_as_they_were() {
+fn users_are_counted_while_the_counters_are_open_for_them() {
     let base = Count { exposures: 5, conversions: 3 };
-    for is_open in [false, true] {
-        let counters = closed(1, Baseline::new(&[base]), 2);
-        counters.set_open(is_open);
-        let users = || DistinctUsers::new(10, Timestamp::from_unix_seconds(0));
-        counters.count_users(users);
-        let first = counters.users().unwrap();
-        counters.count_users(users);
-        assert!(Arc::ptr_eq(&first, &counters.users().unwrap()), "one set for good");
-        assert_eq!((counters.is_open(), &*counters.counts()), (is_open, &[base][..]));
-        assert_eq!(counters.add_event(0, Event::Exposure), None, "it would not count the user");
-        let mut is_user_asked_for = false;
-        let is_counted = counters.add_with_user(0, Event::Exposure, || {
-            is_user_asked_for = true;
-            1
-        });
-        assert_eq!((is_counted, is_user_asked_for), (is_open, is_open));
-        assert_eq!(counters.counts()[0].exposures, 5 + u64::from(is_open));
-    }
+    let counters = closed(2, Baseline::new(&[base]), 2);
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let begin = |run, is_whole| {
+        let since = Timestamp::from_unix_seconds(0);
+        let experiment = ExperimentId::from_bytes([1; 16]);
+        let scope = Scope { experiment, run, since, is_whole, capacity: 10 };
+        counters.begin_users(Run::new(scope, &*memory), &memory);
+    };
+    let users = || {
+        let sample = counters.users().unwrap().counts(&Allocation::of([100, 0].into_iter()), 2);
+        let UserCount { exposed, converted, converted_unexposed } = sample.variants[0];
+        (sample.scope.run, [exposed, converted, converted_unexposed])
+    };
+    let add = |event, user| counters.add_with_user(0, event, || user);
+
+    counters.set_open(true, true);
+    assert_eq!(counters.add_event(0, Event::Exposure), Some(true), "there is no table yet");
+    begin(1, true);
+    counters.set_open(true, true);
+    assert_eq!(counters.add_event(0, Event::Exposure), None, "it would not count the user");
+    assert_eq!(add(Event::Conversion, 1), Added::Unexposed);
+    assert_eq!(add(Event::Exposure, 1), Added::Counted);
+    assert_eq!(add(Event::Conversion, 1), Added::Counted);
+    assert_eq!(add(Event::Conversion, 2), Added::Unexposed);
+    assert_eq!(users(), (1, [1, 1, 1]));
+
+    counters.set_open(false, true);
+    assert_eq!(add(Event::Exposure, 3), Added::Closed);
+    assert_eq!(add(Event::Conversion, 1), Added::Closed);
+    counters.set_open(true, false);
+    assert_eq!(add(Event::Exposure, 3), Added::Counted);
+    assert_eq!(add(Event::Conversion, 4), Added::Counted, "only events are counted");
+    assert_eq!(users(), (1, [1, 1, 1]));
+
+    // In the middle of a run: a user may have been exposed before.
+    begin(2, false);
+    counters.set_open(true, true);
+    assert_eq!(add(Event::Conversion, 5), Added::Counted);
+    assert_eq!(add(Event::Exposure, 6), Added::Counted);
+    assert_eq!(users(), (2, [1, 0, 1]));
+    assert_eq!(counters.counts()[0], Count { exposures: 5 + 4, conversions: 3 + 3 });
 }
 
 #[test]
 fn a_count_near_the_end_of_its_range_stays_there() {
     let base = Count { exposures: u64::MAX, conversions: u64::MAX - 1 };
     let counters = closed(1, Baseline::new(&[base]), 2);
-    counters.set_open(true);
+    counters.set_open(true, false);
     for _ in 0..3 {
         counters.add(0, Event::Exposure);
         counters.add(0, Event::Conversion);

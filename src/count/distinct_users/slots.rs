@@ -18,7 +18,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    fn empty() -> Slot {
+    pub(super) fn empty() -> Slot {
         Slot { hash: AtomicU64::new(0), activity: AtomicU64::new(0) }
     }
 }
@@ -78,7 +78,10 @@ impl Slots {
     /// Empty slots in memory.
     pub(crate) fn new(slots: usize) -> Slots {
         let chunks = (0..slots.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect();
-        Slots::Owned { chunks, slots }
+        let slots = Slots::Owned { chunks, slots };
+        #[cfg(loom)] // The model checker does not see that `OnceLock` orders.
+        (0..slots.len()).for_each(|at| drop(slots.get(at)));
+        slots
     }
 
     /// Slots of a file, which are valid for as long as it lives.

@@ -73,28 +73,38 @@ impl Slot {
     #[inline]
     pub(super) fn record(&self, event: Event, before: Activity) -> Option<Known> {
         let known = self.activity.load(Ordering::Acquire);
-        let bits = bit_of(event, known | before) | before;
-        self.add(known, bits).then(|| Known::of(known | bits))
+        self.record_over(known, |known| known | before | bit_of(event, known | before))
     }
 
     /// As [`record`](Slot::record), if anything is known of the user here.
     #[inline]
     pub(super) fn record_known(&self, event: Event) -> Option<Known> {
         let known = self.activity.load(Ordering::Acquire);
-        let bits = bit_of(event, known);
-        (known != 0 && self.add(known, bits)).then(|| Known::of(known | bits))
+        if known == 0 {
+            return None;
+        }
+        self.record_over(known, |known| known | bit_of(event, known))
     }
 
-    /// Sets bits; returns whether the user is still here. Most events set nothing new, and so write
-    /// nothing.
+    /// Changes what is known. Most events set nothing new, and so write nothing.
     #[inline]
-    fn add(&self, known: Activity, bits: Activity) -> bool {
-        let known = if known & bits == bits {
-            known
-        } else {
-            self.activity.fetch_or(bits, Ordering::AcqRel)
-        };
-        known & LEFT == 0
+    fn record_over(&self, known: Activity, next: impl Fn(Activity) -> Activity) -> Option<Known> {
+        let mut known = known;
+        loop {
+            if known & LEFT != 0 {
+                return None;
+            }
+            let next = next(known);
+            if next == known {
+                return Some(Known::of(known));
+            }
+            // Not `fetch_or`: nothing must be added once the user has left.
+            let order = (Ordering::AcqRel, Ordering::Acquire);
+            match self.activity.compare_exchange(known, next, order.0, order.1) {
+                Ok(_) => return Some(Known::of(next)),
+                Err(found) => known = found,
+            }
+        }
     }
 
     /// Lets the user leave, and returns what is known of it.
@@ -274,7 +284,7 @@ impl Table {
         }
         if let Claimed::Known(slot) | Claimed::New(slot) = claimed {
             let known = slot.activity.load(Ordering::Acquire);
-            slot.add(known, activity);
+            slot.record_over(known, |known| known | activity);
         }
     }
 
