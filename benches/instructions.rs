@@ -16,7 +16,7 @@ use std::{env, fs};
 
 use arc_swap::{ArcSwap, Cache};
 use common::chain::{Bare, Chain};
-use common::{KEYS, engine, flag_key, production, uuid_keys};
+use common::{KEYS, engine, experiment_id, flag_key, production, uuid_keys};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What is counted: the cases by name, each with the floor that it stands on, if any.
@@ -37,6 +37,9 @@ const CASES: &[(&str, &str)] = &[
     ("convert: handle on a reader", "evaluate: handle on a reader"),
     ("convert: handle", "evaluate: handle"),
     ("convert: names, 1000 flags", "evaluate: names, 1000 flags"),
+    ("evaluate, known user: handle on a reader", "evaluate: handle on a reader"),
+    ("evaluate, known user: handle", "evaluate: handle"),
+    ("convert, known user: handle", "convert: handle"),
     ("str_or: handle on a reader", "peek: handle on a reader"),
     ("typed: handle on a reader", "str_or: handle on a reader"),
 ];
@@ -68,10 +71,17 @@ fn run(case: &str) {
         };
     }
     let chain = || ArcSwap::from_pointee(Chain::new(flags));
-    let production = production(&engine(flags));
+    let engine = engine(flags);
+    let production = production(&engine);
     let handle = production.flag(&names[0]);
     // A thread's first call sets it up.
     let _ = handle.evaluate("anna");
+    if case.contains("known user") {
+        engine.count_users(experiment_id(0), KEYS).unwrap();
+        for key in &keys {
+            assert!(handle.evaluate(key).is_counted() && handle.convert(key).is_counted());
+        }
+    }
     match case {
         "nothing" => each!(|_name, key| key),
         "floor: XXH3" => {
@@ -114,11 +124,13 @@ fn run(case: &str) {
             let view = production.view();
             each!(|name, key| view.peek(name, key).value());
         }
-        "evaluate: handle on a reader" => {
+        "evaluate: handle on a reader" | "evaluate, known user: handle on a reader" => {
             let mut reader = production.reader();
             each!(|_name, key| handle.evaluate_on(reader.snapshot(), key).value());
         }
-        "evaluate: handle" => each!(|_name, key| black_box(handle.evaluate(key).value()).is_some()),
+        "evaluate: handle" | "evaluate, known user: handle" => {
+            each!(|_name, key| black_box(handle.evaluate(key).value()).is_some());
+        }
         "evaluate: names, 1000 flags" => {
             each!(|name, key| black_box(production.evaluate(name, key).value()).is_some());
         }
@@ -126,7 +138,9 @@ fn run(case: &str) {
             let mut reader = production.reader();
             each!(|_name, key| handle.convert_on(reader.snapshot(), key).outcome());
         }
-        "convert: handle" => each!(|_name, key| handle.convert(key).outcome()),
+        "convert: handle" | "convert, known user: handle" => {
+            each!(|_name, key| handle.convert(key).outcome())
+        }
         "convert: names, 1000 flags" => {
             each!(|name, key| production.convert(name, key).outcome());
         }

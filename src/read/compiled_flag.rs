@@ -38,6 +38,8 @@ pub(crate) struct Decision<'s> {
     pub(crate) position: VariantPosition,
     /// The running experiment: `Some` if, and only if, the reason is a split.
     pub(crate) split: Option<&'s RunningSplit>,
+    /// The hash of the user in that experiment; 0 where there is none.
+    pub(crate) user: u64,
 }
 
 impl CompiledFlag {
@@ -95,11 +97,12 @@ impl CompiledFlag {
             _ => None,
         };
         if let Some(split) = split {
-            let position = split.position(user_key);
-            Decision { reason: Reason::Split, position, split: Some(split) }
+            let user = split.hash(user_key);
+            let position = split.position(user);
+            Decision { reason: Reason::Split, position, split: Some(split), user }
         } else {
             let (reason, position) = self.decide_without_split(user_key);
-            Decision { reason, position, split: None }
+            Decision { reason, position, split: None, user: 0 }
         }
     }
 

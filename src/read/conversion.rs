@@ -120,7 +120,9 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
         let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
         let outcome = match answer.reason {
             Reason::Split => match decision.split {
-                Some(split) => split.count(decision.position, Event::Conversion, user_key).into(),
+                Some(split) => {
+                    split.count(decision.position, Event::Conversion, decision.user).into()
+                }
                 None => Outcome::NotRunning,
             },
             Reason::Forced => Outcome::Forced,

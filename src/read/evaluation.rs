@@ -249,7 +249,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     pub(crate) fn counting(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Evaluation<S> {
         let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
         let count = |split: &RunningSplit| {
-            split.count(decision.position, Event::Exposure, user_key) == Added::Counted
+            split.count(decision.position, Event::Exposure, decision.user) == Added::Counted
         };
         let is_counted = decision.split.is_some_and(count);
         Evaluation { snapshot, answer, is_counted }

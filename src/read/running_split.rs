@@ -43,30 +43,34 @@ impl RunningSplit {
         }
     }
 
-    /// The variant that a user is assigned.
+    /// The hash that assigns a user.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
-    pub(super) fn position(&self, user_key: &str) -> VariantPosition {
-        // First the hash: the table's address would have to be kept during it.
-        let bucket = Bucket::from_hash(self.seed.hash(user_key));
-        self.allocation.position(bucket).into()
+    pub(super) fn hash(&self, user_key: &str) -> u64 {
+        self.seed.hash(user_key)
+    }
+
+    /// The variant that the user with this hash is assigned.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
+    pub(super) fn position(&self, user: u64) -> VariantPosition {
+        self.allocation.position(Bucket::from_hash(user)).into()
     }
 
     /// Counts an event for a variant, and the user if users are counted.
     #[inline]
-    pub(crate) fn count(&self, variant: VariantPosition, event: Event, user_key: &str) -> Added {
+    pub(crate) fn count(&self, variant: VariantPosition, event: Event, user: u64) -> Added {
         match self.counters.add_event(variant.number(), event) {
             Some(true) => Added::Counted,
             Some(false) => Added::Closed,
-            None => self.count_with_user(variant, event, user_key),
+            None => self.count_with_user(variant, event, user),
         }
     }
 
     /// A separate function, not a closure: a closure's captures would be written to memory before
     /// every count.
     #[inline(never)]
-    fn count_with_user(&self, variant: VariantPosition, event: Event, user_key: &str) -> Added {
-        let user = || self.seed.hash(user_key);
+    fn count_with_user(&self, variant: VariantPosition, event: Event, user: u64) -> Added {
         self.counters.add_with_user(variant.number(), event, user)
     }
 }

@@ -136,22 +136,16 @@ impl ExperimentCounters {
     }
 
     /// Counts one event, and the user, known by this hash, where users are counted.
-    pub(crate) fn add_with_user(
-        &self,
-        variant: u32,
-        event: Event,
-        user: impl FnOnce() -> u64,
-    ) -> Added {
-        let added = |is_counted| if is_counted { Added::Counted } else { Added::Closed };
-        if self.state.load(Ordering::Relaxed) != OPEN_WITH_USERS {
-            return added(self.add(variant, event));
-        }
-        let Some(users) = self.users() else { return added(self.add(variant, event)) };
-        let known = users.record(user(), event);
-        if known == Known::Unexposed {
+    pub(crate) fn add_with_user(&self, variant: u32, event: Event, user: u64) -> Added {
+        let state = self.state.load(Ordering::Relaxed);
+        if state == OPEN_WITH_USERS
+            && let Some(users) = self.users()
+            && users.record(user, event) == Known::Unexposed
+        {
             return Added::Unexposed;
         }
-        added(self.add(variant, event))
+        let is_counted = state != CLOSED && self.add_as(stripe::number(), variant, event);
+        if is_counted { Added::Counted } else { Added::Closed }
     }
 
     /// Counts one event as the thread of this number.

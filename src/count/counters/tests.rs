@@ -173,7 +173,7 @@ fn users_are_counted_while_the_counters_are_open_for_them() {
         let UserCount { exposed, converted, converted_unexposed } = sample.variants[0];
         (sample.scope.run, [exposed, converted, converted_unexposed])
     };
-    let add = |event, user| counters.add_with_user(0, event, || user);
+    let add = |event, user| counters.add_with_user(0, event, user);
 
     counters.set_open(true, true);
     assert_eq!(counters.add_event(0, Event::Exposure), Some(true), "there is no table yet");

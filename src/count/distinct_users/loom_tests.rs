@@ -100,7 +100,10 @@ fn loom_a_user_is_added_while_others_move() {
 /// What two threads record of a user, one of whom may still write to the table that was left.
 #[test]
 fn loom_nothing_of_a_user_is_lost_while_two_threads_record_and_a_third_moves() {
-    loom::model(|| {
+    let mut model = loom::model::Builder::new();
+    model.max_branches = 10_000;
+    model.preemption_bound = Some(2);
+    model.check(|| {
         let users = users(4, 100);
         let hash = user(0, 0);
         let moving = spawn(&users, move_on);

@@ -102,8 +102,10 @@ impl Slots {
         match self {
             Slots::Owned { chunks, slots } => {
                 let chunk = chunks.get(at / CHUNK)?;
-                let chunk =
-                    chunk.get_or_init(|| (0..CHUNK.min(*slots)).map(|_| Slot::empty()).collect());
+                let chunk = match chunk.get() {
+                    Some(chunk) => chunk,
+                    None => new_chunk(chunk, *slots),
+                };
                 chunk.get(at % CHUNK)
             }
             Slots::Mapped { slots, .. } => slots.get(at),
@@ -126,6 +128,12 @@ impl Slots {
             Slots::Mapped { .. } => false,
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn new_chunk(chunk: &OnceLock<Box<[Slot]>>, slots: usize) -> &[Slot] {
+    chunk.get_or_init(|| (0..CHUNK.min(slots)).map(|_| Slot::empty()).collect())
 }
 
 impl fmt::Debug for Slots {
