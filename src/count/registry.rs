@@ -3,11 +3,11 @@
 //! counts. Only a deleted experiment leaves, once nothing needs its counters.
 
 use std::borrow::Borrow;
-use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{Ordering, fence};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
+use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
 
 use crate::count::counters::ExperimentCounters;
@@ -39,18 +39,14 @@ pub(crate) struct Counted {
     pub(crate) counts: Box<[Count]>,
 }
 
-/// Records that are shared with the snapshots. Only the control plane comes here, one writer at a
-/// time and few readers, so one lock is enough.
-#[derive(Debug, Default)]
+/// Records that are shared with the snapshots. One writer at a time changes them, while any thread
+/// reads counts and users.
+#[derive(Debug)]
 pub(crate) struct Registry {
-    records: RwLock<Records>,
-}
-
-#[derive(Debug, Default)]
-struct Records {
-    known: HashSet<ById, RandomState>,
-    /// Deleted experiments whose counts may not all be handed over yet. No id leads to them.
-    deleted: Vec<Arc<Record>>,
+    known: DashMap<ById, (), RandomState>,
+    /// Deleted experiments whose counts may not all be handed over yet. No id leads to them. Locked
+    /// while a record moves here, so that a reader of all finds it once.
+    deleted: RwLock<Vec<Arc<Record>>>,
 }
 
 /// A record by its experiment's id: a set of these is a map whose keys take no memory.
@@ -77,6 +73,15 @@ impl PartialEq for ById {
 
 impl Eq for ById {}
 
+impl Default for Registry {
+    fn default() -> Registry {
+        // The default, four for each hardware thread, is for maps that every request writes.
+        const SHARDS: usize = 4;
+        let known = DashMap::with_hasher_and_shard_amount(RandomState::default(), SHARDS);
+        Registry { known, deleted: RwLock::default() }
+    }
+}
+
 impl Registry {
     /// What `read` returns for an experiment's record, if there is one. `read` runs under a lock:
     /// it must be short, and must not call the registry.
@@ -85,45 +90,44 @@ impl Registry {
         id: ExperimentId,
         read: impl FnOnce(&Arc<Record>) -> R,
     ) -> Option<R> {
-        self.read().known.get(&id).map(|record| read(&record.0))
+        self.known.get(&id).map(|record| read(&record.key().0))
     }
 
     /// What every experiment has counted, in the order of the ids. Of one id, what was counted
     /// before it was deleted comes first.
     pub(crate) fn all_counted(&self) -> Vec<Counted> {
-        let records = self.read();
-        let known = records.known.iter().map(|ById(record)| record);
-        let counted = records.deleted.iter().chain(known).map(|record| {
+        let deleted = self.deleted.read().unwrap_or_else(PoisonError::into_inner);
+        let counted = |record: &Arc<Record>| {
             let runs = record.runs.clone();
             let (base, counts) = (record.counters.base(), record.counters.counts());
             let (definition, counters) = (&record.definition, &record.counters);
             let (definition, counters) = (Arc::clone(definition), Arc::clone(counters));
             Counted { definition, counters, runs, base, counts }
-        });
-        let mut counted: Vec<_> = counted.collect();
+        };
+        let known = self.known.iter().map(|record| counted(&record.key().0));
+        let mut counted: Vec<_> = deleted.iter().map(counted).chain(known).collect();
         counted.sort_by_key(|counted| counted.definition.id);
         counted
     }
 
     /// Replaces the records of experiments, the last of each experiment.
     pub(crate) fn put(&self, new: Vec<Arc<Record>>) {
-        let mut records = self.write();
-        if records.known.is_empty() {
-            // Growing by doubling would hash every id once more, on a line of its own.
-            records.known.reserve(new.len());
-        }
         for record in new {
-            records.known.replace(ById(record));
+            match self.known.entry(ById(record)) {
+                // The key is the record.
+                Entry::Occupied(known) => drop(known.replace_entry(())),
+                Entry::Vacant(vacant) => drop(vacant.insert(())),
+            }
         }
     }
 
     /// Deletes experiments. Their users go at once; their records wait for a
     /// [`release`](Registry::release).
     pub(crate) fn delete(&self, ids: &[ExperimentId]) {
-        let mut records = self.write();
+        let mut deleted = self.write();
         for id in ids {
-            if let Some(ById(record)) = records.known.take(id) {
-                records.deleted.push(record);
+            if let Some((ById(record), ())) = self.known.remove(id) {
+                deleted.push(record);
             }
         }
     }
@@ -131,18 +135,14 @@ impl Registry {
     /// Drops the deleted records of experiments that have records again, which count in the same
     /// cells.
     pub(crate) fn forget_continued(&self) {
-        let Records { known, deleted } = &mut *self.write();
-        deleted.retain(|record| !known.contains(&record.definition.id));
+        self.write().retain(|record| !self.known.contains_key(&record.definition.id));
     }
 
     /// Drops each deleted record that nothing can count in any more, unless it `is_pending`: some
     /// of its counts are still to be handed over. That runs under a lock, and must not call the
     /// registry. Returns whether any was dropped.
     pub(crate) fn release(&self, is_pending: impl Fn(&Record) -> bool) -> bool {
-        if self.read().deleted.is_empty() {
-            return false;
-        }
-        let deleted = &mut self.write().deleted;
+        let mut deleted = self.write();
         let before = deleted.len();
         deleted.retain(|record| {
             // Until it is freed, a view from before the deletion may be counting an event that came
@@ -155,14 +155,9 @@ impl Registry {
         deleted.len() < before
     }
 
-    // A set of records is whole between its calls, so a poisoned lock is usable.
-
-    fn read(&self) -> RwLockReadGuard<'_, Records> {
-        self.records.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Records> {
-        self.records.write().unwrap_or_else(PoisonError::into_inner)
+    /// A list is whole between its calls, so a poisoned lock is usable.
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Arc<Record>>> {
+        self.deleted.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

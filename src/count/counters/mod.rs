@@ -190,13 +190,12 @@ impl ExperimentCounters {
 
     /// Counts the users of another run, in place of those of the run before.
     pub(crate) fn begin_users(&self, run: Run, memory: &Arc<dyn Memory>) {
-        match self.users() {
-            Some(users) => users.begin(run),
-            None => {
-                let users = DistinctUsers::new(run, Arc::clone(memory));
-                // One writer at a time calls this.
-                let _ = self.users.set(Box::new(users));
-            }
+        if let Some(users) = self.users() {
+            users.begin(run);
+        } else {
+            let users = DistinctUsers::new(run, Arc::clone(memory));
+            // One writer at a time calls this.
+            let _ = self.users.set(Box::new(users));
         }
     }
 

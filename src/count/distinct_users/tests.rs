@@ -314,7 +314,7 @@ fn the_sample_of_a_union_is_as_fair_as_chance() {
     for seed in 0..u64::from(ROUNDS) {
         let processes: Vec<_> = (0..8).map(|_| users(100)).collect();
         for at in 0..3000_u64 {
-            let hash = user(seed << 32 | at % 1800);
+            let hash = user((seed << 32) | (at % 1800));
             processes[usize::try_from(at % 8).unwrap()].record(hash, Event::Exposure);
         }
         let tables: Vec<_> = processes.iter().map(DistinctUsers::settled).collect();
