@@ -71,6 +71,22 @@ pub(crate) fn experiment_shipped(flag: &str, experiment: ExperimentId, variant: 
     info!(flag = ?flag, experiment = %experiment, variant = ?variant, "variant shipped");
 }
 
+pub(crate) fn flag_archived(key: &str) {
+    info!(flag = ?key, "flag archived");
+}
+
+pub(crate) fn flag_unarchived(key: &str) {
+    info!(flag = ?key, "flag unarchived");
+}
+
+pub(crate) fn experiment_archived(flag: &str, experiment: ExperimentId) {
+    info!(flag = ?flag, experiment = %experiment, "experiment archived");
+}
+
+pub(crate) fn experiment_unarchived(flag: &str, experiment: ExperimentId) {
+    info!(flag = ?flag, experiment = %experiment, "experiment unarchived");
+}
+
 pub(crate) fn experiment_deleted(flag: &str, experiment: ExperimentId) {
     info!(flag = ?flag, experiment = %experiment, "experiment deleted");
 }

@@ -11,7 +11,6 @@ use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::flag::FlagRef;
-use crate::model::notes::SomeNotes;
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::Snapshot;
@@ -102,8 +101,7 @@ pub(super) fn experiment_of(
     let is_dated = section.experiment.started_at.is_some();
     let is_known = record.is_some();
     let last_start = record.as_ref().and_then(|record| record.started_at);
-    let notes = section.notes.take();
-    let definition = definition_of(section.experiment, notes, known, last_start, now);
+    let definition = definition_of(section.experiment, known, last_start, now);
     let runs = || section.counters.runs(definition.started_at);
     let mut record = writer.apply(record, &definition, || carried, runs)?;
     // "Since start" begins anew with a later `started_at`, or with a start that has no date but
@@ -126,7 +124,6 @@ fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
 /// else from the clock.
 fn definition_of(
     document: ExperimentDocument,
-    notes: SomeNotes,
     known: Option<&Arc<Definition>>,
     last_start: Option<Timestamp>,
     now: Timestamp,
@@ -156,7 +153,8 @@ fn definition_of(
         stopped_at,
         created_at,
         updated_at: known.map_or(now, |known| known.updated_at),
-        notes,
+        notes: document.notes,
+        is_archived: document.is_archived,
     };
     // An unchanged experiment keeps its `updated_at`.
     let as_before = known.filter(|known| definition == ***known);
