@@ -5,7 +5,7 @@
 
 use crate::engine::applying::options::ApplyError;
 use crate::engine::applying::report::ApplyReport;
-use crate::engine::load_report::{LoadReport, SkippedFlag};
+use crate::engine::load_report::SkippedFlag;
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, LoadError};
 use crate::model::id::ExperimentId;
@@ -103,18 +103,10 @@ pub(crate) fn user_unforced(experiment: ExperimentId) {
     info!(experiment = %experiment, "user no longer forced");
 }
 
-pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
+/// Emits how a replacement ended; `Ok` has the number of flags.
+pub(crate) fn replaced(version: u64, outcome: &Result<usize, LoadError>) {
     match outcome {
-        Ok(report) => {
-            let (loaded, skipped) = (report.loaded, &report.skipped);
-            info!(
-                version = %version,
-                loaded = %loaded,
-                skipped = %skipped.len(),
-                "definitions replaced"
-            );
-            self::skipped(skipped);
-        }
+        Ok(loaded) => info!(version = %version, loaded = %loaded, "definitions replaced"),
         Err(error) => refused(version, error),
     }
 }

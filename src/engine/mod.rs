@@ -8,9 +8,8 @@
 //! * `lifecycle`: creating, starting, stopping and listing experiments; `shipping`: ending one with
 //!   a variant as the default; `archiving` and `deleting`: flags and experiments; `forcing`: users
 //!   forced into a variant;
-//! * `loading`: reading and writing a document; `select`: its valid flags; `apply`: merging them
-//!   with the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
-//!   reports;
+//! * `loading`: replacing everything by a document, and writing one; `applying`: merging one with
+//!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load reports;
 //! * `counting`: reading the counts of events and users; `deltas`: handing counts over, each event
 //!   once.
 //!
@@ -41,7 +40,6 @@ mod loading;
 pub(crate) mod process;
 mod replacing;
 mod requests;
-mod select;
 mod sharing;
 mod shipping;
 pub(crate) mod store;
@@ -88,7 +86,7 @@ use crate::read::snapshot::Snapshot;
 ///   [`experiments`](Engine::experiments); [`force`](Engine::force), [`unforce`](Engine::unforce),
 ///   [`forced`](Engine::forced).
 /// * Documents: [`from_json`](Engine::from_json), [`replace`](Engine::replace),
-///   [`replace_tolerant`](Engine::replace_tolerant), [`last_load`](Engine::last_load),
+///   [`last_load`](Engine::last_load),
 ///   [`to_json`](Engine::to_json).
 /// * Changes: [`acting_as`](Engine::acting_as), [`changes`](Engine::changes),
 ///   [`changes_of`](Engine::changes_of).

@@ -17,13 +17,12 @@ use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
-    /// The next snapshot: the valid flags of a document, and flags that stay as they are.
+    /// The next snapshot: the flags of a document.
     pub(super) fn replaced_by(
         &self,
         writer: &mut Writer<'_>,
         old: &Snapshot,
         flags: Vec<FlagDocument>,
-        kept: Vec<Arc<FlagState>>,
     ) -> Result<Snapshot, FileError> {
         let now = self.control.clock.now();
         // The records of all experiments, each looked up once, in the order of the document.
@@ -63,7 +62,6 @@ impl Engine {
                 _ => Arc::new(state),
             });
         }
-        states.extend(kept);
         let next = old.with_all(&states);
         open_and_close(writer, old, &next);
         Ok(next)
