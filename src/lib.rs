@@ -268,7 +268,7 @@ pub mod fault {
 
 /// What loading a document did.
 pub mod load {
-    pub use crate::engine::load_report::{LastLoad, LoadReport, SkippedFlag};
+    pub use crate::engine::load_report::{LastLoad, SkippedFlag};
 }
 
 /// The seam between an engine and what makes its changes permanent.

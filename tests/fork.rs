@@ -17,7 +17,7 @@ use child::{AS_EXPECTED, Ended, in_child, new_memory};
 use common::directory::Directory;
 use common::{banner, experiment_id, flag_id, production};
 use fairsplit::durable::{OpenOptions, check};
-use fairsplit::error::{CommitError, ControlError, FileError, LoadError, OpenError};
+use fairsplit::error::{ApplyError, CommitError, ControlError, FileError, LoadError, OpenError};
 use fairsplit::{Engine, NewExperiment, NewFlag, Reason, Status};
 
 const NO_ACCESS: Ended = Ended::Signal(libc::SIGSEGV);
@@ -133,7 +133,10 @@ fn a_child_that_changes_or_syncs_gets_an_error_that_names_the_owner() {
         ];
         let loads = [
             engine.replace(r#"{"flags": []}"#),
-            engine.replace_tolerant(r#"{"flags": []}"#).map(drop),
+            engine.apply(r#"{"flags": []}"#).map(drop).map_err(|error| match error {
+                ApplyError::Load(error) => error,
+                other => panic!("{other}"),
+            }),
         ];
         changes.iter().all(
             |change| matches!(change, Err(ControlError::NotCommitted(CommitError::File(error))) if names_owner(error, owner)),

@@ -68,6 +68,7 @@ fn victim() {
             let id = engine.create_experiment("hero-banner", new).unwrap().id();
             engine.start(id).unwrap();
             engine.stop(id).unwrap();
+            engine.archive_experiment(id).unwrap();
         }
     });
 }

@@ -81,11 +81,16 @@ fn changes_and_reloads_emit_events_and_evaluations_emit_none() {
         engine.force(id, "anna", "treatment").unwrap();
         engine.unforce(id, "anna").unwrap();
         engine.stop(id).unwrap();
+        engine.archive_experiment(id).unwrap();
+        engine.unarchive_experiment(id).unwrap();
+        engine.archive_flag("hero-banner").unwrap();
+        engine.archive_flag("hero-banner").unwrap();
+        engine.unarchive_flag("hero-banner").unwrap();
         let document = engine.to_json();
         engine.replace(&document).unwrap();
         engine.replace("{").unwrap_err();
         engine.replace(r#"{"flags": [{"key": "anna", "secret": 1}]}"#).unwrap_err();
-        let _ = engine.replace_tolerant(&document.replace("\"old\"", "\"new\"")).unwrap();
+        let _ = engine.apply(&document.replace("\"old\"", "\"new\"")).unwrap();
     });
     let events = notebook.to_string();
     let id = experiment_id(1);
@@ -97,10 +102,14 @@ INFO experiment started flag=\"hero-banner\" experiment={id} environment=\"produ
 INFO user forced experiment={id}
 INFO user no longer forced experiment={id}
 INFO experiment stopped flag=\"hero-banner\" experiment={id} environment=\"production\"
-INFO definitions replaced version=8 loaded=1 skipped=0
-WARN configuration refused version=8 error=invalid JSON at line 1, column 1: EOF while parsing an object
-WARN configuration refused version=8 faults=3
-INFO definitions replaced version=9 loaded=0 skipped=1
+INFO experiment archived flag=\"hero-banner\" experiment={id}
+INFO experiment unarchived flag=\"hero-banner\" experiment={id}
+INFO flag archived flag=\"hero-banner\"
+INFO flag unarchived flag=\"hero-banner\"
+INFO definitions replaced version=12 loaded=1
+WARN configuration refused version=12 error=invalid JSON at line 1, column 1: EOF while parsing an object
+WARN configuration refused version=12 faults=3
+INFO document applied version=13 source=\"document\" skipped=1
 WARN flag skipped path=flags[0] flag=Some(\"hero-banner\") faults=1 kept_previous=true
 "
     );

@@ -1,5 +1,5 @@
-//! Any text is refused or loaded, strictly and tolerantly, and what is loaded is written and loaded
-//! again as the same.
+//! Any text is refused or loaded, as a replacement and as an applied document, and what is loaded is
+//! written and loaded again as the same.
 
 #![no_main]
 
@@ -9,15 +9,15 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let engine = || Engine::with_clock(ManualClock::new(Timestamp::from_unix_seconds(0)));
-    let (strict, tolerant) = (engine(), engine());
-    let is_loaded = strict.replace(text).is_ok();
-    let report = tolerant.replace_tolerant(text);
+    let (replaced, applied) = (engine(), engine());
+    let is_loaded = replaced.replace(text).is_ok();
+    let report = applied.apply(text);
     if is_loaded {
-        let report = report.expect("what is loaded strictly is loaded tolerantly");
+        let report = report.expect("what replaces is applied");
         assert!(report.skipped.is_empty());
-        assert_eq!(strict.to_json(), tolerant.to_json());
+        assert_eq!(replaced.to_json(), applied.to_json());
     }
-    let written = tolerant.to_json();
+    let written = applied.to_json();
     let again = engine();
     again.replace(&written).expect("what was written is sound");
     assert_eq!(again.to_json(), written);

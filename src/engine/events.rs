@@ -5,7 +5,7 @@
 
 use crate::engine::applying::options::ApplyError;
 use crate::engine::applying::report::ApplyReport;
-use crate::engine::load_report::{LoadReport, SkippedFlag};
+use crate::engine::load_report::SkippedFlag;
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, LoadError};
 use crate::model::id::ExperimentId;
@@ -71,6 +71,22 @@ pub(crate) fn experiment_shipped(flag: &str, experiment: ExperimentId, variant: 
     info!(flag = ?flag, experiment = %experiment, variant = ?variant, "variant shipped");
 }
 
+pub(crate) fn flag_archived(key: &str) {
+    info!(flag = ?key, "flag archived");
+}
+
+pub(crate) fn flag_unarchived(key: &str) {
+    info!(flag = ?key, "flag unarchived");
+}
+
+pub(crate) fn experiment_archived(flag: &str, experiment: ExperimentId) {
+    info!(flag = ?flag, experiment = %experiment, "experiment archived");
+}
+
+pub(crate) fn experiment_unarchived(flag: &str, experiment: ExperimentId) {
+    info!(flag = ?flag, experiment = %experiment, "experiment unarchived");
+}
+
 pub(crate) fn experiment_deleted(flag: &str, experiment: ExperimentId) {
     info!(flag = ?flag, experiment = %experiment, "experiment deleted");
 }
@@ -87,18 +103,10 @@ pub(crate) fn user_unforced(experiment: ExperimentId) {
     info!(experiment = %experiment, "user no longer forced");
 }
 
-pub(crate) fn reloaded(version: u64, outcome: &Result<LoadReport, LoadError>) {
+/// Emits how a replacement ended; `Ok` has the number of flags.
+pub(crate) fn replaced(version: u64, outcome: &Result<usize, LoadError>) {
     match outcome {
-        Ok(report) => {
-            let (loaded, skipped) = (report.loaded, &report.skipped);
-            info!(
-                version = %version,
-                loaded = %loaded,
-                skipped = %skipped.len(),
-                "definitions replaced"
-            );
-            self::skipped(skipped);
-        }
+        Ok(loaded) => info!(version = %version, loaded = %loaded, "definitions replaced"),
         Err(error) => refused(version, error),
     }
 }

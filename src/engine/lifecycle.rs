@@ -35,6 +35,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`ControlError::Invalid`] with every fault; [`ControlError::FlagNotFound`];
+    /// [`ControlError::CreatesOnArchived`] if the flag is archived;
     /// [`ControlError::ExperimentIdTaken`]; [`ControlError::AlreadyRunning`] if it is created
     /// running and another one runs on the flag in that environment.
     pub fn create_experiment<'a>(
@@ -49,6 +50,9 @@ impl Engine {
         let now = self.control.clock.now();
         let view = self.current.pin();
         let state = find(&view, flag.into())?;
+        if state.flag.is_archived() {
+            return Err(ControlError::CreatesOnArchived { flag: state.flag.key().to_owned() });
+        }
         let id = id.map_or_else(random_experiment_id, Ok)?;
         if view.find_experiment(id).is_some() {
             return Err(ControlError::ExperimentIdTaken { id });
@@ -91,7 +95,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`ControlError::ExperimentNotFound`]; [`ControlError::Transition`] if it is running or
-    /// completed; [`ControlError::AlreadyRunning`] if another one runs on the same flag in the same
+    /// completed; [`ControlError::StartsArchived`] or [`ControlError::StartsOnArchived`] if it or its
+    /// flag is archived; [`ControlError::AlreadyRunning`] if another one runs on the same flag in the same
     /// environment.
     pub fn start(&self, id: ExperimentId) -> Result<Experiment, ControlError> {
         self.transition(id, Transition::Start)
@@ -144,6 +149,7 @@ impl Engine {
         let mut record = writer.apply(known, &definition, Baseline::default, Runs::default)?;
         match transition {
             Transition::Start => {
+                refuse_archived(found.flag, &definition)?;
                 refuse_second_running(found.flag, &definition)?;
                 record = writer.mark_start(&record);
                 writer.open(&record.counters);
@@ -188,6 +194,17 @@ pub(super) fn same_experiment(
     } else {
         faults.add(&path.field("variants"), FaultKind::VariantsChanged { id: id.to_string() });
     }
+}
+
+fn refuse_archived(state: &FlagState, definition: &Definition) -> Result<(), ControlError> {
+    let id = definition.id;
+    if definition.is_archived {
+        return Err(ControlError::StartsArchived { id });
+    }
+    if state.flag.is_archived() {
+        return Err(ControlError::StartsOnArchived { id, flag: state.flag.key().to_owned() });
+    }
+    Ok(())
 }
 
 fn refuse_second_running(state: &FlagState, definition: &Definition) -> Result<(), ControlError> {

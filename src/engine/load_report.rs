@@ -3,20 +3,6 @@
 use crate::model::fault::Fault;
 use crate::model::timestamp::Timestamp;
 
-/// What a [tolerant replacement](crate::Engine::replace_tolerant) has loaded, and what it has
-/// skipped.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use = "this is the only report of skipped flags"]
-#[non_exhaustive]
-pub struct LoadReport {
-    /// How many flags were loaded from the document.
-    pub loaded: usize,
-    /// The flags that were skipped, and why.
-    pub skipped: Vec<SkippedFlag>,
-    /// Fields that this release does not know, by path.
-    pub unknown_fields: Vec<Fault>,
-}
-
 /// How an engine last loaded a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

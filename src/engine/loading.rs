@@ -1,4 +1,4 @@
-//! Loading a document, strictly or tolerantly, and writing one.
+//! Replacing all definitions by a document, and writing one.
 
 use std::sync::PoisonError;
 
@@ -6,10 +6,9 @@ use super::Engine;
 use super::applying::options::ApplyError;
 use super::applying::report::ApplyReport;
 use super::lifecycle::same_experiment;
-use super::select::{Selection, select};
 use super::writer::Writer;
 use crate::engine::events;
-use crate::engine::load_report::{LastLoad, LoadReport};
+use crate::engine::load_report::LastLoad;
 use crate::format::document::Document;
 use crate::format::export::Export;
 use crate::format::stored::Stored;
@@ -100,7 +99,10 @@ impl Engine {
     ///     flags[0].defualt_value: is not a known field");
     /// ```
     pub fn replace(&self, text: &str) -> Result<(), LoadError> {
-        self.record_replaced(self.replace_by(text)).map(drop)
+        let outcome = self.replace_by(text);
+        self.record_last(outcome.is_ok(), 0);
+        events::replaced(self.current.pin().version(), &outcome);
+        outcome.map(drop)
     }
 
     /// Takes over the definitions that an engine has stored: nothing is committed.
@@ -139,14 +141,15 @@ impl Engine {
         Ok(writer.publish(next.of_version(version), Action::AcceptEdits)?)
     }
 
-    fn replace_by(&self, text: &str) -> Result<LoadReport, LoadError> {
+    /// Returns how many flags there are now.
+    fn replace_by(&self, text: &str) -> Result<usize, LoadError> {
         // Do what does not depend on the engine before taking the writers' lock.
         let document = Document::read(text)?;
-        let report = LoadReport { loaded: document.flags.len(), ..LoadReport::default() };
+        let count = document.flags.len();
         let (mut writer, next) = self.replacing(document)?;
         writer.set_sources(Sources::default());
         writer.publish(next, Action::Replace)?;
-        Ok(report)
+        Ok(count)
     }
 
     /// The next snapshot, of the flags of a document without faults.
@@ -155,19 +158,8 @@ impl Engine {
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         document.take_faults().into_result()?;
-        let next = self.replaced_by(&mut writer, &view, document.flags, Vec::new())?;
+        let next = self.replaced_by(&mut writer, &view, document.flags)?;
         Ok((writer, next))
-    }
-
-    /// Records how a replacement ended, and emits its event.
-    fn record_replaced(
-        &self,
-        outcome: Result<LoadReport, LoadError>,
-    ) -> Result<LoadReport, LoadError> {
-        let skipped = outcome.as_ref().map_or(0, |report| report.skipped.len());
-        self.record_last(outcome.is_ok(), skipped);
-        events::reloaded(self.current.pin().version(), &outcome);
-        outcome
     }
 
     /// Records how applying a document ended, and emits its event.
@@ -199,59 +191,6 @@ impl Engine {
     #[must_use]
     pub fn last_load(&self) -> Option<LastLoad> {
         *self.control.last_load.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Replaces all definitions by the valid flags of a document. A flag with a fault keeps its
-    /// last good definition, and the others go live. Unknown fields are reported and otherwise
-    /// ignored, since a newer server may send more.
-    ///
-    /// Otherwise as [`replace`](Engine::replace).
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::Syntax`] if the text is not JSON, [`LoadError::Invalid`] if it is not a
-    /// document: not an object with an array of `flags`. The engine then does not change.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fairsplit::{Engine, NewFlag};
-    ///
-    /// let engine = Engine::new();
-    /// engine.create_flag(NewFlag::new("a", 1).id("00000000-0000-4000-8000-00000000000a".parse()?))?;
-    /// let report = engine.replace_tolerant(r#"{"flags": [
-    ///     {"id": "00000000-0000-4000-8000-00000000000a", "key": "a", "defualt_value": 2},
-    ///     {"id": "00000000-0000-4000-8000-00000000000b", "key": "b", "default_value": 3}
-    /// ]}"#)?;
-    /// assert_eq!(report.loaded, 1);
-    /// assert_eq!(report.skipped[0].path, "flags[0]");
-    /// assert!(report.skipped[0].kept_previous);
-    /// assert_eq!(engine.flag("a").unwrap().default_value(), 1);
-    /// assert_eq!(engine.flag("b").unwrap().default_value(), 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn replace_tolerant(&self, text: &str) -> Result<LoadReport, LoadError> {
-        self.record_replaced(self.replace_by_sound(text))
-    }
-
-    fn replace_by_sound(&self, text: &str) -> Result<LoadReport, LoadError> {
-        let mut document = Document::read(text)?;
-        let mut writer = self.lock_to_change()?;
-        let view = self.current.pin();
-        self.refuse_changed_terms(&mut document);
-        if document.frame.has_any() {
-            return Err(document.take_faults().into_error().into());
-        }
-        let mut unknown_fields = document.frame.take_unknown_fields();
-        for flag in &mut document.flags {
-            unknown_fields.append(&mut flag.faults.take_unknown_fields());
-        }
-        let Selection { loaded, kept, skipped } = select(&view, document.flags);
-        let report = LoadReport { loaded: loaded.len(), skipped, unknown_fields };
-        let next = self.replaced_by(&mut writer, &view, loaded, kept)?;
-        writer.set_sources(Sources::default());
-        writer.publish(next, Action::Replace)?;
-        Ok(report)
     }
 
     /// The configuration as a document, counters included: loading it makes an equal engine. The

@@ -6,11 +6,10 @@
 //!   environment;
 //! * `flags`: creating and listing flags; `changing`: names, defaults and notes;
 //! * `lifecycle`: creating, starting, stopping and listing experiments; `shipping`: ending one with
-//!   a variant as the default; `deleting`: flags and experiments; `forcing`: users forced into a
-//!   variant;
-//! * `loading`: reading and writing a document; `select`: its valid flags; `apply`: merging them
-//!   with the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
-//!   reports;
+//!   a variant as the default; `archiving` and `deleting`: flags and experiments; `forcing`: users
+//!   forced into a variant;
+//! * `loading`: replacing everything by a document, and writing one; `applying`: merging one with
+//!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load reports;
 //! * `counting`: reading the counts of events and users; `deltas`: handing counts over, each event
 //!   once.
 //!
@@ -22,6 +21,7 @@
 //! * `clock`: the source of time; `events`: what is traced.
 
 pub(crate) mod applying;
+mod archiving;
 mod changes;
 mod changing;
 pub(crate) mod clock;
@@ -40,7 +40,6 @@ mod loading;
 pub(crate) mod process;
 mod replacing;
 mod requests;
-mod select;
 mod sharing;
 mod shipping;
 pub(crate) mod store;
@@ -75,16 +74,19 @@ use crate::read::snapshot::Snapshot;
 /// * For requests: [`environment`](Engine::environment), which binds one;
 ///   [`convert_variant`](Engine::convert_variant), [`snapshot`](Engine::snapshot).
 /// * Flags: [`create_flag`](Engine::create_flag), [`change_flag`](Engine::change_flag),
-///   [`set_default`](Engine::set_default),
-///   [`delete_flag`](Engine::delete_flag), [`flag`](Engine::flag), [`flags`](Engine::flags).
+///   [`set_default`](Engine::set_default), [`archive_flag`](Engine::archive_flag),
+///   [`unarchive_flag`](Engine::unarchive_flag), [`delete_flag`](Engine::delete_flag),
+///   [`flag`](Engine::flag), [`flags`](Engine::flags).
 /// * Experiments: [`create_experiment`](Engine::create_experiment),
 ///   [`change_experiment`](Engine::change_experiment), [`start`](Engine::start),
 ///   [`stop`](Engine::stop), [`ship`](Engine::ship),
+///   [`archive_experiment`](Engine::archive_experiment),
+///   [`unarchive_experiment`](Engine::unarchive_experiment),
 ///   [`delete_experiment`](Engine::delete_experiment), [`experiment`](Engine::experiment),
 ///   [`experiments`](Engine::experiments); [`force`](Engine::force), [`unforce`](Engine::unforce),
 ///   [`forced`](Engine::forced).
 /// * Documents: [`from_json`](Engine::from_json), [`replace`](Engine::replace),
-///   [`replace_tolerant`](Engine::replace_tolerant), [`last_load`](Engine::last_load),
+///   [`last_load`](Engine::last_load),
 ///   [`to_json`](Engine::to_json).
 /// * Changes: [`acting_as`](Engine::acting_as), [`changes`](Engine::changes),
 ///   [`changes_of`](Engine::changes_of).

@@ -11,20 +11,18 @@ use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::flag::FlagRef;
-use crate::model::notes::SomeNotes;
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
-    /// The next snapshot: the valid flags of a document, and flags that stay as they are.
+    /// The next snapshot: the flags of a document.
     pub(super) fn replaced_by(
         &self,
         writer: &mut Writer<'_>,
         old: &Snapshot,
         flags: Vec<FlagDocument>,
-        kept: Vec<Arc<FlagState>>,
     ) -> Result<Snapshot, FileError> {
         let now = self.control.clock.now();
         // The records of all experiments, each looked up once, in the order of the document.
@@ -64,7 +62,6 @@ impl Engine {
                 _ => Arc::new(state),
             });
         }
-        states.extend(kept);
         let next = old.with_all(&states);
         open_and_close(writer, old, &next);
         Ok(next)
@@ -102,8 +99,7 @@ pub(super) fn experiment_of(
     let is_dated = section.experiment.started_at.is_some();
     let is_known = record.is_some();
     let last_start = record.as_ref().and_then(|record| record.started_at);
-    let notes = section.notes.take();
-    let definition = definition_of(section.experiment, notes, known, last_start, now);
+    let definition = definition_of(section.experiment, known, last_start, now);
     let runs = || section.counters.runs(definition.started_at);
     let mut record = writer.apply(record, &definition, || carried, runs)?;
     // "Since start" begins anew with a later `started_at`, or with a start that has no date but
@@ -126,7 +122,6 @@ fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
 /// else from the clock.
 fn definition_of(
     document: ExperimentDocument,
-    notes: SomeNotes,
     known: Option<&Arc<Definition>>,
     last_start: Option<Timestamp>,
     now: Timestamp,
@@ -156,7 +151,8 @@ fn definition_of(
         stopped_at,
         created_at,
         updated_at: known.map_or(now, |known| known.updated_at),
-        notes,
+        notes: document.notes,
+        is_archived: document.is_archived,
     };
     // An unchanged experiment keeps its `updated_at`.
     let as_before = known.filter(|known| definition == ***known);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use crate::format::fields::{
-    Fields, any, array, by_variant, count, mistyped, parsed, strictly, string,
+    Fields, any, array, boolean, by_variant, count, mistyped, parsed, strictly, string,
 };
 use crate::format::node::Node;
+use crate::format::notes::notes;
 use crate::model::definition::Definition;
 use crate::model::error::LoadError;
 use crate::model::experiment::Experiment;
@@ -15,6 +16,7 @@ use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::id::ExperimentId;
 use crate::model::new_experiment::{NewExperiment, NewVariant};
+use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::path::Path;
 use crate::model::status::Status;
 use crate::model::terms::{Terms, Unchecked, UncheckedVariant};
@@ -74,7 +76,8 @@ fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
     let conversions =
         document.conversions.unwrap_or_else(|| vec![0; document.terms.variants.len()]);
     let definition = Definition {
-        notes: None,
+        notes: document.notes,
+        is_archived: document.is_archived,
         id: document.id,
         terms: document.terms,
         status: document.status.unwrap_or_default(),
@@ -133,6 +136,8 @@ pub(crate) struct ExperimentDocument {
     pub(crate) stopped_at: Option<Timestamp>,
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) notes: SomeNotes,
+    pub(crate) is_archived: bool,
 }
 
 /// An experiment, and its id even if the rest cannot be read.
@@ -152,7 +157,14 @@ pub(crate) fn experiment(
     let stopped_at = fields.optional("stopped_at", faults, parsed);
     let created_at = fields.optional("created_at", faults, parsed);
     let updated_at = fields.optional("updated_at", faults, parsed);
+    let notes = notes(&mut fields, faults);
+    let is_archived = fields.optional(ARCHIVED, faults, boolean).unwrap_or_default();
     fields.close(faults);
+    notes.check(path, faults);
+    if is_archived && status == Some(Status::Running) {
+        let running = "the experiment".to_owned();
+        faults.add(&path.field(ARCHIVED), FaultKind::ArchivedRunning { running });
+    }
     // Without its variants, its counts cannot be read.
     let Some(terms) = unchecked.check(path, faults) else {
         return (id, None);
@@ -169,6 +181,8 @@ pub(crate) fn experiment(
         stopped_at,
         created_at,
         updated_at,
+        notes: notes.apply(&None),
+        is_archived,
     });
     (id, document)
 }

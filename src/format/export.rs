@@ -14,6 +14,7 @@ use crate::format::document::FORMAT_VERSION;
 use crate::format::stored::Stored;
 use crate::model::experiment::{ByVariant, Experiment};
 use crate::model::id::ExperimentId;
+use crate::model::notes::ARCHIVED;
 use crate::model::variant::Variant;
 use crate::read::state::{ExperimentState, FlagState};
 
@@ -84,10 +85,6 @@ impl Serialize for FlagSection<'_> {
             .iter()
             .map(|experiment| (experiment.definition.id, ForcedSection(experiment)));
         let forced = ById(forced);
-        // Most experiments have none.
-        let notes = experiments.iter().filter_map(|experiment| {
-            Some((experiment.definition.id, experiment.definition.notes.as_deref()?))
-        });
         let mut fields = serializer.serialize_struct("Flag", 9)?;
         fields.serialize_field("id", &flag.id())?;
         fields.serialize_field("key", flag.key())?;
@@ -96,14 +93,14 @@ impl Serialize for FlagSection<'_> {
         for (name, value) in flag.notes().iter().flat_map(|notes| notes.fields()) {
             fields.serialize_field(name, &value)?;
         }
+        if flag.is_archived() {
+            fields.serialize_field(ARCHIVED, &true)?;
+        }
         fields.serialize_field("created_at", &flag.created_at())?;
         fields.serialize_field("updated_at", &flag.updated_at())?;
         fields.serialize_field("experiments", &as_they_stand)?;
         fields.serialize_field("counters", &counters)?;
         fields.serialize_field("forced", &forced)?;
-        if notes.clone().next().is_some() {
-            fields.serialize_field("notes", &ById(notes))?;
-        }
         fields.end()
     }
 }

@@ -164,6 +164,15 @@ pub(crate) fn count(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Opt
     integer
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
+pub(crate) fn boolean(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<bool> {
+    if let Node::Bool(value) = node {
+        return Some(value);
+    }
+    mistyped(&node, "a boolean", path, faults);
+    None
+}
+
 /// A value of any type.
 #[expect(clippy::unnecessary_wraps, reason = "readers of fields give what could be read")]
 pub(crate) fn any(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Value> {

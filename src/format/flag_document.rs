@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::count::counts::{Baseline, Count};
 use crate::format::counters_document::CountersDocument;
 use crate::format::experiment::{ExperimentDocument, experiment};
-use crate::format::fields::{Fields, any, array, entries, parsed, string, text};
+use crate::format::fields::{Fields, any, array, boolean, entries, parsed, string, text};
 use crate::format::node::Node;
 use crate::format::notes::{notes, only_notes};
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::flag::Flag;
 use crate::model::id::{ExperimentId, FlagId};
-use crate::model::notes::SomeNotes;
+use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::path::{Path, quote};
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
@@ -31,6 +31,7 @@ pub(crate) struct FlagDocument {
     /// `None` if it could not be read.
     pub(crate) default_value: Option<Value>,
     pub(crate) notes: SomeNotes,
+    pub(crate) is_archived: bool,
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) updated_at: Option<Timestamp>,
     pub(crate) experiments: Vec<ExperimentSection>,
@@ -48,7 +49,6 @@ pub(crate) struct ExperimentSection {
     pub(crate) counters: CountersDocument,
     /// `None` if the document has no section of forced users.
     pub(crate) forced: Option<ForcedUsers>,
-    pub(crate) notes: SomeNotes,
 }
 
 impl FlagDocument {
@@ -63,7 +63,8 @@ impl FlagDocument {
     pub(crate) fn flag(&mut self, known: Option<&Flag>, now: Timestamp) -> Option<Flag> {
         let (id, key, name) = (self.id?, self.key.as_deref()?, self.name.as_deref());
         let flag = Flag::create(id, key, name, self.default_value.take()?, now);
-        Some(flag.noted(self.notes.clone()).dated(self.created_at, self.updated_at, known))
+        let flag = flag.noted(self.notes.clone()).archived(self.is_archived);
+        Some(flag.dated(self.created_at, self.updated_at, known))
     }
 
     pub(super) fn read(node: Node<'_>, path: &Path<'_>) -> FlagDocument {
@@ -77,6 +78,8 @@ impl FlagDocument {
             this.created_at = fields.optional("created_at", &mut faults, parsed);
             this.updated_at = fields.optional("updated_at", &mut faults, parsed);
             let notes = notes(&mut fields, &mut faults);
+            let is_archived = fields.optional(ARCHIVED, &mut faults, boolean);
+            this.is_archived = is_archived.unwrap_or_default();
             let experiments = fields.optional("experiments", &mut faults, array);
             let counters = fields.optional("counters", &mut faults, keep);
             let forced = fields.optional("forced", &mut faults, keep);
@@ -96,7 +99,6 @@ impl FlagDocument {
                     experiment,
                     counters: CountersDocument::default(),
                     forced: None,
-                    notes: None,
                 }));
             }
             if let Some(node) = counters {
@@ -108,10 +110,11 @@ impl FlagDocument {
             if let Some(node) = of_experiments {
                 let path = path.field("notes");
                 this.read_sections(node, &path, &mut faults, |section, node, path, faults| {
-                    section.notes = only_notes(node, path, faults).apply(&None);
+                    section.experiment.notes = only_notes(node, path, faults).apply(&None);
                 });
             }
             this.refuse_second_running(&all, &mut faults);
+            this.refuse_archived_running(path, &mut faults);
         }
         this.faults = faults;
         this
@@ -175,6 +178,16 @@ impl FlagDocument {
                 // An experiment that exists but could not be read has its own fault already.
                 faults.add(&path, FaultKind::NoSuchExperiment { found: quote(&name) });
             }
+        }
+    }
+
+    fn refuse_archived_running(&self, path: &Path<'_>, faults: &mut Faults) {
+        let is_running =
+            |section: &&ExperimentSection| section.experiment.status == Some(Status::Running);
+        let running = self.experiments.iter().find(is_running).filter(|_| self.is_archived);
+        if let Some(section) = running {
+            let running = path.field("experiments").item(section.at).to_string();
+            faults.add(&path.field(ARCHIVED), FaultKind::ArchivedRunning { running });
         }
     }
 

@@ -9,7 +9,7 @@ use crate::model::change::{Edit, Unit};
 use crate::model::flag::FlagRef;
 use crate::model::id::FlagId;
 use crate::model::merge::UnitFields;
-use crate::model::notes::SomeNotes;
+use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::variant::Variant;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
@@ -34,6 +34,7 @@ pub(crate) fn fields_of_flag(state: &FlagState) -> UnitFields {
         ("updated_at", flag.updated_at().to_string().into()),
     ]);
     of_flag.extend(note_fields(flag.notes()));
+    of_flag.extend(archived_field(flag.is_archived()));
     of_flag
 }
 
@@ -41,6 +42,11 @@ pub(crate) fn fields_of_flag(state: &FlagState) -> UnitFields {
 pub(crate) fn note_fields(notes: &SomeNotes) -> impl Iterator<Item = (String, Value)> {
     let fields = notes.iter().flat_map(|notes| notes.fields());
     fields.map(|(name, value)| (name.to_owned(), value))
+}
+
+/// The field of what is archived; what is not has none.
+pub(crate) fn archived_field(is_archived: bool) -> Option<(String, Value)> {
+    is_archived.then(|| (ARCHIVED.to_owned(), true.into()))
 }
 
 pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
@@ -59,6 +65,7 @@ pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
         fields.extend(date.map(|date| (name.to_owned(), date.to_string().into())));
     }
     fields.extend(note_fields(&definition.notes));
+    fields.extend(archived_field(definition.is_archived));
     fields.extend(state.forced_users().filter_map(|(user_key, variant)| {
         let variant = state.variant(variant).map(Variant::key)?;
         Some((forced_field(user_key), variant.into()))

@@ -53,6 +53,14 @@ pub enum Action {
     Stop,
     /// The value of a variant became its flag's default, and the experiment stopped.
     Ship,
+    /// A flag was archived.
+    ArchiveFlag,
+    /// A flag was taken out of the archive.
+    UnarchiveFlag,
+    /// An experiment was archived.
+    ArchiveExperiment,
+    /// An experiment was taken out of the archive.
+    UnarchiveExperiment,
     /// An experiment was deleted.
     DeleteExperiment,
     /// A flag was deleted, with its experiments.
@@ -72,7 +80,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub(crate) const ALL: [Action; 14] = [
+    pub(crate) const ALL: [Action; 18] = [
         Action::CreateFlag,
         Action::ChangeFlag,
         Action::CreateExperiment,
@@ -80,6 +88,10 @@ impl Action {
         Action::Start,
         Action::Stop,
         Action::Ship,
+        Action::ArchiveFlag,
+        Action::UnarchiveFlag,
+        Action::ArchiveExperiment,
+        Action::UnarchiveExperiment,
         Action::DeleteExperiment,
         Action::DeleteFlag,
         Action::Force,
@@ -100,6 +112,10 @@ impl Action {
             Action::Start => "start",
             Action::Stop => "stop",
             Action::Ship => "ship",
+            Action::ArchiveFlag => "archive_flag",
+            Action::UnarchiveFlag => "unarchive_flag",
+            Action::ArchiveExperiment => "archive_experiment",
+            Action::UnarchiveExperiment => "unarchive_experiment",
             Action::DeleteExperiment => "delete_experiment",
             Action::DeleteFlag => "delete_flag",
             Action::Force => "force",

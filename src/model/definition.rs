@@ -21,6 +21,7 @@ pub(crate) struct Definition {
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) notes: SomeNotes,
+    pub(crate) is_archived: bool,
 }
 
 impl Definition {
@@ -35,6 +36,7 @@ impl Definition {
             created_at: now,
             updated_at: now,
             notes: None,
+            is_archived: false,
         }
     }
 

@@ -92,6 +92,40 @@ pub enum ControlError {
         /// The id of the running experiment.
         running: ExperimentId,
     },
+    /// The experiment is running, and has to be stopped first.
+    #[error("cannot archive experiment {id}: it is running")]
+    ArchivesRunning {
+        /// The experiment's id.
+        id: ExperimentId,
+    },
+    /// An experiment is running on the flag, and has to be stopped first.
+    #[error("cannot archive flag {flag:?}: experiment {running} is running on it")]
+    ArchivesFlagWithRunning {
+        /// The flag's key.
+        flag: String,
+        /// The id of the running experiment.
+        running: ExperimentId,
+    },
+    /// The experiment is archived, and has to be unarchived first.
+    #[error("cannot start experiment {id}: it is archived")]
+    StartsArchived {
+        /// The experiment's id.
+        id: ExperimentId,
+    },
+    /// The experiment's flag is archived, and has to be unarchived first.
+    #[error("cannot start experiment {id}: its flag {flag:?} is archived")]
+    StartsOnArchived {
+        /// The experiment's id.
+        id: ExperimentId,
+        /// The flag's key.
+        flag: String,
+    },
+    /// The flag is archived, and has to be unarchived first.
+    #[error("cannot create an experiment on flag {flag:?}: it is archived")]
+    CreatesOnArchived {
+        /// The flag's key.
+        flag: String,
+    },
     /// The empty user key stands for no user, and cannot be forced into a variant.
     #[error("user key must not be empty")]
     NoUserKey,

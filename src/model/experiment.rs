@@ -9,6 +9,7 @@ use crate::assign::assignment::Assignment;
 use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::id::ExperimentId;
+use crate::model::notes::ARCHIVED;
 use crate::model::status::Status;
 use crate::model::timestamp::Timestamp;
 use crate::model::variant::Variant;
@@ -21,8 +22,9 @@ use crate::model::variant::Variant;
 ///
 /// Serialises as the Experiments API writes it, field for field and in its order: `id`, `name`,
 /// `environment`, `status`, `variants`, `conversions` (every variant, in the variants' order),
-/// `started_at`, `stopped_at`, `created_at`, `updated_at`; without the notes. Deserialises from the
-/// same form, and refuses an experiment that breaks a rule.
+/// `started_at`, `stopped_at`, `created_at`, `updated_at`. What that API does not have follows where
+/// there is any: `description`, `owner` and `tags` that are not empty, and `archived` if it is true.
+/// Deserialises from the same form, and refuses an experiment that breaks a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
     definition: Arc<Definition>,
@@ -95,6 +97,13 @@ impl Experiment {
         self.definition.notes.as_ref().map_or(&[], |notes| &notes.tags)
     }
 
+    /// Whether it is archived: it cannot be started, and its forced users do not apply. See
+    /// [`Engine::archive_experiment`](crate::Engine::archive_experiment).
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        self.definition.is_archived
+    }
+
     /// When it was last started, if ever.
     #[must_use]
     pub fn started_at(&self) -> Option<Timestamp> {
@@ -128,7 +137,9 @@ impl Experiment {
 
 impl Serialize for Experiment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Experiment", 10)?;
+        let notes: Vec<_> = self.definition.notes.iter().flat_map(|notes| notes.fields()).collect();
+        let count = notes.len().saturating_add(11);
+        let mut fields = serializer.serialize_struct("Experiment", count)?;
         fields.serialize_field("id", &self.id())?;
         fields.serialize_field("name", self.name())?;
         fields.serialize_field("environment", self.environment().as_str())?;
@@ -139,6 +150,12 @@ impl Serialize for Experiment {
         fields.serialize_field("stopped_at", &self.stopped_at())?;
         fields.serialize_field("created_at", &self.created_at())?;
         fields.serialize_field("updated_at", &self.updated_at())?;
+        for (name, value) in notes {
+            fields.serialize_field(name, &value)?;
+        }
+        if self.is_archived() {
+            fields.serialize_field(ARCHIVED, &true)?;
+        }
         fields.end()
     }
 }

@@ -234,6 +234,12 @@ pub enum FaultKind {
         /// The status found.
         wanted: Status,
     },
+    /// Something archived that is running, or has a running experiment.
+    #[error("must not be true: {running} is running")]
+    ArchivedRunning {
+        /// What is running.
+        running: String,
+    },
     /// A flag that another source of documents names.
     #[error("belongs to the source {owner:?}")]
     OwnedByOther {

@@ -6,15 +6,15 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::Value;
 
 use crate::model::id::FlagId;
-use crate::model::notes::SomeNotes;
+use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::timestamp::Timestamp;
 use crate::model::value::is_same;
 
 /// A named decision point, with the value that it answers when no experiment decides.
 ///
 /// Serialises in the style of the Experiments API, as an object of `id`, `key`, `name`,
-/// `default_value`, `created_at`, `updated_at`, and `description`, `owner` and `tags` where they
-/// are not empty. Cloning shares the texts.
+/// `default_value`, `created_at`, `updated_at`, `description`, `owner` and `tags` where they are not
+/// empty, and `archived` where it is true. Cloning shares the texts.
 #[derive(Clone, Debug)]
 pub struct Flag {
     id: FlagId,
@@ -26,11 +26,12 @@ pub struct Flag {
     extras: Option<Arc<Extras>>,
 }
 
-/// A name that is not the key, and notes.
+/// A name that is not the key, notes, and whether it is archived.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Extras {
     name: Option<Box<str>>,
     notes: SomeNotes,
+    is_archived: bool,
 }
 
 impl Extras {
@@ -42,7 +43,7 @@ impl Extras {
 impl Serialize for Flag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let notes: Vec<_> = self.notes().iter().flat_map(|notes| notes.fields()).collect();
-        let mut fields = serializer.serialize_struct("Flag", notes.len().saturating_add(6))?;
+        let mut fields = serializer.serialize_struct("Flag", notes.len().saturating_add(7))?;
         fields.serialize_field("id", &self.id)?;
         fields.serialize_field("key", self.key())?;
         fields.serialize_field("name", self.name())?;
@@ -51,6 +52,9 @@ impl Serialize for Flag {
         fields.serialize_field("updated_at", &self.updated_at)?;
         for (name, value) in notes {
             fields.serialize_field(name, &value)?;
+        }
+        if self.is_archived() {
+            fields.serialize_field(ARCHIVED, &true)?;
         }
         fields.end()
     }
@@ -94,12 +98,12 @@ impl Flag {
             updated_at: now,
             extras: None,
         };
-        flag.with_extras(name, None)
+        flag.with_extras(name, None, false)
     }
 
-    fn with_extras(self, name: Option<&str>, notes: SomeNotes) -> Flag {
+    fn with_extras(self, name: Option<&str>, notes: SomeNotes, is_archived: bool) -> Flag {
         let name = name.filter(|name| **name != *self.key).map(Box::from);
-        Flag { extras: Extras { name, notes }.some(), ..self }
+        Flag { extras: Extras { name, notes, is_archived }.some(), ..self }
     }
 
     /// The flag with another name, another default value, and these notes, as changed now.
@@ -112,7 +116,21 @@ impl Flag {
     ) -> Flag {
         let default_value = default_value.map_or_else(|| Arc::clone(&self.default_value), Arc::new);
         let flag = Flag { default_value, updated_at: now, ..self.clone() };
-        flag.with_extras(Some(name.unwrap_or(self.name())), notes)
+        flag.with_extras(Some(name.unwrap_or(self.name())), notes, self.is_archived())
+    }
+
+    /// The flag as archived, or as no longer so.
+    pub(crate) fn archived(self, is_archived: bool) -> Flag {
+        if is_archived == self.is_archived() {
+            return self;
+        }
+        let (name, notes) = (self.name().to_owned(), self.notes().clone());
+        self.with_extras(Some(&name), notes, is_archived)
+    }
+
+    /// The flag as [`archived`](Flag::archived) now.
+    pub(crate) fn archived_at(self, is_archived: bool, now: Timestamp) -> Flag {
+        Flag { updated_at: now, ..self.archived(is_archived) }
     }
 
     /// The flag with these notes.
@@ -120,8 +138,8 @@ impl Flag {
         if self.extras.is_none() && notes.is_none() {
             return self;
         }
-        let name = self.name().to_owned();
-        self.with_extras(Some(&name), notes)
+        let (name, is_archived) = (self.name().to_owned(), self.is_archived());
+        self.with_extras(Some(&name), notes, is_archived)
     }
 
     /// The flag with these dates. A date that is `None` comes from `known`, the flag as it was, or
@@ -208,6 +226,13 @@ impl Flag {
         self.notes().as_ref().map_or(&[], |notes| &notes.tags)
     }
 
+    /// Whether it is archived: it answers its default value, and no experiment of it can run. See
+    /// [`Engine::archive_flag`](crate::Engine::archive_flag).
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.is_archived)
+    }
+
     pub(crate) fn notes(&self) -> &SomeNotes {
         static NONE: SomeNotes = None;
         self.extras.as_ref().map_or(&NONE, |extras| &extras.notes)
@@ -219,8 +244,8 @@ impl Flag {
         self.created_at
     }
 
-    /// When its key, name, default value or notes last changed. Changes of its experiments do not
-    /// move it.
+    /// When its key, name, default value or notes last changed, or it was last archived or
+    /// unarchived. Changes of its experiments do not move it.
     #[must_use]
     pub fn updated_at(&self) -> Timestamp {
         self.updated_at

@@ -37,6 +37,9 @@ pub(crate) const DESCRIPTION: &str = "description";
 pub(crate) const OWNER: &str = "owner";
 pub(crate) const TAGS: &str = "tags";
 
+/// The name of the field of what is archived: true, or absent.
+pub(crate) const ARCHIVED: &str = "archived";
+
 impl Notes {
     /// The notes, or `None` if all are empty.
     pub(crate) fn some(self) -> SomeNotes {

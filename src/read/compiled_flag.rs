@@ -28,6 +28,8 @@ pub(crate) enum CompiledFlag {
     Split(Arc<RunningSplit>),
     /// Some users are forced into variants.
     Forced(Arc<Forced>),
+    /// The flag is archived: every user gets the default value.
+    Archived(Arc<FlagState>),
 }
 
 /// What a flag answers to a user, and the experiment that counts it.
@@ -49,13 +51,17 @@ impl CompiledFlag {
         environment: &EnvironmentName,
         allocations: &mut Allocations,
     ) -> CompiledFlag {
-        // A user is forced while the experiment is a draft or running. Where several experiments
+        if state.flag.is_archived() {
+            return CompiledFlag::Archived(Arc::clone(state));
+        }
+        // A user is forced while the experiment is a draft or running, and not archived. Where several experiments
         // force a user, the running one decides, then the oldest draft, so they are sorted in that
         // order.
         let experiments = state.experiments.iter().enumerate();
         let mut active: Vec<_> = experiments
             .filter(|(_, experiment)| {
                 matches!(experiment.definition.status, Status::Running | Status::Draft)
+                    && !experiment.definition.is_archived
                     && experiment.environment() == environment
             })
             .collect();
@@ -74,12 +80,22 @@ impl CompiledFlag {
         }
     }
 
+    /// A flag in an environment that none of its experiments has.
+    pub(super) fn without_experiments(state: &Arc<FlagState>) -> CompiledFlag {
+        let state = Arc::clone(state);
+        if state.flag.is_archived() {
+            CompiledFlag::Archived(state)
+        } else {
+            CompiledFlag::Default(state)
+        }
+    }
+
     /// The state that it was compiled from.
     #[inline]
     pub(crate) fn state(&self) -> Option<&Arc<FlagState>> {
         match self {
             CompiledFlag::NotFound => None,
-            CompiledFlag::Default(state) => Some(state),
+            CompiledFlag::Default(state) | CompiledFlag::Archived(state) => Some(state),
             CompiledFlag::Split(split) => Some(&split.state),
             CompiledFlag::Forced(forced) => Some(forced.state()),
         }
@@ -87,7 +103,7 @@ impl CompiledFlag {
 
     /// What the flag answers to a user: the one path of evaluate, peek, explain and convert.
     ///
-    /// In this order: no such flag; no user key; forced; running experiment; default.
+    /// In this order: no such flag; archived; no user key; forced; running experiment; default.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
     pub(crate) fn decide(&self, user_key: &str) -> Decision<'_> {
@@ -112,6 +128,9 @@ impl CompiledFlag {
     fn decide_without_split(&self, user_key: &str) -> (Reason, VariantPosition) {
         if let CompiledFlag::NotFound = self {
             return (Reason::FlagNotFound, VariantPosition::NONE);
+        }
+        if let CompiledFlag::Archived(_) = self {
+            return (Reason::Archived, VariantPosition::NONE);
         }
         if user_key.is_empty() {
             return (Reason::NoUserKey, VariantPosition::NONE);
@@ -146,7 +165,7 @@ impl CompiledFlag {
     /// The positions of all variants that it can answer.
     pub(crate) fn positions(&self) -> impl Iterator<Item = VariantPosition> + use<> {
         let count = match self {
-            CompiledFlag::NotFound | CompiledFlag::Default(_) => 0,
+            CompiledFlag::NotFound | CompiledFlag::Default(_) | CompiledFlag::Archived(_) => 0,
             CompiledFlag::Split(split) => split.variants.len(),
             CompiledFlag::Forced(forced) => forced.variants.len(),
         };
@@ -171,7 +190,7 @@ impl CompiledFlag {
             CompiledFlag::Split(split) => (position < split.variants.len())
                 .then_some(VariantPlace { experiment: split.experiment, variant: position }),
             CompiledFlag::Forced(forced) => forced.variants.get(position).copied(),
-            CompiledFlag::NotFound | CompiledFlag::Default(_) => None,
+            CompiledFlag::NotFound | CompiledFlag::Default(_) | CompiledFlag::Archived(_) => None,
         }
     }
 }

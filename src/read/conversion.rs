@@ -30,6 +30,8 @@ pub enum Outcome {
     NotExposed,
     /// Not counted: the user key is empty.
     NoUserKey,
+    /// Not counted: the flag is archived, or the named experiment is.
+    Archived,
     /// Not counted: the configuration has no such flag.
     FlagNotFound,
     /// Not counted: the configuration has no such experiment.
@@ -48,6 +50,7 @@ impl Outcome {
             Outcome::NotRunning => "not_running",
             Outcome::NotExposed => "not_exposed",
             Outcome::NoUserKey => "no_user_key",
+            Outcome::Archived => "archived",
             Outcome::FlagNotFound => "flag_not_found",
             Outcome::ExperimentNotFound => "experiment_not_found",
             Outcome::VariantNotFound => "variant_not_found",
@@ -128,6 +131,7 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
             Reason::Forced => Outcome::Forced,
             Reason::NotRunning => Outcome::NotRunning,
             Reason::NoUserKey => Outcome::NoUserKey,
+            Reason::Archived => Outcome::Archived,
             Reason::FlagNotFound => Outcome::FlagNotFound,
         };
         Conversion { snapshot, answer, outcome }
@@ -143,12 +147,15 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
 
 fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
     let none = Answer { slot: None, position: VariantPosition::NONE, reason: Reason::NotRunning };
-    let Some(FoundExperiment { slot, state, .. }) = snapshot.find_experiment(id) else {
+    let Some(FoundExperiment { slot, flag, state, .. }) = snapshot.find_experiment(id) else {
         return (none, Outcome::ExperimentNotFound);
     };
     let Some(position) = state.definition.position(variant) else {
         return (none, Outcome::VariantNotFound);
     };
+    if flag.flag.is_archived() || state.definition.is_archived {
+        return (none, Outcome::Archived);
+    }
     if !state.definition.is_running() {
         return (none, Outcome::NotRunning);
     }

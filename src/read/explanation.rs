@@ -95,6 +95,9 @@ pub struct ExplainedExperiment {
     pub name: String,
     /// Its status: only a running one splits traffic.
     pub status: Status,
+    /// Whether it is archived; absent in JSON if it is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
 }
 
 impl Explanation {
@@ -150,6 +153,7 @@ fn experiments(state: &FlagState, environment: &EnvironmentName) -> Vec<Explaine
         id: definition.id,
         name: (&*definition.terms.name).into(),
         status: definition.status,
+        archived: definition.is_archived,
     });
     explained.collect()
 }
@@ -162,8 +166,9 @@ impl fmt::Display for Explanation {
             None => f.write_str("nothing")?,
         }
         write!(f, " to {:?}: {}", self.user_key, self.reason)?;
-        for ExplainedExperiment { id, name, status } in &self.experiments {
-            write!(f, "\nexperiment {id} ({name}, {status})")?;
+        for ExplainedExperiment { id, name, status, archived } in &self.experiments {
+            let archived = if *archived { ", archived" } else { "" };
+            write!(f, "\nexperiment {id} ({name}, {status}{archived})")?;
             match &self.variant {
                 Some(variant) if self.experiment == Some(*id) => {
                     write!(f, " serves variant {variant:?}")?;

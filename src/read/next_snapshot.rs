@@ -22,7 +22,7 @@ impl Snapshot {
         let state = Arc::new(state);
         let index = Arc::clone(&next.index);
         if let Some(slot) = index.flag(&key) {
-            next.put(slot, CompiledFlag::Default(Arc::clone(&state)));
+            next.put(slot, CompiledFlag::without_experiments(&state));
         }
         let mut allocations = Allocations::default();
         for (environment, slot) in index.own_of(&key) {
@@ -43,7 +43,7 @@ impl Snapshot {
         let index = Arc::clone(&next.index);
         for state in states {
             if let Some(slot) = index.flag(state.flag.key()) {
-                next.put(slot, CompiledFlag::Default(Arc::clone(state)));
+                next.put(slot, CompiledFlag::without_experiments(state));
             }
         }
         let mut allocations = Allocations::default();

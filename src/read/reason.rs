@@ -17,12 +17,15 @@ pub enum Reason {
     NotRunning,
     /// The default value: the user key is empty, and stands for no user.
     NoUserKey,
+    /// The default value: the flag is archived.
+    Archived,
     /// No value: the configuration has no such flag.
     FlagNotFound,
 }
 
 impl Reason {
-    /// The reason in JSON: `split`, `forced`, `not_running`, `no_user_key` or `flag_not_found`.
+    /// The reason in JSON: `split`, `forced`, `not_running`, `no_user_key`, `archived` or
+    /// `flag_not_found`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,6 +33,7 @@ impl Reason {
             Reason::Forced => "forced",
             Reason::NotRunning => "not_running",
             Reason::NoUserKey => "no_user_key",
+            Reason::Archived => "archived",
             Reason::FlagNotFound => "flag_not_found",
         }
     }

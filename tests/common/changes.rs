@@ -35,7 +35,7 @@ fn definitions(engine: &Engine) -> Units {
             fields.filter(|(name, value)| name == "default_value" || !value.is_null()).collect()
         };
         let names = ["key", "name", "default_value", "created_at", "updated_at"];
-        let notes = ["description", "owner", "tags"];
+        let notes = ["description", "owner", "tags", "archived"];
         units.insert(Unit::Flag { flag }, of(section, &[names.as_slice(), &notes].concat()));
         for experiment in section["experiments"].as_array().unwrap() {
             let id = experiment["id"].as_str().unwrap();
@@ -49,8 +49,7 @@ fn definitions(engine: &Engine) -> Units {
                 "created_at",
                 "updated_at",
             ];
-            let mut fields = of(experiment, &names);
-            fields.extend(of(&section["notes"][id], &notes));
+            let mut fields = of(experiment, &[names.as_slice(), &notes].concat());
             fields.insert("run".to_owned(), section["counters"][id]["run"].clone());
             for (user, variant) in section["forced"][id].as_object().unwrap() {
                 fields.insert(format!("forced.{user}"), variant.clone());

@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use fairsplit::assign::{Allocation, Assignment, Bucket, Seed};
 use fairsplit::clock::SystemClock;
 use fairsplit::error::{ControlError, LoadError, ValidationError};
-use fairsplit::load::LoadReport;
 use fairsplit::typed::Typed;
 use fairsplit::{
     Conversion, Counts, Engine, Environment, Error, Evaluation, Experiment, ExperimentId,
@@ -31,7 +30,7 @@ fn every_type_can_be_shared_by_threads_and_debugged() {
     shared::<Typed<'static, String>>();
     shared::<Counts>();
     shared::<(Flag, NewFlag, FlagId, Experiment, NewExperiment, ExperimentId, Variant)>();
-    shared::<(Environment, Timestamp, SystemClock, LoadReport, Reason, Outcome)>();
+    shared::<(Environment, Timestamp, SystemClock, Reason, Outcome)>();
     shared::<(Seed, Bucket, Allocation, Assignment)>();
     shared::<(Error, LoadError, ValidationError)>();
 }

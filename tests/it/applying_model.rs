@@ -1,8 +1,15 @@
 //! Random edits of two sources, calls, restarts and crashes, against a naive three-way merge.
 
+mod extras;
+mod model;
+
 use std::collections::BTreeMap;
 use std::fs;
 
+use self::extras::{Extras, change_of_experiment, change_of_flag, extras, notes};
+use self::model::{
+    BY_HAND, EXPERIMENTS, Experiment, Flag, Model, Text, Written, experiment_of, flag_of,
+};
 use crate::common::directory::Directory;
 use crate::common::{experiment_id, flag_id};
 use fairsplit::apply::ApplyOptions;
@@ -11,168 +18,6 @@ use fairsplit::error::ApplyError;
 use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-/// An experiment of a document; without a status, it says nothing of what runs.
-#[derive(Clone, Debug, PartialEq)]
-struct Written {
-    name: u8,
-    status: Option<Status>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-struct WrittenFlag {
-    default: u8,
-    experiments: BTreeMap<u128, Written>,
-}
-
-/// A document, or what a source said last.
-type Text = BTreeMap<u128, WrittenFlag>;
-
-#[derive(Clone, Debug, PartialEq)]
-struct Experiment {
-    name: u8,
-    status: Status,
-    was_started: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Flag {
-    default: u8,
-    experiments: BTreeMap<u128, Experiment>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Model {
-    flags: BTreeMap<u128, Flag>,
-    said: [Text; 2],
-}
-
-const EXPERIMENTS: u128 = 3;
-/// Experiments from this number on are made by calls.
-const BY_HAND: u128 = 50;
-
-/// The flag of a source, by its number there; sources have no flag in common.
-fn flag_of(source: usize, number: u128) -> u128 {
-    number * 2 + source as u128
-}
-
-/// The experiments of a flag have numbers of their own.
-fn experiment_of(flag: u128, number: u128) -> u128 {
-    flag * 100 + number
-}
-
-impl Experiment {
-    /// The experiment with this status, by the rules of a start and a stop.
-    fn with(&self, wanted: Status) -> Result<Experiment, ()> {
-        let next = Experiment { status: wanted, ..self.clone() };
-        match (self.status, wanted) {
-            (status, wanted) if status == wanted => Ok(next),
-            (Status::Draft | Status::Stopped, Status::Running) => {
-                Ok(Experiment { was_started: true, ..next })
-            }
-            (Status::Running, Status::Stopped) => Ok(next),
-            _ => Err(()),
-        }
-    }
-}
-
-impl Model {
-    /// The naive merge of one flag; an error if it has a fault, or was deleted and is not changed.
-    fn merged(&self, source: usize, flag: u128, text: &WrittenFlag) -> Result<Flag, ()> {
-        let said = self.said[source].get(&flag);
-        let is_deleted = |number: &u128, written: &Written| {
-            said.and_then(|said| said.experiments.get(number)) == Some(written)
-        };
-        let Some(mut now) = self.flags.get(&flag).cloned() else {
-            if said.is_some_and(|said| said.default == text.default) {
-                return Err(());
-            }
-            let written = text.experiments.iter();
-            let new = written.filter(|(number, written)| !is_deleted(number, written));
-            let experiments = new.map(|(number, written)| {
-                let status = written.status.unwrap_or_default();
-                let was_started = status == Status::Running;
-                (*number, Experiment { name: written.name, status, was_started })
-            });
-            return Ok(Flag { default: text.default, experiments: experiments.collect() });
-        };
-        if said.is_none_or(|said| said.default != text.default) {
-            now.default = text.default;
-        }
-        for (number, written) in &text.experiments {
-            let said = said.and_then(|said| said.experiments.get(number));
-            let known = now.experiments.get(number).cloned();
-            if known.is_none() && is_deleted(number, written) {
-                continue;
-            }
-            let mut next = known.clone().unwrap_or(Experiment {
-                name: written.name,
-                status: written.status.unwrap_or_default(),
-                was_started: written.status == Some(Status::Running),
-            });
-            if let Some(known) = known {
-                if said.is_none_or(|said| said.name != written.name) {
-                    next.name = written.name;
-                }
-                let is_news = match said {
-                    None => !known.was_started,
-                    Some(said) => said.status != written.status,
-                };
-                if let (true, Some(wanted)) = (is_news, written.status) {
-                    next = next.with(wanted)?;
-                }
-            }
-            now.experiments.insert(*number, next);
-        }
-        for number in said.into_iter().flat_map(|said| said.experiments.keys()) {
-            if !text.experiments.contains_key(number) {
-                now.experiments.remove(number);
-            }
-        }
-        Ok(now)
-    }
-
-    /// Applies a text; refused if it would remove what is running.
-    fn apply(&mut self, source: usize, text: &Text) -> Result<(), ()> {
-        let (mut next, mut said) = (self.flags.clone(), Text::new());
-        for (flag, written) in text {
-            match self.merged(source, *flag, written) {
-                Ok(merged) => {
-                    next.insert(*flag, merged);
-                    said.insert(*flag, written.clone());
-                }
-                Err(()) => said.extend(self.said[source].get(flag).map(|old| (*flag, old.clone()))),
-            }
-        }
-        for (flag, old) in &self.said[source] {
-            let Some(known) = next.get_mut(flag).filter(|_| !text.contains_key(flag)) else {
-                continue;
-            };
-            known.experiments.retain(|number, _| !old.experiments.contains_key(number));
-            if known.experiments.is_empty() {
-                next.remove(flag);
-            }
-        }
-        let runs = |flag: &u128, number: &u128| {
-            let flag = next.get(flag);
-            flag.is_some_and(|flag| flag.experiments.contains_key(number))
-        };
-        let removes_running = self.flags.iter().any(|(flag, known)| {
-            let mut experiments = known.experiments.iter();
-            experiments
-                .any(|(number, known)| known.status == Status::Running && !runs(flag, number))
-        });
-        if removes_running {
-            return Err(());
-        }
-        (self.flags, self.said[source]) = (next, said);
-        Ok(())
-    }
-
-    fn experiment(&mut self, number: u128) -> Option<&mut Experiment> {
-        self.flags.values_mut().find_map(|flag| flag.experiments.get_mut(&number))
-    }
-}
 
 fn document(text: &Text) -> String {
     let flags = text.iter().map(|(flag, written)| {
@@ -187,14 +32,17 @@ fn document(text: &Text) -> String {
             if let Some(status) = written.status {
                 experiment["status"] = json!(status);
             }
+            written.extras.write(&mut experiment);
             experiment
         });
-        json!({
+        let mut flag = json!({
             "id": flag_id(*flag),
             "key": format!("flag-{flag}"),
             "default_value": written.default,
             "experiments": experiments.collect::<Vec<_>>()
-        })
+        });
+        written.extras.write(&mut flag);
+        flag
     });
     json!({"flags": flags.collect::<Vec<_>>()}).to_string()
 }
@@ -207,12 +55,14 @@ fn flags(engine: &Engine) -> BTreeMap<u128, Flag> {
                 name: experiment.name().trim_start_matches("name ").parse().unwrap(),
                 status: experiment.status(),
                 was_started: experiment.started_at().is_some(),
+                extras: Extras::of_experiment(&experiment),
             };
             (u128::from_be_bytes(experiment.id().to_bytes()), found)
         });
         let default = u8::try_from(flag.default_value().as_u64().unwrap()).unwrap();
         let experiments = experiments.collect();
-        (u128::from_be_bytes(flag.id().to_bytes()), Flag { default, experiments })
+        let extras = Extras::of_flag(&flag);
+        (u128::from_be_bytes(flag.id().to_bytes()), Flag { default, extras, experiments })
     });
     flags.collect()
 }
@@ -221,6 +71,7 @@ fn flags(engine: &Engine) -> BTreeMap<u128, Flag> {
 enum Operation {
     /// Changes the text of a source: a flag's default, or one of its experiments.
     Write(usize, u128, u8),
+    WriteExtras(usize, u128, Extras),
     WriteExperiment(usize, u128, u128, Written),
     Erase(usize, u128),
     EraseExperiment(usize, u128, u128),
@@ -229,6 +80,10 @@ enum Operation {
     Start(u128, u128),
     Stop(u128, u128),
     Ship(u128, u128),
+    Note(u128, [u8; 3]),
+    NoteExperiment(u128, u128, [u8; 3]),
+    Archive(u128, bool),
+    ArchiveExperiment(u128, u128, bool),
     DeleteFlag(u128),
     DeleteExperiment(u128, u128),
     CreateFlag(u8),
@@ -248,9 +103,14 @@ fn operation() -> impl Strategy<Value = Operation> {
     let experiment = prop_oneof![4 => 0..EXPERIMENTS, 1 => Just(BY_HAND)];
     let statuses = vec![None, Some(Status::Draft), Some(Status::Running), Some(Status::Stopped)];
     let status = prop::sample::select(statuses);
-    let written = (0_u8..2, status).prop_map(|(name, status)| Written { name, status });
+    let written = (0_u8..2, status, extras()).prop_map(|(name, status, extras)| Written {
+        name,
+        status,
+        extras,
+    });
     prop_oneof![
         3 => (source.clone(), number.clone(), 0_u8..3).prop_map(|(s, n, v)| Write(s, n, v)),
+        2 => (source.clone(), number.clone(), extras()).prop_map(|(s, n, e)| WriteExtras(s, n, e)),
         4 => (source.clone(), number.clone(), 0..EXPERIMENTS, written)
             .prop_map(|(s, n, e, w)| WriteExperiment(s, n, e, w)),
         1 => (source.clone(), number.clone()).prop_map(|(s, n)| Erase(s, n)),
@@ -260,6 +120,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => (flag.clone(), experiment.clone()).prop_map(|(f, e)| Start(f, e)),
         3 => (flag.clone(), experiment.clone()).prop_map(|(f, e)| Stop(f, e)),
         2 => (flag.clone(), experiment.clone()).prop_map(|(f, e)| Ship(f, e)),
+        1 => (flag.clone(), notes()).prop_map(|(f, n)| Note(f, n)),
+        1 => (flag.clone(), experiment.clone(), notes())
+            .prop_map(|(f, e, n)| NoteExperiment(f, e, n)),
+        3 => (flag.clone(), any::<bool>()).prop_map(|(f, to)| Archive(f, to)),
+        3 => (flag.clone(), experiment.clone(), any::<bool>())
+            .prop_map(|(f, e, to)| ArchiveExperiment(f, e, to)),
         4 => (flag.clone(), experiment).prop_map(|(f, e)| DeleteExperiment(f, e)),
         2 => flag.clone().prop_map(DeleteFlag),
         1 => (0_u8..3).prop_map(CreateFlag),
@@ -296,10 +162,7 @@ impl Pair {
             Operation::DeleteFlag(flag) => {
                 let outcome = self.engine.delete_flag(&format!("flag-{flag}"));
                 let known = self.model.flags.get(&flag);
-                let runs = |flag: &Flag| {
-                    flag.experiments.values().any(|known| known.status == Status::Running)
-                };
-                let goes = known.is_some_and(|known| !runs(known));
+                let goes = known.is_some_and(|known| !known.runs());
                 assert_eq!(outcome.is_ok(), goes, "{outcome:?}");
                 if goes {
                     self.model.flags.remove(&flag);
@@ -319,10 +182,14 @@ impl Pair {
         }
     }
 
-    fn run(mut self, operation: &Operation) -> Pair {
+    /// Changes the text of a source.
+    fn write(&mut self, operation: &Operation) {
         match *operation {
             Operation::Write(source, number, default) => {
                 self.texts[source].entry(flag_of(source, number)).or_default().default = default;
+            }
+            Operation::WriteExtras(source, number, extras) => {
+                self.texts[source].entry(flag_of(source, number)).or_default().extras = extras;
             }
             Operation::WriteExperiment(source, number, experiment, ref written) => {
                 let flag = flag_of(source, number);
@@ -339,6 +206,80 @@ impl Pair {
                     written.experiments.remove(&experiment_of(flag, experiment));
                 }
             }
+            _ => unreachable!(),
+        }
+    }
+
+    /// Changes a default or notes, archives, or takes out of the archive.
+    fn change(&mut self, operation: &Operation) {
+        let key = |flag: u128| format!("flag-{flag}");
+        match *operation {
+            Operation::SetDefault(flag, value) => {
+                let engine = self.engine.acting_as(Actor::token("anna"));
+                let outcome = engine.set_default(&format!("flag-{flag}"), value);
+                let known = self.model.flags.get_mut(&flag);
+                assert_eq!(outcome.is_ok(), known.is_some());
+                if let Some(flag) = known {
+                    flag.default = value;
+                }
+            }
+            Operation::Note(flag, notes) => {
+                let outcome = self.engine.change_flag(&key(flag), change_of_flag(notes));
+                let known = self.model.flags.get_mut(&flag);
+                assert_eq!(outcome.is_ok(), known.is_some());
+                if let Some(known) = known {
+                    known.extras.notes = notes;
+                }
+            }
+            Operation::NoteExperiment(flag, experiment, notes) => {
+                let number = experiment_of(flag, experiment);
+                let change = change_of_experiment(notes);
+                let outcome = self.engine.change_experiment(experiment_id(number), change);
+                let known = self.model.experiment(number);
+                assert_eq!(outcome.is_ok(), known.is_some());
+                if let Some(known) = known {
+                    known.extras.notes = notes;
+                }
+            }
+            Operation::Archive(flag, to) => {
+                let key = key(flag);
+                let outcome = if to {
+                    self.engine.archive_flag(&key)
+                } else {
+                    self.engine.unarchive_flag(&key)
+                };
+                let known = self.model.flags.get_mut(&flag).filter(|known| !(to && known.runs()));
+                assert_eq!(outcome.is_ok(), known.is_some(), "{outcome:?}");
+                if let Some(known) = known {
+                    known.extras.archived = to;
+                }
+            }
+            Operation::ArchiveExperiment(flag, experiment, to) => {
+                let number = experiment_of(flag, experiment);
+                let id = experiment_id(number);
+                let outcome = if to {
+                    self.engine.archive_experiment(id)
+                } else {
+                    self.engine.unarchive_experiment(id)
+                };
+                let runs = |known: &Experiment| known.status == Status::Running;
+                let known = self.model.experiment(number).filter(|known| !(to && runs(known)));
+                assert_eq!(outcome.is_ok(), known.is_some(), "{outcome:?}");
+                if let Some(known) = known {
+                    known.extras.archived = to;
+                }
+            }
+            _ => unreachable!(),
+        }
+    }
+
+    fn run(mut self, operation: &Operation) -> Pair {
+        match *operation {
+            Operation::Write(..)
+            | Operation::WriteExtras(..)
+            | Operation::WriteExperiment(..)
+            | Operation::Erase(..)
+            | Operation::EraseExperiment(..) => self.write(operation),
             Operation::Apply(source) => {
                 let name = ["one", "other"][source];
                 let text = document(&self.texts[source]);
@@ -349,28 +290,29 @@ impl Pair {
                     assert!(matches!(outcome, Err(ApplyError::RemovesRunning { .. })));
                 }
             }
-            Operation::SetDefault(flag, value) => {
-                let engine = self.engine.acting_as(Actor::token("anna"));
-                let outcome = engine.set_default(&format!("flag-{flag}"), value);
-                let known = self.model.flags.get_mut(&flag);
-                assert_eq!(outcome.is_ok(), known.is_some());
-                if let Some(flag) = known {
-                    flag.default = value;
-                }
-            }
             Operation::Start(flag, experiment) | Operation::Stop(flag, experiment) => {
                 let number = experiment_of(flag, experiment);
                 let (id, starts) =
                     (experiment_id(number), matches!(operation, Operation::Start(..)));
                 let outcome = if starts { self.engine.start(id) } else { self.engine.stop(id) };
                 let wanted = if starts { Status::Running } else { Status::Stopped };
-                let known = self.model.experiment(number).filter(|known| known.status != wanted);
+                let is_archived = |flag: &Flag| flag.extras.archived;
+                let is_archived = self.model.flags.get(&flag).is_some_and(is_archived);
+                let known = self.model.experiment(number).filter(|known| {
+                    let is_archived = starts && (is_archived || known.extras.archived);
+                    known.status != wanted && !is_archived
+                });
                 let next = known.as_ref().and_then(|known| known.with(wanted).ok());
                 assert_eq!(outcome.is_ok(), next.is_some());
                 if let (Some(known), Some(next)) = (known, next) {
                     *known = next;
                 }
             }
+            Operation::SetDefault(..)
+            | Operation::Note(..)
+            | Operation::NoteExperiment(..)
+            | Operation::Archive(..)
+            | Operation::ArchiveExperiment(..) => self.change(operation),
             Operation::Ship(..) | Operation::DeleteFlag(_) | Operation::DeleteExperiment(..) => {
                 self.end(operation);
             }
@@ -387,9 +329,15 @@ impl Pair {
                 let new = new.variant("only", 1, 100).id(experiment_id(number));
                 let outcome = self.engine.create_experiment(&format!("flag-{flag}"), new);
                 let is_new = self.model.experiment(number).is_none();
-                let known = self.model.flags.get_mut(&flag).filter(|_| is_new);
+                let known = self.model.flags.get_mut(&flag);
+                let known = known.filter(|flag| is_new && !flag.extras.archived);
                 assert_eq!(outcome.is_ok(), known.is_some(), "{outcome:?}");
-                let made = Experiment { name: 9, status: Status::Draft, was_started: false };
+                let made = Experiment {
+                    name: 9,
+                    status: Status::Draft,
+                    was_started: false,
+                    extras: Extras::default(),
+                };
                 known.map(|flag| flag.experiments.insert(number, made));
             }
             Operation::Reopen => {

@@ -200,6 +200,8 @@ enum Operation {
     Ship(u128),
     NoteFlag(u128, String),
     NoteExperiment(u128, String),
+    ArchiveFlag(u128, bool),
+    ArchiveExperiment(u128, bool),
     DeleteFlag(u128),
     DeleteExperiment(u128),
     Drop(u128),
@@ -224,6 +226,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         (number.clone(), note.clone()).prop_map(|(flag, note)| Operation::NoteFlag(flag, note)),
         (number.clone(), note).prop_map(|(id, note)| Operation::NoteExperiment(id, note)),
         number.clone().prop_map(Operation::Ship),
+        (number.clone(), any::<bool>()).prop_map(|(flag, to)| Operation::ArchiveFlag(flag, to)),
+        (number.clone(), any::<bool>()).prop_map(|(id, to)| Operation::ArchiveExperiment(id, to)),
         number.clone().prop_map(Operation::DeleteFlag),
         number.clone().prop_map(Operation::DeleteExperiment),
         number.prop_map(Operation::Drop),
@@ -274,6 +278,14 @@ proptest! {
                     drop(engine.change_experiment(experiment_id(id), change));
                 }
                 Operation::Ship(id) => drop(engine.ship(experiment_id(id), "only")),
+                Operation::ArchiveFlag(flag, true) => drop(engine.archive_flag(&key(flag))),
+                Operation::ArchiveFlag(flag, false) => drop(engine.unarchive_flag(&key(flag))),
+                Operation::ArchiveExperiment(id, true) => {
+                    drop(engine.archive_experiment(experiment_id(id)));
+                }
+                Operation::ArchiveExperiment(id, false) => {
+                    drop(engine.unarchive_experiment(experiment_id(id)));
+                }
                 Operation::DeleteFlag(flag) => drop(engine.delete_flag(&key(flag))),
                 Operation::DeleteExperiment(id) => {
                     drop(engine.delete_experiment(experiment_id(id)));

@@ -297,8 +297,8 @@ impl Pair {
         self.engine.replace(&document.to_string()).unwrap();
     }
 
-    fn replace_tolerant(&self, document: &Value) {
-        let report = self.engine.replace_tolerant(&document.to_string()).unwrap();
+    fn apply_document(&self, document: &Value) {
+        let report = self.engine.apply(&document.to_string()).unwrap();
         assert!(report.skipped.is_empty() && report.unknown_fields.is_empty(), "{report:?}");
     }
 
@@ -354,7 +354,7 @@ impl Pair {
                 if is_strict {
                     self.replace(&self.export());
                 } else {
-                    self.replace_tolerant(&self.export());
+                    self.apply_document(&self.export());
                 }
                 assert_eq!(self.engine.to_json(), before);
             }
@@ -364,7 +364,7 @@ impl Pair {
                 if let Some(at) = sections.iter().position(|section| section["key"] == FLAGS[flag])
                 {
                     self.dropped.push(sections.remove(at));
-                    self.replace_tolerant(&document);
+                    self.replace(&document);
                     self.model.flags[flag] = None;
                 }
             }

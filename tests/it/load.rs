@@ -1,13 +1,13 @@
-//! Configuration from a document: strictly, tolerantly, and what of the engine stays.
+//! Definitions replaced by a document: what is refused, and what of the engine stays.
 
 use crate::common::{
     NOON, banner, engine_at_noon, ever, experiment_id, flag_id, production, running, since_start,
     staging,
 };
-use crate::faults::{Found, all, at, duplicate, found, not};
-use fairsplit::error::LoadError;
+use crate::faults::{Found, all, at, duplicate, not};
+use fairsplit::error::{ApplyError, LoadError};
 use fairsplit::fault::FaultKind;
-use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Reason, Status, Timestamp};
+use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Reason, Timestamp};
 use serde_json::{Value, json};
 
 fn experiment(number: u128, status: &str) -> Value {
@@ -115,7 +115,7 @@ fn a_strict_load_reports_every_fault_and_changes_nothing() {
 }
 
 #[test]
-fn a_document_without_a_list_of_flags_is_refused_in_both_modes() {
+fn a_document_without_a_list_of_flags_is_refused() {
     let engine = loaded(&[flag(1, &[])]);
     for (text, fault) in [
         ("[]", at("", not("an object", "an array"))),
@@ -126,129 +126,17 @@ fn a_document_without_a_list_of_flags_is_refused_in_both_modes() {
             at("version", FaultKind::FormatVersion { found: "2".to_owned() }),
         ),
     ] {
-        let (strict, tolerant) = (engine.replace(text), engine.replace_tolerant(text));
-        for error in [strict.unwrap_err(), tolerant.unwrap_err()] {
+        let ApplyError::Load(applied) = engine.apply(text).unwrap_err() else { panic!("{text}") };
+        for error in [engine.replace(text).unwrap_err(), applied] {
             let LoadError::Invalid(invalid) = error else { panic!("{error:?}") };
             assert_eq!(all(&invalid), std::slice::from_ref(&fault));
             assert_eq!(engine.flags().len(), 1);
         }
     }
-    for error in [engine.replace("{").unwrap_err(), engine.replace_tolerant("{").unwrap_err()] {
+    let ApplyError::Load(applied) = engine.apply("{").unwrap_err() else { panic!() };
+    for error in [engine.replace("{").unwrap_err(), applied] {
         assert!(matches!(error, LoadError::Syntax(_)), "{error:?}");
         assert_eq!(engine.flags().len(), 1);
-    }
-}
-
-#[test]
-fn a_tolerant_load_keeps_the_last_good_definition_of_each_faulty_flag() {
-    let engine = loaded(&[
-        flag(1, &[experiment(1, "running")]),
-        flag(2, &[experiment(2, "running")]),
-        flag(3, &[]),
-        flag(4, &[]),
-    ]);
-    let mut lopsided = flag(1, &[experiment(1, "stopped")]);
-    lopsided["experiments"][0]["variants"][0]["percentage"] = json!(60);
-    let mut changed = flag(2, &[experiment(2, "stopped")]);
-    changed["default_value"] = json!("changed");
-    let mut newer = flag(3, &[]);
-    newer["colour"] = json!("team-a");
-    let never_good = json!({"id": flag_id(5), "key": "flag-5"});
-    let text = document(&[lopsided, changed, newer, never_good]);
-    let report = engine.replace_tolerant(&text).unwrap();
-
-    assert_eq!(report.loaded, 2);
-    let unknown: Vec<_> = report.unknown_fields.iter().map(found).collect();
-    assert_eq!(unknown, [at("flags[2].colour", FaultKind::UnknownField)]);
-    let [first, second] = &report.skipped[..] else { panic!("{report:?}") };
-    assert_eq!(
-        (first.path.as_str(), first.key.as_deref(), first.kept_previous),
-        ("flags[0]", Some("flag-1"), true)
-    );
-    assert_eq!(
-        found(&first.faults[0]),
-        at("flags[0].experiments[0].variants", FaultKind::Sum { found: 110 })
-    );
-    assert_eq!(
-        (second.path.as_str(), second.key.as_deref(), second.kept_previous),
-        ("flags[3]", Some("flag-5"), false)
-    );
-    assert_eq!(found(&second.faults[0]), at("flags[3].default_value", FaultKind::Required));
-
-    assert!(engine.experiment(experiment_id(1)).unwrap().is_running());
-    assert_eq!(engine.flag("flag-2").unwrap().default_value(), "changed");
-    assert_eq!(engine.experiment(experiment_id(2)).unwrap().status(), Status::Stopped);
-    assert!(engine.flag("flag-3").is_some());
-    assert!(engine.flag("flag-4").is_none(), "the document does not have it");
-    assert!(engine.flag("flag-5").is_none());
-}
-
-#[test]
-fn flags_that_share_a_key_are_all_skipped() {
-    let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
-    let mut twin = flag(3, &[]);
-    twin["key"] = json!("flag-1");
-    let mut renamed = flag(2, &[]);
-    renamed["default_value"] = json!("new");
-    let report = engine.replace_tolerant(&document(&[flag(1, &[]), twin, renamed])).unwrap();
-    let skipped: Vec<_> =
-        report.skipped.iter().map(|flag| (&*flag.path, flag.kept_previous)).collect();
-    assert_eq!(skipped, [("flags[0]", true), ("flags[1]", true)]);
-    assert_eq!(engine.flag("flag-1").unwrap().id(), flag_id(1));
-    assert_eq!(engine.flag("flag-2").unwrap().default_value(), "new");
-}
-
-#[test]
-fn a_flag_without_a_readable_key_removes_no_other_flag() {
-    let engine = loaded(&[flag(1, &[]), flag(2, &[]), flag(3, &[])]);
-    // Told by its id, though not by its key.
-    let by_id = json!({"id": flag_id(1), "key": 5, "default_value": 0});
-    let report = engine.replace_tolerant(&document(&[by_id, flag(2, &[])])).unwrap();
-    assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, true));
-    assert!(engine.flag("flag-1").is_some() && engine.flag("flag-3").is_none());
-    // Told by nothing: it may be any that the document seems not to have.
-    let report = engine.replace_tolerant(&document(&[json!({}), flag(4, &[])])).unwrap();
-    assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, false));
-    assert_eq!(engine.flags().len(), 3);
-}
-
-/// A definition that is kept holds an experiment; a sound flag that claims it has to wait, and so
-/// has whoever claims what that one had.
-#[test]
-fn an_experiment_of_a_kept_definition_does_not_move_to_another_flag() {
-    let engine = loaded(&[
-        flag(1, &[experiment(1, "running")]),
-        flag(2, &[experiment(2, "running")]),
-        flag(3, &[experiment(3, "running")]),
-    ]);
-    let mut faulty = flag(1, &[]);
-    faulty["default_value"].take();
-    faulty.as_object_mut().unwrap().remove("default_value");
-    let text = document(&[
-        flag(3, &[experiment(2, "running")]),
-        flag(2, &[experiment(1, "running")]),
-        faulty,
-        flag(4, &[experiment(3, "running")]),
-    ]);
-    let report = engine.replace_tolerant(&text).unwrap();
-    assert_eq!(report.loaded, 0);
-    let reasons: Vec<_> = report.skipped.iter().map(|flag| found(&flag.faults[0])).collect();
-    let waits = |path, number| {
-        let other = format!("the last good definition of \"flag-{number}\", which is kept");
-        at(path, duplicate(experiment_id(number), &other))
-    };
-    assert_eq!(
-        reasons,
-        [
-            waits("flags[0]", 2),
-            waits("flags[1]", 1),
-            at("flags[2].default_value", FaultKind::Required),
-            waits("flags[3]", 3),
-        ]
-    );
-    for number in 1..=3 {
-        let (flag, expected) = (format!("flag-{number}"), experiment_id(number));
-        assert_eq!(engine.experiments(&flag).unwrap()[0].id(), expected);
     }
 }
 
@@ -268,11 +156,11 @@ fn counters_continue_over_reloads_and_start_at_the_documents_counts() {
     assert_eq!(since_start(&counts()), [(100, 42), (0, 187)]);
 
     assert!(engine.convert_variant(experiment_id(1), "control").is_counted());
-    for is_strict in [true, false] {
-        if is_strict {
+    for is_replaced in [true, false] {
+        if is_replaced {
             strictly(&engine, &flags).unwrap();
         } else {
-            assert_eq!(engine.replace_tolerant(&document(&flags)).unwrap().loaded, 1);
+            assert!(engine.apply(&document(&flags)).unwrap().skipped.is_empty());
         }
         assert_eq!(ever(&counts()), [(1000, 143), (0, 187)]);
         assert_eq!(since_start(&counts()), [(100, 43), (0, 187)]);
@@ -441,7 +329,7 @@ fn a_loaded_experiment_cannot_change_its_variants_or_its_environment() {
         at("flags[0].experiments[0].variants", FaultKind::VariantsChanged { id }),
     ];
     assert_eq!(refused(&engine, &document(&[flag(1, &[other.clone()])])), expected);
-    let report = engine.replace_tolerant(&document(&[flag(1, &[other.clone()])])).unwrap();
+    let report = engine.apply(&document(&[flag(1, &[other.clone()])])).unwrap();
     assert!(report.skipped[0].kept_previous);
     // Nor does a while outside of the configuration change that.
     strictly(&engine, &[]).unwrap();
@@ -705,43 +593,6 @@ fn a_fault_is_reported_without_those_that_follow_from_it() {
             ),
         ]
     );
-}
-
-#[test]
-fn a_flag_with_a_new_key_is_recognised_by_its_id() {
-    // A sound one, beside one that could be any.
-    let engine = loaded(&[flag(1, &[]), flag(2, &[])]);
-    let mut renamed = flag(1, &[experiment(1, "running")]);
-    renamed["key"] = json!("renamed");
-    let report = engine.replace_tolerant(&document(&[renamed.clone(), json!({})])).unwrap();
-    assert_eq!(report.loaded, 1);
-    let keys: Vec<_> = engine.flags().iter().map(|flag| flag.key().to_owned()).collect();
-    assert_eq!(keys, ["flag-2", "renamed"]);
-    // A faulty one whose id cannot be read may be one that was renamed.
-    let mut unreadable = flag(2, &[]);
-    unreadable["key"] = json!("renamed too");
-    unreadable["id"] = json!(5);
-    let report = engine.replace_tolerant(&document(&[renamed, unreadable])).unwrap();
-    assert_eq!((report.loaded, report.skipped[0].kept_previous), (1, false));
-    assert!(engine.flag("flag-2").is_some());
-}
-
-/// Found in review: each flag that had to wait for another was searched for from the start, while
-/// writers waited. Two thousand took seconds; this many would take minutes.
-#[test]
-fn twenty_thousand_flags_that_wait_for_each_other_are_all_skipped() {
-    const FLAGS: u64 = 20_000;
-    let flags: Vec<Value> = (0..FLAGS).map(|number| flag(number, &[])).collect();
-    let engine = loaded(&flags);
-    let mut rotated = flags;
-    for (at, flag) in (1..).zip(&mut rotated) {
-        flag["key"] = json!(format!("flag-{}", at % FLAGS));
-    }
-    rotated.last_mut().unwrap()["default_value"] = json!({"a": 1e300, "deep": null});
-    rotated.last_mut().unwrap().as_object_mut().unwrap().remove("default_value");
-    let report = engine.replace_tolerant(&document(&rotated)).unwrap();
-    assert_eq!((report.loaded, report.skipped.len()), (0, 20_000));
-    assert_eq!(engine.flags().len(), 20_000);
 }
 
 #[test]

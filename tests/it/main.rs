@@ -7,6 +7,7 @@ mod api;
 mod applying;
 #[cfg(feature = "durable")]
 mod applying_model;
+mod archiving;
 #[cfg(feature = "durable")]
 mod changes;
 mod changing;

@@ -73,7 +73,32 @@ fn each_refusal_says_what_was_tried_and_what_forbids_it() {
         "cannot delete flag \"hero-banner\": \
          experiment 00000000-0000-0000-0000-000000000001 is running on it",
     );
+    assert_refused(
+        engine.archive_experiment(id),
+        "cannot archive experiment 00000000-0000-0000-0000-000000000001: it is running",
+    );
+    assert_refused(
+        engine.archive_flag("hero-banner"),
+        "cannot archive flag \"hero-banner\": \
+         experiment 00000000-0000-0000-0000-000000000001 is running on it",
+    );
     assert_eq!(production(&engine).view().version(), version, "a refusal changes nothing");
+    engine.stop(id).unwrap();
+    engine.archive_flag("hero-banner").unwrap();
+    assert_refused(
+        engine.start(id),
+        "cannot start experiment 00000000-0000-0000-0000-000000000001: \
+         its flag \"hero-banner\" is archived",
+    );
+    assert_refused(
+        engine.create_experiment("hero-banner", banner("production")),
+        "cannot create an experiment on flag \"hero-banner\": it is archived",
+    );
+    engine.archive_experiment(id).unwrap();
+    assert_refused(
+        engine.start(id),
+        "cannot start experiment 00000000-0000-0000-0000-000000000001: it is archived",
+    );
 }
 
 #[test]
@@ -173,12 +198,15 @@ fn each_reason_and_each_outcome_has_one_word_displayed_and_in_json() {
     engine.force(id, "qa", "treatment").unwrap();
     let draft = experiment_id(2);
     engine.create_experiment("hero-banner", banner("staging").id(draft)).unwrap();
+    engine.create_flag(NewFlag::new("archived", 1)).unwrap();
+    engine.archive_flag("archived").unwrap();
 
     for (environment, flag, user, reason, outcome) in [
         (production(&engine), "hero-banner", "anna", "split", "counted"),
         (production(&engine), "hero-banner", "qa", "forced", "forced"),
         (staging(&engine), "hero-banner", "anna", "not_running", "not_running"),
         (production(&engine), "hero-banner", "", "no_user_key", "no_user_key"),
+        (production(&engine), "archived", "anna", "archived", "archived"),
         (production(&engine), "hero", "anna", "flag_not_found", "flag_not_found"),
     ] {
         let found = environment.evaluate(flag, user).reason();
@@ -271,6 +299,10 @@ fn each_kind_of_fault_says_what_must_be_and_what_was_found() {
         (
             FaultKind::SecondRunning { environment: text("production"), other: text("flags[0]") },
             "is a second running experiment of its flag in \"production\", beside flags[0]",
+        ),
+        (
+            FaultKind::ArchivedRunning { running: text("the experiment") },
+            "must not be true: the experiment is running",
         ),
         (
             FaultKind::VariantsChanged { id: id() },

@@ -342,7 +342,7 @@ proptest! {
                 if is_strict {
                     let _ = engine.replace(&text);
                 } else {
-                    let _ = engine.replace_tolerant(&text);
+                    let _ = engine.apply(&text);
                 }
                 // Whatever was taken can be written and read again.
                 let (again, _) = engine_at_noon();

@@ -90,8 +90,9 @@ impl Known {
 /// token.
 ///
 /// A change is recorded with the [actor](fairsplit::changes::Actor) that asked for it: the comment
-/// of the token's line. A token without a comment is the first 8 digits of its hash, and without
-/// authentication every change is `anonymous`. Comments are shown to everyone who may read.
+/// of the token's line, or the name that [`named_token`](Auth::named_token) gives. A token without
+/// either is the first 8 digits of its hash, and without authentication every change is `anonymous`.
+/// Comments and names are shown to everyone who may read.
 ///
 /// Clones share their tokens: [`replace`](Auth::replace) on one of them replaces those of a router
 /// that is being served.
@@ -137,9 +138,30 @@ impl Auth {
     /// Accepts this token for these scopes as well, and keeps only its hash. Clones that were made
     /// before do not change.
     pub fn token(self, token: &str, scopes: impl IntoIterator<Item = Scope>) -> Auth {
+        self.named_token(token, scopes, "")
+    }
+
+    /// As [`token`](Auth::token), with the name that its changes are recorded under, as the comment
+    /// of a line is. A blank name is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit_http::{Auth, Scope};
+    ///
+    /// let secret = "from a secret store";
+    /// let auth = Auth::new().named_token(secret, [Scope::FlagsWrite], "nightly job");
+    /// # let _ = auth;
+    /// ```
+    pub fn named_token(
+        self,
+        token: &str,
+        scopes: impl IntoIterator<Item = Scope>,
+        name: &str,
+    ) -> Auth {
         let scopes = scopes.into_iter().fold(0, |scopes, scope| scopes | scope.bit());
         let mut accepted = Accepted::clone(&self.accepted.load());
-        accepted.known.push(Known::new(Sha256::digest(token).into(), scopes, ""));
+        accepted.known.push(Known::new(Sha256::digest(token).into(), scopes, name));
         Auth::of(accepted)
     }
 

@@ -193,7 +193,12 @@ impl From<ControlError> for Failure {
             | ControlError::Transition { .. }
             | ControlError::AlreadyRunning { .. }
             | ControlError::DeletesRunning { .. }
-            | ControlError::FlagHasRunning { .. } => {
+            | ControlError::FlagHasRunning { .. }
+            | ControlError::ArchivesRunning { .. }
+            | ControlError::ArchivesFlagWithRunning { .. }
+            | ControlError::StartsArchived { .. }
+            | ControlError::StartsOnArchived { .. }
+            | ControlError::CreatesOnArchived { .. } => {
                 Failure::Conflict(sentence(&error.to_string()))
             }
             ControlError::VariantNotFound { variant, .. } => {

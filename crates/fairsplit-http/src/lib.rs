@@ -35,6 +35,8 @@
 //! | GET, POST | `/api/v1/flags/{flag_id}/experiments` | `flags:read`, `flags:write` |
 //! | GET; PATCH, DELETE | `/api/v1/flags/{flag_id}/experiments/{experiment_id}` | `flags:read`; `flags:write` |
 //! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/start`, `/stop`, `/ship` | `flags:write` |
+//! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/archive`, `/unarchive` | `flags:write` |
+//! | POST | `/api/v1/flags/{flag_id}/archive`, `/unarchive` | `flags:write` |
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
 //! | GET | `/api/v1/changes`, `/api/v1/flags/{flag_id}/changes` | `flags:read` |
 //! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate` | `flags:read` |
@@ -68,8 +70,8 @@
 //!
 //! # Changes
 //!
-//! A change over HTTP is recorded with the name of its token: the comment of the token's line, see
-//! [`Auth`]. `GET /api/v1/changes` returns the changes that the engine keeps, the newest first,
+//! A change over HTTP is recorded with the name of its token: the comment of the token's line, or the
+//! name given in code, see [`Auth`]. `GET /api/v1/changes` returns the changes that the engine keeps, the newest first,
 //! each [as it serialises](fairsplit::changes::Change); an engine in memory keeps none. `limit`
 //! sets the most to return (100, at most 1000), and `before` a version: the last one of a page, for
 //! the next.
@@ -94,6 +96,7 @@
 #![doc(test(attr(deny(warnings))))]
 
 mod answer;
+mod archiving;
 mod auth;
 mod body;
 mod changes;
@@ -309,6 +312,10 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(experiments::start_experiment))
         .routes(routes!(experiments::stop_experiment))
         .routes(routes!(ending::ship_variant))
+        .routes(routes!(archiving::archive_flag))
+        .routes(routes!(archiving::unarchive_flag))
+        .routes(routes!(archiving::archive_experiment))
+        .routes(routes!(archiving::unarchive_experiment))
         .routes(routes!(experiments::get_results))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::list_changes_of_flag))

@@ -66,6 +66,9 @@ pub(crate) struct Flag {
     /// Absent if there are none.
     #[schema(required = false)]
     tags: Vec<String>,
+    /// Absent if it is not.
+    #[schema(required = false)]
+    archived: bool,
 }
 
 /// A flag to create. Without an id it gets one, and without a name its key is its name.
@@ -157,6 +160,18 @@ pub(crate) struct Experiment {
     created_at: String,
     #[schema(format = "date-time")]
     updated_at: String,
+    /// Absent if it is empty.
+    #[schema(required = false)]
+    description: String,
+    /// Absent if it is empty.
+    #[schema(required = false)]
+    owner: String,
+    /// Absent if there are none.
+    #[schema(required = false)]
+    tags: Vec<String>,
+    /// Absent if it is not.
+    #[schema(required = false)]
+    archived: bool,
 }
 
 /// An experiment to create. Without an id it gets one, and without a status it is a draft.
@@ -285,6 +300,7 @@ pub(crate) enum Reason {
     Forced,
     NotRunning,
     NoUserKey,
+    Archived,
     FlagNotFound,
 }
 
@@ -321,6 +337,7 @@ pub(crate) enum Outcome {
     Forced,
     NotRunning,
     NoUserKey,
+    Archived,
 }
 
 /// What a conversion counted for.

@@ -25,7 +25,7 @@ pub(crate) struct Change {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Actor {
     kind: ActorKind,
-    /// The comment of the token, or the name of the document's source.
+    /// The name of the token, or the name of the document's source.
     #[schema(required = false)]
     name: String,
 }
@@ -50,6 +50,10 @@ pub(crate) enum Action {
     Start,
     Stop,
     Ship,
+    ArchiveFlag,
+    UnarchiveFlag,
+    ArchiveExperiment,
+    UnarchiveExperiment,
     DeleteExperiment,
     DeleteFlag,
     Force,

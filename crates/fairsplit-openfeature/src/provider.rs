@@ -137,6 +137,8 @@ fn reason(reason: Reason) -> EvaluationReason {
         Reason::NotRunning => EvaluationReason::Static,
         // "fell back to a pre-configured value": with a user key it may be another
         Reason::NoUserKey => EvaluationReason::Default,
+        // "the flag being disabled in the management system"
+        Reason::Archived => EvaluationReason::Disabled,
         // `resolve` has returned an error
         Reason::FlagNotFound => EvaluationReason::Error,
         // a reason that a later release of fairsplit adds

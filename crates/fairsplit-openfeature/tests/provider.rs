@@ -113,6 +113,23 @@ fn a_flag_whose_experiment_was_stopped_answers_its_default_as_static() {
 }
 
 #[test]
+fn an_archived_flag_answers_its_default_as_disabled_and_still_asks_for_a_targeting_key() {
+    let (engine, id) = running();
+    engine.stop(id).unwrap();
+    engine.archive_flag("hero-banner").unwrap();
+    for user in [user("anna"), user("")] {
+        let answer = string(&provider(&engine), "hero-banner", &user).unwrap();
+        let (value, variant, reason, metadata) = parts(answer);
+        let expected = Some(EvaluationReason::Disabled);
+        assert_eq!((value.as_str(), variant, reason), ("old", None, expected));
+        assert!(metadata.is_empty());
+        assert_eq!(provider(&engine).convert("hero-banner", &user).outcome(), Outcome::Archived);
+    }
+    let keyless = string(&provider(&engine), "hero-banner", &EvaluationContext::default());
+    assert_eq!(keyless.unwrap_err().code, EvaluationErrorCode::TargetingKeyMissing);
+}
+
+#[test]
 fn a_user_with_an_empty_targeting_key_gets_the_default_and_is_not_counted() {
     let (engine, id) = running();
     let answer = string(&provider(&engine), "hero-banner", &user("")).unwrap();

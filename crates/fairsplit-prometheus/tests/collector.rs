@@ -146,7 +146,7 @@ fn the_last_load_shows_as_successful_refused_or_partial() {
     assert_eq!(last(&engine), [Some(1.0), Some(0.0)]);
     engine.replace("[]").unwrap_err();
     assert_eq!(last(&engine), [Some(0.0), Some(0.0)]);
-    let report = engine.replace_tolerant(r#"{"flags": [{}, {"key": 1}]}"#).unwrap();
+    let report = engine.apply(r#"{"flags": [{}, {"key": 1}]}"#).unwrap();
     assert_eq!(report.skipped.len(), 2);
     assert_eq!(last(&engine), [Some(1.0), Some(2.0)]);
 }

@@ -1,14 +1,16 @@
 //! Applying a document: a source changes what it changed in its own text, and nothing else.
 //!
-//! * `plan`: what a document changes of one flag; `removals`: what it no longer names;
+//! * `plan`: what a document changes of one flag; `removals`: what it no longer names; `conflicts`:
+//!   flags that would have what another one has;
 //! * `options`: how a document is applied; `report`: what was done.
 
+mod conflicts;
 pub(crate) mod options;
 mod plan;
 mod removals;
 pub(crate) mod report;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::options::{ApplyError, ApplyOptions};
@@ -27,7 +29,7 @@ use crate::format::flag_document::FlagDocument;
 use crate::model::actor::Actor;
 use crate::model::change::{Action, Unit};
 use crate::model::error::{FileError, LoadError};
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::FaultKind;
 use crate::model::flag::FlagRef;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::source::{DOCUMENT, Source, Sources};
@@ -222,52 +224,6 @@ impl Application<'_> {
         let is_named = |id: &FlagId| self.plans.contains_key(id) || self.skipped.contains(id);
         let gone = source.flags().filter(|id| !is_named(id));
         Removals::of(self.old, source, gone, self.is_any_unidentified)
-    }
-
-    /// Skips flags that would have a key or an experiment of another flag, which stays as it is,
-    /// until there are none.
-    fn skip_conflicting(&mut self, removals: &Removals) {
-        while let Some((id, found, other)) = self.conflict(removals) {
-            let Some((at, plan)) = self.plans.remove(&id) else { return };
-            self.skipped.insert(id);
-            let path = format!("flags[{at}]");
-            let kind = FaultKind::Duplicate { found, other };
-            self.report.skipped.push(SkippedFlag {
-                path: path.clone(),
-                key: Some(plan.flag.key().to_owned()),
-                faults: vec![Fault::at(path, kind)],
-                kept_previous: self.old.find(FlagRef::Id(id)).is_some(),
-            });
-        }
-    }
-
-    /// A flag of the document that would have what another flag has, what that is, and the other
-    /// flag.
-    fn conflict(&self, removals: &Removals) -> Option<(FlagId, String, String)> {
-        let mut keys: HashMap<&str, FlagId> = HashMap::new();
-        let mut experiments: HashMap<ExperimentId, FlagId> = HashMap::new();
-        for state in self.unplanned(removals) {
-            keys.insert(state.flag.key(), state.flag.id());
-            let removed = removals.experiments_of(state.flag.id());
-            let ids = state.experiments.iter().map(|state| state.definition.id);
-            let ids = ids.filter(|id| !removed.is_some_and(|removed| removed.contains(id)));
-            experiments.extend(ids.map(|id| (id, state.flag.id())));
-        }
-        let mut plans: Vec<_> = self.plans.values().collect();
-        plans.sort_by_key(|(at, _)| *at);
-        for (_, plan) in plans {
-            let (id, key) = (plan.flag.id(), plan.flag.key());
-            let other = |other: FlagId| format!("the flag {other}, which stays");
-            if let Some(owner) = keys.insert(key, id) {
-                return Some((id, key.to_owned(), other(owner)));
-            }
-            for experiment in plan.experiments.iter().map(ExperimentPlan::id) {
-                if let Some(owner) = experiments.insert(experiment, id) {
-                    return Some((id, experiment.to_string(), other(owner)));
-                }
-            }
-        }
-        None
     }
 
     /// The flags that the document does not change, and that stay.

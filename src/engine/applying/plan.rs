@@ -9,7 +9,8 @@ use super::report::{ApplyReport, Left, Named};
 use crate::format::experiment::ExperimentDocument;
 use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::format::units::{
-    fields, fields_of_experiment, fields_of_flag, forced_field, note_fields, value_of_variants,
+    archived_field, fields, fields_of_experiment, fields_of_flag, forced_field, note_fields,
+    value_of_variants,
 };
 use crate::model::change::Unit;
 use crate::model::definition::Definition;
@@ -18,7 +19,7 @@ use crate::model::fault::FaultKind;
 use crate::model::flag::Flag;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::merge::{Merge, Said, UnitFields, merge, said};
-use crate::model::notes::{DESCRIPTION, NotesChange, OWNER, SomeNotes, TAGS};
+use crate::model::notes::{ARCHIVED, DESCRIPTION, NotesChange, OWNER, SomeNotes, TAGS};
 use crate::model::path::Path;
 use crate::model::source::Source;
 use crate::model::status::{Status, Transition};
@@ -57,6 +58,13 @@ impl ExperimentPlan {
             }
         };
         (status == Status::Running).then_some(&terms.environment)
+    }
+
+    fn is_archived(&self) -> bool {
+        match self {
+            ExperimentPlan::Known { definition, .. } => definition.is_archived,
+            ExperimentPlan::New(section) => section.experiment.is_archived,
+        }
     }
 
     pub(super) fn id(&self) -> ExperimentId {
@@ -187,6 +195,7 @@ fn plan_sound(
     }
     keep_order(&mut experiments, known);
     refuse_second_running(document, at, &experiments);
+    refuse_archived_running(document, at, &flag, &experiments);
     let is_sound = !document.faults.has_any();
     let plan = FlagPlan { flag, experiments, said: all_said, notes, removes_running };
     is_sound.then(|| Planned::Flag(Box::new(plan)))
@@ -221,6 +230,7 @@ fn fields_given_of_flag(document: &FlagDocument, key: &str, default_value: Value
     let mut given =
         fields([("key", key.into()), ("name", name.into()), ("default_value", default_value)]);
     given.extend(note_fields(&document.notes));
+    given.extend(archived_field(document.is_archived));
     given
 }
 
@@ -232,7 +242,8 @@ fn fields_given(section: &ExperimentSection) -> UnitFields {
         ("environment", experiment.terms.environment.as_str().into()),
         ("variants", value_of_variants(&experiment.terms.variants)),
     ]);
-    given.extend(note_fields(&section.notes));
+    given.extend(note_fields(&experiment.notes));
+    given.extend(archived_field(experiment.is_archived));
     given.extend(experiment.status.map(|status| ("status".to_owned(), status.as_str().into())));
     for (user_key, variant) in section.forced.iter().flatten() {
         let variant = experiment.terms.variants.get(*variant);
@@ -252,7 +263,13 @@ fn changed_flag(known: &Flag, merge: &Merge, now: Timestamp) -> Flag {
         _ => known.default_value().clone(),
     };
     let flag = Flag::create(known.id(), &key, Some(&name), default_value, now);
-    flag.noted(merged_notes(merge, known.notes())).dated(None, None, Some(known))
+    let flag = flag.noted(merged_notes(merge, known.notes()));
+    flag.archived(merged_archived(merge, known.is_archived())).dated(None, None, Some(known))
+}
+
+/// Whether something is archived after a merge.
+fn merged_archived(merge: &Merge, known: bool) -> bool {
+    merge.set.get(ARCHIVED).map_or(known, Option::is_some)
 }
 
 /// The notes after a merge.
@@ -285,6 +302,11 @@ fn changed_experiment(
     let notes = merged_notes(merge, &definition.notes);
     if notes != definition.notes {
         definition.notes = notes;
+        definition.updated_at = now;
+    }
+    let is_archived = merged_archived(merge, definition.is_archived);
+    if is_archived != definition.is_archived {
+        definition.is_archived = is_archived;
         definition.updated_at = now;
     }
     if let Some(Some(Value::String(wanted))) = merge.set.get("status") {
@@ -366,6 +388,26 @@ fn refuse_second_running(document: &mut FlagDocument, at: usize, plans: &[Experi
                 document.faults.add_at(format!("flags[{at}].experiments"), kind);
             }
             None => drop(running.insert(environment, plan.id())),
+        }
+    }
+}
+
+/// Adds a fault if something archived would run: the document by itself has no such thing.
+fn refuse_archived_running(
+    document: &mut FlagDocument,
+    at: usize,
+    flag: &Flag,
+    plans: &[ExperimentPlan],
+) {
+    for plan in plans.iter().filter(|plan| plan.runs_in().is_some()) {
+        if flag.is_archived() || plan.is_archived() {
+            let path = if flag.is_archived() {
+                format!("flags[{at}].{ARCHIVED}")
+            } else {
+                format!("flags[{at}].experiments")
+            };
+            let running = format!("experiment {}", plan.id());
+            document.faults.add_at(path, FaultKind::ArchivedRunning { running });
         }
     }
 }

@@ -91,6 +91,28 @@ fn every_change_is_recorded_by_the_comment_of_the_token_that_asked_for_it() {
 }
 
 #[test]
+fn a_token_built_in_code_is_recorded_under_the_name_that_was_given() {
+    let kept = Kept::new("named");
+    let both = || [Scope::FlagsRead, Scope::FlagsWrite];
+    let auth = Auth::new()
+        .named_token("one", both(), " nightly job ")
+        .named_token("other", both(), " \n")
+        .token("third", both());
+    let router = kept.router(auth);
+    change_everything(&router, "one");
+    for token in ["other", "third"] {
+        done(&router, "PATCH", &flag_path(1), token, r#"{"default_value": "new"}"#);
+    }
+    let actors = kept.actors();
+    assert_eq!(actors[..5], vec![Actor::token("nightly job"); 5]);
+    let is_of_a_hash = |actor: &Actor| {
+        let Actor::Token(name) = actor else { return false };
+        name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    assert!(actors[5..].iter().all(is_of_a_hash) && actors[5] != actors[6], "{actors:?}");
+}
+
+#[test]
 fn changes_over_an_open_router_are_recorded_as_anonymous() {
     let kept = Kept::new("anonymous");
     change_everything(&kept.router(Auth::insecure_allow_everyone()), "any");

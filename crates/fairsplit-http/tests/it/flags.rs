@@ -79,7 +79,10 @@ fn names_and_notes_of_flags_and_experiments_are_changed() {
     app.get(&flag).is(200, &changed.text);
     let changed = app.send("PATCH", &experiment, ALL, r#"{"name": "Other", "owner": "ben"}"#);
     assert_eq!((changed.status, &changed.json()["data"]["name"]), (200, &json!("Other")));
+    assert_eq!(changed.json()["data"]["owner"], "ben");
     app.get(&experiment).is(200, &changed.text);
+    let all = app.get(&format!("{flag}/experiments")).data();
+    assert_eq!(all, json!([changed.data()]));
     let id = crate::common::experiment_id(1);
     assert_eq!(app.engine.experiment(id).unwrap().owner(), "ben");
     for path in [&flag, &experiment] {

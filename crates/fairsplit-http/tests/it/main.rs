@@ -1,6 +1,7 @@
 //! The router, called without a socket.
 
 mod app;
+mod archiving;
 mod auth;
 mod bodies;
 mod changes;
