@@ -6,7 +6,9 @@ mod loom_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+
+use once_cell::race::OnceBox;
 
 use crate::count::cells::{CELLS, Cells, Lines, MappedCells};
 use crate::count::counts::{Baseline, Count};
@@ -74,7 +76,7 @@ pub(crate) struct ExperimentCounters {
     /// cells, so that a sum near 2^64 saturates instead of wrapping.
     base: Baseline,
     /// The users, once they were counted.
-    users: OnceLock<Box<DistinctUsers>>,
+    users: OnceBox<DistinctUsers>,
 }
 
 /// Whether an event was counted.
@@ -117,7 +119,7 @@ impl ExperimentCounters {
             mask: byte(cells.stripes.saturating_sub(1)),
             variants: byte(variants),
             base,
-            users: OnceLock::new(),
+            users: OnceBox::new(),
         }
     }
 
@@ -201,7 +203,7 @@ impl ExperimentCounters {
 
     /// The users, if they are or were counted.
     pub(crate) fn users(&self) -> Option<&DistinctUsers> {
-        self.users.get().map(|users| &**users)
+        self.users.get()
     }
 
     /// Where the count starts.
