@@ -123,6 +123,9 @@ impl Registry {
         let mut records = self.write();
         for id in ids {
             if let Some(ById(record)) = records.known.take(id) {
+                if let Some(users) = record.counters.users() {
+                    users.delete();
+                }
                 records.deleted.push(record);
             }
         }

@@ -9,7 +9,7 @@ use super::counters::Counters;
 use super::directory::{COUNTERS, DEFINITIONS};
 use super::error::OpenError;
 use super::lock::{Access, lock};
-use super::{definitions, disk};
+use super::{definitions, disk, users};
 use crate::model::error::FileError;
 
 /// What [`recover`] has saved of a damaged directory.
@@ -21,11 +21,15 @@ pub struct Recovered {
     /// What could not be read, each with its place in the file. Changed counts cannot be detected:
     /// any number is a valid count.
     pub damage: Vec<String>,
-    /// Where the damaged file is now.
+    /// The number of tables of users that could not be read. Their files are beside the others in
+    /// the folder `users`, with `.damaged` behind their names; the users in them are lost.
+    pub users_tables: usize,
+    /// Where the damaged counters' file is now.
     pub set_aside: PathBuf,
 }
 
-/// Saves what can be read of a damaged counters' file, and sets that file aside. Call it after
+/// Saves what can be read of a damaged counters' file, and sets that file aside, and each damaged
+/// table of users. Call it after
 /// [`OpenError::Damaged`], to go on with what is left: then the directory can be opened. An
 /// experiment whose counters are lost starts at the counts that its definition had at its last
 /// change.
@@ -77,7 +81,8 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         let _ = fs::remove_file(&new);
     })?;
     disk::sync_directory(&path).map_err(failed("replace", &path))?;
-    Ok(Recovered { experiments, damage: damage.0, set_aside })
+    let users_tables = users::set_damaged_aside(directory)?;
+    Ok(Recovered { experiments, damage: damage.0, users_tables, set_aside })
 }
 
 /// The name of the counters while they are recovered. A file that a crash leaves is ignored.

@@ -114,6 +114,7 @@ impl Engine {
         writer.set_sources((*sources).clone());
         if let Some(durability) = &self.control.durability {
             durability.keep(text)?;
+            writer.continue_users();
         }
         writer.publish_committed(next.of_version(version));
         Ok(())

@@ -131,11 +131,24 @@ impl Run {
         parts.iter().for_each(|part| part.slots.replaced());
         Run { scope, table }
     }
+
+    /// The number of users.
+    #[cfg(feature = "durable")]
+    pub(crate) fn users(&self) -> usize {
+        self.table.all().count()
+    }
 }
 
 impl Tables {
     fn of(Run { scope, table }: Run) -> Tables {
         Tables { scope, current: Arc::new(table), leaving: None }
+    }
+
+    fn dropped(&self) {
+        self.current.slots.dropped();
+        if let Some(leaving) = &self.leaving {
+            leaving.table.slots.dropped();
+        }
     }
 
     /// Whether the users should move to another table.
@@ -158,11 +171,14 @@ impl DistinctUsers {
     pub(crate) fn begin(&self, run: Run) {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.tables.swap(Arc::new(Tables::of(run)));
-        before.current.slots.replaced();
-        if let Some(leaving) = &before.leaving {
-            leaving.table.slots.replaced();
-        }
+        before.dropped();
         self.free_now();
+    }
+
+    /// Says that no user is needed any more: the experiment is deleted.
+    pub(crate) fn delete(&self) {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tables.load().dropped();
     }
 
     /// The run, and how many users are kept.
