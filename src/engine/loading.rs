@@ -137,6 +137,7 @@ impl Engine {
         let version = version.max(newest).max(1).saturating_add(1);
         let (mut writer, next) = self.replacing(document)?;
         writer.set_sources((*sources).clone());
+        writer.continue_users();
         Ok(writer.publish(next.of_version(version), Action::AcceptEdits)?)
     }
 
