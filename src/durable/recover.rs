@@ -24,7 +24,8 @@ pub struct Recovered {
     /// The number of tables of users that could not be read. Their files are beside the others in
     /// the folder `users`, with `.damaged` behind their names; the users in them are lost.
     pub users_tables: usize,
-    /// Where the damaged counters' file is now.
+    /// Where the damaged counters' file is now; or the first table of users, if only such tables
+    /// were damaged.
     pub set_aside: PathBuf,
 }
 
@@ -36,7 +37,7 @@ pub struct Recovered {
 ///
 /// # Errors
 ///
-/// [`OpenError`]: in use, or unreadable. The damaged file then stays where it is.
+/// [`OpenError`]: in use, or unreadable. The damaged counters then stay where they are.
 pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     let directory = directory.as_ref();
     let (path, definitions) = (directory.join(COUNTERS), directory.join(DEFINITIONS));
@@ -47,6 +48,13 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     // First: this locks the directory.
     let file = lock(&path, Access::Read, Duration::ZERO)?;
     let (damaged, damage) = Counters::salvage(file, &path)?;
+    let tables = users::set_damaged_aside(directory)?;
+    if let Some(first) = tables.first().filter(|_| damage.0.is_empty()) {
+        // The counters keep the checksum that reveals an edit of the definitions.
+        let (experiments, damage) = (damaged.experiments(), damage.0);
+        let set_aside = first.clone();
+        return Ok(Recovered { experiments, damage, users_tables: tables.len(), set_aside });
+    }
     let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
     // What is not text cannot be opened, however often it is recovered.
     let text = text.and_then(|text| String::from_utf8(text).ok());
@@ -81,8 +89,7 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         let _ = fs::remove_file(&new);
     })?;
     disk::sync_directory(&path).map_err(failed("replace", &path))?;
-    let users_tables = users::set_damaged_aside(directory)?;
-    Ok(Recovered { experiments, damage: damage.0, users_tables, set_aside })
+    Ok(Recovered { experiments, damage: damage.0, users_tables: tables.len(), set_aside })
 }
 
 /// The name of the counters while they are recovered. A file that a crash leaves is ignored.

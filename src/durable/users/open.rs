@@ -95,8 +95,8 @@ pub(in crate::durable) fn count_left(copies: &Copies, id: ExperimentId, run: u32
     Run::united(scope, tables, &InProcess).users()
 }
 
-/// Renames the files of tables whose head is damaged; how many there were.
-pub(in crate::durable) fn set_damaged_aside(directory: &Path) -> Result<usize, OpenError> {
+/// Renames the files of tables whose head is damaged; where they are now.
+pub(in crate::durable) fn set_damaged_aside(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
     let folder = directory.join(USERS);
     let mut damaged = Vec::new();
     Folder::read(&folder, false, &mut |error| match error {
@@ -106,6 +106,7 @@ pub(in crate::durable) fn set_damaged_aside(directory: &Path) -> Result<usize, O
         }
         error => Err(error),
     })?;
+    let mut set_aside = Vec::new();
     for path in &damaged {
         let mut aside = table::with_suffix(path, "damaged");
         let mut number = 1_u64;
@@ -115,12 +116,13 @@ pub(in crate::durable) fn set_damaged_aside(directory: &Path) -> Result<usize, O
         }
         let renamed = disk::rename(path, &aside);
         renamed.map_err(|error| FileError::new("rename", path, &error))?;
+        set_aside.push(aside);
     }
     if let Some(path) = damaged.first() {
         let synced = disk::sync_directory(path);
         synced.map_err(|error| FileError::new("sync", &folder, &error))?;
     }
-    Ok(damaged.len())
+    Ok(set_aside)
 }
 
 impl Folder {
