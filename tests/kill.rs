@@ -151,7 +151,7 @@ fn child(name: &str, directory: &Path) -> Command {
     child
 }
 
-/// How many rounds: FAIRSPLIT_KILLS=1000 for a long run.
+/// How many rounds: `FAIRSPLIT_KILLS=1000` for a long run.
 #[expect(clippy::disallowed_methods, reason = "how long to test, not what to answer")]
 fn rounds() -> u64 {
     std::env::var("FAIRSPLIT_KILLS").map_or(40, |rounds| rounds.parse().unwrap())
@@ -186,7 +186,7 @@ fn a_kill_loses_no_user_and_no_user_twice() {
     engine.create_experiment("hero-banner", new).unwrap();
     drop(engine);
     let (mut exposed, mut converted) = (BTreeSet::new(), BTreeSet::new());
-    let (mut before, mut reported, mut sampled) = ((0, 0), 0, 0);
+    let (mut before, mut reported, mut sampled, mut moving) = ((0, 0), 0, 0, 0);
     for round in 0..rounds {
         let moment = moments.next();
         let mut child = child("victim_with_users", &directory.0);
@@ -209,6 +209,7 @@ fn a_kill_loses_no_user_and_no_user_twice() {
         reported += new.0;
         exposed.extend(new_exposed);
         converted.extend(new_converted);
+        moving += u64::from(std::fs::read_dir(directory.file("users")).unwrap().count() > 1);
         let engine =
             Engine::open(&directory.0).unwrap_or_else(|error| panic!("{moment_of_kill}: {error}"));
         let found = users(&engine);
@@ -235,7 +236,8 @@ fn a_kill_loses_no_user_and_no_user_twice() {
         }
         assert_eq!(users(&engine), found, "{moment_of_kill}");
     }
-    let _ = writeln!(std::io::stderr(), "{reported} users, in {sampled} rounds a sample");
+    let what = format!("{reported} users; a sample in {sampled} rounds, several files in {moving}");
+    let _ = writeln!(std::io::stderr(), "{what}");
     assert!(reported > 100 * rounds, "{reported} users in {rounds} rounds");
     assert!(rounds < 6 || sampled > 0);
 }

@@ -162,8 +162,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`FileError`] if the disk fails, or if the counters' file was removed or replaced. Counting
-    /// goes on in memory. In a child of `fork`: the directory belongs to its parent.
+    /// [`FileError`] if the disk fails, or if the file of the counters or of users was removed or
+    /// replaced, or if users are in memory alone, since their file could not be made. Counting goes
+    /// on in memory. In a child of `fork`: the directory belongs to its parent.
     pub fn sync(&self) -> Result<(), FileError> {
         self.control.durability.as_ref().map_or(Ok(()), |durability| durability.sync())
     }

@@ -75,7 +75,7 @@ impl Segment {
     #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
     pub(in crate::durable) fn lines(&self) -> &[Line] {
         let start = self.map.as_ptr().cast::<Line>();
-        let lines = self.map.len() / size_of::<Line>();
+        let lines = self.map.len().checked_div(size_of::<Line>()).unwrap_or_default();
         // SAFETY: the mapping is at least as long as this many lines, and is so until `self` is
         // dropped; it begins at a page, and so is aligned for a line. Every pattern of bits is an
         // atomic integer. All other writes go through shared references to these atomics: the lock
@@ -89,7 +89,7 @@ impl Segment {
     pub(in crate::durable) fn mapped_slots(&self, owner: Arc<dyn slots::File>) -> Slots {
         let bytes = self.map.len().saturating_sub(HEAD);
         let start = self.map.as_ptr().wrapping_add(HEAD).cast::<Slot>();
-        let slots = bytes / size_of::<Slot>();
+        let slots = bytes.checked_div(size_of::<Slot>()).unwrap_or_default();
         // SAFETY: as for the lines, of which a slot's alignment and length are a divisor; where the
         // mapping is no longer than a head, there are no slots. The slots are valid for as long as
         // the segment is, `owner` owns the segment, and `Slots` lends them out for no longer than
@@ -125,7 +125,7 @@ impl Segment {
 /// Gives a file that is empty this length, so that a full disk fails here and not when the file is
 /// used: no part of it is a hole.
 pub(in crate::durable) fn allocate(file: &File, bytes: u64) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     {
         use std::os::fd::AsRawFd;
 

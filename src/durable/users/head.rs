@@ -1,9 +1,9 @@
 //! The first line of a table's file. `docs/durable.md` has the format to the byte.
 
-use super::super::counters::block::{put, sum_of, word};
-use super::super::counters::{BYTE_ORDER, segment};
 use crate::count::cells::{CELLS, Line};
 use crate::count::distinct_users::slots::{Head, Slot};
+use crate::durable::counters::block::{put, sum_of, word};
+use crate::durable::counters::{BYTE_ORDER, segment};
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 

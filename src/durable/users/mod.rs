@@ -100,8 +100,11 @@ impl Users {
 
     /// Removes tables that nothing uses: a change that was not made had begun a run.
     pub(super) fn give_up(&self) {
+        if !self.owner.is_current() {
+            return;
+        }
         let mut tables = self.tables();
-        if !tables.is_open || !self.owner.is_current() {
+        if !tables.is_open {
             return;
         }
         let unused = tables.used.iter().filter(|(_, table)| Arc::strong_count(table) == 1);
@@ -117,6 +120,10 @@ impl Users {
 
     /// Waits until the disk has every count and every user.
     pub(super) fn sync(&self) -> Result<(), FileError> {
+        if !self.owner.is_current() {
+            // An error, before any lock that a thread of the parent may hold for ever.
+            return self.counters.sync();
+        }
         let outcome = self.counters.sync().and_then(|()| self.sync_tables());
         self.counters.synced(&outcome);
         outcome

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::super::counters::segment::Segment;
-use super::super::disk;
 use super::head;
 use crate::count::distinct_users::slots::{self, Head, Slots};
+use crate::durable::counters::segment::Segment;
+use crate::durable::disk;
 use crate::engine::process::Process;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
