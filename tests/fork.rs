@@ -78,6 +78,42 @@ fn a_child_that_counts_or_reads_counts_ends_and_its_parent_loses_nothing() {
     assert_eq!(conversions(&engine), 2);
 }
 
+/// Tables of users are files of their own, of other lengths.
+#[test]
+fn a_child_that_counts_or_reads_users_ends_and_its_parent_loses_nothing() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    engine.count_users(experiment_id(1), 1_000_000).unwrap();
+    let production = production(&engine);
+    let evaluate = |users: std::ops::Range<u32>| {
+        users.for_each(|user| {
+            let _ = production.evaluate("hero-banner", &format!("user-{user}"));
+        });
+    };
+    let exposed = || {
+        let users = engine.users(experiment_id(1)).unwrap();
+        users.variants().iter().map(|variant| variant.since_start.exposed).sum::<u64>()
+    };
+    // Some tables after the first one, which were made, replaced and removed.
+    for users in [0..30, 30..1000] {
+        evaluate(users.clone());
+        assert_eq!(exposed(), u64::from(users.end));
+        engine.sync().unwrap();
+        let known = in_child(|| {
+            evaluate(0..1);
+            true
+        });
+        let new = in_child(|| {
+            evaluate(users.end..users.end + 1);
+            true
+        });
+        assert_eq!((known, new), (NO_ACCESS, NO_ACCESS));
+        assert_eq!(in_child(|| exposed() > 0), NO_ACCESS);
+        assert_eq!(exposed(), u64::from(users.end));
+    }
+}
+
 /// If the addresses of the mapping were free in the child, one of its own allocations would be
 /// there, and would be counted in.
 #[test]

@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,8 +21,12 @@ use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 /// Set for a process that is to be killed: the directory that it works on.
 const VICTIM: &str = "FAIRSPLIT_TEST_VICTIM";
 const THREADS: u64 = 3;
-/// How many changes a round has at least.
+/// How many changes a round has at least, or syncs.
 const CHANGES: u64 = 2;
+/// Set for a process that counts users: the number of its round, and the capacity of a new run that
+/// it begins, if it does.
+const ROUND: &str = "FAIRSPLIT_TEST_ROUND";
+const CAPACITY: &str = "FAIRSPLIT_TEST_CAPACITY";
 
 /// Not a test: the work of the child, which ends by being killed.
 #[test]
@@ -32,12 +36,8 @@ fn victim() {
     // A thread that panics ends the round, which would otherwise go on without what it did.
     std::panic::set_hook(Box::new(|_| std::process::abort()));
     let engine = Arc::new(Engine::open(directory).unwrap());
-    let say = |line: String| {
-        // One write for a line: lines of several threads do not mix.
-        let _ = std::io::stdout().write_all(line.as_bytes());
-    };
     // The harness has begun a line.
-    say("\n".to_owned());
+    say("\n");
     thread::scope(|scope| {
         for number in 0..THREADS {
             let engine = &engine;
@@ -46,7 +46,7 @@ fn victim() {
                     let user = format!("{number}-{user}");
                     let conversion = production(engine).convert("hero-banner", &user);
                     if conversion.is_counted() {
-                        say(format!("counted {}\n", conversion.variant().unwrap()));
+                        say(&format!("counted {}\n", conversion.variant().unwrap()));
                     }
                 }
             });
@@ -63,7 +63,7 @@ fn victim() {
         let known = engine.flag("hero-banner").unwrap().default_value().as_u64().unwrap();
         for change in known + 1.. {
             engine.set_default("hero-banner", change).unwrap();
-            say(format!("changed {change}\n"));
+            say(&format!("changed {change}\n"));
             let new = NewExperiment::new("Other", "staging").variant("only", change, 100);
             let id = engine.create_experiment("hero-banner", new).unwrap().id();
             engine.start(id).unwrap();
@@ -73,27 +73,67 @@ fn victim() {
     });
 }
 
-fn kill_after(directory: &Path, moment: Duration) -> (BTreeMap<String, u64>, u64) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "victim", "--ignored", "--nocapture", "--test-threads=1"])
-        .env(VICTIM, directory)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+/// One write for a line: lines of several threads do not mix.
+fn say(line: &str) {
+    let _ = std::io::stdout().write_all(line.as_bytes());
+}
+
+/// Not a test either: a child that counts users.
+#[test]
+#[ignore = "the process that a test of this file starts and kills"]
+#[expect(clippy::disallowed_methods, reason = "what the test asks this process to do")]
+fn victim_with_users() {
+    let Some(directory) = std::env::var_os(VICTIM) else { return };
+    std::panic::set_hook(Box::new(|_| std::process::abort()));
+    let engine = Arc::new(Engine::open(directory).unwrap());
+    let round = std::env::var(ROUND).unwrap();
+    if let Ok(capacity) = std::env::var(CAPACITY) {
+        // A new run, with small tables.
+        if engine.experiment(experiment_id(1)).unwrap().status() == Status::Running {
+            engine.stop(experiment_id(1)).unwrap();
+        }
+        engine.start(experiment_id(1)).unwrap();
+        engine.count_users(experiment_id(1), capacity.parse().unwrap()).unwrap();
+    }
+    say("\n");
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (engine, round) = (&engine, &round);
+            scope.spawn(move || {
+                let production = production(engine);
+                for user in 0_u64.. {
+                    let key = format!("{round}-{number}-{user}");
+                    assert!(production.evaluate("hero-banner", &key).is_counted());
+                    say(&format!("exposed {key}\n"));
+                    if user.is_multiple_of(2) {
+                        assert!(production.convert("hero-banner", &key).is_counted());
+                        say(&format!("converted {key}\n"));
+                    }
+                }
+            });
+        }
+        // Files that are replaced go meanwhile.
+        loop {
+            engine.sync().unwrap();
+            say("changed 0\n");
+        }
+    });
+}
+
+/// The lines of a child that is killed once it has made some changes, and at this moment after.
+fn kill_after(child: &mut Command, moment: Duration) -> Vec<String> {
+    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let (sender, acknowledged) = mpsc::channel();
     let reader = thread::spawn(move || {
-        let (mut counted, mut changed) = (BTreeMap::new(), 0);
+        let mut said = Vec::new();
         while let Some(Ok(line)) = lines.next() {
-            if let Some(variant) = line.strip_prefix("counted ") {
-                *counted.entry(variant.to_owned()).or_default() += 1;
-            } else if let Some(change) = line.strip_prefix("changed ") {
-                changed = change.parse().unwrap();
+            if line.starts_with("changed ") {
                 let _ = sender.send(());
             }
+            said.push(line);
         }
-        (counted, changed)
+        said
     });
     // However busy the machine is: the round begins when the child has made some changes.
     for _ in 0..CHANGES {
@@ -105,13 +145,108 @@ fn kill_after(directory: &Path, moment: Duration) -> (BTreeMap<String, u64>, u64
     reader.join().unwrap()
 }
 
+fn child(name: &str, directory: &Path) -> Command {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"]);
+    child.env(VICTIM, directory);
+    child
+}
+
+/// How many rounds: `FAIRSPLIT_KILLS=1000` for a long run.
+#[expect(clippy::disallowed_methods, reason = "how long to test, not what to answer")]
+fn rounds() -> u64 {
+    std::env::var("FAIRSPLIT_KILLS").map_or(40, |rounds| rounds.parse().unwrap())
+}
+
+/// The moments of the kills.
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self) -> Duration {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        Duration::from_micros((self.0 >> 33) % 60_000)
+    }
+}
+
+/// The exposed users, and those that converted; and of how many one is kept.
+fn users(engine: &Engine) -> (u64, u64, u64) {
+    let users = engine.users(experiment_id(1)).unwrap();
+    let counts = users.variants().iter().map(|variant| variant.since_start);
+    counts.fold((0, 0, users.one_in()), |(exposed, converted, one_in), count| {
+        (exposed + count.exposed, converted + count.converted, one_in)
+    })
+}
+
+#[test]
+fn a_kill_loses_no_user_and_no_user_twice() {
+    let (rounds, mut moments) = (rounds(), Moments(0x1234_5678_9abc_def0));
+    let directory = Directory::new();
+    let engine = Engine::open(&directory.0).unwrap();
+    engine.create_flag(NewFlag::new("hero-banner", 0).id(flag_id(1))).unwrap();
+    let new = banner("production").id(experiment_id(1)).status(Status::Running);
+    engine.create_experiment("hero-banner", new).unwrap();
+    drop(engine);
+    let (mut exposed, mut converted) = (BTreeSet::new(), BTreeSet::new());
+    let (mut before, mut reported, mut sampled, mut moving) = ((0, 0), 0, 0, 0);
+    for round in 0..rounds {
+        let moment = moments.next();
+        let mut child = child("victim_with_users", &directory.0);
+        child.env(ROUND, round.to_string());
+        // Every other run has more users than are kept.
+        if round.is_multiple_of(3) {
+            child.env(CAPACITY, if round.is_multiple_of(2) { "1000000" } else { "300" });
+            exposed.clear();
+            converted.clear();
+            before = (0, 0);
+        }
+        let said = kill_after(&mut child, moment);
+        let moment_of_kill = format!("round {round}, killed after {moment:?}");
+        let of_kind = |kind: &str| -> Vec<String> {
+            let keys = said.iter().filter_map(|line| line.strip_prefix(kind));
+            keys.map(str::to_owned).collect()
+        };
+        let (new_exposed, new_converted) = (of_kind("exposed "), of_kind("converted "));
+        let new = (new_exposed.len() as u64, new_converted.len() as u64);
+        reported += new.0;
+        exposed.extend(new_exposed);
+        converted.extend(new_converted);
+        moving += u64::from(std::fs::read_dir(directory.file("users")).unwrap().count() > 1);
+        let engine =
+            Engine::open(&directory.0).unwrap_or_else(|error| panic!("{moment_of_kill}: {error}"));
+        let found = users(&engine);
+        if found.2 == 1 {
+            // Counted, and killed before it could be said.
+            let is_as_said = |now: u64, before: u64, said: u64| {
+                (said..=said + THREADS).contains(&(now - before))
+            };
+            assert!(
+                is_as_said(found.0, before.0, new.0) && is_as_said(found.1, before.1, new.1),
+                "{moment_of_kill}: {found:?}, {before:?} and {new:?}"
+            );
+        } else {
+            sampled += 1;
+        }
+        before = (found.0, found.1);
+        // Each user is there, with its conversion: to count it again changes nothing.
+        let production = production(&engine);
+        for key in &exposed {
+            assert!(production.evaluate("hero-banner", key).is_counted());
+        }
+        for key in &converted {
+            assert!(production.convert("hero-banner", key).is_counted());
+        }
+        assert_eq!(users(&engine), found, "{moment_of_kill}");
+    }
+    let what = format!("{reported} users; a sample in {sampled} rounds, several files in {moving}");
+    let _ = writeln!(std::io::stderr(), "{what}");
+    assert!(reported > 100 * rounds, "{reported} users in {rounds} rounds");
+    assert!(rounds < 6 || sampled > 0);
+}
+
 #[test]
 fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
-    // Rounds, and the seed of their lengths: FAIRSPLIT_KILLS=1000 for a long run.
-    #[expect(clippy::disallowed_methods, reason = "how long to test, not what to answer")]
-    let rounds: u64 = std::env::var("FAIRSPLIT_KILLS").map_or(40, |rounds| rounds.parse().unwrap());
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    let _ = writeln!(std::io::stderr(), "{rounds} rounds, seed {seed:#x}");
+    let (rounds, mut moments) = (rounds(), Moments(0x9e37_79b9_7f4a_7c15));
+    let _ = writeln!(std::io::stderr(), "{rounds} rounds, seed {:#x}", moments.0);
     let directory = Directory::new();
     // On the clock that the child has: changes that are too old are not kept.
     let engine = Engine::open(&directory.0).unwrap();
@@ -122,9 +257,16 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
     let mut before: BTreeMap<String, u64> = BTreeMap::new();
     let (mut acknowledged, mut last) = (0, 0);
     for round in 0..rounds {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let moment = Duration::from_micros((seed >> 33) % 60_000);
-        let (counted, changed) = kill_after(&directory.0, moment);
+        let moment = moments.next();
+        let said = kill_after(&mut child("victim", &directory.0), moment);
+        let (mut counted, mut changed) = (BTreeMap::<String, u64>::new(), 0);
+        for line in &said {
+            if let Some(variant) = line.strip_prefix("counted ") {
+                *counted.entry(variant.to_owned()).or_default() += 1;
+            } else if let Some(change) = line.strip_prefix("changed ") {
+                changed = change.parse().unwrap();
+            }
+        }
         let moment_of_kill = format!("round {round}, killed after {moment:?}");
         let engine =
             Engine::open(&directory.0).unwrap_or_else(|error| panic!("{moment_of_kill}: {error}"));

@@ -127,6 +127,9 @@ impl Registry {
         let mut deleted = self.write();
         for id in ids {
             if let Some((ById(record), ())) = self.known.remove(id) {
+                if let Some(users) = record.counters.users() {
+                    users.delete();
+                }
                 deleted.push(record);
             }
         }

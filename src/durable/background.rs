@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::counters::Counters;
+use super::users::Users;
 use crate::engine::process::Process;
 use crate::model::error::FileError;
 
@@ -31,17 +31,17 @@ pub(super) type OnFailure = Box<dyn FnMut(&FileError) + Send>;
 
 impl Background {
     pub(super) fn start(
-        counters: &Arc<Counters>,
+        users: &Arc<Users>,
         interval: Duration,
         mut on_failure: OnFailure,
     ) -> io::Result<Background> {
         let (end, ended) = mpsc::channel();
         // The thread must not keep the directory in use.
-        let counters: Weak<Counters> = Arc::downgrade(counters);
+        let users: Weak<Users> = Arc::downgrade(users);
         let thread = thread::Builder::new().name(NAME.to_owned()).spawn(move || {
             while ended.recv_timeout(interval.max(SHORTEST)) == Err(RecvTimeoutError::Timeout) {
-                let Some(counters) = counters.upgrade() else { return };
-                if let Err(error) = counters.sync() {
+                let Some(users) = users.upgrade() else { return };
+                if let Err(error) = users.sync() {
                     // Syncing must not end because its failure could not be reported; the panic
                     // has been printed, or whatever the program's hook does.
                     let _ = panic::catch_unwind(AssertUnwindSafe(|| on_failure(&error)));

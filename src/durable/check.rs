@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::counters::Counters;
@@ -10,9 +11,11 @@ use super::directory::{COUNTERS, DEFINITIONS};
 use super::error::OpenError;
 use super::lock::{Access, lock};
 use super::open::{not_loaded, text};
+use super::users::{self, Copies};
 use crate::count::cells::{Lines, MappedCells};
 use crate::count::counters::cells_for;
 use crate::count::counts::{Baseline, Count};
+use crate::count::distinct_users::slots::{Head, InProcess, Memory, Slots};
 use crate::engine::Engine;
 use crate::engine::clock::SystemClock;
 use crate::engine::durability::Durability;
@@ -30,6 +33,9 @@ pub struct Checked {
     /// The number of experiments that have counters, those that have left the definitions
     /// included.
     pub experiments: usize,
+    /// The number of users that are kept, each counted once for each experiment: those of the last
+    /// runs.
+    pub users: usize,
     /// Whether the directory was closed in order. `false` after a crash: the counts are those of
     /// the crash, and no checksum protects them until the directory is opened and closed again.
     pub was_closed: bool,
@@ -38,7 +44,7 @@ pub struct Checked {
 /// Reads and verifies the directory of a durable engine as an opening does, and changes nothing in
 /// it. Meanwhile the directory is locked: opening it returns [`OpenError::InUse`].
 ///
-/// Cost: reads both files whole, and holds a copy of them in memory.
+/// Cost: reads all files whole, and holds a copy of them in memory.
 ///
 /// # Errors
 ///
@@ -75,17 +81,21 @@ pub fn check(directory: impl AsRef<Path>) -> Result<Checked, OpenError> {
     let is_first = !is_there(&definitions)?;
     let Some(counters) = Counters::check(file, &path, is_first)? else {
         // A process was killed as it created the directory.
-        return Ok(Checked { flags: 0, experiments: 0, was_closed: false });
+        return Ok(Checked { flags: 0, experiments: 0, users: 0, was_closed: false });
     };
     let (experiments, was_closed) = (counters.experiments(), counters.was_closed());
     let text = text(&definitions, &counters, false)?;
     counters.set_trusting(text.as_ref().is_some_and(|text| counters.has_written(text)));
-    let mut checked = Checked { flags: 0, experiments, was_closed };
+    let copies = users::verify(&directory)?;
+    let mut checked = Checked { flags: 0, experiments, users: 0, was_closed };
     if let Some(text) = text {
-        let copy = Copy { counters: Arc::new(counters) };
-        let engine = Engine::with_parts(Box::new(SystemClock), None, Some(Arc::new(copy)));
+        let users = AtomicUsize::new(0);
+        let copy = Arc::new(Copy { counters: Arc::new(counters), copies, users });
+        let durability: Arc<dyn Durability> = Arc::<Copy>::clone(&copy);
+        let engine = Engine::with_parts(Box::new(SystemClock), None, Some(durability));
         engine.restore(&text).map_err(|source| not_loaded(source, &definitions))?;
         checked.flags = engine.flags().len();
+        checked.users = copy.users.load(Ordering::Relaxed);
     }
     Ok(checked)
 }
@@ -94,6 +104,9 @@ pub fn check(directory: impl AsRef<Path>) -> Result<Checked, OpenError> {
 #[derive(Debug)]
 struct Copy {
     counters: Arc<Counters>,
+    copies: Copies,
+    /// The number of users that were asked for.
+    users: AtomicUsize,
 }
 
 impl Durability for Copy {
@@ -123,6 +136,16 @@ impl Durability for Copy {
     }
 
     fn set_mark(&self, _: ExperimentId, _: &[Count]) {}
+
+    fn users(&self) -> Arc<dyn Memory> {
+        Arc::new(InProcess)
+    }
+
+    fn users_left(&self, id: ExperimentId, run: u32) -> Vec<(Head, Slots)> {
+        let users = users::count_left(&self.copies, id, run);
+        self.users.fetch_add(users, Ordering::Relaxed);
+        Vec::new()
+    }
 
     fn sync(&self) -> Result<(), FileError> {
         Ok(())

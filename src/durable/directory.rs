@@ -1,4 +1,4 @@
-//! The directory of an engine: its definitions and its counters.
+//! The directory of an engine: its definitions, its counters and its users.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::background::Background;
 use super::changes::Changes;
 use super::counters::Counters;
+use super::users::Users;
 use super::{definitions, disk};
 use crate::count::cells::MappedCells;
 use crate::count::counts::{Baseline, Count};
+use crate::count::distinct_users::slots::{Head, Memory, Slots};
 use crate::engine::durability::Durability;
 use crate::engine::store::{Proposal, Store};
 use crate::model::change::Change;
@@ -21,6 +23,8 @@ use crate::model::terms::Terms;
 /// The configuration document, counts of its last change included.
 pub(super) const DEFINITIONS: &str = "definitions.json";
 pub(super) const COUNTERS: &str = "counters";
+/// The folder of the tables of users.
+pub(super) const USERS: &str = "users";
 /// A line of JSON for each change.
 pub(super) const CHANGES: &str = "changes.jsonl";
 
@@ -30,6 +34,7 @@ pub(super) struct Directory {
     /// First: the thread has ended when the counters are dropped.
     pub(super) _background: Option<Background>,
     pub(super) counters: Arc<Counters>,
+    pub(super) users: Arc<Users>,
     pub(super) definitions: PathBuf,
     pub(super) changes: Changes,
     pub(super) changes_path: PathBuf,
@@ -60,6 +65,7 @@ impl Durability for Directory {
 
     fn give_up(&self) {
         self.counters.give_up();
+        self.users.give_up();
     }
 
     fn mark(&self, id: ExperimentId) -> Box<[Count]> {
@@ -70,12 +76,20 @@ impl Durability for Directory {
         self.counters.set_mark(id, mark);
     }
 
+    fn users(&self) -> Arc<dyn Memory> {
+        Arc::<Users>::clone(&self.users)
+    }
+
+    fn users_left(&self, id: ExperimentId, run: u32) -> Vec<(Head, Slots)> {
+        self.users.left(id, run)
+    }
+
     fn sync(&self) -> Result<(), FileError> {
-        self.counters.sync()
+        self.users.sync()
     }
 
     fn storage_error(&self) -> Option<FileError> {
-        self.counters.failures().current()
+        self.counters.failures().current().or_else(|| self.users.unkept())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::counters::segment::{BYTES, LINES, Segment};
+use super::counters::segment::{self, BYTES, LINES, Segment};
 use crate::count::cells::Line;
 
 /// A text in a file of its own, on the disk when this returns.
@@ -106,6 +106,42 @@ pub(super) fn grow(file: &File, position: u64) -> io::Result<Segment> {
     file.sync_all()?;
     ask("map")?;
     Segment::map(file, position)
+}
+
+/// Makes a folder, if it is not there.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    ask("make the folder")?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A new file of zeros without holes, mapped whole. It is not synced.
+pub(super) fn create_mapped(path: &Path, bytes: usize) -> io::Result<(File, Segment)> {
+    ask("create a table")?;
+    // Neither a link nor a file that another process has put there.
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+    ask("allocate")?;
+    segment::allocate(&file, bytes as u64)?;
+    ask("map a table")?;
+    let segment = Segment::map_first(&file, bytes)?;
+    Ok((file, segment))
+}
+
+/// Gives a new table its name.
+pub(super) fn name_table(from: &Path, to: &Path) -> io::Result<()> {
+    ask("name a table")?;
+    fs::rename(from, to)
+}
+
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    ask("remove")?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Writes the first lines to the disk.

@@ -17,7 +17,8 @@ pub enum OpenError {
     /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The counters' file is damaged. [`recover`](crate::durable::recover) saves what can be read.
+    /// The counters' file, or a table of users, is damaged.
+    /// [`recover`](crate::durable::recover) saves what can be read.
     #[error("{} is damaged at byte {at}: {what}", path.display())]
     Damaged {
         /// The file.

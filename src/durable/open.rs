@@ -16,6 +16,7 @@ use super::directory::{CHANGES, COUNTERS, DEFINITIONS, Directory};
 use super::error::OpenError;
 use super::lock::{Access, lock};
 use super::recover::unfinished_recovery;
+use super::users::Users;
 use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::durability::Durability;
@@ -187,7 +188,8 @@ impl OpenOptions {
         let text = if is_new { None } else { text(&definitions, &opened, self.accepts_edits)? };
         opened.set_trusting(text.as_ref().is_some_and(|text| opened.has_written(text)));
         let opened = Arc::new(opened);
-        let start = |(interval, on_failure)| Background::start(&opened, interval, on_failure);
+        let users = Arc::new(Users::open(Arc::clone(&opened), directory)?);
+        let start = |(interval, on_failure)| Background::start(&users, interval, on_failure);
         let background =
             self.sync.map(start).transpose().map_err(failed("start a thread for", directory))?;
         let changes_path = directory.join(CHANGES);
@@ -195,6 +197,7 @@ impl OpenOptions {
         let directory = Arc::new(Directory {
             _background: background,
             counters: Arc::clone(&opened),
+            users: Arc::clone(&users),
             definitions: definitions.clone(),
             changes: changes.map_err(failed("open", &changes_path))?,
             changes_path,
@@ -223,6 +226,7 @@ impl OpenOptions {
             },
         }
         opened.set_trusting(false);
+        users.begin();
         Ok(engine)
     }
 }

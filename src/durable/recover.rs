@@ -9,7 +9,7 @@ use super::counters::Counters;
 use super::directory::{COUNTERS, DEFINITIONS};
 use super::error::OpenError;
 use super::lock::{Access, lock};
-use super::{definitions, disk};
+use super::{definitions, disk, users};
 use crate::model::error::FileError;
 
 /// What [`recover`] has saved of a damaged directory.
@@ -21,18 +21,23 @@ pub struct Recovered {
     /// What could not be read, each with its place in the file. Changed counts cannot be detected:
     /// any number is a valid count.
     pub damage: Vec<String>,
-    /// Where the damaged file is now.
+    /// The number of tables of users that could not be read. Their files are beside the others in
+    /// the folder `users`, with `.damaged` behind their names; the users in them are lost.
+    pub users_tables: usize,
+    /// Where the damaged counters' file is now; or the first table of users, if only such tables
+    /// were damaged.
     pub set_aside: PathBuf,
 }
 
-/// Saves what can be read of a damaged counters' file, and sets that file aside. Call it after
+/// Saves what can be read of a damaged counters' file, and sets that file aside, and each damaged
+/// table of users. Call it after
 /// [`OpenError::Damaged`], to go on with what is left: then the directory can be opened. An
 /// experiment whose counters are lost starts at the counts that its definition had at its last
 /// change.
 ///
 /// # Errors
 ///
-/// [`OpenError`]: in use, or unreadable. The damaged file then stays where it is.
+/// [`OpenError`]: in use, or unreadable. The damaged counters then stay where they are.
 pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     let directory = directory.as_ref();
     let (path, definitions) = (directory.join(COUNTERS), directory.join(DEFINITIONS));
@@ -43,6 +48,13 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
     // First: this locks the directory.
     let file = lock(&path, Access::Read, Duration::ZERO)?;
     let (damaged, damage) = Counters::salvage(file, &path)?;
+    let tables = users::set_damaged_aside(directory)?;
+    if let Some(first) = tables.first().filter(|_| damage.0.is_empty()) {
+        // The counters keep the checksum that reveals an edit of the definitions.
+        let (experiments, damage) = (damaged.experiments(), damage.0);
+        let set_aside = first.clone();
+        return Ok(Recovered { experiments, damage, users_tables: tables.len(), set_aside });
+    }
     let text = definitions::read(&definitions).map_err(failed("read", &definitions))?;
     // What is not text cannot be opened, however often it is recovered.
     let text = text.and_then(|text| String::from_utf8(text).ok());
@@ -77,7 +89,7 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         let _ = fs::remove_file(&new);
     })?;
     disk::sync_directory(&path).map_err(failed("replace", &path))?;
-    Ok(Recovered { experiments, damage: damage.0, set_aside })
+    Ok(Recovered { experiments, damage: damage.0, users_tables: tables.len(), set_aside })
 }
 
 /// The name of the counters while they are recovered. A file that a crash leaves is ignored.

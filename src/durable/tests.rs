@@ -4,6 +4,7 @@
 mod background;
 mod recovery;
 mod storage_error;
+mod users;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,11 +30,21 @@ impl Directory {
 
     fn like(other: &Path) -> Directory {
         let this = Directory::new();
-        for file in fs::read_dir(other).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), this.0.join(file.file_name())).unwrap();
-        }
+        copy(other, &this.0);
         this
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 

@@ -118,11 +118,17 @@ impl Engine {
         let since = self.control.clock.now();
         let run = found.state.runs.number();
         let scope = Scope { experiment: id, run, since, is_whole: false, capacity };
-        let memory: Arc<dyn Memory> = Arc::new(InProcess);
+        let memory = self.users_memory();
         let counters = &found.state.counters;
         counters.begin_users(Run::new(scope, &*memory), &memory);
         counters.set_open(counters.is_open(), true);
         Ok(())
+    }
+
+    /// Where the users of this engine are kept.
+    pub(super) fn users_memory(&self) -> Arc<dyn Memory> {
+        let durability = self.control.durability.as_ref();
+        durability.map_or_else(|| Arc::new(InProcess) as Arc<dyn Memory>, |kept| kept.users())
     }
 
     /// The users of an experiment, each counted once. `None` if they are not counted, or if the
@@ -156,8 +162,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`FileError`] if the disk fails, or if the counters' file was removed or replaced. Counting
-    /// goes on in memory. In a child of `fork`: the directory belongs to its parent.
+    /// [`FileError`] if the disk fails, or if the file of the counters or of users was removed or
+    /// replaced, or if users are in memory alone, since their file could not be made. Counting goes
+    /// on in memory. In a child of `fork`: the directory belongs to its parent.
     pub fn sync(&self) -> Result<(), FileError> {
         self.control.durability.as_ref().map_or(Ok(()), |durability| durability.sync())
     }

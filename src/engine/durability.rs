@@ -2,9 +2,11 @@
 //! implements it, and the engine depends on nothing else of `durable`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::count::cells::MappedCells;
 use crate::count::counts::{Baseline, Count};
+use crate::count::distinct_users::slots::{Head, Memory, Slots};
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
@@ -35,6 +37,14 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
 
     /// Sets the [`mark`](Durability::mark).
     fn set_mark(&self, id: ExperimentId, mark: &[Count]);
+
+    /// Where users are kept.
+    fn users(&self) -> Arc<dyn Memory>;
+
+    /// The tables of users that a former process left of a run of an experiment. To be asked for
+    /// each experiment while the definitions are restored, once: what is not asked for by then is
+    /// not needed any more.
+    fn users_left(&self, id: ExperimentId, run: u32) -> Vec<(Head, Slots)>;
 
     /// Waits until everything that has been counted would survive a loss of power.
     fn sync(&self) -> Result<(), FileError>;

@@ -5,6 +5,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::Engine;
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Baseline;
+use crate::count::distinct_users::slots::Head;
+use crate::count::distinct_users::{Run, Scope};
 use crate::count::pool::Pool;
 use crate::count::registry::Record;
 use crate::count::runs::Runs;
@@ -126,6 +128,22 @@ impl Writer<'_> {
         let record = Arc::new(record);
         self.staged.push(Arc::clone(&record));
         record
+    }
+
+    /// Goes on with the users that a former process left of the experiments that are staged.
+    pub(super) fn continue_users(&self) {
+        const CAPACITY: usize = 1_000_000;
+        let Some(durability) = &self.engine.control.durability else { return };
+        let memory = durability.users();
+        for record in &self.staged {
+            let (experiment, run) = (record.definition.id, record.runs.number());
+            let left = durability.users_left(experiment, run);
+            if let Some((Head { since, is_whole, .. }, _)) = left.first() {
+                let (since, is_whole) = (*since, *is_whole);
+                let scope = Scope { experiment, run, since, is_whole, capacity: CAPACITY };
+                record.counters.begin_users(Run::united(scope, left, &*memory), &memory);
+            }
+        }
     }
 
     /// Opens counters just before the snapshot is published, so that an evaluation that sees the

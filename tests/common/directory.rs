@@ -40,8 +40,19 @@ impl Directory {
 
     /// Every file, with its content.
     pub(crate) fn content(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let files = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
-        files.map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+        let mut files = BTreeMap::new();
+        let mut folders = vec![self.0.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    files.insert(path.clone(), fs::read(&path).unwrap());
+                }
+            }
+        }
+        files
     }
 }
 

@@ -28,8 +28,12 @@ pub(crate) fn check(directory: &Path) -> Result<(), Failure> {
     } else {
         "not closed normally, as after a crash or a kill"
     };
+    let users = match checked.users {
+        0 => String::new(),
+        users => format!(", {}", number(users, "user")),
+    };
     print(&format!(
-        "{}: nothing is wrong: {}, counters of {}; {closed}",
+        "{}: nothing is wrong: {}, counters of {}{users}; {closed}",
         directory.display(),
         number(checked.flags, "flag"),
         number(checked.experiments, "experiment"),
@@ -59,6 +63,11 @@ pub(crate) fn recover(directory: &Path) -> Result<(), Failure> {
         text.push_str("could not be read: ");
         text.push_str(damage);
         text.push('\n');
+    }
+    if recovered.users_tables > 0 {
+        text.push_str("lost the users of ");
+        text.push_str(&number(recovered.users_tables, "damaged table"));
+        text.push_str(", set aside in the folder users\n");
     }
     text.push_str("the damaged file is now ");
     text.push_str(&recovered.set_aside.display().to_string());

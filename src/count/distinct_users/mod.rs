@@ -19,7 +19,7 @@ use xxhash_rust::const_xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub(crate) use self::activity::Known;
-use self::slots::{Head, Memory, Slots};
+use self::slots::{Head, InProcess, Memory, Slots};
 use self::table::{Claimed, EMPTY, Found, SEALED, Table};
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::Bucket;
@@ -132,11 +132,24 @@ impl Run {
         }
         Run { scope, table }
     }
+
+    /// The number of users.
+    #[cfg(feature = "durable")]
+    pub(crate) fn users(&self) -> usize {
+        self.table.all().count()
+    }
 }
 
 impl Tables {
     fn of(Run { scope, table }: Run) -> Tables {
         Tables { scope, current: Arc::new(table), leaving: None }
+    }
+
+    fn dropped(&self) {
+        self.current.slots.dropped();
+        if let Some(leaving) = &self.leaving {
+            leaving.table.slots.dropped();
+        }
     }
 
     /// Whether the users should move to another table.
@@ -159,11 +172,15 @@ impl DistinctUsers {
     pub(crate) fn begin(&self, run: Run) {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.tables.swap(Arc::new(Tables::of(run)));
-        before.current.slots.replaced();
-        if let Some(leaving) = &before.leaving {
-            leaving.table.slots.replaced();
-        }
+        before.dropped();
         self.free_now();
+    }
+
+    /// Drops the users for good: the experiment is deleted.
+    pub(crate) fn delete(&self) {
+        let Scope { experiment, run, since, .. } = self.scope();
+        let scope = Scope { experiment, run, since, is_whole: false, capacity: 0 };
+        self.begin(Run::with_slots(2, scope, &InProcess));
     }
 
     /// The run, and how many users are kept.

@@ -61,12 +61,16 @@ impl Memory for InProcess {
 pub(crate) trait File: fmt::Debug + Send + Sync {
     /// All users of this table are in another one, which has been made after it.
     fn replaced(self: Arc<Self>);
+
+    /// The users of this table are not needed any more: their run is over, or their experiment is
+    /// deleted. Only the control plane calls this.
+    fn dropped(self: Arc<Self>);
 }
 
 /// The slots of a table.
 pub(crate) enum Slots {
     /// Allocated a chunk at a time, when it is first used: no call clears, or frees, a whole table.
-    Owned { chunks: Vec<OnceLock<Box<[Slot]>>>, slots: usize },
+    Owned { chunks: Vec<OnceLock<Box<[Slot]>>>, slots: usize, file: Option<Arc<dyn File>> },
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no file is mapped"))]
     Mapped { slots: &'static [Slot], file: Arc<dyn File> },
 }
@@ -78,10 +82,21 @@ impl Slots {
     /// Empty slots in memory.
     pub(crate) fn new(slots: usize) -> Slots {
         let chunks = (0..slots.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect();
-        let slots = Slots::Owned { chunks, slots };
+        let slots = Slots::Owned { chunks, slots, file: None };
         #[cfg(loom)] // The model checker does not see that `OnceLock` orders.
         (0..slots.len()).for_each(|at| drop(slots.get(at)));
         slots
+    }
+
+    /// Empty slots in memory, in place of a file that could not be made.
+    #[cfg(feature = "durable")]
+    pub(crate) fn without_file(slots: usize, instead: Arc<dyn File>) -> Slots {
+        match Slots::new(slots) {
+            Slots::Owned { chunks, slots, .. } => {
+                Slots::Owned { chunks, slots, file: Some(instead) }
+            }
+            mapped @ Slots::Mapped { .. } => mapped,
+        }
     }
 
     /// Slots of a file, which are valid for as long as it lives.
@@ -100,7 +115,7 @@ impl Slots {
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<&Slot> {
         match self {
-            Slots::Owned { chunks, slots } => {
+            Slots::Owned { chunks, slots, .. } => {
                 let chunk = chunks.get(at / CHUNK)?;
                 let chunk = match chunk.get() {
                     Some(chunk) => chunk,
@@ -114,9 +129,22 @@ impl Slots {
 
     /// Says that all users are in another table.
     pub(super) fn replaced(&self) {
+        if let Some(file) = self.file() {
+            file.replaced();
+        }
+    }
+
+    /// Says that the users are not needed any more.
+    pub(super) fn dropped(&self) {
+        if let Some(file) = self.file() {
+            file.dropped();
+        }
+    }
+
+    fn file(&self) -> Option<Arc<dyn File>> {
         match self {
-            Slots::Owned { .. } => {}
-            Slots::Mapped { file, .. } => Arc::clone(file).replaced(),
+            Slots::Owned { file, .. } => file.clone(),
+            Slots::Mapped { file, .. } => Some(Arc::clone(file)),
         }
     }
 

@@ -79,7 +79,7 @@ fn users_beyond_the_capacity_are_downsampled_no_more_than_it_takes() {
                 bits += 1;
                 kept.retain(|hash| rank(*hash) >= bits);
             }
-            if number % 13 == 0 || number < 100 {
+            if number.is_multiple_of(13) || number < 100 {
                 assert_eq!(super::tests::bits(&users), bits, "{number} users, capacity {capacity}");
                 assert!(all(&users).keys().eq(kept.iter()), "{number} users, capacity {capacity}");
             }
@@ -175,7 +175,7 @@ fn threads_record_what_one_thread_would() {
                         let hash = user(number);
                         let exposed = users.record(hash, Event::Exposure);
                         // Whoever has been exposed stays so, whatever moves meanwhile.
-                        if exposed == Known::Exposed && number % 3 == 0 {
+                        if exposed == Known::Exposed && number.is_multiple_of(3) {
                             let known = users.record(hash, Event::Conversion);
                             lost.fetch_add(
                                 usize::from(known == Known::Unexposed),
@@ -191,7 +191,7 @@ fn threads_record_what_one_thread_would() {
         let all = all(&users);
         for number in 0..USERS {
             let hash = user(number);
-            let expected = (rank(hash) >= bits).then_some(if number % 3 == 0 {
+            let expected = (rank(hash) >= bits).then_some(if number.is_multiple_of(3) {
                 EXPOSED | AFTER
             } else {
                 EXPOSED
@@ -264,7 +264,9 @@ fn the_hashes_of_empty_and_sealed_slots_are_users_like_others() {
         assert_eq!(users.record(hash, Event::Conversion), Known::Exposed);
     }
     assert_eq!(all(&users).len(), 4);
-    let _ = (0..1000).map(|number| users.record(user(number), Event::Exposure)).count();
+    for number in 0..1000 {
+        users.record(user(number), Event::Exposure);
+    }
     assert_eq!(all(&users).len(), 1004);
     for hash in [0, u64::MAX] {
         assert_eq!(users.record(hash, Event::Conversion), Known::Exposed);
@@ -285,7 +287,7 @@ fn tables_of_several_processes_unite_to_the_sample_of_the_union() {
             let process = &processes[usize::try_from(draw >> 60 & 7).unwrap()];
             process.record(hash, Event::Exposure);
             *known.entry(hash).or_insert(0) |= EXPOSED;
-            if draw >> 40 & 3 == 0 {
+            if (draw >> 40).is_multiple_of(4) {
                 process.record(hash, Event::Conversion);
                 *known.entry(hash).or_insert(0) |= AFTER;
             }
@@ -325,9 +327,10 @@ fn the_sample_of_a_union_is_as_fair_as_chance() {
             .filter(|(hash, _)| rank(*hash) >= bits)
             .map(|(hash, _)| hash)
             .collect();
-        let all = sample.len() as f64;
-        let first = sample.iter().filter(|hash| Bucket::from_hash(**hash).index() < 50).count();
-        let difference = first as f64 - all / 2.0;
+        let all = f64::from(u32::try_from(sample.len()).unwrap());
+        let is_first = |hash: &&u64| Bucket::from_hash(**hash).index() < 50;
+        let first = u32::try_from(sample.iter().filter(is_first).count()).unwrap();
+        let difference = f64::from(first) - all / 2.0;
         alarms += u32::from(4.0 * difference * difference / all > 3.841);
     }
     // 5 % of 400 is 20, with a standard deviation of 4.4.
@@ -361,21 +364,26 @@ fn a_table_with_a_user_out_of_reach_is_made_anew() {
     assert!((20..180).contains(&rebuilt), "{rebuilt}");
 }
 
-/// Tables whose users have all moved are given back, each once; and no other one.
+/// A table whose users have all moved is said to be replaced, once; one of a run that is over, or of
+/// a deleted experiment, to be dropped; and no other one.
 #[test]
-fn each_table_that_was_left_is_given_back_once() {
+fn each_table_that_is_not_needed_any_more_says_so_once() {
     #[derive(Debug, Default)]
-    struct Files(Mutex<Vec<(usize, Arc<Count>)>>);
+    struct Files(Mutex<Vec<(usize, Arc<Said>)>>);
     #[derive(Debug, Default)]
-    struct Count(StdAtomicUsize);
-    impl File for Count {
+    struct Said(Mutex<String>);
+    impl File for Said {
         fn replaced(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            self.0.lock().unwrap().push('r');
+        }
+
+        fn dropped(self: Arc<Self>) {
+            self.0.lock().unwrap().push('d');
         }
     }
     impl Memory for Files {
         fn slots(&self, head: &Head) -> Slots {
-            let file = Arc::new(Count::default());
+            let file = Arc::new(Said::default());
             self.0.lock().unwrap().push((head.slots, Arc::clone(&file)));
             let slots: Box<[slots::Slot]> = (0..head.slots).map(|_| slots::Slot::empty()).collect();
             Slots::Mapped { slots: Box::leak(slots), file }
@@ -384,19 +392,23 @@ fn each_table_that_was_left_is_given_back_once() {
     let files = Arc::new(Files::default());
     let memory: Arc<dyn Memory> = Arc::<Files>::clone(&files);
     let users = DistinctUsers::new(Run::new(scope(1000), &*memory), Arc::clone(&memory));
-    let replaced = || -> Vec<(usize, usize)> {
+    let said = || -> Vec<String> {
         let files = files.0.lock().unwrap();
-        files.iter().map(|(slots, file)| (*slots, file.0.load(Ordering::Relaxed))).collect()
+        files.iter().map(|(slots, file)| format!("{slots}{}", file.0.lock().unwrap())).collect()
     };
-    (0..1300).for_each(|number| {
+    for number in 0..1300 {
         users.record(user(number), Event::Exposure);
-    });
+    }
     users.settled();
-    // Grown four times to 2,048 slots for 1,000 users, and then downsampled once.
-    let slots = [64, 128, 256, 512, 1024, 2048, 2048];
-    let expected =
-        |last| slots.iter().enumerate().map(move |(at, slots)| (*slots, usize::from(at < last)));
-    assert!(replaced().into_iter().eq(expected(6)), "{:?}", replaced());
+    // Grown to 2,048 slots for 1,000 users, and then downsampled once.
+    assert_eq!(said(), ["64r", "128r", "256r", "512r", "1024r", "2048r", "2048"]);
     users.begin(Run::new(Scope { run: 2, ..scope(1000) }, &*memory));
-    assert!(replaced().into_iter().eq(expected(7).chain([(64, 0)])), "{:?}", replaced());
+    for number in 0..50 {
+        users.record(user(number), Event::Exposure);
+    }
+    // In the middle of a move, both tables are dropped.
+    assert_eq!(said()[6..], ["2048d", "64", "128"]);
+    users.delete();
+    assert_eq!(said()[6..], ["2048d", "64d", "128d"]);
+    assert_eq!(all(&users).len(), 0);
 }

@@ -166,18 +166,18 @@ impl Block {
     }
 }
 
-pub(super) fn word(line: Option<&Line>, at: usize) -> u64 {
+pub(in crate::durable) fn word(line: Option<&Line>, at: usize) -> u64 {
     line.and_then(|line| line.get(at)).map_or(0, |word| word.load(Ordering::Relaxed))
 }
 
-pub(super) fn put(line: Option<&Line>, at: usize, value: u64) {
+pub(in crate::durable) fn put(line: Option<&Line>, at: usize, value: u64) {
     if let Some(word) = line.and_then(|line| line.get(at)) {
         word.store(value, Ordering::Relaxed);
     }
 }
 
 /// The checksum of the format: of words, as little-endian bytes.
-pub(super) fn sum_of(words: impl Iterator<Item = u64>) -> u64 {
+pub(in crate::durable) fn sum_of(words: impl Iterator<Item = u64>) -> u64 {
     let mut hasher = Xxh3::new();
     words.for_each(|word| hasher.update(&word.to_le_bytes()));
     hasher.digest()

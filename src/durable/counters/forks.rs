@@ -6,19 +6,26 @@
 
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A place for a mapping.
 #[derive(Debug)]
 struct Place {
     /// Where the mapping begins; null for none.
     start: AtomicPtr<u8>,
+    /// The mapping's length, never 0; 0 where the place is free. Set before the start, and cleared
+    /// after it: whenever a fork comes, a start that is there has its length.
+    bytes: AtomicUsize,
     next: OnceLock<&'static Place>,
 }
 
 impl Place {
     const fn new() -> Place {
-        Place { start: AtomicPtr::new(ptr::null_mut()), next: OnceLock::new() }
+        Place {
+            start: AtomicPtr::new(ptr::null_mut()),
+            bytes: AtomicUsize::new(0),
+            next: OnceLock::new(),
+        }
     }
 }
 
@@ -28,28 +35,32 @@ static FIRST: Place = Place::new();
 #[derive(Debug)]
 pub(super) struct Listed(&'static Place);
 
-/// Lists a mapping that begins here.
-pub(super) fn list(start: *mut u8) -> Listed {
+/// Lists a mapping of this length that begins here.
+pub(super) fn list(start: *mut u8, bytes: usize) -> Listed {
     let mut place = &FIRST;
     loop {
-        let order = (Ordering::Release, Ordering::Relaxed);
-        if place.start.compare_exchange(ptr::null_mut(), start, order.0, order.1).is_ok() {
+        let order = (Ordering::Acquire, Ordering::Relaxed);
+        if place.bytes.compare_exchange(0, bytes.max(1), order.0, order.1).is_ok() {
+            place.start.store(start, Ordering::Release);
             return Listed(place);
         }
         place = place.next.get_or_init(|| Box::leak(Box::new(Place::new())));
     }
 }
 
-/// Where each mapping begins.
-pub(super) fn all() -> impl Iterator<Item = *mut u8> {
+/// Where each mapping begins, and its length.
+pub(super) fn all() -> impl Iterator<Item = (*mut u8, usize)> {
     let next = |place: &&'static Place| place.next.get().copied();
-    let starts = std::iter::successors(Some(&FIRST), next);
-    starts.map(|place| place.start.load(Ordering::Acquire)).filter(|start| !start.is_null())
+    std::iter::successors(Some(&FIRST), next).filter_map(|place| {
+        let start = place.start.load(Ordering::Acquire);
+        (!start.is_null()).then(|| (start, place.bytes.load(Ordering::Relaxed)))
+    })
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
         self.0.start.store(ptr::null_mut(), Ordering::Release);
+        self.0.bytes.store(0, Ordering::Release);
     }
 }
 
@@ -61,10 +72,13 @@ mod tests {
     fn a_mapping_is_found_until_it_is_gone_and_its_place_is_used_again() {
         let mut bytes = [0_u8; 3];
         let starts: Vec<*mut u8> = bytes.iter_mut().map(ptr::from_mut).collect();
-        let is_found = |start| all().any(|found| found == start);
-        let listed: Vec<Listed> = starts.iter().map(|start| list(*start)).collect();
-        assert!(starts.iter().all(|start| is_found(*start)));
+        let lengths: Vec<(*mut u8, usize)> = starts.iter().copied().zip(11..).collect();
+        let is_found = |mapping| all().any(|found| found == mapping);
+        let listed: Vec<Listed> =
+            lengths.iter().map(|(start, bytes)| list(*start, *bytes)).collect();
+        assert!(lengths.iter().all(|mapping| is_found(*mapping)));
         drop(listed);
-        assert!(!starts.iter().any(|start| is_found(*start)));
+        let is_start_found = |start| all().any(|found| found.0 == start);
+        assert!(!starts.iter().any(|start| is_start_found(*start)));
     }
 }

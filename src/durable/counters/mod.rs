@@ -5,7 +5,7 @@
 //! * `block`: its part for one experiment;
 //! * `layout`: the position of each experiment's block in it.
 
-mod block;
+pub(super) mod block;
 mod forks;
 mod layout;
 mod open;
@@ -24,9 +24,9 @@ use self::block::{Block, put, sum_of, word};
 use self::layout::{Layout, lines};
 use self::segment::BYTES;
 use super::directory::DEFINITIONS as DEFINITIONS_FILE;
+use super::disk;
 use super::failures::Failures;
 use super::lock::is_at;
-use super::{definitions, disk};
 use crate::count::cells::{Line, MappedCells, Owner};
 use crate::count::counts::{Baseline, Count};
 use crate::engine::process::Process;
@@ -194,9 +194,22 @@ impl Counters {
     /// engine has put there. The lock goes with the file, so another engine may have the directory
     /// by now.
     pub(super) fn is_in_place(&self) -> Result<(), FileError> {
+        self.is_in_place_if(|| self.with_layout(|layout| is_as_left(&self.file, layout)))
+    }
+
+    /// The same, except that it does not wait for a change that is being made to the file: then it
+    /// looks at the path alone.
+    pub(super) fn is_in_place_now(&self) -> Result<(), FileError> {
+        self.is_in_place_if(|| {
+            let layout = self.layout.try_lock();
+            layout.map_or(true, |layout| is_as_left(&self.file, &layout))
+        })
+    }
+
+    fn is_in_place_if(&self, is_as_left: impl FnOnce() -> bool) -> Result<(), FileError> {
         let is_at = is_at(&self.path, &self.file);
         let is_at = is_at.map_err(|error| FileError::new("find", &self.path, &error))?;
-        if is_at && self.with_layout(|layout| is_as_left(&self.file, layout)) {
+        if is_at && is_as_left() {
             return Ok(());
         }
         let what = "it was removed, moved or replaced while it was open; counts since then are not \
@@ -292,10 +305,12 @@ impl Counters {
         let synced = flushed.and_then(|()| self.file.sync_all());
         let synced = synced.map_err(|error| FileError::new("write", &self.path, &error));
         // Where the file is gone, the disk has the counts, and the next opening does not find them.
-        let outcome = synced.and_then(|()| self.is_in_place());
-        let definitions = self.path.with_file_name(DEFINITIONS_FILE);
-        self.failures.synced(&outcome, &definitions::unfinished(&definitions));
-        outcome
+        synced.and_then(|()| self.is_in_place())
+    }
+
+    /// Where the definitions are.
+    pub(super) fn definitions(&self) -> PathBuf {
+        self.path.with_file_name(DEFINITIONS_FILE)
     }
 
     /// How much of an experiment's counts has been handed over as deltas, beyond where they start.

@@ -1,5 +1,5 @@
-//! A part of the counters' file in memory. The only module of this crate with `unsafe`: it hands
-//! out atomics, and upholds what makes them valid.
+//! A part of a file in memory: of the counters' file, or a table of users whole. The only module of
+//! this crate with `unsafe`: it hands out atomics, and upholds what makes them valid.
 #![allow(unsafe_code, reason = "a mapping is memory that the compiler knows nothing of")]
 
 use std::fs::File;
@@ -11,15 +11,20 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use super::forks::{self, Listed};
 use crate::count::cells::{Line, Lines, Owner};
+use crate::count::distinct_users::slots::{self, Slot, Slots};
 
-/// How many lines a segment has; a block of the largest experiment fits in.
+/// How many lines a segment of the counters' file has; a block of the largest experiment fits in.
 pub(in crate::durable) const LINES: usize = 8192;
-pub(in crate::durable) const BYTES: u64 = (LINES * size_of::<Line>()) as u64;
+pub(in crate::durable) const BYTES: u64 = SEGMENT as u64;
+const SEGMENT: usize = LINES * size_of::<Line>();
+/// The bytes before the slots of a table.
+pub(in crate::durable) const HEAD: usize = size_of::<Line>();
 
 // What the format says of a line, and what makes the casts below right.
 const _: () = assert!(size_of::<Line>() == 128 && align_of::<Line>() <= 4096);
+const _: () = assert!(size_of::<Slot>() == 16 && align_of::<Slot>() <= HEAD);
 
-/// Lines of the file, shared with it: the kernel has what is stored here, even if the process is
+/// A part of a file, shared with it: the kernel has what is stored here, even if the process is
 /// killed.
 #[derive(Debug)]
 pub(in crate::durable) struct Segment {
@@ -31,23 +36,38 @@ pub(in crate::durable) struct Segment {
 impl Segment {
     /// Maps the segment in this position; the file must contain all of it.
     pub(in crate::durable) fn map(file: &File, position: u64) -> io::Result<Segment> {
-        let start = position.saturating_mul(BYTES);
-        if file.metadata()?.len() < start.saturating_add(BYTES) {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let bytes = LINES.saturating_mul(size_of::<Line>());
-        follow_forks()?;
-        let map = MmapOptions::new().offset(start).len(bytes).map_raw(file)?;
-        Ok(Segment { _listed: Some(forks::list(map.as_mut_ptr())), map })
+        Segment::map_part(file, position.saturating_mul(BYTES), SEGMENT)
     }
 
     /// Copies the segment in this position into memory. What the file lacks of it is zeros.
-    pub(in crate::durable) fn copy(mut file: &File, position: u64) -> io::Result<Segment> {
-        let bytes = LINES.saturating_mul(size_of::<Line>());
+    pub(in crate::durable) fn copy(file: &File, position: u64) -> io::Result<Segment> {
+        Segment::copy_part(file, position.saturating_mul(BYTES), SEGMENT)
+    }
+
+    /// Maps the first bytes of a file, which must have them.
+    pub(in crate::durable) fn map_first(file: &File, bytes: usize) -> io::Result<Segment> {
+        Segment::map_part(file, 0, bytes)
+    }
+
+    /// Copies the first bytes of a file into memory. What the file lacks of them is zeros.
+    pub(in crate::durable) fn copy_first(file: &File, bytes: usize) -> io::Result<Segment> {
+        Segment::copy_part(file, 0, bytes)
+    }
+
+    fn map_part(file: &File, start: u64, bytes: usize) -> io::Result<Segment> {
+        if file.metadata()?.len() < start.saturating_add(bytes as u64) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        follow_forks()?;
+        let map = MmapOptions::new().offset(start).len(bytes).map_raw(file)?;
+        Ok(Segment { _listed: Some(forks::list(map.as_mut_ptr(), bytes)), map })
+    }
+
+    fn copy_part(mut file: &File, start: u64, bytes: usize) -> io::Result<Segment> {
         let mut map = MmapOptions::new().len(bytes).map_anon()?;
-        file.seek(SeekFrom::Start(position.saturating_mul(BYTES)))?;
+        file.seek(SeekFrom::Start(start))?;
         let mut content = Vec::new();
-        file.take(BYTES).read_to_end(&mut content)?;
+        file.take(bytes as u64).read_to_end(&mut content)?;
         map.as_mut().write_all(&content)?;
         Ok(Segment { _listed: None, map: map.into() })
     }
@@ -55,11 +75,27 @@ impl Segment {
     #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
     pub(in crate::durable) fn lines(&self) -> &[Line] {
         let start = self.map.as_ptr().cast::<Line>();
-        // SAFETY: the mapping is as long as this many lines, and is so until `self` is dropped; it
-        // begins at a page, and so is aligned for a line. Every pattern of bits is an atomic
-        // integer. All other writes go through shared references to these atomics: the lock on the
-        // file keeps out other processes, and so also keeps its length, as far as they respect it.
-        unsafe { std::slice::from_raw_parts(start, LINES) }
+        let lines = self.map.len().checked_div(size_of::<Line>()).unwrap_or_default();
+        // SAFETY: the mapping is at least as long as this many lines, and is so until `self` is
+        // dropped; it begins at a page, and so is aligned for a line. Every pattern of bits is an
+        // atomic integer. All other writes go through shared references to these atomics: the lock
+        // on the counters' file keeps out other processes, and so also keeps the file's length, as
+        // far as they respect it.
+        unsafe { std::slice::from_raw_parts(start, lines) }
+    }
+
+    /// The slots of a table of users, which follow the first line. `owner` must own this segment.
+    #[expect(clippy::cast_ptr_alignment, reason = "a mapping begins at a page")]
+    pub(in crate::durable) fn mapped_slots(&self, owner: Arc<dyn slots::File>) -> Slots {
+        let bytes = self.map.len().saturating_sub(HEAD);
+        let start = self.map.as_ptr().wrapping_add(HEAD).cast::<Slot>();
+        let slots = bytes.checked_div(size_of::<Slot>()).unwrap_or_default();
+        // SAFETY: as for the lines, of which a slot's alignment and length are a divisor; where the
+        // mapping is no longer than a head, there are no slots. The slots are valid for as long as
+        // the segment is, `owner` owns the segment, and `Slots` lends them out for no longer than
+        // it holds the owner.
+        let slots = unsafe { std::slice::from_raw_parts(start, slots) };
+        Slots::mapped(slots, owner)
     }
 
     /// Some of the lines. `owner` must own this segment.
@@ -84,6 +120,29 @@ impl Segment {
     pub(in crate::durable) fn flush_head(&self) -> io::Result<()> {
         self.map.flush_range(0, 4096)
     }
+}
+
+/// Gives a file that is empty this length, so that a full disk fails here and not when the file is
+/// used: no part of it is a hole.
+pub(in crate::durable) fn allocate(file: &File, bytes: u64) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    {
+        use std::os::fd::AsRawFd;
+
+        let length = libc::off_t::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        loop {
+            // SAFETY: the descriptor is that of an open file, for as long as `file` is borrowed.
+            match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
+                0 => return Ok(()),
+                libc::EINTR => {}
+                // The file system cannot, and the C library does not help.
+                libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL => break,
+                failure => return Err(io::Error::from_raw_os_error(failure)),
+            }
+        }
+    }
+    let mut writer = file;
+    io::copy(&mut io::repeat(0).take(bytes), &mut writer).map(drop)
 }
 
 /// Makes every later `fork` take the mappings away from the child.
@@ -113,8 +172,7 @@ fn follow_forks() -> io::Result<()> {
 /// in.
 #[cfg(unix)]
 extern "C" fn forbid() {
-    for start in forks::all() {
-        let bytes = LINES.saturating_mul(size_of::<Line>());
+    for (start, bytes) in forks::all() {
         // SAFETY: a mapping of this length begins here, since it is listed. No code of the child
         // relies on reading it: all use is through atomics, and ends the process.
         if unsafe { libc::mprotect(start.cast(), bytes, libc::PROT_NONE) } != 0 {

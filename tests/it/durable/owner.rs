@@ -53,6 +53,42 @@ fn an_engine_whose_counters_are_removed_says_so_at_every_change_and_sync() {
     assert!(matches!(directory.refused(), OpenError::Missing { .. }));
 }
 
+/// The users of an experiment are in a folder of their own.
+#[test]
+fn an_engine_whose_tables_of_users_are_removed_says_so_at_every_sync_and_counts_on() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start(&engine);
+    engine.count_users(experiment_id(1), 1_000_000).unwrap();
+    let exposed = |engine: &Engine| {
+        let users = engine.users(experiment_id(1)).unwrap();
+        users.variants().iter().map(|variant| variant.since_start.exposed).sum::<u64>()
+    };
+    let evaluate = |users: std::ops::Range<u32>| {
+        let production = production(&engine);
+        users.for_each(|user| {
+            assert!(production.evaluate("hero-banner", &format!("other-{user}")).is_counted());
+        });
+    };
+    evaluate(0..20);
+    fs::remove_dir_all(directory.file("users")).unwrap();
+    let error = engine.sync().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_eq!(engine.storage_error(), Some(error));
+    // The next table, which has all users, is in the folder again.
+    evaluate(20..200);
+    assert_eq!(exposed(&engine), 200);
+    engine.sync().unwrap();
+    assert_eq!(engine.storage_error(), None);
+    let copy = Directory::new();
+    for (path, bytes) in directory.content() {
+        let place = copy.0.join(path.strip_prefix(&directory.0).unwrap());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, bytes).unwrap();
+    }
+    assert_eq!(exposed(&copy.open()), 200);
+}
+
 /// As a backup that is restored under a running engine does, or rsync.
 #[test]
 #[cfg(unix)]

@@ -1,0 +1,173 @@
+//! The file of one table.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::head;
+use crate::count::distinct_users::slots::{self, Head, Slots};
+use crate::durable::counters::segment::Segment;
+use crate::durable::disk;
+use crate::engine::process::Process;
+use crate::model::error::FileError;
+use crate::model::id::ExperimentId;
+
+/// A table, by its experiment, its run, and its number among those of the directory. Those of a run
+/// follow each other: each takes in the users of those before it.
+pub(super) type Key = (ExperimentId, u32, u64);
+
+/// Users are recorded in the table, or are leaving it.
+const LIVE: u8 = 0;
+/// All its users are in the next one.
+const REPLACED: u8 = 1;
+/// Its users are not needed any more.
+const DROPPED: u8 = 2;
+
+/// A table of users in a file, or in memory where its file could not be made.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) path: PathBuf,
+    pub(super) head: Head,
+    /// Where its users are, or why they are not in a file.
+    pub(super) file: Result<Mapped, FileError>,
+    state: AtomicU8,
+    owner: Process,
+}
+
+/// A file that is mapped whole.
+#[derive(Debug)]
+pub(super) struct Mapped {
+    pub(super) segment: Segment,
+    identity: Identity,
+}
+
+/// What tells a file from another one that has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64, u64);
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(metadata: &Metadata) -> Identity {
+        use std::os::unix::fs::MetadataExt;
+
+        Identity(metadata.dev(), metadata.ino(), metadata.len())
+    }
+
+    #[cfg(not(unix))]
+    fn of(metadata: &Metadata) -> Identity {
+        Identity(0, 0, metadata.len())
+    }
+}
+
+/// The name of a table's file.
+pub(super) fn name((id, run, number): Key) -> String {
+    format!("{id}.{run}.{number}")
+}
+
+/// The table whose file has this name.
+pub(super) fn key(name: &str) -> Option<Key> {
+    let mut parts = name.split('.');
+    let key =
+        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    // Nothing else, written no other way.
+    (self::name(key) == name).then_some(key)
+}
+
+/// The name of a table's file while it is made. One that a kill leaves is removed.
+pub(super) fn unfinished(path: &Path) -> PathBuf {
+    with_suffix(path, "new")
+}
+
+/// The path with another extension behind those that it has.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+impl Mapped {
+    /// Makes the file of a new table. A file that has its name has its length and its head.
+    pub(super) fn make(path: &Path, head: &Head) -> io::Result<Mapped> {
+        let new = unfinished(path);
+        let made = || {
+            let bytes = head::bytes_for(head.slots).ok_or(io::ErrorKind::FileTooLarge)?;
+            let (file, segment) = disk::create_mapped(&new, bytes)?;
+            head::write(segment.lines().first(), head);
+            let identity = Identity::of(&file.metadata()?);
+            disk::name_table(&new, path)?;
+            Ok(Mapped { segment, identity })
+        };
+        made().inspect_err(|_| {
+            // If this fails too, the next opening removes it.
+            let _ = fs::remove_file(&new);
+        })
+    }
+
+    /// The file of a table that is there.
+    pub(super) fn open(file: &File, bytes: usize) -> io::Result<Mapped> {
+        let segment = Segment::map_first(file, bytes)?;
+        Ok(Mapped { segment, identity: Identity::of(&file.metadata()?) })
+    }
+
+    /// A copy of such a file, of this process alone.
+    pub(super) fn copy(file: &File, bytes: usize) -> io::Result<Mapped> {
+        let segment = Segment::copy_first(file, bytes)?;
+        Ok(Mapped { segment, identity: Identity::of(&file.metadata()?) })
+    }
+
+    /// Whether the path leads to this file, which has its length.
+    pub(super) fn is_at(&self, path: &Path) -> io::Result<bool> {
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            there => Ok(Identity::of(&there?) == self.identity),
+        }
+    }
+}
+
+impl Table {
+    pub(super) fn new(path: PathBuf, head: Head, file: Result<Mapped, FileError>) -> Arc<Table> {
+        let (state, owner) = (AtomicU8::new(LIVE), Process::current());
+        Arc::new(Table { path, head, file, state, owner })
+    }
+
+    pub(super) fn slots(self: Arc<Self>) -> Slots {
+        match &self.file {
+            Ok(mapped) => mapped.segment.mapped_slots(Arc::<Table>::clone(&self)),
+            Err(_) => Slots::without_file(self.head.slots, Arc::<Table>::clone(&self)),
+        }
+    }
+
+    pub(super) fn is_replaced(&self) -> bool {
+        self.state.load(Ordering::Acquire) == REPLACED
+    }
+
+    pub(super) fn is_dropped(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DROPPED
+    }
+
+    /// Removes the file, if it is there.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        match &self.file {
+            Ok(mapped) if mapped.is_at(&self.path)? => disk::remove(&self.path),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl slots::File for Table {
+    fn replaced(self: Arc<Self>) {
+        // What has been dropped stays so.
+        self.state.fetch_max(REPLACED, Ordering::AcqRel);
+    }
+
+    fn dropped(self: Arc<Self>) {
+        if self.owner.is_current() {
+            self.state.fetch_max(DROPPED, Ordering::AcqRel);
+            // If this fails, a later sync or opening removes it.
+            let _ = self.remove();
+        }
+    }
+}
