@@ -123,6 +123,7 @@ impl Registry {
         let mut records = self.write();
         for id in ids {
             if let Some(ById(record)) = records.known.take(id) {
+                record.counters.forget_users();
                 records.deleted.push(record);
             }
         }

@@ -2,9 +2,11 @@
 //! implements it, and the engine depends on nothing else of `durable`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::count::cells::MappedCells;
 use crate::count::counts::{Baseline, Count};
+use crate::count::distinct_users::slots::{Head, InProcess, Memory, Slots};
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
@@ -35,6 +37,16 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
 
     /// Sets the [`mark`](Durability::mark).
     fn set_mark(&self, id: ExperimentId, mark: &[Count]);
+
+    /// The memory of the users that are counted.
+    fn users(&self) -> Arc<dyn Memory> {
+        Arc::new(InProcess)
+    }
+
+    /// The tables of an experiment's users in this run that a former process has left, if any.
+    fn users_left(&self, _experiment: ExperimentId, _run: u32) -> Vec<(Head, Slots)> {
+        Vec::new()
+    }
 
     /// Waits until everything that has been counted would survive a loss of power.
     fn sync(&self) -> Result<(), FileError>;

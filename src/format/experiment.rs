@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use crate::format::fields::{
-    Fields, any, array, by_variant, count, mistyped, parsed, strictly, string,
+    Fields, any, array, by_variant, capacity, count, mistyped, parsed, strictly, string,
 };
 use crate::format::node::Node;
+use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::definition::Definition;
 use crate::model::error::LoadError;
 use crate::model::experiment::Experiment;
@@ -82,6 +83,7 @@ fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
         stopped_at: document.stopped_at,
         created_at: created_at?,
         updated_at: updated_at?,
+        count_users: document.count_users,
     };
     Some(Experiment::new(Arc::new(definition), conversions))
 }
@@ -133,6 +135,7 @@ pub(crate) struct ExperimentDocument {
     pub(crate) stopped_at: Option<Timestamp>,
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) count_users: Option<Capacity>,
 }
 
 /// An experiment, and its id even if the rest cannot be read.
@@ -152,6 +155,7 @@ pub(crate) fn experiment(
     let stopped_at = fields.optional("stopped_at", faults, parsed);
     let created_at = fields.optional("created_at", faults, parsed);
     let updated_at = fields.optional("updated_at", faults, parsed);
+    let count_users = fields.optional(COUNT_USERS, faults, capacity);
     fields.close(faults);
     // Without its variants, its counts cannot be read.
     let Some(terms) = unchecked.check(path, faults) else {
@@ -169,6 +173,7 @@ pub(crate) fn experiment(
         stopped_at,
         created_at,
         updated_at,
+        count_users,
     });
     (id, document)
 }
@@ -179,6 +184,7 @@ fn new_experiment(node: Node<'_>, faults: &mut Faults) -> Option<NewExperiment> 
     let id = fields.optional("id", faults, parsed);
     let unchecked = unchecked(&mut fields, faults);
     let status = fields.optional("status", faults, parsed);
+    let count_users = fields.optional(COUNT_USERS, faults, capacity);
     fields.close(faults);
     let terms = unchecked.check(path, faults)?;
     let variants = terms.variants.iter().map(|variant| NewVariant {
@@ -192,5 +198,6 @@ fn new_experiment(node: Node<'_>, faults: &mut Faults) -> Option<NewExperiment> 
         name: terms.name.into(),
         environment: (&terms.environment).into(),
         status: status.unwrap_or_default(),
+        count_users: count_users.map(Capacity::users),
     })
 }

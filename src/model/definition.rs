@@ -3,6 +3,7 @@
 use crate::assign::allocation::Allocation;
 use crate::assign::assignment::Assignment;
 use crate::assign::bucket::Seed;
+use crate::model::capacity::Capacity;
 use crate::model::id::ExperimentId;
 use crate::model::notes::SomeNotes;
 use crate::model::status::{Status, Transition, TransitionError};
@@ -21,6 +22,8 @@ pub(crate) struct Definition {
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) notes: SomeNotes,
+    /// How many users are kept at most; 0 counts none, and `None` leaves it to the engine.
+    pub(crate) count_users: Option<Capacity>,
 }
 
 impl Definition {
@@ -35,6 +38,7 @@ impl Definition {
             created_at: now,
             updated_at: now,
             notes: None,
+            count_users: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use crate::assign::assignment::Assignment;
+use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::id::ExperimentId;
@@ -21,8 +22,8 @@ use crate::model::variant::Variant;
 ///
 /// Serialises as the Experiments API writes it, field for field and in its order: `id`, `name`,
 /// `environment`, `status`, `variants`, `conversions` (every variant, in the variants' order),
-/// `started_at`, `stopped_at`, `created_at`, `updated_at`; without the notes. Deserialises from the
-/// same form, and refuses an experiment that breaks a rule.
+/// `started_at`, `stopped_at`, `created_at`, `updated_at`; without the notes. Last comes
+/// `count_users`, if it was set. Deserialises from the same form, and refuses an experiment that breaks a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
     definition: Arc<Definition>,
@@ -95,6 +96,14 @@ impl Experiment {
         self.definition.notes.as_ref().map_or(&[], |notes| &notes.tags)
     }
 
+    /// How many of its users are kept at most, each counted once; 0 if its users are not counted.
+    /// `None` if that was not set: then the engine's
+    /// [default](crate::Engine::set_default_users) applies.
+    #[must_use]
+    pub fn count_users(&self) -> Option<u32> {
+        self.definition.count_users.map(Capacity::users)
+    }
+
     /// When it was last started, if ever.
     #[must_use]
     pub fn started_at(&self) -> Option<Timestamp> {
@@ -128,7 +137,7 @@ impl Experiment {
 
 impl Serialize for Experiment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Experiment", 10)?;
+        let mut fields = serializer.serialize_struct("Experiment", 11)?;
         fields.serialize_field("id", &self.id())?;
         fields.serialize_field("name", self.name())?;
         fields.serialize_field("environment", self.environment().as_str())?;
@@ -139,6 +148,9 @@ impl Serialize for Experiment {
         fields.serialize_field("stopped_at", &self.stopped_at())?;
         fields.serialize_field("created_at", &self.created_at())?;
         fields.serialize_field("updated_at", &self.updated_at())?;
+        if let Some(capacity) = self.count_users() {
+            fields.serialize_field(COUNT_USERS, &capacity)?;
+        }
         fields.end()
     }
 }

@@ -36,5 +36,6 @@ mod stress;
 mod testing;
 mod typed;
 mod users;
+mod users_defined;
 mod vectors;
 mod wire;

@@ -9,7 +9,7 @@ use loom::sync::Arc;
 fn open() -> Arc<ExperimentCounters> {
     let counters =
         Arc::new(ExperimentCounters::new(1, Baseline::default(), Pool::default().take(1, 1)));
-    counters.set_open(true);
+    counters.set_open(true, true);
     counters
 }
 
@@ -67,7 +67,7 @@ fn loom_what_is_reported_while_it_closes_is_counted() {
             let counters = Arc::clone(&counters);
             loom::thread::spawn(move || add(&counters, thread))
         });
-        counters.set_open(false);
+        counters.set_open(false, true);
         let reported: u64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
         assert_eq!(sum(&counters), reported);
         assert_eq!(add(&counters, 0), 0);

@@ -146,12 +146,13 @@ impl ExperimentCounters {
         if self.state.load(Ordering::Relaxed) != OPEN_WITH_USERS {
             return added(self.add(variant, event));
         }
-        let Some(users) = self.users() else { return added(self.add(variant, event)) };
+        let Some(users) = self.users.get() else { return added(self.add(variant, event)) };
         let known = users.record(user(), event);
-        if known == Known::Unexposed {
+        if known == Known::Unexposed && event == Event::Conversion {
             return Added::Unexposed;
         }
-        added(self.add(variant, event))
+        // Whether they are still open is not asked again: the event of a counted user counts.
+        added(self.add_as(stripe::number(), variant, event))
     }
 
     /// Counts one event as the thread of this number.
@@ -196,7 +197,7 @@ impl ExperimentCounters {
 
     /// Counts the users of another run, in place of those of the run before.
     pub(crate) fn begin_users(&self, run: Run, memory: &Arc<dyn Memory>) {
-        match self.users() {
+        match self.users.get() {
             Some(users) => users.begin(run),
             None => {
                 let users = DistinctUsers::new(run, Arc::clone(memory));
@@ -206,9 +207,16 @@ impl ExperimentCounters {
         }
     }
 
-    /// The users, if they are or were counted.
+    /// The users, if they are or were counted, and not forgotten.
     pub(crate) fn users(&self) -> Option<&DistinctUsers> {
-        self.users.get().map(|users| &**users)
+        self.users.get().map(|users| &**users).filter(|users| !users.is_forgotten())
+    }
+
+    /// Drops the users, and gives their memory back.
+    pub(crate) fn forget_users(&self) {
+        if let Some(users) = self.users() {
+            users.forget();
+        }
     }
 
     /// Where the count starts.

@@ -4,8 +4,11 @@ use std::thread;
 
 use super::*;
 use crate::count::cells::Line;
+use crate::count::distinct_users::Scope;
+use crate::count::distinct_users::slots::InProcess;
 use crate::count::pool::Pool;
 use crate::count::stripe::tests::{CROWD, one_at_a_time};
+use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 
 fn closed(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
@@ -14,7 +17,7 @@ fn closed(variants: u32, base: Baseline, stripes: u32) -> ExperimentCounters {
 
 fn open(variants: u32, stripes: u32) -> ExperimentCounters {
     let counters = closed(variants, Baseline::default(), stripes);
-    counters.set_open(true);
+    counters.set_open(true, true);
     counters
 }
 
@@ -144,41 +147,67 @@ fn threads_that_take_over_numbers_lose_no_count() {
 fn closed_counters_count_nothing() {
     let counters = closed(2, Baseline::default(), 2);
     assert!(!counters.add(0, Event::Exposure));
-    counters.set_open(true);
+    counters.set_open(true, true);
     assert!(counters.add(0, Event::Exposure));
-    counters.set_open(false);
+    counters.set_open(false, true);
     assert!(!counters.add(0, Event::Conversion));
     assert_eq!(counters.counts()[0], Count { exposures: 1, conversions: 0 });
 }
 
+fn a_run(run: u32) -> Run {
+    let since = Timestamp::from_unix_seconds(0);
+    let experiment = ExperimentId::from_bytes([1; 16]);
+    Run::new(Scope { experiment, run, since, is_whole: true, capacity: 10 }, &InProcess)
+}
+
 #[test]
-fn counting_users_leaves_open_counters_open_and_their_counts_as_they_were() {
+fn counting_users_leaves_counters_open_or_closed_and_their_counts_as_they_were() {
     let base = Count { exposures: 5, conversions: 3 };
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
     for is_open in [false, true] {
         let counters = closed(1, Baseline::new(&[base]), 2);
-        counters.set_open(is_open);
-        let users = || DistinctUsers::new(10, Timestamp::from_unix_seconds(0));
-        counters.count_users(users);
-        let first = counters.users().unwrap();
-        counters.count_users(users);
-        assert!(Arc::ptr_eq(&first, &counters.users().unwrap()), "one set for good");
+        counters.begin_users(a_run(1), &memory);
+        counters.set_open(is_open, true);
         assert_eq!((counters.is_open(), &*counters.counts()), (is_open, &[base][..]));
         assert_eq!(counters.add_event(0, Event::Exposure), None, "it would not count the user");
         let mut is_user_asked_for = false;
-        let is_counted = counters.add_with_user(0, Event::Exposure, || {
+        let added = counters.add_with_user(0, Event::Exposure, || {
             is_user_asked_for = true;
             1
         });
-        assert_eq!((is_counted, is_user_asked_for), (is_open, is_open));
+        let expected = if is_open { Added::Counted } else { Added::Closed };
+        assert_eq!((added, is_user_asked_for), (expected, is_open));
         assert_eq!(counters.counts()[0].exposures, 5 + u64::from(is_open));
     }
+}
+
+#[test]
+fn a_conversion_counts_where_the_user_was_exposed_in_the_run_and_where_users_are_off() {
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let counters = closed(1, Baseline::default(), 2);
+    let convert = || counters.add_with_user(0, Event::Conversion, || 7);
+    counters.begin_users(a_run(1), &memory);
+    counters.set_open(true, true);
+    assert_eq!((convert(), counters.counts()[0].conversions), (Added::Unexposed, 0));
+    assert_eq!(counters.add_with_user(0, Event::Exposure, || 7), Added::Counted);
+    assert_eq!((convert(), counters.counts()[0].conversions), (Added::Counted, 1));
+    counters.begin_users(a_run(2), &memory);
+    assert_eq!(convert(), Added::Unexposed);
+    counters.set_open(true, false);
+    assert_eq!(convert(), Added::Counted);
+    counters.forget_users();
+    assert!(counters.users().is_none());
+    counters.set_open(true, true);
+    assert_eq!((convert(), counters.counts()[0].conversions), (Added::Counted, 3));
+    counters.begin_users(a_run(3), &memory);
+    assert_eq!(counters.users().map(|users| users.scope().run), Some(3));
 }
 
 #[test]
 fn a_count_near_the_end_of_its_range_stays_there() {
     let base = Count { exposures: u64::MAX, conversions: u64::MAX - 1 };
     let counters = closed(1, Baseline::new(&[base]), 2);
-    counters.set_open(true);
+    counters.set_open(true, true);
     for _ in 0..3 {
         counters.add(0, Event::Exposure);
         counters.add(0, Event::Conversion);

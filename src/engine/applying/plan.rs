@@ -9,8 +9,10 @@ use super::report::{ApplyReport, Left, Named};
 use crate::format::experiment::ExperimentDocument;
 use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::format::units::{
-    fields, fields_of_experiment, fields_of_flag, forced_field, note_fields, value_of_variants,
+    fields, fields_of_experiment, fields_of_flag, forced_field, note_fields, users_field,
+    value_of_variants,
 };
+use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::change::Unit;
 use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
@@ -233,6 +235,7 @@ fn fields_given(section: &ExperimentSection) -> UnitFields {
         ("variants", value_of_variants(&experiment.terms.variants)),
     ]);
     given.extend(note_fields(&section.notes));
+    given.extend(users_field(experiment.count_users));
     given.extend(experiment.status.map(|status| ("status".to_owned(), status.as_str().into())));
     for (user_key, variant) in section.forced.iter().flatten() {
         let variant = experiment.terms.variants.get(*variant);
@@ -285,6 +288,11 @@ fn changed_experiment(
     let notes = merged_notes(merge, &definition.notes);
     if notes != definition.notes {
         definition.notes = notes;
+        definition.updated_at = now;
+    }
+    if let Some(set) = merge.set.get(COUNT_USERS) {
+        let users = set.as_ref().and_then(Value::as_u64).and_then(|users| users.try_into().ok());
+        definition.count_users = users.and_then(Capacity::new);
         definition.updated_at = now;
     }
     if let Some(Some(Value::String(wanted))) = merge.set.get("status") {
