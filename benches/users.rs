@@ -7,7 +7,7 @@ mod common;
 use common::{engine, experiment_id, flag_key, positions, production, setup, uuid_keys};
 
 /// Enough for all users of these benches.
-const CAPACITY: usize = 10_000_000;
+const CAPACITY: u32 = 10_000_000;
 
 fn main() {
     let (mut criterion, report) = setup();

@@ -26,10 +26,10 @@ fn main() -> Result<(), Error> {
         .id("cd613e30-d8f1-4adf-91b7-584a2265b1f5".parse()?)
         .variant("control", "old", 50)
         .variant("treatment", "new", 50)
-        .status(Status::Running);
+        .status(Status::Running)
+        // Count users, each once, and not only events; with capacity for all of them.
+        .count_users(100_000);
     let id = engine.create_experiment("hero-banner", experiment)?.id();
-    // Count users, each once, and not only events; with capacity for all of them.
-    engine.count_users(id, 100_000)?;
 
     let banner = engine.environment("production")?.flag("hero-banner");
     let minds = Seed::from_id(*b"minds of theirs.");

@@ -46,7 +46,7 @@
 //! The engine splits by user key and percentage: there are no targeting rules, no percentage gates,
 //! no groups of experiments that exclude each other. It counts events, and distinct users where
 //! [asked to](Engine::count_users). Counts are of one process, and in memory unless the engine
-//! is from `Engine::open` (feature `durable`); distinct users are always in memory.
+//! is from `Engine::open` (feature `durable`).
 //! [`docs::limitations`] has the list.
 //!
 //! # Words
@@ -261,6 +261,7 @@ pub mod explain {
 
 /// What can be wrong with a configuration, each fault with its path.
 pub mod fault {
+    pub use crate::model::capacity::MAX_USERS;
     pub use crate::model::fault::{
         Fault, FaultKind, MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH, MAX_TAGS, MAX_VALUE_DEPTH,
     };

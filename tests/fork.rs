@@ -93,7 +93,7 @@ fn a_child_that_counts_or_reads_users_ends_and_its_parent_loses_nothing() {
     };
     let exposed = || {
         let users = engine.users(experiment_id(1)).unwrap();
-        users.variants().iter().map(|variant| variant.since_start.exposed).sum::<u64>()
+        users.variants().iter().map(|variant| variant.count.exposed).sum::<u64>()
     };
     // Some tables after the first one, which were made, replaced and removed.
     for users in [0..30, 30..1000] {

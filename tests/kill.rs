@@ -171,7 +171,7 @@ impl Moments {
 /// The exposed users, and those that converted; and of how many one is kept.
 fn users(engine: &Engine) -> (u64, u64, u64) {
     let users = engine.users(experiment_id(1)).unwrap();
-    let counts = users.variants().iter().map(|variant| variant.since_start);
+    let counts = users.variants().iter().map(|variant| variant.count);
     counts.fold((0, 0, users.one_in()), |(exposed, converted, one_in), count| {
         (exposed + count.exposed, converted + count.converted, one_in)
     })

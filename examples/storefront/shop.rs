@@ -87,7 +87,7 @@ fn add_places(engine: &Engine, flag: &str, places: &mut Vec<Place>) -> Result<()
         let id = experiment.id();
         // A verdict needs users, each counted once; events have only rates.
         #[cfg(feature = "results")]
-        engine.count_users(id, 1_000_000)?;
+        engine.count_users(id, 1_000_000)?; // part of its definition from now on
         let counts = engine.counts(id).ok_or(ControlError::ExperimentNotFound { id })?;
         let rates = (0..).map(|position| (BASE_RATE + UPLIFT * position).min(10_000));
         for ((variant, counts), true_rate) in

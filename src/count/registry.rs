@@ -127,9 +127,7 @@ impl Registry {
         let mut deleted = self.write();
         for id in ids {
             if let Some((ById(record), ())) = self.known.remove(id) {
-                if let Some(users) = record.counters.users() {
-                    users.delete();
-                }
+                record.counters.forget_users();
                 deleted.push(record);
             }
         }

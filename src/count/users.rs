@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 
-/// The users of an experiment, each counted once, by variant, at one moment.
+/// The users of one run of an experiment, each counted once, by variant, at one moment.
 ///
 /// Beyond its capacity a set of users is downsampled to one in 2, 4, 8 and so on, drawn by a
 /// separate hash. These counts are of the sample, which is unbiased: rates and tests hold on it
@@ -13,9 +13,11 @@ use crate::model::timestamp::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserCounts {
     pub(crate) experiment: ExperimentId,
+    pub(crate) run: u32,
     pub(crate) variants: Vec<VariantUsers>,
     pub(crate) sampled_bits: u32,
     pub(crate) since: Timestamp,
+    pub(crate) is_since_start: bool,
 }
 
 impl UserCounts {
@@ -23,6 +25,12 @@ impl UserCounts {
     #[must_use]
     pub fn experiment(&self) -> ExperimentId {
         self.experiment
+    }
+
+    /// The number of the run, as [`Counts::run`](crate::Counts::run) has it.
+    #[must_use]
+    pub fn run(&self) -> u32 {
+        self.run
     }
 
     /// One for each variant, in the variants' order.
@@ -37,10 +45,17 @@ impl UserCounts {
         1_u64.checked_shl(self.sampled_bits).unwrap_or(u64::MAX)
     }
 
-    /// When counting users began. A user from before that is counted only on a new event.
+    /// Since when users are counted: since the run began, or later.
     #[must_use]
     pub fn since(&self) -> Timestamp {
         self.since
+    }
+
+    /// Whether users are counted since the run began. If not, a user from before is counted on the
+    /// next event, and a user that was exposed before and converts after counts as unexposed.
+    #[must_use]
+    pub fn is_since_start(&self) -> bool {
+        self.is_since_start
     }
 }
 
@@ -50,10 +65,8 @@ impl UserCounts {
 pub struct VariantUsers {
     /// The variant's key.
     pub key: String,
-    /// Since counting users began, restarts included.
-    pub ever: UserCount,
-    /// Since the experiment was last started.
-    pub since_start: UserCount,
+    /// Its users.
+    pub count: UserCount,
 }
 
 /// Users who were exposed, and users who converted, each counted once.

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::durability::Durability;
 use crate::engine::store::Store;
+use crate::model::capacity::Capacity;
 use crate::model::error::{CommitError, FileError, LoadError};
 
 /// Options for opening a directory; [`Engine::open`] uses the defaults.
@@ -48,11 +49,12 @@ pub struct OpenOptions {
     patience: Duration,
     sync: Option<(Duration, OnFailure)>,
     kept: Kept,
+    default_users: Option<Capacity>,
 }
 
 impl fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OpenOptions { clock, accepts_edits, patience, sync, kept } = self;
+        let OpenOptions { clock, accepts_edits, patience, sync, kept, default_users } = self;
         let sync = sync.as_ref().map(|(interval, _)| interval);
         f.debug_struct("OpenOptions")
             .field("clock", clock)
@@ -60,6 +62,7 @@ impl fmt::Debug for OpenOptions {
             .field("patience", patience)
             .field("sync", &sync)
             .field("kept", kept)
+            .field("default_users", default_users)
             .finish()
     }
 }
@@ -72,6 +75,7 @@ impl Default for OpenOptions {
             patience: Duration::ZERO,
             sync: None,
             kept: Kept::default(),
+            default_users: None,
         }
     }
 }
@@ -98,6 +102,13 @@ impl OpenOptions {
     /// default is 10,000 of the last 366 days.
     pub fn keep_changes(self, number: usize, age: Duration) -> OpenOptions {
         OpenOptions { kept: Kept { number: number.max(1), age }, ..self }
+    }
+
+    /// Sets how many users are kept at most of each experiment that does not say, as
+    /// [`Engine::set_default_users`] does, from the opening on. Without it, none.
+    /// More than [`MAX_USERS`](crate::fault::MAX_USERS) counts as that.
+    pub fn default_users(self, capacity: u32) -> OpenOptions {
+        OpenOptions { default_users: Capacity::nearest(capacity), ..self }
     }
 
     /// Waits for up to this long while another engine has the directory, and then continues where
@@ -206,6 +217,9 @@ impl OpenOptions {
         let durability: Arc<dyn Durability> = Arc::<Directory>::clone(&directory);
         let store: Arc<dyn Store> = Arc::<Directory>::clone(&directory);
         let engine = Engine::with_parts(self.clock, Some(store), Some(durability));
+        if let Some(capacity) = self.default_users {
+            engine.count_by_default(capacity)?;
+        }
         let unlisted = |error: io::Error| directory.unlisted("write", &error);
         match &text {
             Some(text) if opened.knows(text) => {

@@ -214,7 +214,7 @@ fn a_start_that_fails_begins_no_new_period_of_users() {
     assert!(engine.environment("production").unwrap().evaluate("a", "anna").is_counted());
     let exposed = || {
         let users = engine.users(id(1)).unwrap();
-        users.variants().iter().map(|variant| variant.since_start.exposed).sum::<u64>()
+        users.variants().iter().map(|variant| variant.count.exposed).sum::<u64>()
     };
     engine.stop(id(1)).unwrap();
     disk::fail_at(1);

@@ -10,6 +10,7 @@ use super::lifecycle::find_experiment;
 use crate::count::counts::Baseline;
 use crate::count::runs::Runs;
 use crate::engine::events;
+use crate::model::capacity::Capacity;
 use crate::model::change::Action;
 use crate::model::definition::Definition;
 use crate::model::error::ControlError;
@@ -92,8 +93,9 @@ impl Engine {
         Ok(flag)
     }
 
-    /// Changes an experiment: its name, its description, its owner, its tags; also while it is
-    /// running. A change of nothing changes nothing.
+    /// Changes an experiment: its name, its description, its owner, its tags, and whether its users
+    /// are [counted](Engine::count_users); also while it is running. A change of nothing changes
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -119,21 +121,23 @@ impl Engine {
         id: ExperimentId,
         change: ExperimentChange,
     ) -> Result<Experiment, ControlError> {
-        let ExperimentChange { name, notes } = change;
+        let ExperimentChange { name, notes, count_users } = change;
         let mut faults = Faults::default();
         check_flag(&Path::Root, None, name.as_deref(), None, &mut faults);
         notes.check(&Path::Root, &mut faults);
+        let count_users = Capacity::check(count_users, &Path::Root, &mut faults);
         faults.into_result()?;
         let mut writer = self.lock_to_change()?;
         let now = self.control.clock.now();
         let view = self.current.pin();
         let found = find_experiment(&view, id)?;
-        if name.is_none() && notes.is_empty() {
+        if name.is_none() && notes.is_empty() && count_users.is_none() {
             return Ok(found.state.read());
         }
         let before = &found.state.definition;
         let mut after =
             Definition { notes: notes.apply(&before.notes), updated_at: now, ..(**before).clone() };
+        after.count_users = count_users.or(before.count_users);
         if let Some(name) = name {
             after.terms.name = name.into();
         }

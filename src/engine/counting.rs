@@ -1,14 +1,10 @@
-//! Reading what was counted: events, and users.
+//! Reading the counts of events; `users` has those of users.
 
 use std::sync::Arc;
 
 use super::Engine;
 use crate::count::counts::{Counts, RunCounts};
-use crate::count::distinct_users::slots::{InProcess, Memory};
-use crate::count::distinct_users::{Run, Scope};
-use crate::count::registry::Record;
-use crate::count::users::{UserCounts, VariantUsers};
-use crate::model::error::{ControlError, FileError};
+use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
 use crate::read::snapshot::FoundExperiment;
 
@@ -60,98 +56,6 @@ impl Engine {
         let variants = &record.definition.terms.variants;
         let now = record.counters.counts();
         Some(RunCounts::all(variants, &record.runs, record.started_at, &now))
-    }
-
-    /// From now on, counts the users of an experiment in addition to the events, each user once:
-    /// the exposed users, and those of them that convert. Does nothing if they are already counted.
-    ///
-    /// A user is identified by the 64-bit hash that assigns it; two users share a hash with a
-    /// chance of 1 in 2^64. A forced user, or one that gets the default value, is not a user of the
-    /// experiment. Conversions by [`convert_variant`](Engine::convert_variant) count no user, since
-    /// they have no user key. A conversion without an earlier exposure is counted separately, and
-    /// dropped if the exposure comes later. Nothing from before this call is counted.
-    ///
-    /// `capacity` is the most users that are held, at least one. Beyond it the set of users is
-    /// downsampled to every second user, then every fourth, and so on, drawn by a separate hash.
-    /// The sample has all events of a user or none, so rates and tests hold on it unchanged, with
-    /// the precision of its size.
-    ///
-    /// The set of users lives in memory, even in a durable engine: call this again after each
-    /// opening. For the feature `results` each opening is another counting, with a level of its
-    /// own.
-    ///
-    /// # Cost
-    ///
-    /// Memory for each user that is held (`cargo bench --bench users` prints the bytes); none in
-    /// advance. Evaluations and conversions of this experiment lock one shard of the users, and may
-    /// allocate; the one that exceeds the capacity goes through all users. Other experiments cost
-    /// what they did.
-    ///
-    /// # Errors
-    ///
-    /// [`ControlError::ExperimentNotFound`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use fairsplit::{Engine, NewExperiment, NewFlag, Status};
-    ///
-    /// let engine = Engine::new();
-    /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;
-    /// let new = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
-    /// let id = engine.create_experiment("hero-banner", new.status(Status::Running))?.id();
-    /// engine.count_users(id, 1_000_000)?;
-    ///
-    /// let production = engine.environment("production")?;
-    /// for _ in 0..3 {
-    ///     let _ = production.evaluate("hero-banner", "anna");
-    ///     production.convert("hero-banner", "anna");
-    /// }
-    /// let users = engine.users(id).expect("they are counted").variants()[0].since_start;
-    /// assert_eq!((users.exposed, users.converted), (1, 1));
-    /// # Ok::<(), fairsplit::Error>(())
-    /// ```
-    pub fn count_users(&self, id: ExperimentId, capacity: usize) -> Result<(), ControlError> {
-        let _writer = self.lock_to_change()?;
-        let view = self.current.pin();
-        let found = view.find_experiment(id).ok_or(ControlError::ExperimentNotFound { id })?;
-        let since = self.control.clock.now();
-        let run = found.state.runs.number();
-        let scope = Scope { experiment: id, run, since, is_whole: false, capacity };
-        let memory = self.users_memory();
-        let counters = &found.state.counters;
-        counters.begin_users(Run::new(scope, &*memory), &memory);
-        counters.set_open(counters.is_open(), true);
-        Ok(())
-    }
-
-    /// Where the users of this engine are kept.
-    pub(super) fn users_memory(&self) -> Arc<dyn Memory> {
-        let durability = self.control.durability.as_ref();
-        durability.map_or_else(|| Arc::new(InProcess) as Arc<dyn Memory>, |kept| kept.users())
-    }
-
-    /// The users of an experiment, each counted once. `None` if they are not counted, or if the
-    /// engine does not know the experiment. Cost: goes through all users that are held.
-    #[must_use]
-    pub fn users(&self, id: ExperimentId) -> Option<UserCounts> {
-        let found = |record: &Arc<Record>| (record.definition.clone(), record.counters.clone());
-        let (definition, counters) = self.control.registry.with(id, found)?;
-        let users = counters.users()?;
-        let assignment = definition.assignment();
-        let sample = users.counts(assignment.allocation(), definition.terms.count());
-        let variants = definition.terms.variants.iter().zip(sample.variants);
-        let variants = variants.map(|(variant, count)| VariantUsers {
-            key: variant.key().to_owned(),
-            ever: count,
-            since_start: count,
-        });
-        Some(UserCounts {
-            experiment: id,
-            variants: variants.collect(),
-            sampled_bits: sample.bits,
-            since: sample.scope.since,
-        })
     }
 
     /// Waits until everything counted so far would survive a loss of power. Returns at once for an

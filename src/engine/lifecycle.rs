@@ -9,6 +9,7 @@ use crate::count::registry::Record;
 use crate::count::runs::Runs;
 use crate::engine::events;
 use crate::format::fields::strictly;
+use crate::model::capacity::Capacity;
 use crate::model::change::Action;
 use crate::model::definition::Definition;
 use crate::model::error::ControlError;
@@ -43,8 +44,11 @@ impl Engine {
         flag: impl Into<FlagRef<'a>>,
         new: NewExperiment,
     ) -> Result<Experiment, ControlError> {
-        let (id, status) = (new.id, new.status);
-        let mut terms = strictly(|faults| Unchecked::from(new).check(&Path::Root, faults))?;
+        let (id, status, count_users) = (new.id, new.status, new.count_users);
+        let (mut terms, count_users) = strictly(|faults| {
+            let count_users = Capacity::check(count_users, &Path::Root, faults);
+            Some((Unchecked::from(new).check(&Path::Root, faults)?, count_users))
+        })?;
 
         let mut writer = self.lock_to_change()?;
         let now = self.control.clock.now();
@@ -67,14 +71,15 @@ impl Engine {
             faults.add(&Path::Root, FaultKind::CountsForOthers { id: id.to_string() });
         }
         faults.into_result()?;
-        let definition = Arc::new(Definition::create(id, terms, status, now));
+        let definition = Definition::create(id, terms, status, now);
+        let definition = Arc::new(Definition { count_users, ..definition });
         if definition.is_running() {
             refuse_second_running(state, &definition)?;
         }
         let mut record = writer.apply(known, &definition, Baseline::default, Runs::default)?;
         if definition.is_running() {
             record = writer.mark_start(&record);
-            writer.open(&record.counters);
+            writer.open(&record);
         }
         let created = ExperimentState::new(record, None);
         let experiment = created.read();
@@ -152,7 +157,7 @@ impl Engine {
                 refuse_archived(found.flag, &definition)?;
                 refuse_second_running(found.flag, &definition)?;
                 record = writer.mark_start(&record);
-                writer.open(&record.counters);
+                writer.open(&record);
             }
             Transition::Stop | Transition::Ship => writer.close(&record.counters),
         }

@@ -116,7 +116,6 @@ impl Engine {
         writer.set_sources((*sources).clone());
         if let Some(durability) = &self.control.durability {
             durability.keep(text)?;
-            writer.continue_users();
         }
         writer.publish_committed(next.of_version(version));
         Ok(())
@@ -139,7 +138,6 @@ impl Engine {
         let version = version.max(newest).max(1).saturating_add(1);
         let (mut writer, next) = self.replacing(document)?;
         writer.set_sources((*sources).clone());
-        writer.continue_users();
         Ok(writer.publish(next.of_version(version), Action::AcceptEdits)?)
     }
 

@@ -10,7 +10,8 @@
 //!   forced into a variant;
 //! * `loading`: replacing everything by a document, and writing one; `applying`: merging one with
 //!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load reports;
-//! * `counting`: reading the counts of events and users; `deltas`: handing counts over, each event
+//! * `counting`: reading the counts of events; `users`: counting users; `deltas`: handing counts
+//!   over, each event
 //!   once.
 //!
 //! What they build on:
@@ -43,12 +44,14 @@ mod requests;
 mod sharing;
 mod shipping;
 pub(crate) mod store;
+mod users;
 mod writer;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::count::distinct_users::slots::{InProcess, Memory};
 use crate::count::registry::Registry;
 use crate::engine::clock::Clock;
 use crate::engine::durability::Durability;
@@ -91,7 +94,8 @@ use crate::read::snapshot::Snapshot;
 /// * Changes: [`acting_as`](Engine::acting_as), [`changes`](Engine::changes),
 ///   [`changes_of`](Engine::changes_of).
 /// * What was counted: [`counts`](Engine::counts), [`runs`](Engine::runs),
-///   [`count_users`](Engine::count_users), [`users`](Engine::users),
+///   [`count_users`](Engine::count_users),
+///   [`set_default_users`](Engine::set_default_users), [`users`](Engine::users),
 ///   [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync),
 ///   [`storage_error`](Engine::storage_error).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
@@ -140,6 +144,8 @@ struct Control {
     store: Option<Arc<dyn Store>>,
     /// `None` for an engine whose counters are in memory.
     durability: Option<Arc<dyn Durability>>,
+    /// The memory of users.
+    users: Arc<dyn Memory>,
 }
 
 impl Engine {
@@ -197,10 +203,15 @@ impl Engine {
                 marks: Mutex::default(),
                 clock,
                 store,
+                users: memory(durability.as_deref()),
                 durability,
             }),
         }
     }
+}
+
+fn memory(durability: Option<&dyn Durability>) -> Arc<dyn Memory> {
+    durability.map_or_else(|| Arc::new(InProcess), Durability::users)
 }
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

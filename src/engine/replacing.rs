@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::sharing::Sharing;
 use super::writer::Writer;
+use crate::count::counts::Count;
 use crate::count::registry::Record;
 use crate::format::experiment::ExperimentDocument;
 use crate::format::flag_document::{ExperimentSection, FlagDocument};
@@ -71,7 +72,7 @@ impl Engine {
 /// Opens the counters of what runs from now on, and closes those of what no longer does.
 pub(super) fn open_and_close(writer: &mut Writer<'_>, old: &Snapshot, next: &Snapshot) {
     for experiment in running(next) {
-        writer.open(&experiment.counters);
+        writer.open(experiment.record());
     }
     for experiment in running(old) {
         let now = next.find_experiment(experiment.definition.id);
@@ -109,6 +110,12 @@ pub(super) fn experiment_of(
     let is_started = definition.started_at > last_start || is_undated_start;
     if is_known && is_started {
         record = writer.mark_start(&record);
+    } else if !is_known && is_undated_start {
+        // An export from before dates were written may carry counts of the run.
+        let is_first = record.counters.counts().iter().all(|count| *count == Count::default());
+        if is_first {
+            writer.mark_begun(&record);
+        }
     }
     Ok(ExperimentState::new(record, forced))
 }
@@ -153,6 +160,7 @@ fn definition_of(
         updated_at: known.map_or(now, |known| known.updated_at),
         notes: document.notes,
         is_archived: document.is_archived,
+        count_users: document.count_users,
     };
     // An unchanged experiment keeps its `updated_at`.
     let as_before = known.filter(|known| definition == ***known);

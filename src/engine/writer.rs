@@ -3,10 +3,9 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Engine;
+use super::users::UsersChange;
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Baseline;
-use crate::count::distinct_users::slots::Head;
-use crate::count::distinct_users::{Run, Scope};
 use crate::count::pool::Pool;
 use crate::count::registry::Record;
 use crate::count::runs::Runs;
@@ -15,6 +14,7 @@ use crate::engine::events;
 use crate::engine::store::Proposal;
 use crate::format::units::edits;
 use crate::model::actor::Actor;
+use crate::model::capacity::Capacity;
 use crate::model::change::{Action, Change};
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, FileError};
@@ -28,14 +28,16 @@ use crate::read::snapshot::Snapshot;
 pub(super) struct Held {
     retired: Retired,
     sources: Arc<Sources>,
+    /// How many users are kept of an experiment that does not say; without it, none.
+    pub(super) default_users: Option<Capacity>,
 }
 
 /// The right to change an engine, held by one thread at a time. Nothing that it stages is visible
 /// before it publishes; if it is dropped before that, nothing has changed.
 #[derive(Debug)]
 pub(super) struct Writer<'e> {
-    engine: &'e Engine,
-    held: MutexGuard<'e, Held>,
+    pub(super) engine: &'e Engine,
+    pub(super) held: MutexGuard<'e, Held>,
     actor: Arc<Actor>,
     /// What the sources have said after the change, if that is other than before.
     sources: Option<Arc<Sources>>,
@@ -43,10 +45,11 @@ pub(super) struct Writer<'e> {
     staged: Vec<Arc<Record>>,
     /// The memory of new counters.
     pool: Pool,
-    opening: Vec<Arc<ExperimentCounters>>,
+    opening: Vec<Arc<Record>>,
     closing: Vec<Arc<ExperimentCounters>>,
     /// Experiments that are not in the snapshot to come, and are not to be known after it.
     deleting: Vec<ExperimentId>,
+    pub(super) users: UsersChange,
 }
 
 impl Engine {
@@ -74,6 +77,7 @@ impl Engine {
             opening: Vec::new(),
             closing: Vec::new(),
             deleting: Vec::new(),
+            users: UsersChange::default(),
         }
     }
 }
@@ -104,6 +108,7 @@ impl Writer<'_> {
             },
             None => {
                 let counters = Arc::new(self.counters(definition, base())?);
+                self.users.mark_new(definition.id);
                 Record {
                     definition: Arc::clone(definition),
                     // After a loss of power, the counts can be older than the definitions.
@@ -121,7 +126,13 @@ impl Writer<'_> {
         let counts = Baseline::new(&record.counters.counts());
         let started_at = record.definition.started_at;
         let runs = record.runs.started(record.started_at, started_at, counts);
+        self.mark_begun(record);
         self.stage(Record { started_at, runs, ..record.clone() })
+    }
+
+    /// Stages that the last run of an experiment begins with this change.
+    pub(super) fn mark_begun(&mut self, record: &Record) {
+        self.users.mark_begun(record.definition.id);
     }
 
     fn stage(&mut self, record: Record) -> Arc<Record> {
@@ -130,27 +141,11 @@ impl Writer<'_> {
         record
     }
 
-    /// Goes on with the users that a former process left of the experiments that are staged.
-    pub(super) fn continue_users(&self) {
-        const CAPACITY: usize = 1_000_000;
-        let Some(durability) = &self.engine.control.durability else { return };
-        let memory = durability.users();
-        for record in &self.staged {
-            let (experiment, run) = (record.definition.id, record.runs.number());
-            let left = durability.users_left(experiment, run);
-            if let Some((Head { since, is_whole, .. }, _)) = left.first() {
-                let (since, is_whole) = (*since, *is_whole);
-                let scope = Scope { experiment, run, since, is_whole, capacity: CAPACITY };
-                record.counters.begin_users(Run::united(scope, left, &*memory), &memory);
-            }
-        }
-    }
-
     /// Opens counters just before the snapshot is published, so that an evaluation that sees the
     /// experiment running is counted.
-    pub(super) fn open(&mut self, counters: &Arc<ExperimentCounters>) {
-        if !counters.is_open() {
-            self.opening.push(Arc::clone(counters));
+    pub(super) fn open(&mut self, record: &Arc<Record>) {
+        if !record.counters.is_open() {
+            self.opening.push(Arc::clone(record));
         }
     }
 
@@ -180,7 +175,8 @@ impl Writer<'_> {
     }
 
     /// Commits the change, if the engine has a store, and publishes it.
-    pub(super) fn publish(self, next: Snapshot, action: Action) -> Result<(), CommitError> {
+    pub(super) fn publish(mut self, next: Snapshot, action: Action) -> Result<(), CommitError> {
+        self.prepare();
         if let Some(store) = &self.engine.control.store {
             let sources = self.sources.as_ref().unwrap_or(&self.held.sources);
             let change = Change {
@@ -200,8 +196,18 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Makes what the change needs besides the definitions, unless that has been done.
+    fn prepare(&mut self) {
+        if !self.users.is_prepared() {
+            let records = self.opening.drain(..).chain(self.staged.iter().cloned());
+            let records: Vec<_> = records.collect();
+            self.prepare_users(records.iter());
+        }
+    }
+
     /// Publishes what has been committed.
     pub(super) fn publish_committed(mut self, next: Snapshot) {
+        self.prepare();
         if let Some(sources) = self.sources.take() {
             self.held.sources = sources;
         }
@@ -210,9 +216,7 @@ impl Writer<'_> {
         if engine.control.durability.is_some() {
             engine.control.registry.forget_continued();
         }
-        for counters in self.opening.drain(..) {
-            counters.set_open(true, true);
-        }
+        self.begin_users();
         self.publish_unstored(next);
         for counters in self.closing.drain(..) {
             counters.set_open(false, false);
@@ -246,6 +250,7 @@ impl Writer<'_> {
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
+        self.users.give_up();
         if let Some(durability) = &self.engine.control.durability {
             durability.give_up();
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use crate::format::fields::{
-    Fields, any, array, boolean, by_variant, count, mistyped, parsed, strictly, string,
+    Fields, any, array, boolean, by_variant, capacity, count, mistyped, parsed, strictly, string,
 };
 use crate::format::node::Node;
 use crate::format::notes::notes;
+use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::definition::Definition;
 use crate::model::error::LoadError;
 use crate::model::experiment::Experiment;
@@ -85,6 +86,7 @@ fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
         stopped_at: document.stopped_at,
         created_at: created_at?,
         updated_at: updated_at?,
+        count_users: document.count_users,
     };
     Some(Experiment::new(Arc::new(definition), conversions))
 }
@@ -138,6 +140,7 @@ pub(crate) struct ExperimentDocument {
     pub(crate) updated_at: Option<Timestamp>,
     pub(crate) notes: SomeNotes,
     pub(crate) is_archived: bool,
+    pub(crate) count_users: Option<Capacity>,
 }
 
 /// An experiment, and its id even if the rest cannot be read.
@@ -159,6 +162,7 @@ pub(crate) fn experiment(
     let updated_at = fields.optional("updated_at", faults, parsed);
     let notes = notes(&mut fields, faults);
     let is_archived = fields.optional(ARCHIVED, faults, boolean).unwrap_or_default();
+    let count_users = fields.optional(COUNT_USERS, faults, capacity);
     fields.close(faults);
     notes.check(path, faults);
     if is_archived && status == Some(Status::Running) {
@@ -183,6 +187,7 @@ pub(crate) fn experiment(
         updated_at,
         notes: notes.apply(&None),
         is_archived,
+        count_users,
     });
     (id, document)
 }
@@ -193,6 +198,7 @@ fn new_experiment(node: Node<'_>, faults: &mut Faults) -> Option<NewExperiment> 
     let id = fields.optional("id", faults, parsed);
     let unchecked = unchecked(&mut fields, faults);
     let status = fields.optional("status", faults, parsed);
+    let count_users = fields.optional(COUNT_USERS, faults, capacity);
     fields.close(faults);
     let terms = unchecked.check(path, faults)?;
     let variants = terms.variants.iter().map(|variant| NewVariant {
@@ -206,5 +212,6 @@ fn new_experiment(node: Node<'_>, faults: &mut Faults) -> Option<NewExperiment> 
         name: terms.name.into(),
         environment: (&terms.environment).into(),
         status: status.unwrap_or_default(),
+        count_users: count_users.map(Capacity::users),
     })
 }

@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use crate::format::node::Node;
+use crate::model::capacity::{self, Capacity};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::faults::{Faults, ValidationError};
 use crate::model::path::{Path, quote};
@@ -171,6 +172,20 @@ pub(crate) fn boolean(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> O
     }
     mistyped(&node, "a boolean", path, faults);
     None
+}
+
+/// How many users are kept at most.
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
+pub(crate) fn capacity(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Capacity> {
+    let users = match &node {
+        Node::Number(number) => number.as_u64().and_then(|number| number.try_into().ok()),
+        _ => None,
+    };
+    let capacity = users.and_then(Capacity::new);
+    if capacity.is_none() {
+        mistyped(&node, capacity::EXPECTED, path, faults);
+    }
+    capacity
 }
 
 /// A value of any type.

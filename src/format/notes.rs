@@ -1,7 +1,8 @@
 //! Descriptions, owners and tags, and changes that may have them, read from JSON.
 
-use crate::format::fields::{Fields, any, array, strictly, string};
+use crate::format::fields::{Fields, any, array, capacity, strictly, string};
 use crate::format::node::Node;
+use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::error::LoadError;
 use crate::model::experiment_change::ExperimentChange;
 use crate::model::fault::FaultKind;
@@ -54,10 +55,11 @@ fn experiment_change(node: Node<'_>, faults: &mut Faults) -> Option<ExperimentCh
     let mut fields = Fields::open(node, path, faults)?;
     let name = fields.optional("name", faults, string);
     let notes = notes(&mut fields, faults);
+    let count_users = fields.optional(COUNT_USERS, faults, capacity);
     fields.close(faults);
     check_flag(path, None, name.as_deref(), None, faults);
     notes.check(path, faults);
-    Some(ExperimentChange { name, notes })
+    Some(ExperimentChange { name, notes, count_users: count_users.map(Capacity::users) })
 }
 
 fn refuse_empty(node: &Node<'_>, path: &Path<'_>, faults: &mut Faults) {

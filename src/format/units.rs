@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::change::{Edit, Unit};
 use crate::model::flag::FlagRef;
 use crate::model::id::FlagId;
@@ -49,6 +50,11 @@ pub(crate) fn archived_field(is_archived: bool) -> Option<(String, Value)> {
     is_archived.then(|| (ARCHIVED.to_owned(), true.into()))
 }
 
+/// Whether users are counted, if that is set.
+pub(crate) fn users_field(capacity: Option<Capacity>) -> Option<(String, Value)> {
+    capacity.map(|capacity| (COUNT_USERS.to_owned(), capacity.users().into()))
+}
+
 pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
     let definition = &state.definition;
     let mut fields = fields([
@@ -66,6 +72,7 @@ pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
     }
     fields.extend(note_fields(&definition.notes));
     fields.extend(archived_field(definition.is_archived));
+    fields.extend(users_field(definition.count_users));
     fields.extend(state.forced_users().filter_map(|(user_key, variant)| {
         let variant = state.variant(variant).map(Variant::key)?;
         Some((forced_field(user_key), variant.into()))

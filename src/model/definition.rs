@@ -3,6 +3,7 @@
 use crate::assign::allocation::Allocation;
 use crate::assign::assignment::Assignment;
 use crate::assign::bucket::Seed;
+use crate::model::capacity::Capacity;
 use crate::model::id::ExperimentId;
 use crate::model::notes::SomeNotes;
 use crate::model::status::{Status, Transition, TransitionError};
@@ -22,6 +23,8 @@ pub(crate) struct Definition {
     pub(crate) updated_at: Timestamp,
     pub(crate) notes: SomeNotes,
     pub(crate) is_archived: bool,
+    /// How many users are kept at most; 0 counts none, and `None` leaves it to the engine.
+    pub(crate) count_users: Option<Capacity>,
 }
 
 impl Definition {
@@ -37,6 +40,7 @@ impl Definition {
             updated_at: now,
             notes: None,
             is_archived: false,
+            count_users: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use crate::assign::assignment::Assignment;
+use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::id::ExperimentId;
@@ -23,8 +24,9 @@ use crate::model::variant::Variant;
 /// Serialises as the Experiments API writes it, field for field and in its order: `id`, `name`,
 /// `environment`, `status`, `variants`, `conversions` (every variant, in the variants' order),
 /// `started_at`, `stopped_at`, `created_at`, `updated_at`. What that API does not have follows where
-/// there is any: `description`, `owner` and `tags` that are not empty, and `archived` if it is true.
-/// Deserialises from the same form, and refuses an experiment that breaks a rule.
+/// there is any: `description`, `owner` and `tags` that are not empty, `archived` if it is true, and
+/// `count_users` if it was set. Deserialises from the same form, and refuses an experiment that
+/// breaks a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
     definition: Arc<Definition>,
@@ -104,6 +106,14 @@ impl Experiment {
         self.definition.is_archived
     }
 
+    /// How many of its users are kept at most, each counted once; 0 if its users are not counted.
+    /// `None` if that was not set: then the engine's
+    /// [default](crate::Engine::set_default_users) applies.
+    #[must_use]
+    pub fn count_users(&self) -> Option<u32> {
+        self.definition.count_users.map(Capacity::users)
+    }
+
     /// When it was last started, if ever.
     #[must_use]
     pub fn started_at(&self) -> Option<Timestamp> {
@@ -138,7 +148,7 @@ impl Experiment {
 impl Serialize for Experiment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let notes: Vec<_> = self.definition.notes.iter().flat_map(|notes| notes.fields()).collect();
-        let count = notes.len().saturating_add(11);
+        let count = notes.len().saturating_add(12);
         let mut fields = serializer.serialize_struct("Experiment", count)?;
         fields.serialize_field("id", &self.id())?;
         fields.serialize_field("name", self.name())?;
@@ -155,6 +165,9 @@ impl Serialize for Experiment {
         }
         if self.is_archived() {
             fields.serialize_field(ARCHIVED, &true)?;
+        }
+        if let Some(capacity) = self.count_users() {
+            fields.serialize_field(COUNT_USERS, &capacity)?;
         }
         fields.end()
     }

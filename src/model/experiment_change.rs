@@ -2,14 +2,15 @@
 
 use crate::model::notes::NotesChange;
 
-/// A change of what an experiment is called, and of its notes; what is not set stays.
+/// A change of what an experiment is called, of its notes, and of whether its users are counted;
+/// what is not set stays.
 /// [`Engine::change_experiment`](crate::Engine::change_experiment) makes it. The variants and the
 /// environment never change.
 ///
 /// # JSON
 ///
 /// [`from_json`](ExperimentChange::from_json) reads an object of one or more of `name`,
-/// `description`, `owner` and `tags`.
+/// `description`, `owner`, `tags` and `count_users`.
 ///
 /// # Examples
 ///
@@ -24,6 +25,7 @@ use crate::model::notes::NotesChange;
 pub struct ExperimentChange {
     pub(crate) name: Option<String>,
     pub(crate) notes: NotesChange,
+    pub(crate) count_users: Option<u32>,
 }
 
 impl ExperimentChange {
@@ -53,6 +55,13 @@ impl ExperimentChange {
     /// Sets the tags: at most 32, each a name, none twice. None clears them.
     pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> ExperimentChange {
         self.notes.tags = Some(tags.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets how many of the users are kept at most, as
+    /// [`Engine::count_users`](crate::Engine::count_users) does; 0 counts no users.
+    pub fn count_users(mut self, capacity: u32) -> ExperimentChange {
+        self.count_users = Some(capacity);
         self
     }
 }

@@ -4,7 +4,7 @@
 //! * `flag`, `variant`, `experiment`: the parts of a configuration, checked;
 //! * `new_flag`, `new_experiment`: requests to create one, not yet checked;
 //! * `terms`: what never changes in an experiment; `definition`: the terms, with status and dates;
-//! * `status`: the lifecycle;
+//! * `status`: the lifecycle; `capacity`: how many users are kept;
 //! * `merge`: the three-way merge of fields; `source`: what each source of documents said last;
 //! * `change`: a change of the definitions, field by field; `actor`: who asked for it;
 //! * `id`, `timestamp`, `environment_name`: the small types of the fields;
@@ -14,6 +14,7 @@
 //! * `error`: why a call was refused.
 
 pub(crate) mod actor;
+pub(crate) mod capacity;
 pub(crate) mod change;
 pub(crate) mod definition;
 pub(crate) mod environment_name;

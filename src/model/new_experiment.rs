@@ -11,7 +11,7 @@ use crate::model::status::Status;
 /// # JSON
 ///
 /// Deserialises from the body of a create request: `name`, `environment` and `variants` are
-/// required, `status` is `draft` if absent, and `id` may be given. Read it with
+/// required, `status` is `draft` if absent, and `id` and `count_users` may be given. Read it with
 /// [`NewExperiment::from_json`], which names every fault with its path; through
 /// [`Deserialize`](serde::Deserialize) the error is one text with all faults. Both refuse unknown
 /// fields.
@@ -35,6 +35,7 @@ pub struct NewExperiment {
     pub(crate) environment: String,
     pub(crate) variants: Vec<NewVariant>,
     pub(crate) status: Status,
+    pub(crate) count_users: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +55,7 @@ impl NewExperiment {
             environment: environment.into(),
             variants: Vec::new(),
             status: Status::Draft,
+            count_users: None,
         }
     }
 
@@ -81,6 +83,14 @@ impl NewExperiment {
     /// creation.
     pub fn status(mut self, status: Status) -> NewExperiment {
         self.status = status;
+        self
+    }
+
+    /// Sets how many of its users are kept at most, each counted once; 0 counts no users. Without
+    /// it, the engine's [default](crate::Engine::set_default_users) applies.
+    /// [`Engine::count_users`](crate::Engine::count_users) says what is counted.
+    pub fn count_users(mut self, capacity: u32) -> NewExperiment {
+        self.count_users = Some(capacity);
         self
     }
 }

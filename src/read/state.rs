@@ -28,6 +28,11 @@ impl ExperimentState {
         ExperimentState { record, forced }
     }
 
+    /// What the engine knows of it, even after it has left the configuration.
+    pub(crate) fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
     /// The experiment with its current conversions.
     pub(crate) fn read(&self) -> Experiment {
         let conversions = self.counters.counts().iter().map(|count| count.conversions).collect();

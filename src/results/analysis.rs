@@ -106,8 +106,8 @@ impl Analysis {
         Analysis { has_single_events: true, ..self }
     }
 
-    /// The results of an experiment as an engine counted it: of users if `users` is given, else of
-    /// events. Events have rates but no verdict, unless each event belongs to a [different
+    /// The results of an experiment as an engine counted it: of the last run's users if `users` is
+    /// given, else of events. [`Period::Ever`] is of events in any case: users are counted by run. Events have rates but no verdict, unless each event belongs to a [different
     /// unit](Analysis::one_event_per_unit).
     ///
     /// # Errors
@@ -179,6 +179,7 @@ impl Analysis {
                 .iter()
                 .map(|one| self.variant(one, observed.one_in.unwrap_or(1)))
                 .collect(),
+            events: observed.events.clone(),
             comparisons,
             conversions_only,
             verdict,
@@ -386,9 +387,9 @@ impl Engine {
     /// let experiment = NewExperiment::new("Hero Banner", "production")
     ///     .variant("control", "old", 50)
     ///     .variant("treatment", "new", 50)
+    ///     .count_users(1_000_000) // of events there is no verdict
     ///     .status(Status::Running);
     /// let id = engine.create_experiment("hero-banner", experiment)?.id();
-    /// engine.count_users(id, 1_000_000)?; // of events there is no verdict
     /// let production = engine.environment("production")?;
     /// let _banner = production.evaluate("hero-banner", "anna");
     ///

@@ -64,7 +64,7 @@ pub use self::exact::ExactTest;
 pub use self::multinomial::{
     CONCENTRATIONS, ChiSquare, chi_square, sequential_multinomial, sequential_sample_ratio,
 };
-pub use self::observations::{Observations, Observed, Period, Unit};
+pub use self::observations::{Observations, Observed, Period, RunEvents, Unit, VariantEvents};
 pub use self::planning::{Plan, PlanError};
 pub use self::plot::Plot;
 pub use self::proportion::{Proportion, ProportionError};

@@ -53,7 +53,7 @@ pub enum Period {
     /// The last run: since the last start.
     #[default]
     SinceStart,
-    /// Since counting began, over all runs.
+    /// Over all runs. Of events only: users are counted by run.
     Ever,
 }
 
@@ -114,13 +114,24 @@ pub struct Observations {
     /// `None` if the users are not a sample and never will be one.
     pub(super) one_in: Option<u64>,
     pub(super) variants: Vec<Observed>,
+    /// The events of the run, where the users are counted only since later.
+    pub(super) events: Option<RunEvents>,
 }
 
 impl Observations {
     /// Observations of this unit, over all runs, without variants yet.
     pub fn new(unit: Unit) -> Observations {
         let (period, variants) = (Period::Ever, Vec::new());
-        Observations { name: None, unit, period, run: None, since: None, one_in: None, variants }
+        Observations {
+            name: None,
+            unit,
+            period,
+            run: None,
+            since: None,
+            one_in: None,
+            variants,
+            events: None,
+        }
     }
 
     /// Adds a variant: its key, its percentage, how many were exposed, and how many converted.
@@ -151,18 +162,20 @@ impl Observations {
         Observations { one_in: Some(one_in.max(1)), ..self }
     }
 
-    /// What an engine counted for an experiment: users if they are given, else events. A variant
-    /// that the counts lack has 0.
+    /// What an engine counted for an experiment: users of the last run if they are given, else
+    /// events. A variant that the counts lack has 0.
     pub(super) fn of(
         experiment: &Experiment,
         counts: &Counts,
         users: Option<&UserCounts>,
         period: Period,
     ) -> Observations {
+        // Users are those of one run.
+        let users = users.filter(|_| period == Period::SinceStart);
         let variants = experiment.variants().iter().map(|variant| {
             let key = variant.key();
             let observed = users
-                .map_or_else(|| events(counts, key, period), |users| users_of(users, key, period));
+                .map_or_else(|| events_as_units(counts, key, period), |users| users_of(users, key));
             Observed {
                 variant: key.to_owned(),
                 percentage: variant.percentage(),
@@ -171,36 +184,74 @@ impl Observations {
                 converted_unexposed: observed.converted_unexposed,
             }
         });
-        let began = users.map_or(experiment.created_at(), UserCounts::since);
+        let of_run = (period == Period::SinceStart).then(|| counts.run());
+        let since = match period {
+            Period::SinceStart => experiment.started_at(),
+            Period::Ever => Some(experiment.created_at()),
+        };
         Observations {
             name: Some(experiment.name().to_owned()),
             unit: if users.is_some() { Unit::Users } else { Unit::Events },
             period,
-            run: (period == Period::SinceStart).then(|| counts.run()),
-            since: match period {
-                Period::SinceStart => experiment.started_at().map(|start| start.max(began)),
-                Period::Ever => Some(began),
-            },
+            run: users.map(UserCounts::run).or(of_run),
+            since: users.map(UserCounts::since).or(since),
             one_in: users.map(UserCounts::one_in),
             variants: variants.collect(),
+            events: users
+                .filter(|users| !users.is_since_start())
+                .map(|_| RunEvents::of(experiment, counts)),
         }
     }
 }
 
-fn users_of(users: &UserCounts, key: &str, period: Period) -> UserCount {
+fn users_of(users: &UserCounts, key: &str) -> UserCount {
     let of = users.variants().iter().find(|users| users.key == key);
-    of.map_or_else(UserCount::default, |of| match period {
+    of.map_or_else(UserCount::default, |of| of.count)
+}
+
+fn events_as_units(counts: &Counts, key: &str, period: Period) -> UserCount {
+    let count = events(counts, key, period);
+    UserCount { exposed: count.exposures, converted: count.conversions, ..UserCount::default() }
+}
+
+fn events(counts: &Counts, key: &str, period: Period) -> Count {
+    counts.variant(key).map_or_else(Count::default, |of| match period {
         Period::SinceStart => of.since_start,
         Period::Ever => of.ever,
     })
 }
 
-fn events(counts: &Counts, key: &str, period: Period) -> UserCount {
-    let count = counts.variant(key).map_or_else(Count::default, |of| match period {
-        Period::SinceStart => of.since_start,
-        Period::Ever => of.ever,
-    });
-    UserCount { exposed: count.exposures, converted: count.conversions, ..UserCount::default() }
+/// The events of a run whose users are counted only since later than its start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RunEvents {
+    /// When the run began, if that is known.
+    pub since: Option<Timestamp>,
+    /// One for each variant, in the experiment's order.
+    pub variants: Vec<VariantEvents>,
+}
+
+/// The events of a variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VariantEvents {
+    /// The variant's key.
+    pub key: String,
+    /// How often it was served.
+    pub exposures: u64,
+    /// How many conversions were counted for it.
+    pub conversions: u64,
+}
+
+impl RunEvents {
+    fn of(experiment: &Experiment, counts: &Counts) -> RunEvents {
+        let variants = experiment.variants().iter().map(|variant| {
+            let Count { exposures, conversions } =
+                events(counts, variant.key(), Period::SinceStart);
+            VariantEvents { key: variant.key().to_owned(), exposures, conversions }
+        });
+        RunEvents { since: experiment.started_at(), variants: variants.collect() }
+    }
 }
 
 #[cfg(test)]
@@ -210,7 +261,7 @@ mod tests {
     use crate::{Engine, NewExperiment, NewFlag, Status};
 
     #[test]
-    fn users_are_taken_by_their_variants_keys_and_by_the_period() {
+    fn users_are_taken_by_their_variants_keys_and_only_for_their_run() {
         let engine = Engine::new();
         engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
         let experiment = NewExperiment::new("Hero Banner", "production")
@@ -220,35 +271,43 @@ mod tests {
         let experiment = engine.create_experiment("hero-banner", experiment).unwrap();
         let counts = engine.counts(experiment.id()).unwrap();
         let later = Timestamp::from_unix_seconds(experiment.created_at().unix_seconds() + 60);
-        let users = UserCounts {
+        let mut users = UserCounts {
             experiment: experiment.id(),
+            run: 1,
             // In another order, and without the control.
             variants: vec![VariantUsers {
                 key: "treatment".to_owned(),
-                ever: UserCount { exposed: 9, converted: 5, converted_unexposed: 3 },
-                since_start: UserCount { exposed: 4, converted: 2, converted_unexposed: 1 },
+                count: UserCount { exposed: 4, converted: 2, converted_unexposed: 1 },
             }],
             sampled_bits: 3,
             since: later,
+            is_since_start: false,
         };
 
-        let of = |period| Observations::of(&experiment, &counts, Some(&users), period);
-        let ever = of(Period::Ever);
-        assert_eq!((ever.unit, ever.one_in, ever.since), (Unit::Users, Some(8), Some(later)));
-        assert_eq!((ever.variants[0].exposed, ever.variants[1].exposed), (0, 9));
-        assert_eq!(ever.variants[1].converted_unexposed, 3);
-        let since_start = of(Period::SinceStart);
-        assert_eq!(since_start.variants[1].converted, 2);
-        // Counting of users began after the start.
-        assert_eq!(since_start.since, Some(later));
+        let of = |users: &UserCounts, period| {
+            Observations::of(&experiment, &counts, Some(users), period)
+        };
+        let observed = of(&users, Period::SinceStart);
+        assert_eq!((observed.unit, observed.one_in), (Unit::Users, Some(8)));
+        assert_eq!((observed.run, observed.since), (Some(1), Some(later)));
+        assert_eq!((observed.variants[0].exposed, observed.variants[1].exposed), (0, 4));
+        assert_eq!(observed.variants[1].converted, 2);
+        assert_eq!(observed.variants[1].converted_unexposed, 1);
+        let events = observed.events.clone().unwrap();
+        assert_eq!((events.since, events.variants.len()), (experiment.started_at(), 2));
 
-        let results = crate::results::Analysis::new().results_of(&since_start).unwrap();
+        let results = crate::results::Analysis::new().results_of(&observed).unwrap();
         assert_eq!(results.variants[1].rate, Some(0.5));
         assert!((results.variants[1].total.unwrap().exposed - 32.0).abs() < 1e-9);
         assert!(results.to_string().contains("one in 8 of them kept"), "{results}");
         assert!(results.to_string().contains("converted unexposed, in no rate"), "{results}");
 
-        let events = Observations::of(&experiment, &counts, None, Period::Ever);
-        assert_eq!((events.unit, events.one_in), (Unit::Events, None));
+        users.is_since_start = true;
+        assert_eq!(of(&users, Period::SinceStart).events, None);
+        // Ever is of events, as without users.
+        let ever = of(&users, Period::Ever);
+        assert_eq!(ever, Observations::of(&experiment, &counts, None, Period::Ever));
+        assert_eq!((ever.unit, ever.one_in, ever.run), (Unit::Events, None, None));
+        assert_eq!(ever.since, Some(experiment.created_at()));
     }
 }

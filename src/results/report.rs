@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::comparison::{Comparison, VariantResult};
 use super::confidence::Confidence;
 use super::conversions_only::ConversionsOnly;
-use super::observations::{Period, Unit};
+use super::observations::{Period, RunEvents, Unit};
 use super::sample_ratio::SampleRatio;
 use super::verdict::Verdict;
 use crate::model::timestamp::Timestamp;
@@ -26,7 +26,8 @@ pub struct Results {
     pub period: Period,
     /// The number of the run that the counts cover, if they cover one.
     pub run: Option<u32>,
-    /// When `period` began, if that is known: it identifies the run.
+    /// Since when the counts are: since `period` began, if that is known, or since the users of the
+    /// run are counted, if that is later.
     pub since: Option<Timestamp>,
     /// The sample has one user in `one_in`; 1 if it has all. Rates and tests are of the sample.
     pub one_in: u64,
@@ -40,6 +41,8 @@ pub struct Results {
     pub sample_ratio: SampleRatio,
     /// Every variant, in the experiment's order.
     pub variants: Vec<VariantResult>,
+    /// The events of the run, where its users are counted only since later than its start.
+    pub events: Option<RunEvents>,
     /// Every other variant above 0 %, compared with the control.
     pub comparisons: Vec<Comparison>,
     /// The test that needs no exposures.

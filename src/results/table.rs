@@ -5,6 +5,7 @@ use std::fmt;
 use super::comparison::{Comparison, Finding};
 use super::confidence::Interval;
 use super::observations::Period;
+use super::proportion::Proportion;
 use super::report::Results;
 use super::sample_ratio::SampleRatioStatus;
 use super::text::{Grouped, PValue, Percent, columns, or_dash, shortened, wrapped};
@@ -41,8 +42,13 @@ impl<'a> Table<'a> {
         let line = format!("Of {unit}, {period}{since}{kept}. Intervals of {confidence}.");
         wrapped(&line, self.width, f)?;
         if unit.is_independent() && period == Period::SinceStart {
-            let line = "A level holds for one run as one process counts it: a restart of either begins \
-                        another, with the same users in the same variants.";
+            let line = "A level holds for one run: a restart begins another, with the same users in the \
+                        same variants.";
+            wrapped(line, self.width, f)?;
+        }
+        if results.events.is_some() {
+            let line = "Users are counted since later than the start: one from before is counted on \
+                        the next event. The events of the whole run stand below.";
             wrapped(line, self.width, f)?;
         }
         wrapped(&self.sample_ratio(), self.width, f)
@@ -94,6 +100,25 @@ impl<'a> Table<'a> {
             grid.row(&variant.key, figures.iter().map(|figure| whole(*figure)).collect());
         }
         if grid.is_empty() { Ok(()) } else { grid.write(self.width, f) }
+    }
+
+    /// The events of a run whose users are not known from its start on.
+    fn events(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(events) = &self.results.events else { return Ok(()) };
+        let since = events.since.map_or_else(String::new, |since| format!(" since {since}"));
+        let mut grid = Grid::new(&[&format!("events{since}"), "exposures", "conversions", "%"]);
+        for variant in &events.variants {
+            let rate = Proportion::new(variant.conversions, variant.exposures).ok();
+            grid.row(
+                &variant.key,
+                vec![
+                    Grouped(variant.exposures).to_string(),
+                    Grouped(variant.conversions).to_string(),
+                    or_dash(rate.map(|rate| Percent(rate.rate()))),
+                ],
+            );
+        }
+        grid.write(self.width, f)
     }
 
     fn unexposed(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,6 +199,7 @@ impl fmt::Display for Table<'_> {
         self.variants(f)?;
         self.totals(f)?;
         self.unexposed(f)?;
+        self.events(f)?;
         // A broken split shows no comparison: it would be misleading.
         let is_mismatched = self.results.sample_ratio.status == SampleRatioStatus::Mismatch;
         if !is_mismatched && !self.results.comparisons.is_empty() {

@@ -37,5 +37,6 @@ mod stress;
 mod testing;
 mod typed;
 mod users;
+mod users_defined;
 mod vectors;
 mod wire;

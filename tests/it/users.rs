@@ -4,16 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::{self, ScopedJoinHandle};
 
-use crate::common::{banner, engine_at_noon, experiment_id, flag_id, production, running, staging};
+use crate::common::{
+    banner, engine_at_noon, ever, experiment_id, flag_id, production, since_start, staging,
+};
 use fairsplit::assign::Assignment;
 use fairsplit::counts::UserCount;
-use fairsplit::error::ControlError;
-use fairsplit::{Engine, ExperimentId, NewFlag, Status, Timestamp};
+use fairsplit::{Engine, ExperimentId, NewFlag, Outcome, Status};
 use proptest::prelude::*;
 
-fn counts(engine: &Engine, id: ExperimentId) -> Vec<(UserCount, UserCount)> {
-    let users = engine.users(id).unwrap();
-    users.variants().iter().map(|variant| (variant.since_start, variant.ever)).collect()
+fn counts(engine: &Engine, id: ExperimentId) -> Vec<UserCount> {
+    engine.users(id).unwrap().variants().iter().map(|variant| variant.count).collect()
+}
+
+/// An engine with the flag "hero-banner", whose experiment runs and counts users from its start.
+fn counting(capacity: u32) -> (Engine, ExperimentId) {
+    let (engine, _) = engine_at_noon();
+    engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
+    let new = banner("production").id(experiment_id(1)).status(Status::Running);
+    let id = engine.create_experiment("hero-banner", new.count_users(capacity)).unwrap().id();
+    (engine, id)
 }
 
 fn key(user: u32) -> String {
@@ -27,8 +36,7 @@ fn variant_of(user: u32) -> usize {
 
 #[test]
 fn threads_count_each_user_once() {
-    let (engine, id) = running();
-    engine.count_users(id, 1_000_000).unwrap();
+    let (engine, id) = counting(1_000_000);
     let draw = |thread: u32, at: u32| (at.wrapping_mul(2_654_435_761) ^ thread) % 5000;
     let run = |ask: &(dyn Fn(&Engine, &str) + Sync)| {
         thread::scope(|scope| {
@@ -55,12 +63,12 @@ fn threads_count_each_user_once() {
     });
     let converted: BTreeSet<u32> =
         converted.into_iter().filter(|user| key(*user).len().is_multiple_of(2)).collect();
-    for (variant, (since_start, ever)) in counts(&engine, id).into_iter().enumerate() {
+    for (variant, count) in counts(&engine, id).into_iter().enumerate() {
         let of = |users: &BTreeSet<u32>| {
             users.iter().filter(|user| variant_of(**user) == variant).count() as u64
         };
-        assert_eq!((since_start.exposed, since_start.converted), (of(&exposed), of(&converted)));
-        assert_eq!((ever, since_start.converted_unexposed), (since_start, 0));
+        assert_eq!((count.exposed, count.converted), (of(&exposed), of(&converted)));
+        assert_eq!(count.converted_unexposed, 0);
     }
     assert_eq!(engine.users(id).unwrap().one_in(), 1);
 }
@@ -68,17 +76,13 @@ fn threads_count_each_user_once() {
 /// A view from before a stop still splits users, and counts none of them.
 #[test]
 fn a_view_from_before_a_stop_counts_no_users_until_the_next_start() {
-    let (engine, id) = running();
-    engine.count_users(id, 1000).unwrap();
+    let (engine, id) = counting(1000);
     let view = production(&engine).view();
     let evaluate = |user| view.evaluate("hero-banner", &key(user)).is_counted();
     let convert = |user| view.convert("hero-banner", &key(user)).is_counted();
-    let sum = |of: fn(&UserCount) -> u64| -> [u64; 2] {
-        let counts = counts(&engine, id);
-        let (since_start, ever): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
-        [since_start, ever].map(|period| period.iter().map(of).sum())
-    };
     let users = || {
+        let counts = counts(&engine, id);
+        let sum = |of: fn(&UserCount) -> u64| counts.iter().map(of).sum::<u64>();
         [
             sum(|users| users.exposed),
             sum(|users| users.converted),
@@ -86,37 +90,35 @@ fn a_view_from_before_a_stop_counts_no_users_until_the_next_start() {
         ]
     };
     assert!((0..10).all(evaluate) && (0..5).all(convert));
-    assert_eq!(users(), [[10, 10], [5, 5], [0, 0]]);
+    assert_eq!(users(), [10, 5, 0]);
     engine.stop(id).unwrap();
     assert!(!(0..20).any(evaluate));
     assert!(!(0..30).any(convert));
-    assert_eq!(users(), [[10, 10], [5, 5], [0, 0]]);
+    assert_eq!((users(), engine.users(id).unwrap().run()), ([10, 5, 0], 1));
     engine.start(id).unwrap();
-    assert_eq!(users(), [[0, 10], [0, 5], [0, 0]]);
-    assert!((10..20).all(evaluate) && (15..30).all(convert));
-    assert_eq!(users(), [[10, 20], [5, 10], [10, 10]]);
+    assert_eq!((users(), engine.users(id).unwrap().run()), ([0, 0, 0], 2));
+    assert!((10..20).all(evaluate) && (15..20).all(convert) && !(20..30).any(convert));
+    // Exposed in the run before, and not in this one.
+    assert!(!(0..5).any(convert));
+    assert_eq!(users(), [10, 5, 15]);
 }
 
 /// Each user comes once. A view serves 20 users, so that some views are older than the last stop.
 #[test]
-fn only_users_of_counted_events_are_counted_across_stops_and_starts() {
+fn only_users_of_counted_exposures_convert_across_stops_and_starts() {
     const USERS: u32 = 6000;
-    let (engine, id) = running();
-    engine.count_users(id, 1_000_000).unwrap();
+    let (engine, id) = counting(1_000_000);
     let work = |thread: u32| {
-        let mut reported = [UserCount::default(); 2];
+        let mut reported = [(0, 0); 2];
         for users in (thread * USERS..(thread + 1) * USERS).collect::<Vec<_>>().chunks(20) {
             let view = production(&engine).view();
             for user in users {
-                let evaluation = view.evaluate("hero-banner", &key(*user));
-                let conversion = view.convert("hero-banner", &key(*user));
-                let count = &mut reported[variant_of(*user)];
-                count.exposed += u64::from(evaluation.is_counted());
-                if evaluation.is_counted() {
-                    count.converted += u64::from(conversion.is_counted());
-                } else {
-                    count.converted_unexposed += u64::from(conversion.is_counted());
-                }
+                let is_exposed = view.evaluate("hero-banner", &key(*user)).is_counted();
+                let is_converted = view.convert("hero-banner", &key(*user)).is_counted();
+                assert!(is_exposed || !is_converted);
+                let (exposures, conversions) = &mut reported[variant_of(*user)];
+                *exposures += u64::from(is_exposed);
+                *conversions += u64::from(is_converted);
             }
         }
         reported
@@ -130,12 +132,19 @@ fn only_users_of_counted_events_are_counted_across_stops_and_starts() {
         }
         threads.map(|thread| thread.join().unwrap())
     });
-    for (variant, (_, ever)) in counts(&engine, id).into_iter().enumerate() {
-        let sum =
-            |of: fn(&UserCount) -> u64| reported.iter().map(|by| of(&by[variant])).sum::<u64>();
-        assert_eq!(ever.exposed, sum(|count| count.exposed));
-        assert_eq!(ever.converted, sum(|count| count.converted));
-        assert_eq!(ever.converted_unexposed, sum(|count| count.converted_unexposed));
+    let sum = |variant: usize| {
+        let (one, other): ((u64, u64), (u64, u64)) = (reported[0][variant], reported[1][variant]);
+        (one.0 + other.0, one.1 + other.1)
+    };
+    assert_eq!(ever(&engine.counts(id).unwrap()), [sum(0), sum(1)]);
+    // What was left of all that: nothing, in the next run.
+    engine.stop(id).unwrap();
+    engine.start(id).unwrap();
+    let before = since_start(&engine.counts(id).unwrap());
+    assert_eq!((before, counts(&engine, id)), (vec![(0, 0); 2], vec![UserCount::default(); 2]));
+    let last = work(2);
+    for (variant, count) in counts(&engine, id).into_iter().enumerate() {
+        assert_eq!((count.exposed, count.converted), last[variant]);
     }
 }
 
@@ -160,7 +169,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a user has done in a period, as a person would write it down.
+/// What a user has done in a run, as a person would write it down.
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Act {
     #[default]
@@ -172,34 +181,38 @@ enum Act {
 
 proptest! {
     #[test]
-    fn distinct_users_are_those_of_a_naive_model(steps in prop::collection::vec(step(), 0..120)) {
-        let (engine, id) = running();
-        engine.count_users(id, 1000).unwrap();
-        let mut since_start = BTreeMap::<u32, Act>::new();
-        let mut ever = BTreeMap::<u32, Act>::new();
+    fn distinct_users_and_conversions_are_those_of_a_naive_model(
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        let (engine, id) = counting(1000);
+        let mut run = BTreeMap::<u32, Act>::new();
+        let (mut runs, mut conversions) = (1, 0);
         let mut forced = BTreeSet::new();
         for step in steps {
             match step {
                 Step::Evaluate(user) => {
                     let _ = production(&engine).evaluate("hero-banner", &key(user));
-                    for period in [&mut since_start, &mut ever] {
-                        let act = period.entry(user).or_default();
-                        if !forced.contains(&user) && *act != Act::Converted {
-                            *act = Act::Exposed;
-                        }
+                    let act = run.entry(user).or_default();
+                    if !forced.contains(&user) && *act != Act::Converted {
+                        *act = Act::Exposed;
                     }
                 }
                 Step::Convert(user) => {
-                    production(&engine).convert("hero-banner", &key(user));
-                    for period in [&mut since_start, &mut ever] {
-                        let act = period.entry(user).or_default();
-                        if !forced.contains(&user) {
-                            *act = match *act {
-                                Act::Exposed | Act::Converted => Act::Converted,
-                                _ => Act::ConvertedUnexposed,
-                            };
+                    let outcome = production(&engine).convert("hero-banner", &key(user)).outcome();
+                    let act = run.entry(user).or_default();
+                    let expected = match *act {
+                        _ if forced.contains(&user) => Outcome::Forced,
+                        Act::Exposed | Act::Converted => {
+                            *act = Act::Converted;
+                            conversions += 1;
+                            Outcome::Counted
                         }
-                    }
+                        Act::Nothing | Act::ConvertedUnexposed => {
+                            *act = Act::ConvertedUnexposed;
+                            Outcome::NotExposed
+                        }
+                    };
+                    prop_assert_eq!(outcome, expected);
                 }
                 Step::Restart => {
                     engine.stop(id).unwrap();
@@ -207,7 +220,8 @@ proptest! {
                     let _ = production(&engine).evaluate("hero-banner", &key(1));
                     production(&engine).convert("hero-banner", &key(2));
                     engine.start(id).unwrap();
-                    since_start.clear();
+                    run.clear();
+                    runs += 1;
                 }
                 Step::Force(user) => {
                     engine.force(id, &key(user), "treatment").unwrap();
@@ -219,22 +233,27 @@ proptest! {
                     let _ = staging(&engine).evaluate("hero-banner", &key(3));
                     let _ = production(&engine).peek("hero-banner", &key(4));
                 }
-                Step::Named => drop(engine.convert_variant(id, "control")),
+                Step::Named => {
+                    engine.convert_variant(id, "control");
+                    conversions += 1;
+                }
             }
         }
+        let users = engine.users(id).unwrap();
+        prop_assert_eq!((users.run(), users.is_since_start()), (runs, true));
         for (variant, counted) in counts(&engine, id).into_iter().enumerate() {
-            for (period, counted) in [(&since_start, counted.0), (&ever, counted.1)] {
-                let of = |acts: &[Act]| {
-                    let users = period.iter().filter(|(user, act)| {
-                        variant_of(**user) == variant && acts.contains(act)
-                    });
-                    users.count() as u64
-                };
-                prop_assert_eq!(counted.exposed, of(&[Act::Exposed, Act::Converted]));
-                prop_assert_eq!(counted.converted, of(&[Act::Converted]));
-                prop_assert_eq!(counted.converted_unexposed, of(&[Act::ConvertedUnexposed]));
-            }
+            let of = |acts: &[Act]| {
+                let users = run.iter().filter(|(user, act)| {
+                    variant_of(**user) == variant && acts.contains(act)
+                });
+                users.count() as u64
+            };
+            prop_assert_eq!(counted.exposed, of(&[Act::Exposed, Act::Converted]));
+            prop_assert_eq!(counted.converted, of(&[Act::Converted]));
+            prop_assert_eq!(counted.converted_unexposed, of(&[Act::ConvertedUnexposed]));
         }
+        let counted = ever(&engine.counts(id).unwrap());
+        prop_assert_eq!(counted.iter().map(|count| count.1).sum::<u64>(), conversions);
     }
 }
 
@@ -242,9 +261,8 @@ proptest! {
 #[test]
 fn beyond_the_capacity_a_fair_sample_of_whole_users_is_kept() {
     const USERS: u32 = 40_000;
-    for capacity in [1, 10, 1000, 4000] {
-        let (engine, id) = running();
-        engine.count_users(id, capacity).unwrap();
+    for capacity in [1, 10, 1000, 4000_u32] {
+        let (engine, id) = counting(capacity);
         thread::scope(|scope| {
             for thread in 0..2 {
                 let engine = &engine;
@@ -262,66 +280,24 @@ fn beyond_the_capacity_a_fair_sample_of_whole_users_is_kept() {
         });
         let users = engine.users(id).unwrap();
         let sum = |of: fn(&UserCount) -> u64| -> u64 {
-            users.variants().iter().map(|variant| of(&variant.ever)).sum()
+            users.variants().iter().map(|variant| of(&variant.count)).sum()
         };
         let (exposed, converted) = (sum(|count| count.exposed), sum(|count| count.converted));
         assert_eq!(sum(|count| count.converted_unexposed), 0);
         // At most one more for each of the two threads.
-        assert!(exposed <= capacity as u64 + 2, "{exposed} of {capacity}");
+        assert!(exposed <= u64::from(capacity) + 2, "{exposed} of {capacity}");
         assert!(users.one_in().is_power_of_two() && users.one_in() > 1);
         if capacity >= 1000 {
             // Five standard deviations of a sample of this size.
             let number = |count: u64| f64::from(u32::try_from(count).unwrap());
             let (kept, one_in) = (number(exposed), number(users.one_in()));
-            assert!(kept > 0.3 * number(capacity as u64), "{kept} of {capacity}");
+            assert!(kept > 0.3 * f64::from(capacity), "{kept} of {capacity}");
             assert!((kept * one_in / f64::from(USERS) - 1.0).abs() < 5.0 / kept.sqrt());
             assert!((number(converted) / kept - 1.0 / 3.0).abs() < 5.0 * (2.0 / 9.0 / kept).sqrt());
-            let control = number(users.variants()[0].ever.exposed);
+            let control = number(users.variants()[0].count.exposed);
             assert!((control / kept - 0.5).abs() < 5.0 * (0.25 / kept).sqrt());
         }
     }
-}
-
-#[test]
-fn users_are_counted_from_the_call_of_count_users() {
-    let (engine, clock) = engine_at_noon();
-    engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
-    let new = banner("production").id(experiment_id(1)).status(Status::Running);
-    let id = engine.create_experiment("hero-banner", new).unwrap().id();
-    let evaluate = |users: std::ops::Range<u32>| {
-        users.for_each(|user| {
-            let _ = production(&engine).evaluate("hero-banner", &key(user));
-        });
-    };
-    let exposed = || counts(&engine, id).iter().map(|count| count.1.exposed).sum::<u64>();
-    assert_eq!(engine.users(id), None);
-    evaluate(0..10);
-    clock.advance(60);
-    engine.count_users(id, 100).unwrap();
-    let began = engine.users(id).unwrap().since();
-    assert_eq!(began, Timestamp::from_unix_seconds(crate::common::NOON + 60));
-    assert_eq!(exposed(), 0);
-    evaluate(5..15);
-    assert_eq!(exposed(), 10);
-    // Once more changes nothing, nor do a reload and a configuration without it.
-    clock.advance(60);
-    engine.count_users(id, 1).unwrap();
-    assert_eq!((exposed(), engine.users(id).unwrap().since()), (10, began));
-    let document = engine.to_json();
-    engine.replace(&document).unwrap();
-    evaluate(5..20);
-    assert_eq!(exposed(), 15);
-    engine.replace(r#"{"flags": []}"#).unwrap();
-    assert_eq!(exposed(), 15);
-    engine.replace(&document).unwrap();
-    evaluate(0..20);
-    assert_eq!(exposed(), 20);
-    let unknown = experiment_id(7);
-    assert_eq!(engine.users(unknown), None);
-    assert_eq!(
-        engine.count_users(unknown, 1),
-        Err(ControlError::ExperimentNotFound { id: unknown })
-    );
 }
 
 /// The same sequence of numbers in every run (`SplitMix64`).
@@ -344,9 +320,8 @@ fn a_sample_of_users_covers_the_truth_as_often_as_it_says() {
         let (engine, _) = engine_at_noon();
         engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
         let id = experiment_id(1000 + u128::from(run));
-        let new = banner("production").id(id).status(Status::Running);
+        let new = banner("production").id(id).status(Status::Running).count_users(USERS / 10);
         engine.create_experiment("hero-banner", new).unwrap();
-        engine.count_users(id, USERS as usize / 10).unwrap();
         let view = production(&engine).view();
         for user in 0..USERS {
             let key = key(user);
@@ -360,7 +335,7 @@ fn a_sample_of_users_covers_the_truth_as_often_as_it_says() {
         assert!(users.one_in() >= 8);
         for variant in users.variants() {
             let number = |count: u64| f64::from(u32::try_from(count).unwrap());
-            let (n, k) = (number(variant.ever.exposed), number(variant.ever.converted));
+            let (n, k) = (number(variant.count.exposed), number(variant.count.converted));
             // Wilson's interval at 95 %.
             let z = 1.959_963_984_540_054_f64;
             let middle = (k / n + z * z / (2.0 * n)) / (1.0 + z * z / n);

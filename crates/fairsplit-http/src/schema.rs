@@ -113,6 +113,10 @@ pub(crate) struct ExperimentChange {
     owner: Option<String>,
     #[schema(schema_with = tags, required = false)]
     tags: Option<Vec<String>>,
+    /// How many users are kept at most, each counted once; 0 counts no users. Another number than 0
+    /// for users that are counted applies from the next start on.
+    #[schema(maximum = 1_000_000_000)]
+    count_users: Option<u32>,
 }
 
 /// A variant of an experiment.
@@ -172,6 +176,10 @@ pub(crate) struct Experiment {
     /// Absent if it is not.
     #[schema(required = false)]
     archived: bool,
+    /// How many users are kept at most, each counted once; 0 if users are not counted. Absent if it
+    /// was not set: then the server's default applies.
+    #[schema(required = false, maximum = 1_000_000_000)]
+    count_users: u32,
 }
 
 /// An experiment to create. Without an id it gets one, and without a status it is a draft.
@@ -188,6 +196,10 @@ pub(crate) struct NewExperiment {
     /// Keys are unique, and the percentages sum to 100.
     #[schema(schema_with = new_variants)]
     variants: Vec<Variant>,
+    /// How many users are kept at most, each counted once; 0 counts no users. Without it, the
+    /// server's default applies.
+    #[schema(maximum = 1_000_000_000)]
+    count_users: Option<u32>,
 }
 
 /// Events, not users.
@@ -336,6 +348,8 @@ pub(crate) enum Outcome {
     Counted,
     Forced,
     NotRunning,
+    /// Users are counted, and this one has not been exposed since the start.
+    NotExposed,
     NoUserKey,
     Archived,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use fairsplit::apply::ApplyOptions;
+use fairsplit::fault::MAX_USERS;
 use fairsplit_http::Scope;
 
 use crate::failure::EXIT_CODES;
@@ -111,6 +112,10 @@ pub(crate) enum Command {
 /// into a file, and name it with --tokens; or put the lines into the environment variable
 /// `FAIRSPLIT_TOKENS`.
 ///
+/// Users are counted, each once, and a conversion counts only if its user has been exposed since the
+/// start of the experiment. The field `count_users` of an experiment has its own number, and
+/// --count-users is for those without.
+///
 /// SIGTERM and SIGINT end it: it stops listening, finishes the requests that it has, and exits.
 ///
 /// SIGHUP reads the file of --tokens again: a token whose line is gone is refused from then on.
@@ -142,6 +147,10 @@ pub(crate) struct Serve {
     /// Let the document remove running experiments, and most of the flags that it named before.
     #[arg(long, requires = "config")]
     pub(crate) allow_removals: bool,
+    /// How many users are kept at most of each experiment that does not say, each user counted once;
+    /// beyond it, a sample of them is kept. 0 counts no users, and then there is no verdict.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = users)]
+    pub(crate) count_users: u32,
     /// What to log: error, warn, info (each request) or debug (each connection).
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: tracing_subscriber::filter::LevelFilter,
@@ -248,6 +257,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=86400) => Ok(Duration::from_secs(seconds)),
         _ => Err("must be a number of seconds, 1 to 86400".to_owned()),
+    }
+}
+
+fn users(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(users @ 0..=MAX_USERS) => Ok(users),
+        _ => Err(format!("must be 0 to {MAX_USERS}")),
     }
 }
 

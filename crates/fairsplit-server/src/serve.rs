@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use clap::CommandFactory;
@@ -81,8 +80,13 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Failure> {
 
 fn engine(options: &Serve) -> Result<Engine, Failure> {
     let engine = match &options.data {
-        None => Engine::new(),
-        Some(directory) => open(directory, options.wait)?,
+        None => {
+            let engine = Engine::new();
+            let set = engine.set_default_users(options.count_users);
+            set.map_err(|error| Failure::Input(error.to_string()))?;
+            engine
+        }
+        Some(directory) => open(directory, options)?,
     };
     if let Some(config) = Config::of(options) {
         config.apply_first(&engine)?;
@@ -93,13 +97,14 @@ fn engine(options: &Serve) -> Result<Engine, Failure> {
 
 /// Opens the directory; its counts are on the disk at most [`storage::INTERVAL`] later, and
 /// [`storage::log`] reports if they are not.
-fn open(directory: &Path, wait: Option<Duration>) -> Result<Engine, Failure> {
+fn open(directory: &Path, options: &Serve) -> Result<Engine, Failure> {
     is_no_file(directory)?;
-    let mut open = OpenOptions::new().sync_every(storage::INTERVAL, |_| ());
+    let mut open =
+        OpenOptions::new().default_users(options.count_users).sync_every(storage::INTERVAL, |_| ());
     let mut if_in_use =
         "another process has it: end that process first, or wait for it with --wait SECONDS"
             .to_owned();
-    if let Some(wait) = wait {
+    if let Some(wait) = options.wait {
         info!(seconds = wait.as_secs(), "waiting for the directory if another process has it");
         open = open.wait(wait);
         if_in_use = format!("another process still had it after {} s", wait.as_secs());

@@ -141,7 +141,7 @@ impl ExperimentCounters {
     pub(crate) fn add_with_user(&self, variant: u32, event: Event, user: u64) -> Added {
         let state = self.state.load(Ordering::Relaxed);
         if state == OPEN_WITH_USERS
-            && let Some(users) = self.users()
+            && let Some(users) = self.users.get()
             && users.record(user, event) == Known::Unexposed
         {
             return Added::Unexposed;
@@ -192,7 +192,7 @@ impl ExperimentCounters {
 
     /// Counts the users of another run, in place of those of the run before.
     pub(crate) fn begin_users(&self, run: Run, memory: &Arc<dyn Memory>) {
-        if let Some(users) = self.users() {
+        if let Some(users) = self.users.get() {
             users.begin(run);
         } else {
             let users = DistinctUsers::new(run, Arc::clone(memory));
@@ -201,9 +201,16 @@ impl ExperimentCounters {
         }
     }
 
-    /// The users, if they are or were counted.
+    /// The users, if they are or were counted, and not forgotten.
     pub(crate) fn users(&self) -> Option<&DistinctUsers> {
-        self.users.get()
+        self.users.get().filter(|users| !users.is_forgotten())
+    }
+
+    /// Drops the users, and gives their memory back.
+    pub(crate) fn forget_users(&self) {
+        if let Some(users) = self.users() {
+            users.forget();
+        }
     }
 
     /// Where the count starts.

@@ -203,6 +203,30 @@ fn users_are_counted_while_the_counters_are_open_for_them() {
     assert_eq!(counters.counts()[0], Count { exposures: 5 + 4, conversions: 3 + 3 });
 }
 
+/// Once they are forgotten, until another run begins.
+#[test]
+fn users_that_are_forgotten_hold_no_conversion_back() {
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let counters = closed(1, Baseline::default(), 2);
+    let begin = |run| {
+        let since = Timestamp::from_unix_seconds(0);
+        let experiment = ExperimentId::from_bytes([1; 16]);
+        let scope = Scope { experiment, run, since, is_whole: true, capacity: 10 };
+        counters.begin_users(Run::new(scope, &*memory), &memory);
+    };
+    let convert = || counters.add_with_user(0, Event::Conversion, 7);
+    begin(2);
+    counters.set_open(true, true);
+    assert_eq!(convert(), Added::Unexposed);
+    counters.forget_users();
+    assert!(counters.users().is_none());
+    counters.set_open(true, true);
+    assert_eq!((convert(), counters.counts()[0].conversions), (Added::Counted, 1));
+    begin(3);
+    assert_eq!(counters.users().map(|users| users.scope().run), Some(3));
+    assert_eq!(convert(), Added::Unexposed);
+}
+
 #[test]
 fn a_count_near_the_end_of_its_range_stays_there() {
     let base = Count { exposures: u64::MAX, conversions: u64::MAX - 1 };

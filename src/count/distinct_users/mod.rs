@@ -13,7 +13,7 @@ mod tests;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, PoisonError, TryLockError};
+use std::sync::{Arc, LazyLock, PoisonError, TryLockError};
 
 use xxhash_rust::const_xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -34,6 +34,9 @@ const FIRST_SLOTS: usize = 64;
 /// How many slots a call that adds a user lets leave. A table is three quarters full when the next
 /// one, at least as large, is made: it is left long before that one is full.
 const STEP: usize = 32;
+
+/// The run of users that were dropped.
+const NO_RUN: u32 = u32::MAX;
 
 /// Whose users they are, and how many are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +109,11 @@ impl Run {
         Run { scope, table: new_table(&scope, 0, slots, memory) }
     }
 
+    /// Gives up the memory of a run that is not to begin.
+    pub(crate) fn give_up(self) {
+        self.table.slots.dropped();
+    }
+
     /// A run with the users of these tables, all of the same run: as they were left behind, or as
     /// several processes counted them.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no table is left behind"))]
@@ -141,6 +149,15 @@ impl Run {
 }
 
 impl Tables {
+    /// What takes no user: no sampling hash begins with as many bits.
+    fn nothing() -> Tables {
+        let experiment = ExperimentId::from_bytes([0; 16]);
+        let since = Timestamp::from_unix_seconds(0);
+        let scope = Scope { experiment, run: NO_RUN, since, is_whole: false, capacity: 0 };
+        let table = new_table(&scope, u32::MAX, 0, &InProcess);
+        Tables::of(Run { scope, table })
+    }
+
     fn of(Run { scope, table }: Run) -> Tables {
         Tables { scope, current: Arc::new(table), leaving: None }
     }
@@ -170,17 +187,25 @@ impl DistinctUsers {
 
     /// Begins another run, and drops the users of the one before.
     pub(crate) fn begin(&self, run: Run) {
+        self.replace(Arc::new(Tables::of(run)));
+    }
+
+    /// Drops the users, and keeps none until another run begins.
+    pub(crate) fn forget(&self) {
+        static NOTHING: LazyLock<Arc<Tables>> = LazyLock::new(|| Arc::new(Tables::nothing()));
+        self.replace(Arc::clone(&NOTHING));
+    }
+
+    fn replace(&self, tables: Arc<Tables>) {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.tables.swap(Arc::new(Tables::of(run)));
+        let before = self.tables.swap(tables);
         before.dropped();
         self.free_now();
     }
 
-    /// Drops the users for good: the experiment is deleted.
-    pub(crate) fn delete(&self) {
-        let Scope { experiment, run, since, .. } = self.scope();
-        let scope = Scope { experiment, run, since, is_whole: false, capacity: 0 };
-        self.begin(Run::with_slots(2, scope, &InProcess));
+    /// Whether the users were dropped, and no run has begun since.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.scope().run == NO_RUN
     }
 
     /// The run, and how many users are kept.

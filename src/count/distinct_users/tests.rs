@@ -408,7 +408,7 @@ fn each_table_that_is_not_needed_any_more_says_so_once() {
     }
     // In the middle of a move, both tables are dropped.
     assert_eq!(said()[6..], ["2048d", "64", "128"]);
-    users.delete();
+    users.forget();
     assert_eq!(said()[6..], ["2048d", "64d", "128d"]);
     assert_eq!(all(&users).len(), 0);
 }

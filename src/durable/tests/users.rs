@@ -20,7 +20,7 @@ const HEAD: usize = 128;
 const SLOT: usize = 16;
 
 /// A directory with an experiment that counts its users.
-fn counting(capacity: usize) -> (Directory, Engine) {
+fn counting(capacity: u32) -> (Directory, Engine) {
     let directory = template();
     let engine = open(&directory).unwrap();
     engine.count_users(id(1), capacity).unwrap();
@@ -44,7 +44,7 @@ fn convert_users(engine: &Engine, users: impl IntoIterator<Item = u32>) {
 /// The exposed users and those that converted, as far as they are in the sample.
 fn users(engine: &Engine) -> (u64, u64) {
     let users = engine.users(id(1)).unwrap();
-    let counts = users.variants().iter().map(|variant| variant.since_start);
+    let counts = users.variants().iter().map(|variant| variant.count);
     counts.fold((0, 0), |sum, count| (sum.0 + count.exposed, sum.1 + count.converted))
 }
 

@@ -10,8 +10,9 @@ use crate::format::experiment::ExperimentDocument;
 use crate::format::flag_document::{ExperimentSection, FlagDocument};
 use crate::format::units::{
     archived_field, fields, fields_of_experiment, fields_of_flag, forced_field, note_fields,
-    value_of_variants,
+    users_field, value_of_variants,
 };
+use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::change::Unit;
 use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
@@ -244,6 +245,7 @@ fn fields_given(section: &ExperimentSection) -> UnitFields {
     ]);
     given.extend(note_fields(&experiment.notes));
     given.extend(archived_field(experiment.is_archived));
+    given.extend(users_field(experiment.count_users));
     given.extend(experiment.status.map(|status| ("status".to_owned(), status.as_str().into())));
     for (user_key, variant) in section.forced.iter().flatten() {
         let variant = experiment.terms.variants.get(*variant);
@@ -307,6 +309,11 @@ fn changed_experiment(
     let is_archived = merged_archived(merge, definition.is_archived);
     if is_archived != definition.is_archived {
         definition.is_archived = is_archived;
+        definition.updated_at = now;
+    }
+    if let Some(set) = merge.set.get(COUNT_USERS) {
+        let users = set.as_ref().and_then(Value::as_u64).and_then(|users| users.try_into().ok());
+        definition.count_users = users.and_then(Capacity::new);
         definition.updated_at = now;
     }
     if let Some(Some(Value::String(wanted))) = merge.set.get("status") {

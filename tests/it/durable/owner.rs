@@ -62,7 +62,7 @@ fn an_engine_whose_tables_of_users_are_removed_says_so_at_every_sync_and_counts_
     engine.count_users(experiment_id(1), 1_000_000).unwrap();
     let exposed = |engine: &Engine| {
         let users = engine.users(experiment_id(1)).unwrap();
-        users.variants().iter().map(|variant| variant.since_start.exposed).sum::<u64>()
+        users.variants().iter().map(|variant| variant.count.exposed).sum::<u64>()
     };
     let evaluate = |users: std::ops::Range<u32>| {
         let production = production(&engine);

@@ -91,7 +91,8 @@ fn nulls(value: &Value, found: &mut Vec<String>) {
 }
 
 /// Figures that may be absent. None of them is a number that is always there.
-const MAY_BE_ABSENT: [&str; 18] = [
+const MAY_BE_ABSENT: [&str; 19] = [
+    "events",
     "name",
     "run",
     "since",

@@ -311,11 +311,46 @@ fn events_have_rates_and_no_verdict_until_users_are_counted() {
     assert_eq!(single.unit, Unit::SingleEvents);
     assert!(matches!(single.verdict, Verdict::Better { .. }), "{single}");
 
+    // In the middle of the run: the events of all of it stand beside the users.
     engine.count_users(id, 10_000).unwrap();
     visit_all();
     let results = engine.results(id).unwrap();
     assert_eq!(results.unit, Unit::Users);
     assert!(matches!(results.verdict, Verdict::Better { .. }), "{results}");
+    let users = engine.users(id).unwrap();
+    let experiment = engine.experiment(id).unwrap();
+    assert_eq!(results.since, Some(users.since()));
+    let events = results.events.as_ref().unwrap();
+    assert_eq!(events.since, experiment.started_at());
+    let counts = engine.counts(id).unwrap();
+    for ((event, users), counts) in
+        events.variants.iter().zip(&results.variants).zip(counts.variants())
+    {
+        assert_eq!(event.key, users.key);
+        let of_run = (counts.since_start.exposures, counts.since_start.conversions);
+        assert_eq!((event.exposures, event.conversions), of_run);
+        assert!(event.exposures > users.exposed && event.conversions > users.converted);
+    }
+    let text = results.to_string();
+    assert!(text.contains("Users are counted since later than the start"), "{text}");
+    let since = experiment.started_at().unwrap();
+    assert!(text.contains(&format!("events since {since}")), "{text}");
+
+    // Over all runs there are only events, and no verdict.
+    let ever = engine.analyse(id, &Analysis::new().period(Period::Ever)).unwrap().unwrap();
+    assert_eq!(
+        (ever.unit, &ever.verdict, ever.run),
+        (Unit::Events, &Verdict::UsersNotCounted, None)
+    );
+    assert_eq!(ever.variants[0].exposed, counts.variants()[0].ever.exposures);
+
+    // From the next start on, all of them are users of the run.
+    engine.stop(id).unwrap();
+    engine.start(id).unwrap();
+    visit_all();
+    let results = engine.results(id).unwrap();
+    assert_eq!((results.unit, results.events, results.run), (Unit::Users, None, Some(2)));
+    assert_eq!(results.since, engine.experiment(id).unwrap().started_at());
 }
 
 #[test]

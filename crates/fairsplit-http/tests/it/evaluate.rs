@@ -3,6 +3,7 @@
 use fairsplit::{Count, NewFlag, Status};
 use serde_json::json;
 
+use crate::app::ALL;
 use crate::app::{App, experiment_path, flag_path};
 use crate::common::{banner, ever, experiment_id, flag_id, production};
 
@@ -156,6 +157,48 @@ fn the_results_of_an_experiment_are_the_engines_own_beside_the_counts() {
     let _ = production.evaluate("hero-banner", "anna");
     let answer = app.get(&format!("{}/results", experiment_path(1, 1))).data();
     assert_eq!([&answer["results"]["unit"], &answer["counts"]["unit"]], ["users", "events"]);
+    // Since later than the start, so the events of the run stand beside them.
+    assert_eq!(answer["results"]["events"]["variants"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_experiment_that_counts_users_is_created_and_changed_and_says_who_was_not_exposed() {
+    let app = app();
+    let path = format!("{}/experiments", flag_path(1));
+    let new = json!({
+        "name": "n", "environment": "other", "status": "running", "count_users": 100,
+        "variants": [{"key": "a", "value": 1, "percentage": 100}],
+    });
+    let created = app.post(&path, &new.to_string()).data();
+    assert_eq!(created["count_users"], 100);
+    let id = created["id"].as_str().unwrap().to_owned();
+    let user = json!({"environment": "other", "user_key": "anna"}).to_string();
+    let ask = |what: &str| app.post(&format!("{}/{what}", flag_path(1)), &user).data();
+    let not_exposed = ask("track");
+    assert_eq!(
+        [&not_exposed["counted"], &not_exposed["outcome"]],
+        [&json!(false), &json!("not_exposed")]
+    );
+    assert_eq!([&not_exposed["variant"], &not_exposed["experiment"]], ["a", &id]);
+    ask("evaluate");
+    assert_eq!(ask("track")["outcome"], "counted");
+
+    let experiment = format!("{path}/{id}");
+    let change = |body: &str| app.send("PATCH", &experiment, ALL, body);
+    assert_eq!(change(r#"{"count_users": 0}"#).data()["count_users"], 0);
+    assert_eq!(app.engine.users(id.parse().unwrap()), None);
+    for (wrong, path, body) in [
+        ("-1", &experiment, r#"{"count_users": -1}"#.to_owned()),
+        ("1000000001", &path, new.to_string().replace("100,", "1000000001,")),
+    ] {
+        let method = if path == &experiment { "PATCH" } else { "POST" };
+        let refused = app.send(method, path, ALL, &body);
+        assert_eq!(refused.status, 422, "{wrong}: {}", refused.text);
+        assert!(refused.text.contains(r#""count_users":["#), "{}", refused.text);
+    }
+    // One that does not say has no such field.
+    let unset = app.get(&experiment_path(1, 1)).data();
+    assert!(unset.get("count_users").is_none(), "{unset}");
 }
 
 #[test]

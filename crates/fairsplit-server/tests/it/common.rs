@@ -229,4 +229,9 @@ pub(crate) fn track() -> String {
     format!("POST /api/v1/flags/{FLAG}/track")
 }
 
+/// What comes before a conversion that counts.
+pub(crate) fn evaluate() -> String {
+    format!("POST /api/v1/flags/{FLAG}/evaluate")
+}
+
 pub(crate) const ANNA: &str = r#"{"environment": "production", "user_key": "anna"}"#;

@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 
 use fairsplit::Engine;
 
-use crate::common::{Directory, EXPERIMENT, FLAG, File, Server, document, fairsplit, track};
+use crate::common::{
+    Directory, EXPERIMENT, FLAG, File, Server, document, evaluate, fairsplit, track,
+};
 
 const STOREFRONT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/storefront.json");
 
@@ -355,6 +357,7 @@ fn a_directory_that_a_server_has_is_left_to_it() {
         assert_eq!(error.contains("ask that server over HTTP"), command[0] == "export", "{error}");
     }
     let anna = crate::common::ANNA;
+    assert!(server.ask(&evaluate(), anna).1.contains(r#""counted":true"#));
     assert!(server.ask(&track(), anna).1.contains(r#""counted":true"#));
     server.terminate();
     assert_eq!(server.end().0, Some(0));

@@ -7,3 +7,4 @@ mod directory;
 mod reload;
 mod server;
 mod storage;
+mod users;

@@ -5,7 +5,7 @@ use std::io::{BufReader, Write};
 
 use fairsplit_http::{NewToken, Scope};
 
-use crate::common::{ANNA, File, Server, answer, document, fairsplit, full, track};
+use crate::common::{ANNA, File, Server, answer, document, evaluate, fairsplit, full, track};
 
 /// The status of a request with this token.
 fn status(server: &Server, token: &NewToken) -> u16 {
@@ -56,6 +56,7 @@ fn a_token_whose_line_is_gone_is_refused_after_a_hangup() {
 fn a_configuration_is_applied_again_after_a_hangup_and_counts_go_on() {
     let config = File::new("hangup-config", &document());
     let mut server = Server::open(&["--config", config.path()]);
+    assert!(server.ask(&evaluate(), ANNA).1.contains(r#""counted":true"#));
     assert!(server.ask(&track(), ANNA).1.contains(r#""counted":true"#));
     fs::write(config.path(), document().replace(r#""old""#, r#""newer""#)).unwrap();
     server.hang_up();
@@ -75,7 +76,7 @@ fn a_configuration_is_applied_again_after_a_hangup_and_counts_go_on() {
     server.terminate();
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("ended exposures=0 conversions=1"), "{log}");
+    assert!(log.contains("ended exposures=1 conversions=1"), "{log}");
 }
 
 #[test]

@@ -11,7 +11,8 @@ use fairsplit_http::{NewToken, Scope};
 use serde_json::Value;
 
 use crate::common::{
-    ANNA, Directory, File, PATIENCE, Server, answer, document, fairsplit, full, terminate, track,
+    ANNA, Directory, File, PATIENCE, Server, answer, document, evaluate, fairsplit, full,
+    terminate, track,
 };
 
 #[test]
@@ -237,6 +238,7 @@ fn half(server: &Server, first: &str) -> (TcpStream, BufReader<TcpStream>) {
 fn a_server_told_to_end_finishes_what_it_accepted() {
     let config = File::new("finish", &document());
     let server = Server::open(&["--config", config.path()]);
+    server.ask(&evaluate(), ANNA);
     // Half of a request is there when the signal comes.
     let request = full(&track(), "expect: 100-continue\r\n", ANNA);
     let (first, rest) = request.split_at(request.len() - 5);
@@ -264,7 +266,7 @@ fn a_server_told_to_end_finishes_what_it_accepted() {
     assert!(body.contains(r#""counted":true"#), "{body}");
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("ended exposures=0 conversions=1"), "{log}");
+    assert!(log.contains("ended exposures=1 conversions=1"), "{log}");
 }
 
 #[test]
@@ -285,6 +287,7 @@ fn a_server_told_to_end_under_load_loses_no_acknowledged_conversion() {
     const THREADS: u64 = 8;
     let config = File::new("load", &document());
     let server = Server::open(&["--config", config.path()]);
+    server.ask(&evaluate(), ANNA);
     let (address, id) = (server.address, server.child.id());
     let acknowledged = AtomicU64::new(0);
     let (code, log) = thread::scope(|scope| {
