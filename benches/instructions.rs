@@ -139,7 +139,7 @@ fn run(case: &str) {
             each!(|_name, key| handle.convert_on(reader.snapshot(), key).outcome());
         }
         "convert: handle" | "convert, known user: handle" => {
-            each!(|_name, key| handle.convert(key).outcome())
+            each!(|_name, key| handle.convert(key).outcome());
         }
         "convert: names, 1000 flags" => {
             each!(|name, key| production.convert(name, key).outcome());

@@ -61,10 +61,10 @@ fn each(flags: isize, text: &str) -> isize {
 // some just after. Below the lower bound, not all of it has been counted.
 
 #[test]
-fn a_flag_that_shares_its_values_takes_640_bytes_and_its_stripes() {
+fn a_flag_that_shares_its_values_takes_660_bytes_and_its_stripes() {
     for flags in [1000, 1800, 10_000, 14_300, 14_500] {
         let each = each(flags, &document(flags.unsigned_abs() as u128));
-        assert!((500..=640).contains(&each), "{flags} flags: {each} bytes each");
+        assert!((500..=660).contains(&each), "{flags} flags: {each} bytes each");
     }
 }
 
@@ -164,6 +164,6 @@ fn an_experiment_that_is_deleted_frees_its_users_at_once_and_its_counts_when_the
         assert!(kept / 10 <= 1000 + stripes(), "{kept} bytes of ten experiments");
         engine.with_deltas(|_| Ok::<_, ()>(())).unwrap();
     });
-    // The table of those that waited keeps its length.
-    assert!(taken <= 16 * 32, "{taken} bytes");
+    // The tables of those that were known, and of those that waited, keep their lengths.
+    assert!(taken <= 1024, "{taken} bytes");
 }

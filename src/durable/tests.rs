@@ -211,14 +211,19 @@ fn a_start_that_fails_begins_no_new_period_of_users() {
     let directory = template();
     let engine = open(&directory).unwrap();
     engine.count_users(id(1), 10).unwrap();
-    assert!(engine.environment("production").unwrap().evaluate("a", "anna").is_counted());
     let exposed = || {
         let users = engine.users(id(1)).unwrap();
         users.variants().iter().map(|variant| variant.count.exposed).sum::<u64>()
     };
-    engine.stop(id(1)).unwrap();
-    disk::fail_at(1);
-    stored(engine.start(id(1))).unwrap_err();
+    // A failure to make the table is none of the start: the users are counted in memory.
+    for position in 1.. {
+        assert!(engine.environment("production").unwrap().evaluate("a", "anna").is_counted());
+        engine.stop(id(1)).unwrap();
+        disk::fail_at(position);
+        if stored(engine.start(id(1))).is_err() {
+            break;
+        }
+    }
     assert_eq!(exposed(), 1);
     engine.start(id(1)).unwrap();
     assert_eq!(exposed(), 0);

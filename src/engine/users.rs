@@ -185,7 +185,7 @@ impl Engine {
     /// # Examples
     ///
     /// ```
-    /// use fairsplit::{Engine, NewExperiment, NewFlag, Outcome, Status};
+    /// use fairsplit::{Engine, NewExperiment, NewFlag, Outcome};
     ///
     /// let engine = Engine::new();
     /// engine.create_flag(NewFlag::new("hero-banner", "old"))?;

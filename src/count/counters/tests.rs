@@ -223,6 +223,7 @@ fn users_that_are_forgotten_hold_no_conversion_back() {
     counters.set_open(true, true);
     assert_eq!((convert(), counters.counts()[0].conversions), (Added::Counted, 1));
     begin(3);
+    counters.set_open(true, true);
     assert_eq!(counters.users().map(|users| users.scope().run), Some(3));
     assert_eq!(convert(), Added::Unexposed);
 }

@@ -226,7 +226,8 @@ fn users_of_a_run_without_any_file_are_counted_in_memory() {
         assert!(engine.storage_error().is_some() && engine.sync().is_err(), "{failed}");
         assert_eq!(tables(&directory.0).len(), 0, "{failed}");
         // The next run is another matter.
-        engine.count_users(id(1), 1000).unwrap();
+        engine.stop(id(1)).unwrap();
+        engine.start(id(1)).unwrap();
         assert_eq!((engine.sync(), engine.storage_error()), (Ok(()), None), "{failed}");
     }
 }

@@ -45,13 +45,18 @@ fn storefront(name: &str) -> Directory {
     directory
 }
 
-/// The files of a directory, to the byte.
+/// The files of a directory and of its folders, by their names, to the byte.
 fn content(directory: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = fs::read_dir(directory).unwrap().map(|entry| {
-        let entry = entry.unwrap();
-        (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
-    });
-    files.collect()
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let (entry, path) = entry.map(|entry| (entry.file_name(), entry.path())).unwrap();
+        if path.is_dir() {
+            files.extend(content(&path));
+        } else {
+            files.insert(entry.into_string().unwrap(), fs::read(&path).unwrap());
+        }
+    }
+    files
 }
 
 /// Every command that opens a directory that must exist, ready to run.
