@@ -18,18 +18,18 @@ fn scope(capacity: usize) -> Scope {
     }
 }
 
-fn users(capacity: usize) -> DistinctUsers {
+pub(super) fn users(capacity: usize) -> DistinctUsers {
     let memory: Arc<dyn Memory> = Arc::new(InProcess);
     DistinctUsers::new(Run::new(scope(capacity), &*memory), memory)
 }
 
 /// The hash of a user.
-fn user(number: u64) -> u64 {
+pub(super) fn user(number: u64) -> u64 {
     xxh3_64_with_seed(&number.to_le_bytes(), 7)
 }
 
 /// The users that are held, after all that is under way; each is there once.
-fn all(users: &DistinctUsers) -> BTreeMap<u64, u64> {
+pub(super) fn all(users: &DistinctUsers) -> BTreeMap<u64, u64> {
     let tables = users.settled();
     let list: Vec<_> = tables.current.all().collect();
     let map: BTreeMap<_, _> = list.iter().copied().collect();

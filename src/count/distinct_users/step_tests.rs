@@ -1,0 +1,88 @@
+//! What a single call does at most.
+
+use super::tests::{all, user, users};
+use super::*;
+
+/// A call that adds a user lets a step of others leave, and never all of them; a call of a user who
+/// is known lets none leave.
+#[test]
+fn no_call_lets_more_than_a_step_of_users_leave() {
+    // The next slots may have been left before: where a user who was added since would have been.
+    const AT_MOST: usize = STEP + 8;
+    for (capacity, expected) in [(usize::MAX, 10..=20), (30_000, 10..=20)] {
+        let users = users(capacity);
+        let (mut moves, mut longest) = (0, 0);
+        // The table that is being left, its slots, and how many of them are, from the first.
+        let mut before: Option<(*const Table, usize, usize)> = None;
+        let mut check = |is_new: bool| {
+            let tables = users.tables.load();
+            let after = tables.leaving.as_ref().map(|leaving| {
+                let table = &leaving.table;
+                let from = match before {
+                    Some((of, _, left)) if of == Arc::as_ptr(table) => left,
+                    _ => 0,
+                };
+                let is_left = |slot: &slots::Slot| {
+                    slot.hash.load(Ordering::Relaxed) == SEALED
+                        || slot.activity.load(Ordering::Relaxed) & activity::LEFT != 0
+                };
+                let slots = (from..).map_while(|at| table.slots.get(at));
+                let left = from + slots.take_while(|slot| is_left(slot)).count();
+                (Arc::as_ptr(table), table.slots.len(), left)
+            });
+            let of = |state: Option<(*const Table, usize, usize)>| state.map(|(of, ..)| of);
+            let left = match (before, after) {
+                (Some((_, _, from)), Some((_, _, to))) if of(before) == of(after) => to - from,
+                (from, to) => {
+                    moves += usize::from(to.is_some());
+                    from.map_or(0, |(_, slots, left)| slots - left) + to.map_or(0, |to| to.2)
+                }
+            };
+            assert!(left <= if is_new { AT_MOST } else { 0 }, "{left} slots, {capacity}");
+            longest = longest.max(left);
+            before = after;
+        };
+        for number in 0..200_000 {
+            users.record(user(number), Event::Exposure);
+            check(true);
+            users.record(user(number / 2), Event::Exposure);
+            users.record(user(number / 2), Event::Conversion);
+            check(false);
+        }
+        assert!(longest >= STEP && expected.contains(&moves), "{moves} moves, up to {longest}");
+    }
+}
+
+/// To look for users allocates nothing, while others have begun to move to a larger table.
+#[test]
+fn slots_are_allocated_when_users_are_added_to_them() {
+    let chunks = |table: &Table| match &table.slots {
+        Slots::Owned { chunks, .. } => chunks.iter().filter(|chunk| chunk.get().is_some()).count(),
+        Slots::Mapped { .. } => 0,
+    };
+    let users = users(usize::MAX);
+    let mut number = 0;
+    let tables = loop {
+        users.record(user(number), Event::Exposure);
+        number += 1;
+        let tables = users.tables.load_full();
+        if tables.leaving.is_some() && tables.current.slots.len() == 1 << 17 {
+            break tables;
+        }
+    };
+    assert_eq!(chunks(&tables.current), 0, "no user has moved yet");
+    for known in 0..number {
+        for event in [Event::Exposure, Event::Conversion] {
+            assert_eq!(users.record(user(known), event), Known::Exposed);
+        }
+    }
+    assert_eq!(chunks(&tables.current), 0);
+    // The new user has a chunk, and those of a step have one or two.
+    for new in 1..=20 {
+        let before = chunks(&tables.current);
+        users.record(user(number + new), Event::Exposure);
+        let made = chunks(&tables.current) - before;
+        assert!(made <= 3 && (made > 0 || new > 1), "{made} chunks for user {new}");
+    }
+    assert_eq!(all(&users).len() as u64, number + 20);
+}
