@@ -86,3 +86,53 @@ fn slots_are_allocated_when_users_are_added_to_them() {
     }
     assert_eq!(all(&users).len() as u64, number + 20);
 }
+
+/// While others move, events of users who are known let no user leave, however many there are:
+/// neither of those who have moved, nor of those who have not.
+#[test]
+fn users_who_are_known_let_none_leave() {
+    let users = users(usize::MAX);
+    let mut number = 0;
+    let begun = loop {
+        users.record(user(number), Event::Exposure);
+        number += 1;
+        let tables = users.tables.load_full();
+        if let Some(leaving) = &tables.leaving
+            && leaving.done.load(Ordering::Relaxed) == 3 * STEP
+        {
+            break Arc::clone(&tables);
+        }
+    };
+    let moved = begun.current.users();
+    for round in 0..100 {
+        for known in 0..number {
+            let event = if round > 0 { Event::Conversion } else { Event::Exposure };
+            assert_eq!(users.record(user(known), event), Known::Exposed);
+        }
+    }
+    let tables = users.tables.load_full();
+    let leaving = tables.leaving.as_ref().unwrap();
+    assert!(Arc::ptr_eq(&tables, &begun) && moved > 0);
+    assert_eq!(leaving.done.load(Ordering::Relaxed), 3 * STEP);
+    assert_eq!(begun.current.users(), moved);
+}
+
+/// A thread that was interrupted before it makes the next table makes none if others have made it.
+#[test]
+fn users_move_only_from_the_table_where_users_are_added() {
+    let users = users(usize::MAX);
+    let first = users.tables.load_full();
+    users.record(user(1), Event::Exposure);
+    users.make_next(&first);
+    let second = users.tables.load_full();
+    assert!(second.leaving.is_some());
+    users.make_next(&second);
+    assert!(Arc::ptr_eq(&users.tables.load(), &second), "users are still moving");
+    let third = users.settled();
+    users.record(user(2), Event::Exposure);
+    for stale in [&first, &second] {
+        users.make_next(stale);
+        assert!(Arc::ptr_eq(&users.tables.load(), &third));
+    }
+    assert_eq!(all(&users).len(), 2);
+}

@@ -264,7 +264,9 @@ fn the_hashes_of_empty_and_sealed_slots_are_users_like_others() {
         assert_eq!(users.record(hash, Event::Conversion), Known::Exposed);
     }
     assert_eq!(all(&users).len(), 4);
-    let _ = (0..1000).map(|number| users.record(user(number), Event::Exposure)).count();
+    for number in 0..1000 {
+        users.record(user(number), Event::Exposure);
+    }
     assert_eq!(all(&users).len(), 1004);
     for hash in [0, u64::MAX] {
         assert_eq!(users.record(hash, Event::Conversion), Known::Exposed);
@@ -285,7 +287,7 @@ fn tables_of_several_processes_unite_to_the_sample_of_the_union() {
             let process = &processes[usize::try_from(draw >> 60 & 7).unwrap()];
             process.record(hash, Event::Exposure);
             *known.entry(hash).or_insert(0) |= EXPOSED;
-            if draw >> 40 & 3 == 0 {
+            if (draw >> 40).is_multiple_of(4) {
                 process.record(hash, Event::Conversion);
                 *known.entry(hash).or_insert(0) |= AFTER;
             }
@@ -308,13 +310,14 @@ fn tables_of_several_processes_unite_to_the_sample_of_the_union() {
 /// The split of a sample is the split of all users: the share of samples in which the test of the
 /// split alarms at 5 % is about 5 %, as it is for any users that are drawn at random.
 #[test]
+#[expect(clippy::cast_precision_loss, reason = "thousands of users")]
 fn the_sample_of_a_union_is_as_fair_as_chance() {
     const ROUNDS: u32 = 400;
     let mut alarms = 0;
     for seed in 0..u64::from(ROUNDS) {
         let processes: Vec<_> = (0..8).map(|_| users(100)).collect();
         for at in 0..3000_u64 {
-            let hash = user(seed << 32 | at % 1800);
+            let hash = user((seed << 32) | (at % 1800));
             processes[usize::try_from(at % 8).unwrap()].record(hash, Event::Exposure);
         }
         let tables: Vec<_> = processes.iter().map(DistinctUsers::settled).collect();
@@ -399,4 +402,41 @@ fn each_table_that_was_left_is_given_back_once() {
     assert!(replaced().into_iter().eq(expected(6)), "{:?}", replaced());
     users.begin(Run::new(Scope { run: 2, ..scope(1000) }, &*memory));
     assert!(replaced().into_iter().eq(expected(7).chain([(64, 0)])), "{:?}", replaced());
+}
+
+/// One table that a process has left is taken as it is. Of several, users are counted since the
+/// first began.
+#[test]
+fn a_table_that_was_left_is_taken_and_several_are_united() {
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let left = |since, number| {
+        let since = Timestamp::from_unix_seconds(since);
+        let table = new_table(&Scope { since, ..scope(100) }, 0, 64, &*memory);
+        table.take(user(number), EXPOSED);
+        (table.head, table.slots)
+    };
+    let one = left(70, 1);
+    let head = one.0;
+    let run = Run::united(scope(100), vec![one], &*memory);
+    assert_eq!(run.table.head, head);
+    assert_eq!(run.scope.since, head.since);
+    assert_eq!(run.table.users(), 1);
+
+    let run = Run::united(scope(100), vec![left(80, 1), left(70, 2), left(90, 1)], &*memory);
+    assert_eq!((run.scope.since, run.table.head.since), (head.since, head.since));
+    assert_eq!(run.table.users(), 2);
+}
+
+/// In the middle of a run, a user may have been exposed before users were counted.
+#[test]
+fn where_a_run_is_not_counted_whole_no_user_is_known_as_unexposed() {
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let scope = Scope { is_whole: false, ..scope(100) };
+    let users = DistinctUsers::new(Run::new(scope, &*memory), Arc::clone(&memory));
+    for _ in 0..2 {
+        assert_eq!(users.record(user(1), Event::Conversion), Known::Unsure);
+    }
+    assert_eq!(users.record(user(1), Event::Exposure), Known::Exposed);
+    assert_eq!(users.record(user(1), Event::Conversion), Known::Exposed);
+    assert_eq!(all(&users)[&user(1)], EXPOSED | BEFORE | AFTER);
 }
