@@ -129,7 +129,9 @@ impl Run {
         let slots = users().count().saturating_mul(2).max(FIRST_SLOTS).next_power_of_two();
         let table = new_table(&scope, bits, slots, memory);
         users().for_each(|(hash, activity)| table.take(hash, activity));
-        parts.iter().for_each(|part| part.slots.replaced());
+        for part in &parts {
+            part.slots.replaced();
+        }
         Run { scope, table }
     }
 }

@@ -178,7 +178,7 @@ impl Table {
     pub(super) fn is_nearly_full(&self) -> bool {
         let slots = self.slots.len();
         let attempts = self.numbers.attempts.load(Ordering::Relaxed) & !CLOSED;
-        attempts > slots.saturating_sub(slots / 16 * 3)
+        attempts > slots.saturating_sub(slots.div_ceil(16).saturating_mul(3))
     }
 
     /// Ends the adding of users. Returns the most that there can be.
