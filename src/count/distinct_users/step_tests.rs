@@ -136,3 +136,35 @@ fn users_move_only_from_the_table_where_users_are_added() {
     }
     assert_eq!(all(&users).len(), 2);
 }
+
+/// A table that all users have left is freed a chunk for each user who is added, or at once by who
+/// reads the counts.
+#[test]
+fn a_table_that_was_left_is_freed_by_the_chunk() {
+    for is_read in [false, true] {
+        let users = users(usize::MAX);
+        let is_freeing = || users.freeing.lock().unwrap().is_some();
+        let mut number = 0;
+        let mut add = || {
+            users.record(user(number), Event::Exposure);
+            number += 1;
+            let tables = users.tables.load();
+            (tables.current.slots.len(), tables.leaving.is_some())
+        };
+        // The table of half as many slots, 16 chunks, has just been left.
+        while add() != (1 << 17, false) {}
+        assert!(is_freeing());
+        if is_read {
+            users.counts(&Allocation::of([100].into_iter()), 1);
+            assert!(!is_freeing());
+            continue;
+        }
+        // One more call for the table itself.
+        for _ in 0..16 {
+            add();
+            assert!(is_freeing());
+        }
+        add();
+        assert!(!is_freeing());
+    }
+}

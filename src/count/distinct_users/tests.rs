@@ -441,3 +441,39 @@ fn where_a_run_is_not_counted_whole_no_user_is_known_as_unexposed() {
     assert_eq!(users.record(user(1), Event::Conversion), Known::Exposed);
     assert_eq!(all(&users)[&user(1)], EXPOSED | BEFORE | AFTER);
 }
+
+/// The users of each variant: a conversion counts after an exposure, and is apart without one.
+#[test]
+fn users_are_counted_by_variant_and_by_what_they_did() {
+    let users = users(usize::MAX);
+    let mut expected = [UserCount::default(); 2];
+    for number in 0..1000 {
+        let hash = user(number);
+        let count = &mut expected[usize::from(Bucket::from_hash(hash).index() >= 30)];
+        let (exposure, conversion) = (Event::Exposure, Event::Conversion);
+        let events: &[Event] = match number % 4 {
+            0 => &[exposure],
+            1 => &[exposure, conversion],
+            2 => &[conversion],
+            _ => &[conversion, exposure],
+        };
+        for event in events {
+            users.record(hash, *event);
+        }
+        count.exposed += u64::from(number % 4 != 2);
+        count.converted += u64::from(number % 4 == 1);
+        count.converted_unexposed += u64::from(number % 4 == 2);
+    }
+    let sample = users.counts(&Allocation::of([30, 70].into_iter()), 2);
+    assert_eq!((sample.variants, sample.bits), (expected.to_vec(), 0));
+    assert_eq!(sample.scope, scope(usize::MAX));
+}
+
+/// By an even number, half of the slots would be no user's first.
+#[test]
+fn multipliers_are_odd_and_drawn() {
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let multiplier = |_| Run::new(scope(1), &*memory).table.head.multiplier;
+    let multipliers: BTreeSet<u64> = (0..100).map(multiplier).collect();
+    assert!(multipliers.len() > 90 && multipliers.iter().all(|multiplier| multiplier % 2 == 1));
+}
