@@ -1,8 +1,8 @@
 //! Counting from several threads at once on one hot flag: what a call costs each of them.
 //!
-//! The control shares nothing: each thread hashes and looks up a table of its own. Where its time
-//! grows with the threads, that is the machine (frequency, two hardware threads on one core), and
-//! not contention.
+//! The controls share nothing: each thread hashes and looks up a table of its own, or counts users
+//! in an engine of its own. Where their time grows with the threads, that is the machine (frequency,
+//! two hardware threads on one core), and not contention.
 //!
 //! The main thread counts nothing here: as many threads as the machine runs at once have a stripe
 //! of the counters each, and it would be one more.
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use common::{KEYS, engine, experiment_id, flag_key, production, setup, uuid_keys};
 use dashmap::DashMap;
 use fairsplit::assign::Assignment;
+use fairsplit::{Engine, Environment};
 
 /// What a call costs a thread while this number of threads do the same: the slowest thread's time.
 fn together(threads: usize, rounds: u64, work: impl Fn(usize, u64) + Sync) -> Duration {
@@ -52,25 +53,86 @@ thread_local! {
     /// What the control reads, made by each thread in its first round, before the clock runs.
     static OWN: (Vec<String>, Assignment) =
         (uuid_keys(), Assignment::new(experiment_id(0).to_bytes(), &[50, 50]).unwrap());
+    static OWN_USERS: (Vec<String>, Engine) = (uuid_keys(), known_users(&uuid_keys()));
+}
+
+/// An engine that counts users, all of whom have been exposed and have converted.
+fn known_users(keys: &[String]) -> Engine {
+    let engine = engine(1);
+    engine.count_users(experiment_id(0), 1_000_000).unwrap();
+    let production = production(&engine);
+    for key in keys {
+        assert!(production.evaluate(&flag_key(0), key).is_counted());
+        assert!(production.convert(&flag_key(0), key).is_counted());
+    }
+    engine
+}
+
+/// The user whom a thread of this number asks for in a round.
+fn place(round: u64, number: usize) -> usize {
+    (usize::try_from(round).unwrap_or_default() + number * 100) % KEYS
 }
 
 /// What the thread of this number does in `rounds` rounds.
 type Work<'a> = Box<dyn Fn(usize, u64) + Sync + 'a>;
 
+/// Where users are counted, and all are known.
+fn of_known_users<'a>(users: &'a Environment, keys: &'a [String]) -> Vec<(&'a str, Work<'a>)> {
+    let evaluated = users.flag(&flag_key(0));
+    let converted = users.flag(&flag_key(0));
+    let key = |round: u64, number: usize| keys[place(round, number)].as_str();
+    vec![
+        (
+            "control: evaluate a known user, own engine",
+            Box::new(move |number, rounds| {
+                OWN_USERS.with(|(keys, engine)| {
+                    let production = production(engine);
+                    let handle = production.flag(&flag_key(0));
+                    let mut reader = production.reader();
+                    for round in 0..rounds {
+                        let key = keys[place(round, number)].as_str();
+                        black_box(handle.evaluate_on(reader.snapshot(), key).is_counted());
+                    }
+                });
+            }),
+        ),
+        (
+            "evaluate a known user: handle on a reader",
+            Box::new(move |number, rounds| {
+                let mut reader = users.reader();
+                for round in 0..rounds {
+                    let snapshot = reader.snapshot();
+                    black_box(evaluated.evaluate_on(snapshot, key(round, number)).is_counted());
+                }
+            }),
+        ),
+        (
+            "convert a known user: handle on a reader",
+            Box::new(move |number, rounds| {
+                let mut reader = users.reader();
+                for round in 0..rounds {
+                    let snapshot = reader.snapshot();
+                    black_box(converted.convert_on(snapshot, key(round, number)).is_counted());
+                }
+            }),
+        ),
+    ]
+}
+
 fn main() {
     let (mut criterion, report) = setup();
     let keys = uuid_keys();
+    // On a thread that ends: see above.
+    let users = thread::scope(|scope| scope.spawn(|| known_users(&keys)).join().unwrap());
+    let users = common::production(&users);
     let production = production(&engine(1));
     let (name, id) = (flag_key(0), experiment_id(0).to_string());
     let handle = production.flag(&name);
-    let place = |round: u64, number: usize| {
-        (usize::try_from(round).unwrap_or_default() + number * 100) % KEYS
-    };
     let key = |round: u64, number: usize| keys[place(round, number)].as_str();
     let shared = AtomicU64::new(0);
     let counters: DashMap<(String, String), u64> = DashMap::new();
 
-    let ways: [(&str, Work<'_>); 7] = [
+    let mut ways: Vec<(&str, Work<'_>)> = vec![
         (
             "control: hash and table, own copy",
             Box::new(|number, rounds| {
@@ -137,6 +199,7 @@ fn main() {
             }),
         ),
     ];
+    ways.extend(of_known_users(&users, &keys));
 
     let mut group = criterion.benchmark_group("threads");
     let mut rows: Vec<[String; 2]> = Vec::new();

@@ -9,7 +9,7 @@ mod common;
 use std::hint::black_box;
 use std::thread;
 
-use allocator::calls;
+use allocator::{bytes_each_way, calls};
 use common::{production, running, staging};
 use fairsplit::NewFlag;
 use serde_json::json;
@@ -125,4 +125,66 @@ fn a_thread_with_many_views_still_allocates_nothing() {
         }
     });
     assert_eq!(allocations, 0);
+}
+
+/// Where users are counted, and while they move to a larger table, or to one that keeps fewer.
+#[test]
+fn evaluating_and_converting_a_known_user_allocate_nothing() {
+    for (capacity, is_sampled) in [(usize::MAX, false), (60_000, true)] {
+        let (engine, id) = running();
+        engine.count_users(id, capacity).unwrap();
+        let place = production(&engine);
+        let handle = place.flag("hero-banner");
+        let mut reader = place.reader();
+        let keys: Vec<String> = (0..100_000).map(|number| format!("user-{number}")).collect();
+        for (number, new) in keys.iter().enumerate() {
+            drop(handle.evaluate(new));
+            // One who came long ago, and one who came just now.
+            for known in [&keys[number / 2], new] {
+                let (allocations, counted) = calls(|| {
+                    let snapshot = reader.snapshot();
+                    [
+                        handle.evaluate(known).is_counted(),
+                        handle.convert(known).is_counted(),
+                        handle.evaluate_on(snapshot, known).is_counted(),
+                        handle.convert_on(snapshot, known).is_counted(),
+                        place.evaluate("hero-banner", known).is_counted(),
+                        place.convert("hero-banner", known).is_counted(),
+                    ]
+                });
+                assert_eq!((allocations, counted), (0, [true; 6]), "{known}, capacity {capacity}");
+            }
+        }
+        assert_eq!(engine.users(id).unwrap().one_in() > 1, is_sampled);
+    }
+}
+
+/// What the docs say of a call that adds a user: tables are allocated, and freed, a chunk at a time.
+#[test]
+fn no_call_that_adds_a_user_allocates_or_frees_a_whole_table() {
+    /// The bytes of a chunk.
+    const CHUNK: usize = 1 << 16;
+    // The user's own chunk, and one or two of the users who move on; besides, tables name their
+    // chunks, which takes less than 24 KiB here.
+    const AT_MOST: [usize; 2] = [3 * CHUNK + 24 * 1024, CHUNK + 24 * 1024];
+    for capacity in [usize::MAX, 60_000] {
+        let (engine, id) = running();
+        engine.count_users(id, capacity).unwrap();
+        let handle = production(&engine).flag("hero-banner");
+        let keys: Vec<String> = (0..300_000).map(|number| format!("user-{number}")).collect();
+        let (mut most, mut all) = ([0; 2], [0; 2]);
+        for key in &keys {
+            let (bytes, is_counted) = bytes_each_way(|| handle.evaluate(key).is_counted());
+            assert!(is_counted);
+            for way in [0, 1] {
+                most[way] = bytes[way].max(most[way]);
+                all[way] += bytes[way];
+                assert!(bytes[way] <= AT_MOST[way], "{bytes:?} bytes for {key}, {capacity}");
+            }
+        }
+        // It did allocate and free tables, and those who are left are freed by now.
+        assert!(most.iter().all(|most| *most >= CHUNK), "{most:?}");
+        let kept = all[0] - all[1];
+        assert!(kept < 16 * (1 << 19) + 64 * 1024, "{kept} of {all:?} bytes, capacity {capacity}");
+    }
 }

@@ -10,8 +10,8 @@ struct Counting;
 thread_local! {
     /// Calls of the allocator by this thread: tests of other threads do not disturb it.
     static CALLS: Cell<u64> = const { Cell::new(0) };
-    /// The bytes that this thread has asked for, less those that it has given back.
-    static BYTES: Cell<isize> = const { Cell::new(0) };
+    /// The bytes that this thread has asked for, and those that it has given back.
+    static BYTES: Cell<[usize; 2]> = const { Cell::new([0; 2]) };
     /// How many more pieces of each size this thread has asked for than it has given back. The
     /// first is for larger pieces.
     static PIECES: [Cell<isize>; SIZES] = const { [const { Cell::new(0) }; SIZES] };
@@ -24,7 +24,8 @@ fn count(asked: usize, given_back: usize) {
     // A thread that is being torn down has no counter any more; nothing is measured then.
     let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
     let _ = BYTES.try_with(|bytes| {
-        bytes.set(bytes.get().wrapping_add_unsigned(asked).wrapping_sub_unsigned(given_back));
+        let [all_asked, all_given_back] = bytes.get();
+        bytes.set([all_asked.wrapping_add(asked), all_given_back.wrapping_add(given_back)]);
     });
     let _ = PIECES.try_with(|pieces| {
         for (size, change) in [(asked, 1), (given_back, -1)] {
@@ -68,9 +69,16 @@ pub(crate) fn calls<R>(work: impl FnOnce() -> R) -> (u64, R) {
 
 /// How many bytes more this thread has after some work than before it.
 pub(crate) fn bytes<R>(work: impl FnOnce() -> R) -> (isize, R) {
-    let before = BYTES.get();
+    let ([asked, given_back], result) = bytes_each_way(work);
+    (asked.wrapping_sub(given_back).cast_signed(), result)
+}
+
+/// How many bytes this thread asks for in some work, and how many it gives back.
+pub(crate) fn bytes_each_way<R>(work: impl FnOnce() -> R) -> ([usize; 2], R) {
+    let [asked, given_back] = BYTES.get();
     let result = work();
-    (BYTES.get() - before, result)
+    let after = BYTES.get();
+    ([after[0].wrapping_sub(asked), after[1].wrapping_sub(given_back)], result)
 }
 
 /// How many pieces of each size, in bytes, this thread has more after some work than before it.

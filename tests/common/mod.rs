@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 #[cfg(feature = "durable")]
-#[cfg(feature = "durable")]
 pub(crate) mod changes;
+#[cfg(feature = "durable")]
 pub(crate) mod directory;
 
 use std::sync::Arc;

@@ -7,6 +7,8 @@ mod activity;
 #[cfg(all(test, loom))]
 mod loom_tests;
 pub(crate) mod slots;
+#[cfg(all(test, not(loom)))]
+mod step_tests;
 mod table;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -316,7 +318,10 @@ impl DistinctUsers {
             (bits, true)
         };
         let slots = if is_full { slots.saturating_mul(2) } else { slots };
-        let next = new_table(scope, bits, slots, &*self.memory);
+        // By the same multiplier, the users of neighbouring slots are neighbours in the next table
+        // too: a step of those who move reaches a chunk or two, and not one for each user.
+        let head = head_of(scope, bits, slots, current.head.multiplier);
+        let next = Table::new(head, self.memory.slots(&head));
         let users = current.close();
         let leaving = Leaving {
             table: Arc::clone(current),
@@ -364,9 +369,9 @@ impl DistinctUsers {
 
     /// Frees all of it.
     fn free_now(&self) {
-        if let Ok(mut freeing) = self.freeing.try_lock() {
-            *freeing = None;
-        }
+        // Not while the lock is held: a table that is left meanwhile would not find its place there.
+        let table = self.freeing.try_lock().ok().and_then(|mut freeing| freeing.take());
+        drop(table);
     }
 
     /// The tables, when no user is moving and none is too many.
@@ -412,12 +417,15 @@ pub(crate) struct Sample {
 }
 
 fn new_table(scope: &Scope, bits: u32, slots: usize, memory: &dyn Memory) -> Table {
-    let slots = slots.max(2);
-    let Scope { experiment, run, since, is_whole, .. } = *scope;
     // The model checker repeats what it has seen.
     let multiplier = if cfg!(loom) { 1 } else { RandomState::new().hash_one(bits) | 1 };
-    let head = Head { experiment, run, since, is_whole, bits, slots, multiplier };
+    let head = head_of(scope, bits, slots.max(2), multiplier);
     Table::new(head, memory.slots(&head))
+}
+
+fn head_of(scope: &Scope, bits: u32, slots: usize, multiplier: u64) -> Head {
+    let Scope { experiment, run, since, is_whole, .. } = *scope;
+    Head { experiment, run, since, is_whole, bits, slots, multiplier }
 }
 
 /// Lets the user in a slot leave for another table.

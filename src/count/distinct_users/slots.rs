@@ -36,8 +36,8 @@ pub(crate) struct Head {
     pub(crate) bits: u32,
     /// The number of slots, a power of two.
     pub(crate) slots: usize,
-    /// What a hash is multiplied by to find its first slot. Odd, and drawn for each table, so that
-    /// no choice of user keys fills one part of it.
+    /// What a hash is multiplied by to find its first slot. Odd, and drawn at random, so that no
+    /// choice of user keys fills one part of a table.
     pub(crate) multiplier: u64,
 }
 
@@ -69,7 +69,8 @@ pub(crate) trait File: fmt::Debug + Send + Sync {
 
 /// The slots of a table.
 pub(crate) enum Slots {
-    /// Allocated a chunk at a time, when it is first used: no call clears, or frees, a whole table.
+    /// Allocated a chunk at a time, when its first user is added: no call clears, or frees, a whole
+    /// table, and to look for a user allocates nothing.
     Owned { chunks: Vec<OnceLock<Box<[Slot]>>>, slots: usize, file: Option<Arc<dyn File>> },
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no file is mapped"))]
     Mapped { slots: &'static [Slot], file: Arc<dyn File> },
@@ -84,7 +85,7 @@ impl Slots {
         let chunks = (0..slots.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect();
         let slots = Slots::Owned { chunks, slots, file: None };
         #[cfg(loom)] // The model checker does not see that `OnceLock` orders.
-        (0..slots.len()).for_each(|at| drop(slots.get(at)));
+        (0..slots.len()).for_each(|at| drop(slots.get_or_make(at)));
         slots
     }
 
@@ -112,16 +113,21 @@ impl Slots {
         }
     }
 
+    /// A slot. `None` if its chunk is not allocated: then it is empty.
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<&Slot> {
         match self {
+            Slots::Owned { chunks, .. } => chunks.get(at / CHUNK)?.get()?.get(at % CHUNK),
+            Slots::Mapped { slots, .. } => slots.get(at),
+        }
+    }
+
+    /// A slot, whose chunk is allocated if need be. `None` if there are not as many slots.
+    pub(super) fn get_or_make(&self, at: usize) -> Option<&Slot> {
+        match self {
             Slots::Owned { chunks, slots, .. } => {
-                let chunk = chunks.get(at / CHUNK)?;
-                let chunk = match chunk.get() {
-                    Some(chunk) => chunk,
-                    None => new_chunk(chunk, *slots),
-                };
-                chunk.get(at % CHUNK)
+                let new = || (0..CHUNK.min(*slots)).map(|_| Slot::empty()).collect();
+                chunks.get(at / CHUNK)?.get_or_init(new).get(at % CHUNK)
             }
             Slots::Mapped { slots, .. } => slots.get(at),
         }
@@ -156,12 +162,6 @@ impl Slots {
             Slots::Mapped { .. } => false,
         }
     }
-}
-
-#[cold]
-#[inline(never)]
-fn new_chunk(chunk: &OnceLock<Box<[Slot]>>, slots: usize) -> &[Slot] {
-    chunk.get_or_init(|| (0..CHUNK.min(slots)).map(|_| Slot::empty()).collect())
 }
 
 impl fmt::Debug for Slots {

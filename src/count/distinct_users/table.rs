@@ -50,8 +50,8 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 pub(super) enum Found<'t> {
     /// At the user.
     User(&'t Slot),
-    /// At an empty slot: the user is not in the table.
-    Empty(&'t Slot),
+    /// At an empty slot, the one of this number: the user is not in the table.
+    Empty(usize),
     /// At a sealed one: the user is not in the table, and will not be.
     Sealed,
     /// All slots have other users.
@@ -133,12 +133,12 @@ impl Table {
         let mut occupied: Option<usize> = None;
         let table = Table::new(head, slots);
         for at in 0..len.saturating_mul(2) {
-            let Some(slot) = table.slots.get(at & len.wrapping_sub(1)) else { break };
-            let hash = slot.hash.load(Ordering::Relaxed);
-            if hash == EMPTY {
+            let slot = table.slots.get(at & len.wrapping_sub(1));
+            let slot = slot.map(|slot| (slot, slot.hash.load(Ordering::Relaxed)));
+            let Some((slot, hash)) = slot.filter(|(_, hash)| *hash != EMPTY) else {
                 occupied = Some(0);
                 continue;
-            }
+            };
             let moves = slot.activity.load(Ordering::Relaxed) & LEFT != 0;
             let Some(before) = occupied else { continue };
             let distance = Wrapping(at) - Wrapping(table.first_slot(hash));
@@ -201,10 +201,11 @@ impl Table {
         let first = self.first_slot(hash);
         let mask = self.head.slots.wrapping_sub(1);
         for step in 0..self.head.slots {
-            let Some(slot) = self.slots.get(first.wrapping_add(step) & mask) else { break };
+            let at = first.wrapping_add(step) & mask;
+            let Some(slot) = self.slots.get(at) else { return Found::Empty(at) };
             match slot.hash.load(Ordering::Acquire) {
                 found if found == hash => return Found::User(slot),
-                EMPTY => return Found::Empty(slot),
+                EMPTY => return Found::Empty(at),
                 SEALED => return Found::Sealed,
                 _ => {}
             }
@@ -235,7 +236,8 @@ impl Table {
         loop {
             match self.find(hash) {
                 Found::User(slot) => return Claimed::Known(slot),
-                Found::Empty(slot) => {
+                Found::Empty(at) => {
+                    let Some(slot) = self.slots.get_or_make(at) else { return Claimed::Full };
                     let order = (Ordering::AcqRel, Ordering::Acquire);
                     if slot.hash.compare_exchange(EMPTY, hash, order.0, order.1).is_ok() {
                         self.numbers.users.fetch_add(1, Ordering::Relaxed);
@@ -254,8 +256,10 @@ impl Table {
         loop {
             match self.find(hash) {
                 Found::User(slot) => return slot.leave(),
-                Found::Empty(slot) if slot.seal().is_ok() => return 0,
-                Found::Empty(_) => {}
+                Found::Empty(at) => match self.slots.get_or_make(at) {
+                    Some(slot) if slot.seal().is_err() => {}
+                    _ => return 0,
+                },
                 Found::Sealed | Found::Full => return 0,
             }
         }
@@ -264,7 +268,7 @@ impl Table {
     /// Lets the user in a slot leave, or seals the slot. Returns the user's hash, and what is known
     /// of it.
     pub(super) fn leave_slot(&self, at: usize) -> Option<(u64, Activity)> {
-        let slot = self.slots.get(at)?;
+        let slot = self.slots.get_or_make(at)?;
         match slot.seal() {
             Ok(_) | Err(SEALED) => None,
             Err(hash) => Some((hash, slot.leave())),

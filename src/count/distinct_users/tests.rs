@@ -18,18 +18,18 @@ fn scope(capacity: usize) -> Scope {
     }
 }
 
-fn users(capacity: usize) -> DistinctUsers {
+pub(super) fn users(capacity: usize) -> DistinctUsers {
     let memory: Arc<dyn Memory> = Arc::new(InProcess);
     DistinctUsers::new(Run::new(scope(capacity), &*memory), memory)
 }
 
 /// The hash of a user.
-fn user(number: u64) -> u64 {
+pub(super) fn user(number: u64) -> u64 {
     xxh3_64_with_seed(&number.to_le_bytes(), 7)
 }
 
 /// The users that are held, after all that is under way; each is there once.
-fn all(users: &DistinctUsers) -> BTreeMap<u64, u64> {
+pub(super) fn all(users: &DistinctUsers) -> BTreeMap<u64, u64> {
     let tables = users.settled();
     let list: Vec<_> = tables.current.all().collect();
     let map: BTreeMap<_, _> = list.iter().copied().collect();
@@ -59,7 +59,8 @@ fn model(known: u64, event: Event) -> u64 {
 /// The number of zero bits grows only when a user exceeds the capacity, and by no more than needed.
 #[test]
 fn users_beyond_the_capacity_are_downsampled_no_more_than_it_takes() {
-    for capacity in [0, 1, 2, 7, 100, 300] {
+    // With 49 users, the first table is crowded: it grows, and 49 are not too many.
+    for capacity in [0, 1, 2, 7, 49, 100, 300] {
         let users = users(capacity);
         let mut bits = 0;
         let mut kept = BTreeSet::new();
@@ -411,4 +412,77 @@ fn each_table_that_is_not_needed_any_more_says_so_once() {
     users.forget();
     assert_eq!(said()[6..], ["2048d", "64d", "128d"]);
     assert_eq!(all(&users).len(), 0);
+}
+
+/// One table that a process has left is taken as it is. Of several, users are counted since the
+/// first began.
+#[test]
+fn a_table_that_was_left_is_taken_and_several_are_united() {
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let left = |since, number| {
+        let since = Timestamp::from_unix_seconds(since);
+        let table = new_table(&Scope { since, ..scope(100) }, 0, 64, &*memory);
+        table.take(user(number), EXPOSED);
+        (table.head, table.slots)
+    };
+    let one = left(70, 1);
+    let head = one.0;
+    let run = Run::united(scope(100), vec![one], &*memory);
+    assert_eq!(run.table.head, head);
+    assert_eq!(run.scope.since, head.since);
+    assert_eq!(run.table.users(), 1);
+
+    let run = Run::united(scope(100), vec![left(80, 1), left(70, 2), left(90, 1)], &*memory);
+    assert_eq!((run.scope.since, run.table.head.since), (head.since, head.since));
+    assert_eq!(run.table.users(), 2);
+}
+
+/// In the middle of a run, a user may have been exposed before users were counted.
+#[test]
+fn where_a_run_is_not_counted_whole_no_user_is_known_as_unexposed() {
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let scope = Scope { is_whole: false, ..scope(100) };
+    let users = DistinctUsers::new(Run::new(scope, &*memory), Arc::clone(&memory));
+    for _ in 0..2 {
+        assert_eq!(users.record(user(1), Event::Conversion), Known::Unsure);
+    }
+    assert_eq!(users.record(user(1), Event::Exposure), Known::Exposed);
+    assert_eq!(users.record(user(1), Event::Conversion), Known::Exposed);
+    assert_eq!(all(&users)[&user(1)], EXPOSED | BEFORE | AFTER);
+}
+
+/// The users of each variant: a conversion counts after an exposure, and is apart without one.
+#[test]
+fn users_are_counted_by_variant_and_by_what_they_did() {
+    let users = users(usize::MAX);
+    let mut expected = [UserCount::default(); 2];
+    for number in 0..1000 {
+        let hash = user(number);
+        let count = &mut expected[usize::from(Bucket::from_hash(hash).index() >= 30)];
+        let (exposure, conversion) = (Event::Exposure, Event::Conversion);
+        let events: &[Event] = match number % 4 {
+            0 => &[exposure],
+            1 => &[exposure, conversion],
+            2 => &[conversion],
+            _ => &[conversion, exposure],
+        };
+        for event in events {
+            users.record(hash, *event);
+        }
+        count.exposed += u64::from(number % 4 != 2);
+        count.converted += u64::from(number % 4 == 1);
+        count.converted_unexposed += u64::from(number % 4 == 2);
+    }
+    let sample = users.counts(&Allocation::of([30, 70].into_iter()), 2);
+    assert_eq!((sample.variants, sample.bits), (expected.to_vec(), 0));
+    assert_eq!(sample.scope, scope(usize::MAX));
+}
+
+/// By an even number, half of the slots would be no user's first.
+#[test]
+fn multipliers_are_odd_and_drawn() {
+    let memory: Arc<dyn Memory> = Arc::new(InProcess);
+    let multiplier = |_| Run::new(scope(1), &*memory).table.head.multiplier;
+    let multipliers: BTreeSet<u64> = (0..100).map(multiplier).collect();
+    assert!(multipliers.len() > 90 && multipliers.iter().all(|multiplier| multiplier % 2 == 1));
 }
