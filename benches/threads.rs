@@ -1,8 +1,8 @@
 //! Counting from several threads at once on one hot flag: what a call costs each of them.
 //!
 //! The controls share nothing: each thread hashes and looks up a table of its own, or counts users
-//! in an engine of its own. Where their time grows with the threads, that is the machine (frequency,
-//! two hardware threads on one core), and not contention.
+//! in an engine of its own. Where their time grows with the threads, that is the machine
+//! (frequency, two hardware threads on one core), and not contention.
 //!
 //! The main thread counts nothing here: as many threads as the machine runs at once have a stripe
 //! of the counters each, and it would be one more.

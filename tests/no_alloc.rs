@@ -159,7 +159,8 @@ fn evaluating_and_converting_a_known_user_allocate_nothing() {
     }
 }
 
-/// What the docs say of a call that adds a user: tables are allocated, and freed, a chunk at a time.
+/// What the docs say of a call that adds a user: tables are allocated, and freed, a chunk at a
+/// time.
 #[test]
 fn no_call_that_adds_a_user_allocates_or_frees_a_whole_table() {
     /// The bytes of a chunk.

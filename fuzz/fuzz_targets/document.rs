@@ -1,5 +1,5 @@
-//! Any text is refused or loaded, as a replacement and as an applied document, and what is loaded is
-//! written and loaded again as the same.
+//! Any text is refused or loaded, as a replacement and as an applied document, and what is loaded
+//! is written and loaded again as the same.
 
 #![no_main]
 

@@ -100,9 +100,9 @@ impl Engine {
     /// # Errors
     ///
     /// [`ControlError::ExperimentNotFound`]; [`ControlError::Transition`] if it is running or
-    /// completed; [`ControlError::StartsArchived`] or [`ControlError::StartsOnArchived`] if it or its
-    /// flag is archived; [`ControlError::AlreadyRunning`] if another one runs on the same flag in the same
-    /// environment.
+    /// completed; [`ControlError::StartsArchived`] or [`ControlError::StartsOnArchived`] if it or
+    /// its flag is archived; [`ControlError::AlreadyRunning`] if another one runs on the same flag
+    /// in the same environment.
     pub fn start(&self, id: ExperimentId) -> Result<Experiment, ControlError> {
         self.transition(id, Transition::Start)
     }

@@ -9,7 +9,8 @@
 //!   a variant as the default; `archiving` and `deleting`: flags and experiments; `forcing`: users
 //!   forced into a variant;
 //! * `loading`: replacing everything by a document, and writing one; `applying`: merging one with
-//!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load reports;
+//!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
+//!   reports;
 //! * `counting`: reading the counts of events; `users`: counting users; `deltas`: handing counts
 //!   over, each event
 //!   once.

@@ -159,11 +159,11 @@ impl Engine {
     /// applies from its next start on. 0 ends the counting at once, and drops the users.
     ///
     /// **A conversion then counts only if its user has been exposed in this run.** For one that was
-    /// not, the outcome is [`NotExposed`](crate::Outcome::NotExposed), and the user is
-    /// [counted separately](crate::counts::UserCount::converted_unexposed). Where nothing is known of the user's
-    /// exposure, the conversion counts: if users are counted since later than the start, or if the
-    /// user is not in the sample. [`convert_variant`](Engine::convert_variant) has no user key, and
-    /// counts the event in any case.
+    /// not, the outcome is [`NotExposed`](crate::Outcome::NotExposed), and the user is [counted
+    /// separately](crate::counts::UserCount::converted_unexposed). Where nothing is known of the
+    /// user's exposure, the conversion counts: if users are counted since later than the start, or
+    /// if the user is not in the sample. [`convert_variant`](Engine::convert_variant) has no user
+    /// key, and counts the event in any case.
     ///
     /// # The capacity
     ///

@@ -23,10 +23,10 @@ use crate::model::variant::Variant;
 ///
 /// Serialises as the Experiments API writes it, field for field and in its order: `id`, `name`,
 /// `environment`, `status`, `variants`, `conversions` (every variant, in the variants' order),
-/// `started_at`, `stopped_at`, `created_at`, `updated_at`. What that API does not have follows where
-/// there is any: `description`, `owner` and `tags` that are not empty, `archived` if it is true, and
-/// `count_users` if it was set. Deserialises from the same form, and refuses an experiment that
-/// breaks a rule.
+/// `started_at`, `stopped_at`, `created_at`, `updated_at`. What that API does not have follows
+/// where there is any: `description`, `owner` and `tags` that are not empty, `archived` if it is
+/// true, and `count_users` if it was set. Deserialises from the same form, and refuses an
+/// experiment that breaks a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
     definition: Arc<Definition>,

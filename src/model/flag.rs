@@ -13,8 +13,8 @@ use crate::model::value::is_same;
 /// A named decision point, with the value that it answers when no experiment decides.
 ///
 /// Serialises in the style of the Experiments API, as an object of `id`, `key`, `name`,
-/// `default_value`, `created_at`, `updated_at`, `description`, `owner` and `tags` where they are not
-/// empty, and `archived` where it is true. Cloning shares the texts.
+/// `default_value`, `created_at`, `updated_at`, `description`, `owner` and `tags` where they are
+/// not empty, and `archived` where it is true. Cloning shares the texts.
 #[derive(Clone, Debug)]
 pub struct Flag {
     id: FlagId,

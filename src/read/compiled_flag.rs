@@ -54,9 +54,9 @@ impl CompiledFlag {
         if state.flag.is_archived() {
             return CompiledFlag::Archived(Arc::clone(state));
         }
-        // A user is forced while the experiment is a draft or running, and not archived. Where several experiments
-        // force a user, the running one decides, then the oldest draft, so they are sorted in that
-        // order.
+        // A user is forced while the experiment is a draft or running, and not archived. Where
+        // several experiments force a user, the running one decides, then the oldest draft, so they
+        // are sorted in that order.
         let experiments = state.experiments.iter().enumerate();
         let mut active: Vec<_> = experiments
             .filter(|(_, experiment)| {

@@ -78,8 +78,8 @@ impl fmt::Display for Outcome {
 /// A conversion: whether it was counted, and for which variant.
 ///
 /// Every conversion is counted: three by one user are three. Only a running experiment counts, and
-/// where its [users are counted](crate::Engine::count_users), only those who have been exposed since
-/// its start; for any other conversion the [`Outcome`] says why not.
+/// where its [users are counted](crate::Engine::count_users), only those who have been exposed
+/// since its start; for any other conversion the [`Outcome`] says why not.
 ///
 /// `S` keeps the snapshot that the variant's key is borrowed from, as in
 /// [`Evaluation`](crate::Evaluation).

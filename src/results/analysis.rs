@@ -107,7 +107,8 @@ impl Analysis {
     }
 
     /// The results of an experiment as an engine counted it: of the last run's users if `users` is
-    /// given, else of events. [`Period::Ever`] is of events in any case: users are counted by run. Events have rates but no verdict, unless each event belongs to a [different
+    /// given, else of events. [`Period::Ever`] is of events in any case: users are counted by run.
+    /// Events have rates but no verdict, unless each event belongs to a [different
     /// unit](Analysis::one_event_per_unit).
     ///
     /// # Errors

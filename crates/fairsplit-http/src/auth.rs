@@ -91,8 +91,8 @@ impl Known {
 ///
 /// A change is recorded with the [actor](fairsplit::changes::Actor) that asked for it: the comment
 /// of the token's line, or the name that [`named_token`](Auth::named_token) gives. A token without
-/// either is the first 8 digits of its hash, and without authentication every change is `anonymous`.
-/// Comments and names are shown to everyone who may read.
+/// either is the first 8 digits of its hash, and without authentication every change is
+/// `anonymous`. Comments and names are shown to everyone who may read.
 ///
 /// Clones share their tokens: [`replace`](Auth::replace) on one of them replaces those of a router
 /// that is being served.

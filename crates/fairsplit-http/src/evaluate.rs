@@ -222,8 +222,8 @@ struct Converted<'a> {
     experiment: Option<ExperimentId>,
 }
 
-/// Counts a conversion for the variant that a user is assigned, and says whether it was counted. Where
-/// users are counted, it counts only if the user has been exposed since the start.
+/// Counts a conversion for the variant that a user is assigned, and says whether it was counted.
+/// Where users are counted, it counts only if the user has been exposed since the start.
 #[utoipa::path(
     post,
     path = "/api/v1/flags/{flag_id}/track",

@@ -66,8 +66,8 @@ pub(crate) async fn get_experiment(
     Ok(data(app.engine.experiment(id).ok_or(Failure::NotFound)?))
 }
 
-/// Changes an experiment: its name, description, owner, tags, and whether its users are counted. What
-/// is absent stays.
+/// Changes an experiment: its name, description, owner, tags, and whether its users are counted.
+/// What is absent stays.
 #[utoipa::path(
     patch,
     path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}",

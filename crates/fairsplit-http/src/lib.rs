@@ -70,11 +70,11 @@
 //!
 //! # Changes
 //!
-//! A change over HTTP is recorded with the name of its token: the comment of the token's line, or the
-//! name given in code, see [`Auth`]. `GET /api/v1/changes` returns the changes that the engine keeps, the newest first,
-//! each [as it serialises](fairsplit::changes::Change); an engine in memory keeps none. `limit`
-//! sets the most to return (100, at most 1000), and `before` a version: the last one of a page, for
-//! the next.
+//! A change over HTTP is recorded with the name of its token: the comment of the token's line, or
+//! the name given in code, see [`Auth`]. `GET /api/v1/changes` returns the changes that the engine
+//! keeps, the newest first, each [as it serialises](fairsplit::changes::Change); an engine in
+//! memory keeps none. `limit` sets the most to return (100, at most 1000), and `before` a version:
+//! the last one of a page, for the next.
 //!
 //! # Cost
 //!

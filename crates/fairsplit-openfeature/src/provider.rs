@@ -36,8 +36,8 @@ impl Provider {
     /// Counts a conversion for the variant that the user is assigned, by [`Environment::convert`]
     /// with the context's targeting key as the user key.
     ///
-    /// Where users are counted, a conversion counts only after an evaluation for the same user since
-    /// the start: the outcome is [`NotExposed`](fairsplit::Outcome::NotExposed) otherwise.
+    /// Where users are counted, a conversion counts only after an evaluation for the same user
+    /// since the start: the outcome is [`NotExposed`](fairsplit::Outcome::NotExposed) otherwise.
     ///
     /// Without a targeting key nothing is counted, and the outcome is
     /// [`NoUserKey`](fairsplit::Outcome::NoUserKey). Unlike for an evaluation, the client's own

@@ -112,8 +112,8 @@ pub(crate) enum Command {
 /// into a file, and name it with --tokens; or put the lines into the environment variable
 /// `FAIRSPLIT_TOKENS`.
 ///
-/// Users are counted, each once, and a conversion counts only if its user has been exposed since the
-/// start of the experiment. The field `count_users` of an experiment has its own number, and
+/// Users are counted, each once, and a conversion counts only if its user has been exposed since
+/// the start of the experiment. The field `count_users` of an experiment has its own number, and
 /// --count-users is for those without.
 ///
 /// SIGTERM and SIGINT end it: it stops listening, finishes the requests that it has, and exits.
@@ -147,8 +147,8 @@ pub(crate) struct Serve {
     /// Let the document remove running experiments, and most of the flags that it named before.
     #[arg(long, requires = "config")]
     pub(crate) allow_removals: bool,
-    /// How many users are kept at most of each experiment that does not say, each user counted once;
-    /// beyond it, a sample of them is kept. 0 counts no users, and then there is no verdict.
+    /// How many users are kept at most of each experiment that does not say, each user counted
+    /// once; beyond it, a sample of them is kept. 0 counts no users, and then there is no verdict.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = users)]
     pub(crate) count_users: u32,
     /// What to log: error, warn, info (each request) or debug (each connection).

@@ -1,5 +1,5 @@
-//! What a user has done in a run, in one word whose bits are only ever set. So it does not matter in
-//! which order, or how often, what is known of a user is brought together: it is one OR.
+//! What a user has done in a run, in one word whose bits are only ever set. So it does not matter
+//! in which order, or how often, what is known of a user is brought together: it is one OR.
 
 use crate::count::counters::Event;
 use crate::count::users::UserCount;

@@ -369,7 +369,8 @@ impl DistinctUsers {
 
     /// Frees all of it.
     fn free_now(&self) {
-        // Not while the lock is held: a table that is left meanwhile would not find its place there.
+        // Not while the lock is held: a table that is left meanwhile would not find its place
+        // there.
         let table = self.freeing.try_lock().ok().and_then(|mut freeing| freeing.take());
         drop(table);
     }

@@ -365,8 +365,8 @@ fn a_table_with_a_user_out_of_reach_is_made_anew() {
     assert!((20..180).contains(&rebuilt), "{rebuilt}");
 }
 
-/// A table whose users have all moved is said to be replaced, once; one of a run that is over, or of
-/// a deleted experiment, to be dropped; and no other one.
+/// A table whose users have all moved is said to be replaced, once; one of a run that is over, or
+/// of a deleted experiment, to be dropped; and no other one.
 #[test]
 fn each_table_that_is_not_needed_any_more_says_so_once() {
     #[derive(Debug, Default)]
