@@ -108,7 +108,7 @@ fn main() {
                         evaluate(at % FLAGS, &keys[at % KEYS]);
                         let stop = Instant::now();
                         let took = u64::try_from((stop - start).as_nanos()).unwrap_or(u64::MAX);
-                        histogram.saturating_record(took);
+                        histogram.record(took).unwrap_or_else(|error| panic!("{error}"));
                         start = stop;
                     }
                 };
