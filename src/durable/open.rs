@@ -105,7 +105,9 @@ impl OpenOptions {
     }
 
     /// Sets how many users are kept at most of each experiment that does not say, as
-    /// [`Engine::set_default_users`] does, from the opening on. Without it, none.
+    /// [`Engine::set_default_users`] does, from the opening on. Without it, no counting begins or
+    /// ends: where an engine with a default has counted the users of a run, the counting goes on to
+    /// the end of that run. A 0 ends it, and drops the users of what is running.
     /// More than [`MAX_USERS`](crate::fault::MAX_USERS) counts as that.
     pub fn default_users(self, capacity: u32) -> OpenOptions {
         OpenOptions { default_users: Capacity::nearest(capacity), ..self }

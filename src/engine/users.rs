@@ -83,15 +83,20 @@ impl Writer<'_> {
         let Record { definition, counters, runs, started_at } = &**record;
         let (id, run) = (definition.id, runs.number());
         let is_running = definition.is_running();
-        let capacity =
-            definition.count_users.or(self.held.default_users).map_or(0, Capacity::users);
-        let is_counted = is_running && capacity > 0;
         let left = if self.users.new.contains(&id) { self.left(id, run) } else { Vec::new() };
+        let is_of_run = counters.users().is_some_and(|users| users.scope().run == run);
+        let said = definition.count_users.or(self.held.default_users);
+        let capacity = said.map_or(0, Capacity::users);
+        // Where nothing says whether to count, as in an engine that only edits a directory, what an
+        // engine with a default has begun goes on: events without their users would make what is
+        // known of the run untrue.
+        let goes_on = said.is_none() && (is_of_run || !left.is_empty()) && !self.said_before(id);
+        let is_counted = is_running && (capacity > 0 || goes_on);
         // What was counted of an experiment that is over stays, whatever the default is by now.
         let is_forgotten = capacity == 0
+            && !goes_on
             && (is_running || definition.count_users.is_some())
             && (counters.users().is_some() || !left.is_empty());
-        let is_of_run = counters.users().is_some_and(|users| users.scope().run == run);
         let begun = started_at.filter(|_| self.users.begun.contains(&id));
         let scope = Scope {
             experiment: id,
@@ -113,6 +118,12 @@ impl Writer<'_> {
         let is_needed = is_running || is_forgotten || run.is_some();
         let record = Arc::clone(record);
         is_needed.then(|| Prepared { record, run, is_made, is_counted, is_forgotten })
+    }
+
+    /// Whether the experiment itself said, before this change, how many users are kept.
+    fn said_before(&self, id: ExperimentId) -> bool {
+        let known = self.engine.control.registry.with(id, |known| known.definition.count_users);
+        known.flatten().is_some()
     }
 
     /// The users of a run that a former process has left.
@@ -156,7 +167,7 @@ impl Engine {
     /// Users are those of one run: a start begins another, without users. So set the number before
     /// the start. For an experiment that is running, users are counted from the call on, and what
     /// they did before is not known. Another number for an experiment whose users are counted
-    /// applies from its next start on. 0 ends the counting at once, and drops the users.
+    /// applies from its next start on, also after the directory of a durable engine is opened again. 0 ends the counting at once, and drops the users.
     ///
     /// **A conversion then counts only if its user has been exposed in this run.** For one that was
     /// not, the outcome is [`NotExposed`](crate::Outcome::NotExposed), and the user is [counted
@@ -217,7 +228,8 @@ impl Engine {
     /// effect as for one experiment: at once for those that are running.
     ///
     /// It belongs to this engine, not to the definitions: no document has it, and a directory does
-    /// not keep it. `OpenOptions::default_users` opens a directory with it.
+    /// not keep it. `OpenOptions::default_users` opens a directory with it; an engine that is opened
+    /// without it goes on to count the users of the runs where they were counted.
     ///
     /// Cost: goes through all flags.
     ///

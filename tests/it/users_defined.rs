@@ -361,13 +361,63 @@ fn a_directory_opens_with_a_default_for_what_does_not_say() {
     evaluate(&engine, 0..10);
     assert_eq!(users(&engine, id), Some([10, 0, 0]));
     drop(engine);
-    let engine = Engine::open(&directory.0).unwrap();
+    let engine = OpenOptions::new().default_users(0).open(&directory.0).unwrap();
     evaluate(&engine, 0..10);
     assert_eq!(engine.users(id), None);
     drop(engine);
     let engine = OpenOptions::new().default_users(100).open(&directory.0).unwrap();
     evaluate(&engine, 0..3);
-    assert!(users(&engine, id).unwrap()[0] >= 3);
+    assert_eq!(users(&engine, id), Some([3, 0, 0]));
+    assert!(!engine.users(id).unwrap().is_since_start());
+}
+
+/// As by a command that edits the directory of a server.
+#[cfg(feature = "durable")]
+#[test]
+fn an_engine_without_a_default_keeps_the_users_of_the_directory_and_goes_on_to_count_them() {
+    use fairsplit::durable::OpenOptions;
+    let directory = crate::common::directory::Directory::new();
+    let engine = OpenOptions::new().default_users(100).open(&directory.0).unwrap();
+    engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
+    let id = engine.create_experiment("hero-banner", running()).unwrap().id();
+    evaluate(&engine, 0..10);
+    drop(engine);
+    let engine = Engine::open(&directory.0).unwrap();
+    assert_eq!(users(&engine, id), Some([10, 0, 0]));
+    engine.change_experiment(id, ExperimentChange::new().name("Other")).unwrap();
+    // What it counts itself has to be known later: a conversion needs an exposure.
+    evaluate(&engine, 10..20);
+    assert_eq!(convert(&engine, 77), Outcome::NotExposed);
+    drop(engine);
+    let engine = OpenOptions::new().default_users(100).open(&directory.0).unwrap();
+    assert_eq!(users(&engine, id), Some([20, 0, 1]));
+    assert_eq!(convert(&engine, 15), Outcome::Counted);
+    drop(engine);
+    // Another run is begun without users, where nothing says that they are counted.
+    let engine = Engine::open(&directory.0).unwrap();
+    engine.stop(id).unwrap();
+    assert_eq!(users(&engine, id), Some([20, 1, 1]));
+    engine.start(id).unwrap();
+    assert_eq!((engine.users(id), convert(&engine, 77)), (None, Outcome::Counted));
+}
+
+#[cfg(feature = "durable")]
+#[test]
+fn users_of_an_experiment_that_is_over_stay_as_they_are_whatever_opens_the_directory() {
+    use fairsplit::durable::OpenOptions;
+    let directory = crate::common::directory::Directory::new();
+    let engine = OpenOptions::new().default_users(1000).open(&directory.0).unwrap();
+    engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
+    let id = engine.create_experiment("hero-banner", running()).unwrap().id();
+    evaluate(&engine, 0..500);
+    engine.stop(id).unwrap();
+    drop(engine);
+    for default in [None, Some(0), Some(10), Some(1000)] {
+        let options = OpenOptions::new();
+        let options = default.into_iter().fold(options, OpenOptions::default_users);
+        let engine = options.open(&directory.0).unwrap();
+        assert_eq!(users(&engine, id), Some([500, 0, 0]), "{default:?}");
+    }
 }
 
 #[test]

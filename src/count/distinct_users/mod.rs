@@ -119,11 +119,13 @@ impl Run {
     }
 
     /// A run with the users of these tables, all of the same run: as they were left behind, or as
-    /// several processes counted them.
+    /// several processes counted them. Since when users are counted, and how many are kept, is as
+    /// it was.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no table is left behind"))]
     pub(crate) fn united(scope: Scope, tables: Vec<(Head, Slots)>, memory: &dyn Memory) -> Run {
-        let since = tables.iter().map(|(head, _)| head.since).min();
-        let scope = Scope { since: since.unwrap_or(scope.since), ..scope };
+        let since = tables.iter().map(|(head, _)| head.since).min().unwrap_or(scope.since);
+        let capacity = tables.iter().map(|(head, _)| head.capacity).max();
+        let scope = Scope { since, capacity: capacity.unwrap_or(scope.capacity), ..scope };
         let is_one = tables.len() == 1;
         let mut parts = Vec::new();
         for (head, slots) in tables {
@@ -427,8 +429,8 @@ fn new_table(scope: &Scope, bits: u32, slots: usize, memory: &dyn Memory) -> Tab
 }
 
 fn head_of(scope: &Scope, bits: u32, slots: usize, multiplier: u64) -> Head {
-    let Scope { experiment, run, since, is_whole, .. } = *scope;
-    Head { experiment, run, since, is_whole, bits, slots, multiplier }
+    let Scope { experiment, run, since, is_whole, capacity } = *scope;
+    Head { experiment, run, since, is_whole, capacity, bits, slots, multiplier }
 }
 
 /// Lets the user in a slot leave for another table.

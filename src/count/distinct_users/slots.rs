@@ -32,6 +32,8 @@ pub(crate) struct Head {
     pub(crate) since: Timestamp,
     /// Whether that is since the run began.
     pub(crate) is_whole: bool,
+    /// The most users that are kept.
+    pub(crate) capacity: usize,
     /// The table has the users whose sampling hash begins with this number of zero bits.
     pub(crate) bits: u32,
     /// The number of slots, a power of two.

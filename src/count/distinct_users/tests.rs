@@ -427,13 +427,14 @@ fn a_table_that_was_left_is_taken_and_several_are_united() {
     };
     let one = left(70, 1);
     let head = one.0;
-    let run = Run::united(scope(100), vec![one], &*memory);
+    let run = Run::united(scope(5), vec![one], &*memory);
     assert_eq!(run.table.head, head);
-    assert_eq!(run.scope.since, head.since);
+    assert_eq!((run.scope.since, run.scope.capacity), (head.since, 100));
     assert_eq!(run.table.users(), 1);
 
-    let run = Run::united(scope(100), vec![left(80, 1), left(70, 2), left(90, 1)], &*memory);
+    let run = Run::united(scope(0), vec![left(80, 1), left(70, 2), left(90, 1)], &*memory);
     assert_eq!((run.scope.since, run.table.head.since), (head.since, head.since));
+    assert_eq!((run.scope.capacity, run.table.head.capacity), (100, 100));
     assert_eq!(run.table.users(), 2);
 }
 

@@ -34,6 +34,7 @@ pub(super) fn write(line: Option<&Line>, head: &Head) {
         head.bits.into(),
         head.slots as u64,
         head.multiplier,
+        head.capacity as u64,
     ];
     for (at, value) in words.into_iter().enumerate() {
         put(line, at, value);
@@ -60,12 +61,14 @@ pub(super) fn read(line: Option<&Line>) -> Result<Head, (u64, String)> {
         let is_sound = word(SUM) == sum_of((0..SUM).map(word))
             && slots.is_power_of_two()
             && slots > 1
-            && word(7) <= 1;
+            && word(7) <= 1
+            && word(11) > 0;
         is_sound.then_some(Head {
             experiment: ExperimentId::from_bytes(id.to_be_bytes()),
             run: u32::try_from(word(5)).ok()?,
             since: Timestamp::from_unix_seconds(word(6).cast_signed()),
             is_whole: word(7) == 1,
+            capacity: usize::try_from(word(11)).unwrap_or(usize::MAX),
             bits: u32::try_from(word(8)).ok()?,
             slots,
             multiplier: word(10),
