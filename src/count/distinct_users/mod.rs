@@ -11,6 +11,8 @@ pub(crate) mod slots;
 mod step_tests;
 mod table;
 #[cfg(all(test, not(loom)))]
+mod table_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::fmt;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::count::distinct_users::slots::{File, InProcess};
 
-fn scope(capacity: usize) -> Scope {
+pub(super) fn scope(capacity: usize) -> Scope {
     Scope {
         experiment: ExperimentId::from_bytes([1; 16]),
         run: 1,
