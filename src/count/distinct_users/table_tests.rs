@@ -72,4 +72,26 @@ fn what_is_known_from_the_table_before_counts_with_the_first_event() {
     record(Event::Conversion, before, exposed | before | after);
     record(Event::Exposure, before, exposed | before | after);
     record(Event::Conversion, 0, exposed | before | after);
+
+    let Claimed::New(slot) = table.claim(user(2)) else { panic!("there is room") };
+    assert_eq!(slot.record(Event::Exposure, exposed), Some(Known::Exposed));
+    assert!(table.all().any(|known| known == (user(2), exposed)));
+}
+
+/// Else the users of that table could move nowhere, and none could be added behind a sealed slot.
+#[test]
+fn a_table_whose_users_were_moving_is_not_taken_as_it_was_left() {
+    let left = |leaves: Option<u64>| {
+        let table = table(64);
+        (0..20).for_each(|number| table.take(user(number), 1));
+        if let Some(number) = leaves {
+            table.leave(user(number));
+        }
+        Table::left_in(table.head, table.slots).is_ok()
+    };
+    assert!(left(None));
+    // Multipliers are drawn: a sealed slot would pass for a user's in one of 64.
+    for number in 0..2000 {
+        assert!(!left(Some(number)), "{number}");
+    }
 }
