@@ -5,6 +5,7 @@ mod background;
 mod recovery;
 mod storage_error;
 mod users;
+mod users_files;
 
 use std::fs;
 use std::path::{Path, PathBuf};

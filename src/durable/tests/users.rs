@@ -20,14 +20,14 @@ const HEAD: usize = 128;
 const SLOT: usize = 16;
 
 /// A directory with an experiment that counts its users.
-fn counting(capacity: u32) -> (Directory, Engine) {
+pub(super) fn counting(capacity: u32) -> (Directory, Engine) {
     let directory = template();
     let engine = open(&directory).unwrap();
     engine.count_users(id(1), capacity).unwrap();
     (directory, engine)
 }
 
-fn evaluate(engine: &Engine, users: impl IntoIterator<Item = u32>) {
+pub(super) fn evaluate(engine: &Engine, users: impl IntoIterator<Item = u32>) {
     let production = engine.environment("production").unwrap();
     for user in users {
         assert!(production.evaluate("a", &format!("user-{user}")).is_counted());
@@ -42,26 +42,26 @@ fn convert_users(engine: &Engine, users: impl IntoIterator<Item = u32>) {
 }
 
 /// The exposed users and those that converted, as far as they are in the sample.
-fn users(engine: &Engine) -> (u64, u64) {
+pub(super) fn users(engine: &Engine) -> (u64, u64) {
     let users = engine.users(id(1)).unwrap();
     let counts = users.variants().iter().map(|variant| variant.count);
     counts.fold((0, 0), |sum, count| (sum.0 + count.exposed, sum.1 + count.converted))
 }
 
 /// The files of tables, without their folder.
-fn tables(directory: &Path) -> BTreeSet<String> {
+pub(super) fn tables(directory: &Path) -> BTreeSet<String> {
     let Ok(entries) = fs::read_dir(directory.join("users")) else { return BTreeSet::new() };
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-fn only_table(directory: &Path) -> PathBuf {
+pub(super) fn only_table(directory: &Path) -> PathBuf {
     let tables = tables(directory);
     assert_eq!(tables.len(), 1, "{tables:?}");
     directory.join("users").join(tables.first().unwrap())
 }
 
 /// What is there after a kill at this moment: the kernel has what was stored.
-fn killed(directory: &Directory) -> Directory {
+pub(super) fn killed(directory: &Directory) -> Directory {
     Directory::like(&directory.0)
 }
 

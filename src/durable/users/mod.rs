@@ -32,7 +32,7 @@ pub(super) struct Users {
     counters: Arc<Counters>,
     folder: PathBuf,
     owner: Process,
-    tables: Mutex<Tables>,
+    tables: Arc<Mutex<Tables>>,
     /// The number of the next table.
     next: AtomicU64,
     /// Whether files have been made since their names were synced.
@@ -107,7 +107,9 @@ impl Users {
         if !tables.is_open {
             return;
         }
-        let unused = tables.used.iter().filter(|(_, table)| Arc::strong_count(table) == 1);
+        // What is replaced waits for a sync, and what is dropped has no file.
+        let unused = tables.used.iter().filter(|(_, table)| table.is_live());
+        let unused = unused.filter(|(_, table)| Arc::strong_count(table) == 1);
         let unused: Vec<Key> = unused.map(|(key, _)| *key).collect();
         let unused: Vec<_> = unused.iter().filter_map(|key| tables.used.remove(key)).collect();
         let freed = tables.free();
@@ -193,7 +195,7 @@ impl Users {
             Ok(mapped)
         };
         let file = made();
-        Table::new(path, *head, file)
+        Table::new(key, path, *head, file, Arc::downgrade(&self.tables))
     }
 }
 
@@ -212,6 +214,14 @@ impl Memory for Users {
 }
 
 impl Tables {
+    /// The tables of a run before this one.
+    fn before(&self, (id, run, number): Key) -> Vec<Arc<Table>> {
+        self.used
+            .range((id, run, 0)..(id, run, number))
+            .map(|(_, table)| Arc::clone(table))
+            .collect()
+    }
+
     /// What a sync does with the tables as they are now.
     fn plan(&self) -> Plan {
         let mut plan = Plan { flushed: Vec::new(), removed: Vec::new(), unkept: None };

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::table::{Key, Mapped, Table};
 use super::{Tables, Users, head, run_of, table};
@@ -22,18 +22,17 @@ use crate::engine::process::Process;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
 
-/// A file of a table whose head is sound.
-struct Found {
+/// A table whose head is sound, and what was taken of its file. The file is not kept open: there may
+/// be more of them than a process may have open.
+struct Found<T> {
     path: PathBuf,
-    file: File,
     head: Head,
-    bytes: usize,
+    taken: T,
 }
 
 /// What is in the folder.
-#[derive(Default)]
-struct Folder {
-    tables: BTreeMap<Key, Found>,
+struct Folder<T> {
+    tables: BTreeMap<Key, Found<T>>,
     /// Files that were never finished, or of which nothing reached the disk.
     unfinished: Vec<PathBuf>,
 }
@@ -46,14 +45,14 @@ impl Users {
         directory: &Path,
     ) -> Result<Users, OpenError> {
         let folder = directory.join(USERS);
-        let found = Folder::read(&folder, true, &mut Err)?;
+        let tables = Arc::new(Mutex::new(Tables::default()));
+        let found = Folder::read(&folder, true, ("map", Mapped::open), &mut Err)?;
         let next = found.tables.keys().map(|key| key.2.saturating_add(1)).max();
-        let mut left = BTreeMap::new();
-        for (key, Found { path, file, head, bytes }) in found.tables {
-            let mapped = Mapped::open(&file, bytes);
-            let mapped = mapped.map_err(|error| FileError::new("map", &path, &error))?;
-            left.insert(key, Table::new(path, head, Ok(mapped)));
-        }
+        let table = |(key, Found { path, head, taken })| {
+            (key, Table::new(key, path, head, Ok(taken), Arc::downgrade(&tables)))
+        };
+        let left = found.tables.into_iter().map(table).collect();
+        tables.lock().unwrap_or_else(PoisonError::into_inner).left = left;
         for path in &found.unfinished {
             disk::remove(path).map_err(|error| FileError::new("remove", path, &error))?;
         }
@@ -61,7 +60,7 @@ impl Users {
             counters,
             folder,
             owner: Process::current(),
-            tables: Mutex::new(Tables { left, ..Tables::default() }),
+            tables,
             next: AtomicU64::new(next.unwrap_or(1)),
             has_new_names: AtomicBool::new(false),
         })
@@ -74,14 +73,11 @@ pub(in crate::durable) struct Copies(BTreeMap<Key, Arc<Table>>);
 
 /// Verifies the heads of all tables in a directory, and copies them.
 pub(in crate::durable) fn verify(directory: &Path) -> Result<Copies, OpenError> {
-    let found = Folder::read(&directory.join(USERS), false, &mut Err)?;
-    let mut copies = BTreeMap::new();
-    for (key, Found { path, file, head, bytes }) in found.tables {
-        let copy = Mapped::copy(&file, bytes);
-        let copy = copy.map_err(|error| FileError::new("read", &path, &error))?;
-        copies.insert(key, Table::new(path, head, Ok(copy)));
-    }
-    Ok(Copies(copies))
+    let found = Folder::read(&directory.join(USERS), false, ("read", Mapped::copy), &mut Err)?;
+    let copy = |(key, Found { path, head, taken })| {
+        (key, Table::new(key, path, head, Ok(taken), Weak::new()))
+    };
+    Ok(Copies(found.tables.into_iter().map(copy).collect()))
 }
 
 /// The number of users that are kept of a run.
@@ -99,7 +95,8 @@ pub(in crate::durable) fn count_left(copies: &Copies, id: ExperimentId, run: u32
 pub(in crate::durable) fn set_damaged_aside(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
     let folder = directory.join(USERS);
     let mut damaged = Vec::new();
-    Folder::read(&folder, false, &mut |error| match error {
+    let nothing = |_: &File, _| Ok(());
+    Folder::read(&folder, false, ("read", nothing), &mut |error| match error {
         OpenError::Damaged { path, .. } => {
             damaged.push(path);
             Ok(())
@@ -125,14 +122,16 @@ pub(in crate::durable) fn set_damaged_aside(directory: &Path) -> Result<Vec<Path
     Ok(set_aside)
 }
 
-impl Folder {
-    /// Reads the heads of all tables. `wrong` gets each that is damaged, which is then skipped.
+impl<T> Folder<T> {
+    /// Reads the heads of all tables, and does with the file of each what `take` says, with its
+    /// length in memory. `wrong` gets each that is damaged, which is then skipped.
     fn read(
         folder: &Path,
         is_written: bool,
+        (tried, take): (&'static str, impl Fn(&File, usize) -> io::Result<T>),
         wrong: &mut impl FnMut(OpenError) -> Result<(), OpenError>,
-    ) -> Result<Folder, OpenError> {
-        let mut this = Folder::default();
+    ) -> Result<Folder<T>, OpenError> {
+        let mut this = Folder { tables: BTreeMap::new(), unfinished: Vec::new() };
         let failed = |error: io::Error| FileError::new("read", folder, &error);
         let entries = match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(this),
@@ -161,7 +160,8 @@ impl Folder {
             }
             match sound(line, key, length) {
                 Ok((head, bytes)) => {
-                    this.tables.insert(key, Found { path, file, head, bytes });
+                    let taken = take(&file, bytes).map_err(|error| failed(tried, error))?;
+                    this.tables.insert(key, Found { path, head, taken });
                 }
                 Err((at, what)) => wrong(OpenError::Damaged { path, at, what })?,
             }

@@ -3,10 +3,10 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::head;
+use super::{Tables, head};
 use crate::count::distinct_users::slots::{self, Head, Slots};
 use crate::durable::counters::segment::Segment;
 use crate::durable::disk;
@@ -28,12 +28,15 @@ const DROPPED: u8 = 2;
 /// A table of users in a file, or in memory where its file could not be made.
 #[derive(Debug)]
 pub(super) struct Table {
+    key: Key,
     pub(super) path: PathBuf,
     pub(super) head: Head,
     /// Where its users are, or why they are not in a file.
     pub(super) file: Result<Mapped, FileError>,
     state: AtomicU8,
     owner: Process,
+    /// Those of its directory; none for a copy.
+    all: Weak<Mutex<Tables>>,
 }
 
 /// A file that is mapped whole.
@@ -128,9 +131,15 @@ impl Mapped {
 }
 
 impl Table {
-    pub(super) fn new(path: PathBuf, head: Head, file: Result<Mapped, FileError>) -> Arc<Table> {
+    pub(super) fn new(
+        key: Key,
+        path: PathBuf,
+        head: Head,
+        file: Result<Mapped, FileError>,
+        all: Weak<Mutex<Tables>>,
+    ) -> Arc<Table> {
         let (state, owner) = (AtomicU8::new(LIVE), Process::current());
-        Arc::new(Table { path, head, file, state, owner })
+        Arc::new(Table { key, path, head, file, state, owner, all })
     }
 
     pub(super) fn slots(self: Arc<Self>) -> Slots {
@@ -138,6 +147,10 @@ impl Table {
             Ok(mapped) => mapped.segment.mapped_slots(Arc::<Table>::clone(&self)),
             Err(_) => Slots::without_file(self.head.slots, Arc::<Table>::clone(&self)),
         }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.state.load(Ordering::Acquire) == LIVE
     }
 
     pub(super) fn is_replaced(&self) -> bool {
@@ -164,10 +177,19 @@ impl slots::File for Table {
     }
 
     fn dropped(self: Arc<Self>) {
-        if self.owner.is_current() {
-            self.state.fetch_max(DROPPED, Ordering::AcqRel);
+        if !self.owner.is_current() {
+            return;
+        }
+        // Those before it that wait for a sync have users of the same counting, which must not come
+        // back in another one of the same run.
+        let before = self.all.upgrade().map(|all| {
+            let all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.before(self.key)
+        });
+        for table in before.iter().flatten().chain([&self]) {
+            table.state.fetch_max(DROPPED, Ordering::AcqRel);
             // If this fails, a later sync or opening removes it.
-            let _ = self.remove();
+            let _ = table.remove();
         }
     }
 }
