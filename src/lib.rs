@@ -161,7 +161,8 @@
 //!    allocation, and write no cache line that all cores share. Exceptions: a thread's first call
 //!    may allocate; a thread that holds more than eight snapshots, and a reader's first call after
 //!    a change, write a shared reference count; a typed reader decodes when its flag has changed;
-//!    and where distinct users are counted, a call may take a lock and allocate. Publishing never
+//!    and where distinct users are counted, a call for a new user may allocate, and in a durable
+//!    engine make a file. Publishing never
 //!    makes a reader wait.
 //! 6. **Consistent.** All answers of one view are of one version of the configuration. A writer
 //!    publishes all of a change or none of it.

@@ -75,7 +75,7 @@ pub struct VariantUsers {
 pub struct UserCount {
     /// Users who were exposed.
     pub exposed: u64,
-    /// Those of the exposed who converted.
+    /// Those of the exposed who converted after it.
     pub converted: u64,
     /// Users who converted without an exposure: counted separately, and in no rate.
     pub converted_unexposed: u64,

@@ -180,7 +180,8 @@ impl Engine {
     ///
     /// Beyond it the set of users is downsampled to every second user, then every fourth, and so
     /// on, drawn by a separate hash. The sample has all events of a user or none, so rates and
-    /// tests hold on it unchanged, with the precision of its size.
+    /// tests hold on it unchanged, with the precision of its size. Users who convert without an
+    /// exposure take places in it too.
     ///
     /// # Cost
     ///

@@ -369,3 +369,29 @@ fn a_directory_that_a_server_has_is_left_to_it() {
     let (code, text, _) = call(&["export", directory.path()]);
     assert!(code == 0 && text.contains(FLAG), "{text}");
 }
+
+/// Each experiment's users are in a file of their own.
+#[test]
+fn a_directory_of_more_files_than_a_process_may_have_open_is_checked_and_opened() {
+    let flag = |number: u32| {
+        let id = |kind: u32| format!("00000000-0000-4000-8000-{kind:04}{number:08}");
+        serde_json::json!({
+            "id": id(1), "key": format!("flag-{number}"), "default_value": 1,
+            "experiments": [{
+                "id": id(2), "name": "n", "environment": "production", "status": "running",
+                "count_users": 10, "variants": [{"key": "a", "value": 1, "percentage": 100}],
+            }],
+        })
+    };
+    let flags: Vec<_> = (0..100).map(flag).collect();
+    let file = File::new("many", &serde_json::json!({"flags": flags}).to_string());
+    let directory = Directory::new("many");
+    assert_eq!(call(&["import", directory.path(), file.path()]).0, 0);
+    assert_eq!(fs::read_dir(directory.file("users")).unwrap().count(), 100);
+    for command in ["check", "export"] {
+        let (code, _, error) =
+            shell(&format!("ulimit -n 50; fairsplit {command} {}", directory.path()));
+        assert_eq!((code, &*error), (0, ""), "{command}");
+    }
+    assert_eq!(fs::read_dir(directory.file("users")).unwrap().count(), 100);
+}

@@ -55,3 +55,24 @@ fn a_number_of_users_that_is_none_is_a_mistake_of_usage() {
         assert_eq!(output.status.code(), Some(2), "{wrong}");
     }
 }
+
+/// The commands know no `--count-users`.
+#[test]
+fn a_command_on_the_directory_leaves_the_users_that_a_server_has_counted() {
+    let config = File::new("kept-users", &document());
+    let directory = Directory::new("kept-users");
+    let options = ["--config", config.path(), "--data", directory.path()];
+    let server = Server::open(&options);
+    server.ask(&evaluate(), ANNA);
+    server.ask(&track(), ANNA);
+    server.terminate();
+    server.end();
+    for arguments in
+        [&["export", directory.path()][..], &["apply", directory.path(), config.path()]]
+    {
+        assert!(fairsplit().args(arguments).output().unwrap().status.success());
+    }
+    let server = Server::open(&options);
+    assert_eq!(results(&server), ("users".to_owned(), 1));
+    assert!(server.ask(&track(), ANNA).1.contains(r#""outcome":"counted""#));
+}
