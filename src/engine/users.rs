@@ -167,7 +167,8 @@ impl Engine {
     /// Users are those of one run: a start begins another, without users. So set the number before
     /// the start. For an experiment that is running, users are counted from the call on, and what
     /// they did before is not known. Another number for an experiment whose users are counted
-    /// applies from its next start on, also after the directory of a durable engine is opened again. 0 ends the counting at once, and drops the users.
+    /// applies from its next start on, even if the directory of a durable engine is opened again
+    /// before. 0 ends the counting at once, and drops the users.
     ///
     /// **A conversion then counts only if its user has been exposed in this run.** For one that was
     /// not, the outcome is [`NotExposed`](crate::Outcome::NotExposed), and the user is [counted
