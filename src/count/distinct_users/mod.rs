@@ -121,7 +121,6 @@ impl Run {
     /// A run with the users of these tables, all of the same run: as they were left behind, or as
     /// several processes counted them. Since when users are counted, and how many are kept, is as
     /// it was.
-    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no table is left behind"))]
     pub(crate) fn united(scope: Scope, tables: Vec<(Head, Slots)>, memory: &dyn Memory) -> Run {
         let since = tables.iter().map(|(head, _)| head.since).min().unwrap_or(scope.since);
         let capacity = tables.iter().map(|(head, _)| head.capacity).max();
