@@ -1,6 +1,6 @@
 //! Changing what flags and experiments are called, and their descriptions, owners and tags.
 
-use crate::common::{NOON, banner, engine_at_noon, experiment_id, flag_id, production, running};
+use crate::common::{NOON, engine_at_noon, experiment_id, flag_id, production, running};
 use fairsplit::error::{ControlError, LoadError};
 use fairsplit::fault::FaultKind;
 use fairsplit::{Engine, ExperimentChange, Flag, FlagChange, Timestamp};
@@ -239,7 +239,7 @@ fn notes_are_fields_of_changes_and_are_there_after_an_opening() {
     let engine = directory.open();
     engine.create_flag(fairsplit::NewFlag::new("hero-banner", "old")).unwrap();
     let id = experiment_id(1);
-    engine.create_experiment("hero-banner", banner("production").id(id)).unwrap();
+    engine.create_experiment("hero-banner", crate::common::banner("production").id(id)).unwrap();
     engine.change_flag("hero-banner", FlagChange::new().tags(["a"])).unwrap();
     engine.change_experiment(id, ExperimentChange::new().owner("ben")).unwrap();
     drop(engine);

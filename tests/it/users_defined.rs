@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{NOON, banner, engine_at_noon, ever, experiment_id, flag_id, production};
 use fairsplit::apply::ApplyOptions;
-use fairsplit::changes::{Action, Change};
+use fairsplit::changes::Change;
 use fairsplit::clock::ManualClock;
 use fairsplit::error::{CommitError, ControlError, LoadError, ValidationError};
 use fairsplit::fault::{FaultKind, MAX_USERS};
@@ -152,7 +152,7 @@ fn a_change_of_the_number_is_a_change_of_the_experiment_in_the_list_of_changes()
     let edits: Vec<_> = changes[changes.len() - 2..]
         .iter()
         .map(|change| {
-            assert_eq!(change.action, Action::ChangeExperiment);
+            assert_eq!(change.action, fairsplit::changes::Action::ChangeExperiment);
             let edit = change.edits.iter().find(|edit| edit.field == "count_users").unwrap();
             (edit.before.clone(), edit.after.clone())
         })

@@ -74,7 +74,10 @@ pub(crate) enum Slots {
     /// Allocated a chunk at a time, when its first user is added: no call clears, or frees, a whole
     /// table, and to look for a user allocates nothing.
     Owned { chunks: Vec<OnceLock<Box<[Slot]>>>, slots: usize, file: Option<Arc<dyn File>> },
-    #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "no file is mapped"))]
+    #[cfg_attr(
+        not(any(feature = "durable", test)),
+        expect(dead_code, reason = "no file is mapped")
+    )]
     Mapped { slots: &'static [Slot], file: Arc<dyn File> },
 }
 
