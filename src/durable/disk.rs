@@ -164,7 +164,7 @@ fn ask(_: &'static str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-pub(crate) use self::faulty::{ask, fail_at, failed};
+pub(crate) use self::faulty::{ask, fail_at, failed, left};
 
 /// A disk on which one request fails.
 #[cfg(test)]
@@ -181,6 +181,11 @@ mod faulty {
     pub(crate) fn fail_at(position: u32) {
         LEFT.set(position);
         FAILED.set(None);
+    }
+
+    /// How many requests are left until one fails.
+    pub(crate) fn left() -> u32 {
+        LEFT.get()
     }
 
     /// What failed, if it did.

@@ -1,8 +1,8 @@
 //! When the files of users go: not before a sync has those that follow, and all with their counting.
 
-use super::users::{counting, evaluate, killed, only_table, tables, users};
+use super::users::{convert_users, counting, evaluate, killed, only_table, tables, users};
 use super::{Directory, id, new, open};
-use crate::durable::OpenOptions;
+use crate::durable::{OpenOptions, disk};
 use crate::{NewFlag, Status};
 
 /// Files of replaced tables wait for a sync. They are of the counting that ends.
@@ -37,6 +37,47 @@ fn a_change_leaves_the_files_that_wait_for_a_sync() {
     assert!(before.len() > 2);
     engine.create_flag(NewFlag::new("other", 1)).unwrap();
     assert_eq!(tables(&directory.0), before);
+}
+
+/// A flush of a file takes a millisecond, with nothing to write too, and most tables of a server
+/// have nothing new each second.
+#[test]
+fn a_sync_flushes_a_table_in_which_something_is_new() {
+    let (_directory, engine) = counting(1000);
+    let requests = || {
+        disk::fail_at(100);
+        engine.sync().unwrap();
+        let requests = 100 - disk::left();
+        disk::fail_at(0);
+        requests
+    };
+    engine.sync().unwrap();
+    let idle = requests();
+    assert_eq!(requests(), idle);
+    evaluate(&engine, 0..1);
+    assert_eq!((requests(), requests()), (idle + 1, idle), "another user");
+    evaluate(&engine, 0..1);
+    assert_eq!(requests(), idle, "a user who is known");
+    convert_users(&engine, 0..1);
+    assert_eq!((requests(), requests()), (idle + 1, idle), "more of a user");
+    // A flush that failed is done again.
+    evaluate(&engine, 1..2);
+    disk::fail_at(2);
+    engine.sync().unwrap_err();
+    assert_eq!(disk::failed(), Some("flush"));
+    assert_eq!((requests(), requests()), (idle + 1, idle), "after a failure");
+}
+
+/// A table that is large is not read to see that.
+#[test]
+fn a_sync_flushes_a_large_table() {
+    let (_directory, engine) = counting(1_000_000);
+    evaluate(&engine, 0..10_000);
+    let _ = users(&engine); // no user is moving
+    engine.sync().unwrap();
+    disk::fail_at(2);
+    engine.sync().unwrap_err();
+    assert_eq!(disk::failed(), Some("flush"));
 }
 
 /// An opening may be what ends it, and finds several tables after a kill.

@@ -137,7 +137,7 @@ impl Users {
         for table in &plan.flushed {
             if let Ok(mapped) = &table.file {
                 let failed = |error| FileError::new("write", &table.path, &error);
-                disk::flush(&mapped.segment).map_err(failed)?;
+                mapped.flush().map_err(failed)?;
                 // In this order: a table is removed after it was dropped.
                 if !mapped.is_at(&table.path).map_err(failed)? && !table.is_dropped() {
                     return Err(table.out_of_place());

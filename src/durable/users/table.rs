@@ -3,11 +3,12 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::{Tables, head};
 use crate::count::distinct_users::slots::{self, Head, Slots};
+use crate::durable::counters::block::sum_of;
 use crate::durable::counters::segment::Segment;
 use crate::durable::disk;
 use crate::engine::process::Process;
@@ -42,9 +43,15 @@ pub(super) struct Table {
 /// A file that is mapped whole.
 #[derive(Debug)]
 pub(super) struct Mapped {
-    pub(super) segment: Segment,
+    segment: Segment,
     identity: Identity,
+    /// The checksum of what the last flush wrote, of a table that is not large; 0 before the first.
+    flushed: AtomicU64,
 }
+
+/// Up to this length, a table is read to see whether anything in it is new. That takes some
+/// microseconds, and a flush about a millisecond, with nothing to write too.
+const COMPARED: usize = 64 * 1024;
 
 /// What tells a file from another one that has its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +108,7 @@ impl Mapped {
             head::write(segment.lines().first(), head);
             let identity = Identity::of(&file.metadata()?);
             disk::name_table(&new, path)?;
-            Ok(Mapped { segment, identity })
+            Ok(Mapped { segment, identity, flushed: AtomicU64::new(0) })
         };
         made().inspect_err(|_| {
             // If this fails too, the next opening removes it.
@@ -112,13 +119,32 @@ impl Mapped {
     /// The file of a table that is there.
     pub(super) fn open(file: &File, bytes: usize) -> io::Result<Mapped> {
         let segment = Segment::map_first(file, bytes)?;
-        Ok(Mapped { segment, identity: Identity::of(&file.metadata()?) })
+        let identity = Identity::of(&file.metadata()?);
+        Ok(Mapped { segment, identity, flushed: AtomicU64::new(0) })
     }
 
     /// A copy of such a file, of this process alone.
     pub(super) fn copy(file: &File, bytes: usize) -> io::Result<Mapped> {
         let segment = Segment::copy_first(file, bytes)?;
-        Ok(Mapped { segment, identity: Identity::of(&file.metadata()?) })
+        let identity = Identity::of(&file.metadata()?);
+        Ok(Mapped { segment, identity, flushed: AtomicU64::new(0) })
+    }
+
+    /// Waits until the disk has all that is in the table now.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        let lines = self.segment.lines();
+        let is_compared = size_of_val(lines) <= COMPARED;
+        // Before the flush: what is recorded meanwhile is new to the next one.
+        let content = is_compared.then(|| {
+            let words = lines.iter().flat_map(|line| line.iter());
+            sum_of(words.map(|word| word.load(Ordering::Acquire)))
+        });
+        if content.is_some() && content == Some(self.flushed.load(Ordering::Relaxed)) {
+            return Ok(());
+        }
+        disk::flush(&self.segment)?;
+        self.flushed.store(content.unwrap_or(0), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether the path leads to this file, which has its length.
