@@ -152,7 +152,7 @@ fn a_file_that_is_replaced_stays_until_a_sync_has_flushed_the_next_one() {
     let mut converted = 0;
     for position in 1.. {
         // Something new, or the table would not be flushed again.
-        convert_users(&engine, converted..converted + 1);
+        convert_users(&engine, converted..=converted);
         converted += 1;
         disk::fail_at(position);
         let synced = engine.sync();
