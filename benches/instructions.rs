@@ -252,8 +252,8 @@ fn main() -> ExitCode {
 /// run, so that a few more or less of a thousand names take a second look.
 const TOLERANCE: f64 = 1.0;
 
-/// How much of a count may differ. A table of users is laid out otherwise in every run, so that more
-/// or fewer of a thousand are in their first slot.
+/// How much of a count may differ. The table of users has another layout in every run, so that more
+/// or fewer of a thousand users are in their first slot.
 fn share(case: &str) -> f64 {
     if case.contains("known user") { 0.05 } else { 0.01 }
 }

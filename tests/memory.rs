@@ -148,7 +148,7 @@ fn live(engine: &Engine, number: u128, hands_over: bool) {
 fn experiments_that_are_deleted_give_back_all_that_they_took() {
     let engine = Engine::new();
     engine.create_flag(NewFlag::new("flag-1", 0)).unwrap();
-    // So many that every shard of the registry has had one.
+    // With a hundred, every shard of the registry has had one.
     (0..100).for_each(|number| live(&engine, number, true));
     let (taken, ()) = bytes(|| (100..150).for_each(|number| live(&engine, number, true)));
     assert_eq!(taken, 0);

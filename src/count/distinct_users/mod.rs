@@ -337,7 +337,7 @@ impl DistinctUsers {
         self.tables.store(Arc::new(next));
     }
 
-    /// Lets all users leave that have not left, whoever else is at it.
+    /// Lets all users leave that have not left. Other threads may do the same at the same time.
     fn finish(&self, tables: &Arc<Tables>) {
         if let Some(leaving) = &tables.leaving {
             let slots = 0..leaving.table.slots.len();

@@ -6,7 +6,7 @@
 //!
 //! 1. An empty slot is [`SEALED`]: no user can be added behind it any more.
 //! 2. A user's slot gets the bit [`LEFT`], and what it had at that moment is recorded in the other
-//!    table. Whoever finds that bit goes on in the other table.
+//!    table. A thread that finds that bit goes on in the other table.
 //!
 //! Both can be done twice, by different threads, with the same outcome.
 

@@ -126,7 +126,8 @@ proptest! {
                     let hash = user(number);
                     let known = map.entry(hash).or_insert(0);
                     *known = model(*known, event);
-                    let expected = if *known & EXPOSED != 0 { Known::Exposed } else { Known::Unexposed };
+                    let is_exposed = *known & EXPOSED != 0;
+                    let expected = if is_exposed { Known::Exposed } else { Known::Unexposed };
                     let found = users.record(hash, event);
                     prop_assert!(found == expected || found == Known::Unsure);
                     let bits = users.tables.load().current.head.bits;
@@ -139,7 +140,8 @@ proptest! {
                     drop(users);
                     let mut left = Vec::new();
                     let Tables { current, leaving, .. } = Arc::try_unwrap(tables).unwrap();
-                    for table in [Some(current), leaving.map(|leaving| leaving.table)].into_iter().flatten() {
+                    let leaving = leaving.map(|leaving| leaving.table);
+                    for table in [Some(current), leaving].into_iter().flatten() {
                         let table = Arc::try_unwrap(table).unwrap();
                         left.push((table.head, table.slots));
                     }
@@ -175,7 +177,7 @@ fn threads_record_what_one_thread_would() {
                         let number = (at * 7 + thread * 1500) % USERS;
                         let hash = user(number);
                         let exposed = users.record(hash, Event::Exposure);
-                        // Whoever has been exposed stays so, whatever moves meanwhile.
+                        // A user who has been exposed stays so while users move.
                         if exposed == Known::Exposed && number.is_multiple_of(3) {
                             let known = users.record(hash, Event::Conversion);
                             lost.fetch_add(

@@ -1,4 +1,4 @@
-//! Users are counted unless the program is told otherwise.
+//! The program counts users, unless `--count-users 0` says that it does not.
 
 use serde_json::Value;
 
