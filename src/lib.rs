@@ -195,6 +195,9 @@
 // Assignment v1: from a user key to a variant, in integers.
 pub mod assign;
 
+// Who is meant: conditions on what is known of a user.
+mod target;
+
 // Flags, experiments, variants: what is valid, and what may follow what.
 mod model;
 
@@ -278,6 +281,16 @@ pub mod store {
     pub use crate::engine::store::{Proposal, Store};
 }
 
+/// Who is meant: conditions on what is known of a user.
+pub mod targeting {
+    pub use crate::target::attribute_value::AttributeValue;
+    pub use crate::target::attributes::Attributes;
+    pub use crate::target::condition::Condition;
+    pub use crate::target::defect::ConditionDefect;
+    pub use crate::target::operator::{Operator, OperatorError};
+    pub use crate::target::truth::{Truth, Undecided};
+}
+
 /// A flag's values as the caller's own type, decoded once.
 pub mod typed {
     pub use crate::read::typed::{Typed, TypedReader};
@@ -308,6 +321,7 @@ pub use crate::read::reason::Reason;
 pub use crate::read::snapshot::Snapshot;
 pub use crate::read::typed::TypedReader;
 pub use crate::read::view::View;
+pub use crate::target::user::User;
 
 /// Tests the README's examples along with the crate's own.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up.
-const CORE: [&str; 6] = ["assign", "model", "count", "read", "format", "engine"];
+const CORE: [&str; 7] = ["assign", "target", "model", "count", "read", "format", "engine"];
 /// On top of the core, and none on another.
 const TOPS: [&str; 4] = ["durable", "results", "testing", "watch"];
 

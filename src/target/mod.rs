@@ -1,0 +1,24 @@
+//! Who is meant: conditions on what is known of a user. Pure: a condition, a user, and nothing
+//! else; no clock, and no configuration around it.
+//!
+//! What a caller gives:
+//! * `user`: a user key, and what is known of the user; `attributes`: by name; `attribute_value`:
+//!   one of them.
+//!
+//! What a configuration gives:
+//! * `condition`: as it is written; `operator`: the words for what it asks;
+//! * `test`: a condition, checked and compiled; `defect`: what can be wrong with one;
+//! * `truth`: what a test says of a user: true, false, or undecided and why.
+//!
+//! What tests compare:
+//! * `number`, `version`, `instant`: read from texts, and ordered; `text_set`: lists of texts and
+//!   numbers; `pattern`: regular expressions.
+
+pub(crate) mod attribute_value;
+pub(crate) mod attributes;
+pub(crate) mod condition;
+pub(crate) mod defect;
+pub(crate) mod operator;
+pub(crate) mod test;
+pub(crate) mod truth;
+pub(crate) mod user;

@@ -1,0 +1,35 @@
+//! A condition, checked and compiled.
+
+use crate::target::condition::Condition;
+use crate::target::defect::{ConditionDefect, Part};
+use crate::target::truth::{Truth, Undecided};
+use crate::target::user::Known;
+
+/// A condition, checked and compiled.
+#[derive(Debug)]
+pub(crate) struct Test {
+    condition: Condition,
+}
+
+impl Test {
+    /// Compiles a condition, or returns everything that is wrong with it.
+    pub(crate) fn new(condition: Condition) -> Result<Test, Vec<(Part, ConditionDefect)>> {
+        if condition.attribute.trim().is_empty() {
+            return Err(vec![(Part::Attribute, ConditionDefect::Blank)]);
+        }
+        Ok(Test { condition })
+    }
+
+    /// The condition, as it was written.
+    pub(crate) fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// What it says of a user.
+    pub(crate) fn ask(&self, user: Known<'_>) -> Truth {
+        match user.get(&self.condition.attribute) {
+            Some(_) => Truth::True,
+            None => Truth::Undecided(Undecided::NoAttribute),
+        }
+    }
+}
