@@ -267,7 +267,8 @@ pub mod explain {
 pub mod fault {
     pub use crate::model::capacity::MAX_USERS;
     pub use crate::model::fault::{
-        Fault, FaultKind, MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH, MAX_TAGS, MAX_VALUE_DEPTH,
+        Fault, FaultKind, MAX_CONDITIONS, MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH, MAX_RANGES,
+        MAX_RULES, MAX_SEGMENTS, MAX_TAGS, MAX_VALUE_DEPTH,
     };
 }
 
@@ -283,6 +284,17 @@ pub mod store {
 
 /// Who is meant: conditions on what is known of a user.
 pub mod targeting {
+    pub use crate::model::flag_type::FlagType;
+    pub use crate::model::id::{HoldoutId, LayerId, RuleId, SegmentId};
+    pub use crate::model::targeting::audience::Audience;
+    pub use crate::model::targeting::experiment_targeting::{
+        LayerPart, LayerRange, NewTargeting, Targeting,
+    };
+    pub use crate::model::targeting::holdout::{Holdout, NewHoldout};
+    pub use crate::model::targeting::layer::{Layer, NewLayer};
+    pub use crate::model::targeting::rule::{NewRule, Rule};
+    pub use crate::model::targeting::segment::{MatchType, NewSegment, Segment};
+    pub use crate::model::targeting::share::Share;
     pub use crate::target::attribute_value::AttributeValue;
     pub use crate::target::attributes::Attributes;
     pub use crate::target::condition::Condition;

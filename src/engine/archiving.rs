@@ -103,7 +103,8 @@ impl Engine {
         let writer = self.lock_to_change()?;
         let now = self.control.clock.now();
         let view = self.current.pin();
-        let FlagState { flag, experiments } = find(&view, flag)?;
+        let before = find(&view, flag)?;
+        let FlagState { flag, experiments, .. } = before;
         if flag.is_archived() == is_archived {
             return Ok(flag.clone());
         }
@@ -114,7 +115,7 @@ impl Engine {
         }
         let flag = flag.clone().archived_at(is_archived, now);
         let action = if is_archived { Action::ArchiveFlag } else { Action::UnarchiveFlag };
-        let state = FlagState { flag: flag.clone(), experiments: experiments.clone() };
+        let state = FlagState { flag: flag.clone(), ..before.copy() };
         writer.publish(view.with(state), action)?;
         if is_archived {
             events::flag_archived(flag.key());

@@ -82,7 +82,7 @@ impl Engine {
         let notes = notes.apply(state.flag.notes());
         let flag = state.flag.changed(name.as_deref(), default_value, notes, now);
         writer.publish(
-            view.with(FlagState { flag: flag.clone(), experiments: state.experiments.clone() }),
+            view.with(FlagState { flag: flag.clone(), ..state.copy() }),
             Action::ChangeFlag,
         )?;
         if is_default {

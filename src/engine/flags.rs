@@ -42,10 +42,7 @@ impl Engine {
             return Err(ControlError::FlagIdTaken { id });
         }
         let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
-        writer.publish(
-            view.with(FlagState { flag: flag.clone(), experiments: Box::default() }),
-            Action::CreateFlag,
-        )?;
+        writer.publish(view.with(FlagState::of(flag.clone())), Action::CreateFlag)?;
         events::flag_created(flag.key());
         Ok(flag)
     }

@@ -87,7 +87,7 @@ impl Engine {
         experiments.push(created);
         let experiments = experiments.into();
         writer.publish(
-            view.with(FlagState { flag: state.flag.clone(), experiments }),
+            view.with(FlagState { experiments, ..state.copy() }),
             Action::CreateExperiment,
         )?;
         events::experiment_created(state.flag.key(), &definition);

@@ -18,6 +18,7 @@
 //! What they build on:
 //! * `writer`: one change, staged and published;
 //! * `store`: where changes are committed before they are published; `changes`: those that were;
+//! * `consistency`: what has to hold between flags and what they share;
 //! * `durability`: the interface to counters that outlive the process; `process`: which process
 //!   that is;
 //! * `clock`: the source of time; `events`: what is traced.
@@ -27,6 +28,7 @@ mod archiving;
 mod changes;
 mod changing;
 pub(crate) mod clock;
+mod consistency;
 mod counting;
 mod deleting;
 mod deltas;

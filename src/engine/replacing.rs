@@ -13,6 +13,7 @@ use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::flag::FlagRef;
 use crate::model::status::Status;
+use crate::model::targeting::rule::Rules;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
@@ -56,7 +57,8 @@ impl Engine {
                 experiment_of(writer, record, old, section, now)
             });
             let experiments = sections.collect::<Result<_, _>>()?;
-            let state = FlagState { flag, experiments };
+            let rules = Rules::default();
+            let state = FlagState { flag, experiments, rules };
             // An unchanged flag keeps its memory, and so stays in the readers' caches.
             states.push(match known {
                 Some(known) if state.is_same(known) => Arc::clone(known),
@@ -161,6 +163,7 @@ fn definition_of(
         notes: document.notes,
         is_archived: document.is_archived,
         count_users: document.count_users,
+        targeting: document.targeting,
     };
     // An unchanged experiment keeps its `updated_at`.
     let as_before = known.filter(|known| definition == ***known);

@@ -20,6 +20,7 @@ use crate::model::new_experiment::{NewExperiment, NewVariant};
 use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::path::Path;
 use crate::model::status::Status;
+use crate::model::targeting::experiment_targeting::Targeting;
 use crate::model::terms::{Terms, Unchecked, UncheckedVariant};
 use crate::model::timestamp::Timestamp;
 
@@ -87,6 +88,7 @@ fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
         created_at: created_at?,
         updated_at: updated_at?,
         count_users: document.count_users,
+        targeting: None,
     };
     Some(Experiment::new(Arc::new(definition), conversions))
 }
@@ -141,6 +143,8 @@ pub(crate) struct ExperimentDocument {
     pub(crate) notes: SomeNotes,
     pub(crate) is_archived: bool,
     pub(crate) count_users: Option<Capacity>,
+    /// From the section beside the experiments.
+    pub(crate) targeting: Option<Arc<Targeting>>,
 }
 
 /// An experiment, and its id even if the rest cannot be read.
@@ -187,6 +191,7 @@ pub(crate) fn experiment(
         updated_at,
         notes: notes.apply(&None),
         is_archived,
+        targeting: None,
         count_users,
     });
     (id, document)

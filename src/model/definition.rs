@@ -1,5 +1,7 @@
 //! An experiment without its counts: its terms, status and dates.
 
+use std::sync::Arc;
+
 use crate::assign::allocation::Allocation;
 use crate::assign::assignment::Assignment;
 use crate::assign::bucket::Seed;
@@ -7,6 +9,7 @@ use crate::model::capacity::Capacity;
 use crate::model::id::ExperimentId;
 use crate::model::notes::SomeNotes;
 use crate::model::status::{Status, Transition, TransitionError};
+use crate::model::targeting::experiment_targeting::Targeting;
 use crate::model::terms::Terms;
 use crate::model::timestamp::Timestamp;
 use crate::model::variant::Variant;
@@ -25,6 +28,8 @@ pub(crate) struct Definition {
     pub(crate) is_archived: bool,
     /// How many users are kept at most; 0 counts none, and `None` leaves it to the engine.
     pub(crate) count_users: Option<Capacity>,
+    /// `None` if everybody is meant, as in most experiments.
+    pub(crate) targeting: Option<Arc<Targeting>>,
 }
 
 impl Definition {
@@ -41,6 +46,7 @@ impl Definition {
             notes: None,
             is_archived: false,
             count_users: None,
+            targeting: None,
         }
     }
 

@@ -3,8 +3,12 @@
 use std::fmt;
 
 use crate::assign::allocation::MAX_VARIANTS;
+use crate::model::flag_type::FlagType;
 use crate::model::path::Path;
 use crate::model::status::Status;
+use crate::model::targeting::share::Share;
+use crate::target::defect::ConditionDefect;
+use crate::target::operator::Operator;
 
 /// The most characters that a name, an environment, a flag key or a variant key can have.
 pub const MAX_NAME_LENGTH: usize = 255;
@@ -18,6 +22,18 @@ pub const MAX_TAGS: usize = 32;
 /// The deepest nesting of arrays and objects that the value of a flag or a variant can have. With
 /// the document around it, the value stays below the 127 levels that `serde_json` reads.
 pub const MAX_VALUE_DEPTH: usize = 100;
+
+/// The most conditions that a rule, a segment or an audience can have.
+pub const MAX_CONDITIONS: usize = 32;
+
+/// The most rules that a flag can have in one environment.
+pub const MAX_RULES: usize = 100;
+
+/// The most segments that an engine can have.
+pub const MAX_SEGMENTS: usize = 1000;
+
+/// The most ranges of a layer that an experiment can have.
+pub const MAX_RANGES: usize = 100;
 
 /// One fault of a configuration: its path, and its kind.
 ///
@@ -246,6 +262,120 @@ pub enum FaultKind {
         /// The name of that source.
         owner: String,
     },
+    /// What is wrong with a condition.
+    #[error(transparent)]
+    Condition(#[from] ConditionDefect),
+    /// A text that is not the name of an operator.
+    #[error("must be one of {}, found {found:?}", Operator::ALL.map(Operator::as_str).join(", "))]
+    Operator {
+        /// What was found.
+        found: String,
+    },
+    /// A text that is not one of the two ways in which conditions are joined.
+    #[error("must be all or any, found {found:?}")]
+    MatchType {
+        /// What was found.
+        found: String,
+    },
+    /// A text that is not one of the types that a flag can have.
+    #[error("must be boolean, string, number or json, found {found:?}")]
+    FlagType {
+        /// What was found.
+        found: String,
+    },
+    /// A value that is not of its flag's type.
+    #[error("must be of the type {expected}, as flag_type says")]
+    ValueType {
+        /// The flag's type.
+        expected: FlagType,
+    },
+    /// A number that is not a share of users.
+    #[error("must be 0 to 100 with at most three decimals, found {found}")]
+    Share {
+        /// What was found.
+        found: String,
+    },
+    /// More of something than there may be.
+    #[error("must hold at most {most} {what}, found {found}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// None of something of which there has to be one.
+    #[error("must hold at least one {what}")]
+    NoItems {
+        /// What there has to be.
+        what: &'static str,
+    },
+    /// A range that has no user.
+    #[error("from must be below to")]
+    EmptyRange,
+    /// A range of which another one has a part.
+    #[error("overlaps {other}")]
+    Overlap {
+        /// The path of the other range, or what it belongs to.
+        other: String,
+    },
+    /// An id that nothing of this kind has.
+    #[error("must be the id of a {what}, found {found}")]
+    NoSuch {
+        /// What the id is to be of.
+        what: &'static str,
+        /// The id found.
+        found: String,
+    },
+    /// A segment, layer or holdout that has faults itself.
+    #[error("is the id of a {what} with faults: {found}")]
+    Faulty {
+        /// What has faults.
+        what: &'static str,
+        /// Its id.
+        found: String,
+    },
+    /// An experiment whose unit is not that of its layer, or of a holdout that binds it.
+    #[error("must be {expected}, the unit of {of}")]
+    Unit {
+        /// The unit that it has to be.
+        expected: String,
+        /// What has that unit.
+        of: String,
+    },
+    /// A rule with a percentage, whose id decides whom it picks.
+    #[error("is required for a rule with a percentage")]
+    IdForPercentage,
+    /// Targeting that differs from what the experiment was started with.
+    #[error("must stay as it is: experiment {id} has been started")]
+    TargetingFixed {
+        /// The experiment's id.
+        id: String,
+    },
+    /// A coverage below the one that the experiment has already had.
+    #[error("must not shrink: it was {was}")]
+    CoverageShrinks {
+        /// The coverage that it had.
+        was: Share,
+    },
+    /// A holdout that already binds an experiment.
+    #[error("must stay as it is: it binds experiment {experiment}, which has been started")]
+    HoldoutFixed {
+        /// The id of an experiment that it binds.
+        experiment: String,
+    },
+    /// A document, or a flag of it, that needs a newer release.
+    #[error("needs level {needs}, and this release knows {known}")]
+    Needs {
+        /// What it needs.
+        needs: u64,
+        /// What this release knows.
+        known: u64,
+    },
+    /// A field of targeting that this release does not know: what it says might be who is not meant.
+    #[error("is not a known field of targeting")]
+    UnknownTargeting,
     /// An experiment that the engine already knows with other variants.
     #[error(
         "must be the variants that experiment {id} already has; a new split is a new experiment"

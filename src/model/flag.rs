@@ -5,16 +5,22 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::Value;
 
+use crate::model::flag_type::FlagType;
 use crate::model::id::FlagId;
 use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::timestamp::Timestamp;
 use crate::model::value::is_same;
 
+/// The names of fields, in documents and in merges.
+pub(crate) const ENABLED: &str = "enabled";
+pub(crate) const FLAG_TYPE: &str = "flag_type";
+
 /// A named decision point, with the value that it answers when no experiment decides.
 ///
 /// Serialises in the style of the Experiments API, as an object of `id`, `key`, `name`,
 /// `default_value`, `created_at`, `updated_at`, `description`, `owner` and `tags` where they are
-/// not empty, and `archived` where it is true. Cloning shares the texts.
+/// not empty, `archived` where it is true, `enabled` where it is false, and `flag_type` where it was
+/// given. Cloning shares the texts.
 #[derive(Clone, Debug)]
 pub struct Flag {
     id: FlagId,
@@ -26,12 +32,14 @@ pub struct Flag {
     extras: Option<Arc<Extras>>,
 }
 
-/// A name that is not the key, notes, and whether it is archived.
+/// A name that is not the key, notes, a type, and what takes it out of use.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Extras {
     name: Option<Box<str>>,
     notes: SomeNotes,
     is_archived: bool,
+    is_disabled: bool,
+    flag_type: Option<FlagType>,
 }
 
 impl Extras {
@@ -43,7 +51,7 @@ impl Extras {
 impl Serialize for Flag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let notes: Vec<_> = self.notes().iter().flat_map(|notes| notes.fields()).collect();
-        let mut fields = serializer.serialize_struct("Flag", notes.len().saturating_add(7))?;
+        let mut fields = serializer.serialize_struct("Flag", notes.len().saturating_add(9))?;
         fields.serialize_field("id", &self.id)?;
         fields.serialize_field("key", self.key())?;
         fields.serialize_field("name", self.name())?;
@@ -55,6 +63,12 @@ impl Serialize for Flag {
         }
         if self.is_archived() {
             fields.serialize_field(ARCHIVED, &true)?;
+        }
+        if !self.is_enabled() {
+            fields.serialize_field(ENABLED, &false)?;
+        }
+        if let Some(flag_type) = self.flag_type() {
+            fields.serialize_field(FLAG_TYPE, flag_type.as_str())?;
         }
         fields.end()
     }
@@ -98,12 +112,17 @@ impl Flag {
             updated_at: now,
             extras: None,
         };
-        flag.with_extras(name, None, false)
+        flag.extended(|extras| extras.name = name.map(Box::from))
     }
 
-    fn with_extras(self, name: Option<&str>, notes: SomeNotes, is_archived: bool) -> Flag {
-        let name = name.filter(|name| **name != *self.key).map(Box::from);
-        Flag { extras: Extras { name, notes, is_archived }.some(), ..self }
+    fn extended(self, change: impl FnOnce(&mut Extras)) -> Flag {
+        let mut extras = self.extras.as_deref().cloned().unwrap_or_default();
+        change(&mut extras);
+        extras.name = extras.name.filter(|name| **name != *self.key);
+        if self.extras.as_deref() == Some(&extras) {
+            return self;
+        }
+        Flag { extras: extras.some(), ..self }
     }
 
     /// The flag with another name, another default value, and these notes, as changed now.
@@ -116,16 +135,27 @@ impl Flag {
     ) -> Flag {
         let default_value = default_value.map_or_else(|| Arc::clone(&self.default_value), Arc::new);
         let flag = Flag { default_value, updated_at: now, ..self.clone() };
-        flag.with_extras(Some(name.unwrap_or(self.name())), notes, self.is_archived())
+        flag.extended(|extras| {
+            extras.notes = notes;
+            if let Some(name) = name {
+                extras.name = Some(name.into());
+            }
+        })
     }
 
     /// The flag as archived, or as no longer so.
     pub(crate) fn archived(self, is_archived: bool) -> Flag {
-        if is_archived == self.is_archived() {
-            return self;
-        }
-        let (name, notes) = (self.name().to_owned(), self.notes().clone());
-        self.with_extras(Some(&name), notes, is_archived)
+        self.extended(|extras| extras.is_archived = is_archived)
+    }
+
+    /// The flag as enabled, or as disabled.
+    pub(crate) fn enabled(self, is_enabled: bool) -> Flag {
+        self.extended(|extras| extras.is_disabled = !is_enabled)
+    }
+
+    /// The flag with this type.
+    pub(crate) fn typed(self, flag_type: Option<FlagType>) -> Flag {
+        self.extended(|extras| extras.flag_type = flag_type)
     }
 
     /// The flag as [`archived`](Flag::archived) now.
@@ -135,11 +165,7 @@ impl Flag {
 
     /// The flag with these notes.
     pub(crate) fn noted(self, notes: SomeNotes) -> Flag {
-        if self.extras.is_none() && notes.is_none() {
-            return self;
-        }
-        let (name, is_archived) = (self.name().to_owned(), self.is_archived());
-        self.with_extras(Some(&name), notes, is_archived)
+        self.extended(|extras| extras.notes = notes)
     }
 
     /// The flag with these dates. A date that is `None` comes from `known`, the flag as it was, or
@@ -231,6 +257,19 @@ impl Flag {
     #[must_use]
     pub fn is_archived(&self) -> bool {
         self.extras.as_ref().is_some_and(|extras| extras.is_archived)
+    }
+
+    /// Whether it is enabled: a disabled flag answers its default value, in every environment, and
+    /// counts nothing.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        !self.extras.as_ref().is_some_and(|extras| extras.is_disabled)
+    }
+
+    /// Which values it can have, if that was said.
+    #[must_use]
+    pub fn flag_type(&self) -> Option<FlagType> {
+        self.extras.as_ref().and_then(|extras| extras.flag_type)
     }
 
     pub(crate) fn notes(&self) -> &SomeNotes {

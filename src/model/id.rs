@@ -1,4 +1,4 @@
-//! The ids of flags and experiments: UUIDs, one type for each.
+//! The ids of what a configuration is made of: UUIDs, one type for each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -85,6 +85,29 @@ id! {
     /// It decides the split: the same id, percentages and user key give the same variant in every
     /// process. Processes that must agree need the same id.
     ExperimentId
+}
+
+id! {
+    /// The id of a rule: a UUID, written hyphenated and in lower case. It decides whom a percentage
+    /// picks.
+    RuleId
+}
+
+id! {
+    /// The id of a segment: a UUID, written hyphenated and in lower case. It decides nothing.
+    SegmentId
+}
+
+id! {
+    /// The id of a layer: a UUID, written hyphenated and in lower case. It decides which users are
+    /// where in the layer.
+    LayerId
+}
+
+id! {
+    /// The id of a holdout: a UUID, written hyphenated and in lower case. It decides who is held
+    /// out.
+    HoldoutId
 }
 
 id! {

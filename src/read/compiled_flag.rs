@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::model::environment_name::EnvironmentName;
 use crate::model::status::Status;
+use crate::model::targeting::shared::Shared;
 use crate::model::variant::Variant;
 use crate::read::forced::{Forced, Others};
 use crate::read::place::{VariantPlace, VariantPosition};
@@ -49,6 +50,7 @@ impl CompiledFlag {
     pub(super) fn new(
         state: &Arc<FlagState>,
         environment: &EnvironmentName,
+        _shared: &Shared,
         allocations: &mut Allocations,
     ) -> CompiledFlag {
         if state.flag.is_archived() {
@@ -88,6 +90,11 @@ impl CompiledFlag {
         } else {
             CompiledFlag::Default(state)
         }
+    }
+
+    /// Whether it depends on segments, layers or holdouts.
+    pub(super) fn is_guarded(&self) -> bool {
+        false
     }
 
     /// The state that it was compiled from.

@@ -157,6 +157,7 @@ impl Index {
                 let place = own.map(|slot| ExperimentPlace::new(slot, at));
                 place.is_some() && self.experiment(experiment.definition.id) == place
             })
+            && state.rules.iter().all(|rule| self.own(rule.environment(), key).is_some())
     }
 
     /// Whether the index has all names and ids of these flags, and no other ids.
@@ -184,6 +185,10 @@ impl Index {
                 let environment = self.reserve_environment(experiment.environment());
                 let own = self.reserve_own_of(environment, number);
                 self.experiments.insert(experiment.definition.id, ExperimentPlace::new(own, at));
+            }
+            for rule in state.rules.iter() {
+                let environment = self.reserve_environment(rule.environment());
+                self.reserve_own_of(environment, number);
             }
         }
         self.ids.sort_unstable();

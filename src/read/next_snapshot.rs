@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::environment_name::EnvironmentName;
 use crate::model::flag::FlagRef;
+use crate::model::targeting::shared::Shared;
 use crate::read::compiled_flag::CompiledFlag;
 use crate::read::index::Index;
 use crate::read::place::{EnvironmentId, SlotId};
@@ -26,14 +27,32 @@ impl Snapshot {
         }
         let mut allocations = Allocations::default();
         for (environment, slot) in index.own_of(&key) {
-            next.put(slot, CompiledFlag::new(&state, environment, &mut allocations));
+            let compiled = CompiledFlag::new(&state, environment, &self.shared, &mut allocations);
+            next.put(slot, compiled);
         }
         next
     }
 
     /// The next version, of just these flags.
     pub(crate) fn with_all(&self, states: &[Arc<FlagState>]) -> Snapshot {
+        self.with_definitions(states, &self.shared)
+    }
+
+    /// The next version, with these segments, layers and holdouts.
+    pub(crate) fn with_shared(&self, shared: Shared) -> Snapshot {
+        let states: Vec<_> = self.states().cloned().collect();
+        self.with_definitions(&states, &Arc::new(shared))
+    }
+
+    /// The next version, with just these flags, and these segments, layers and holdouts.
+    pub(crate) fn with_definitions(
+        &self,
+        states: &[Arc<FlagState>],
+        shared: &Arc<Shared>,
+    ) -> Snapshot {
         let mut next = self.next(vec![CompiledFlag::NotFound; self.flags.len()]);
+        next.shared = Arc::clone(shared);
+        let is_shared_as_before = *self.shared == **shared;
         if !next.index.has_just(states) {
             next.change_index(|index| {
                 index.forget_ids();
@@ -51,10 +70,11 @@ impl Snapshot {
             let Some(state) = next.compiled(Some(slot)).state() else { continue };
             let before = self.compiled(Some(own));
             let is_as_before = before.state().is_some_and(|before| Arc::ptr_eq(before, state));
+            let is_as_before = is_as_before && (is_shared_as_before || !before.is_guarded());
             let compiled = if is_as_before {
                 before.clone()
             } else {
-                CompiledFlag::new(state, environment, &mut allocations)
+                CompiledFlag::new(state, environment, shared, &mut allocations)
             };
             next.put(own, compiled);
         }
@@ -71,7 +91,9 @@ impl Snapshot {
         let mut next = Snapshot { version: self.version, ..self.next(self.flags.clone()) };
         let slot = next.change_index(|index| index.reserve_own(environment, key));
         if let Some(state) = self.find(FlagRef::Key(key)) {
-            next.put(slot, CompiledFlag::new(state, environment, &mut Allocations::default()));
+            let mut allocations = Allocations::default();
+            let compiled = CompiledFlag::new(state, environment, &self.shared, &mut allocations);
+            next.put(slot, compiled);
         }
         (next, slot)
     }
@@ -89,7 +111,8 @@ impl Snapshot {
     /// The next version, with the same names and ids.
     fn next(&self, flags: Vec<CompiledFlag>) -> Snapshot {
         let (version, index) = (self.version.saturating_add(1), Arc::clone(&self.index));
-        Snapshot { engine: self.engine, version, flags, index }
+        let shared = Arc::clone(&self.shared);
+        Snapshot { engine: self.engine, version, flags, index, shared }
     }
 
     fn change_index<R>(&mut self, change: impl FnOnce(&mut Index) -> R) -> R {

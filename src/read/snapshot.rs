@@ -7,6 +7,7 @@ use crate::count::counts::Counts;
 use crate::model::experiment::Experiment;
 use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::ExperimentId;
+use crate::model::targeting::shared::Shared;
 use crate::read::compiled_flag::CompiledFlag;
 use crate::read::index::Index;
 use crate::read::place::SlotId;
@@ -53,6 +54,7 @@ pub struct Snapshot {
     pub(super) flags: Vec<CompiledFlag>,
     /// Shared by snapshots that have the same flags and experiments.
     pub(super) index: Arc<Index>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// An experiment of a snapshot, and where it is.
@@ -116,7 +118,13 @@ impl Snapshot {
     }
 
     pub(crate) fn empty(engine: u64) -> Snapshot {
-        Snapshot { engine, version: 0, flags: vec![CompiledFlag::NotFound], index: Arc::default() }
+        Snapshot {
+            engine,
+            version: 0,
+            flags: vec![CompiledFlag::NotFound],
+            index: Arc::default(),
+            shared: Arc::default(),
+        }
     }
 
     #[inline]
@@ -125,6 +133,11 @@ impl Snapshot {
     }
 
     /// Names and ids to slots.
+    /// The segments, layers and holdouts of this version.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     #[inline]
     pub(crate) fn index(&self) -> &Index {
         &self.index

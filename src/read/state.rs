@@ -10,6 +10,7 @@ use crate::model::environment_name::EnvironmentName;
 use crate::model::experiment::Experiment;
 use crate::model::flag::Flag;
 use crate::model::id::ExperimentId;
+use crate::model::targeting::rule::Rules;
 use crate::model::variant::Variant;
 
 /// User keys, each with the position of the variant that it is forced into.
@@ -85,13 +86,20 @@ impl Deref for ExperimentState {
 pub(crate) struct FlagState {
     pub(crate) flag: Flag,
     pub(crate) experiments: Box<[ExperimentState]>,
+    pub(crate) rules: Rules,
 }
 
 impl FlagState {
+    /// A flag without experiments and rules.
+    pub(crate) fn of(flag: Flag) -> FlagState {
+        FlagState { flag, experiments: Box::default(), rules: Rules::default() }
+    }
+
     /// Whether the two are equal, except for counters.
     pub(crate) fn is_same(&self, other: &FlagState) -> bool {
         let pairs = || self.experiments.iter().zip(&other.experiments);
         self.flag == other.flag
+            && self.rules == other.rules
             && self.experiments.len() == other.experiments.len()
             && pairs().all(|(ours, theirs)| ours.is_same(theirs))
     }
@@ -102,14 +110,20 @@ impl FlagState {
         if let Some(slot) = experiments.get_mut(at) {
             *slot = experiment;
         }
-        FlagState { flag: self.flag.clone(), experiments }
+        FlagState { experiments, ..self.copy() }
+    }
+
+    /// A copy, to be changed.
+    pub(crate) fn copy(&self) -> FlagState {
+        let FlagState { flag, experiments, rules } = self;
+        FlagState { flag: flag.clone(), experiments: experiments.clone(), rules: rules.clone() }
     }
 
     /// The flag without some of its experiments.
     pub(crate) fn without(&self, is_removed: impl Fn(ExperimentId) -> bool) -> FlagState {
         let experiments = self.experiments.iter();
         let experiments = experiments.filter(|state| !is_removed(state.definition.id));
-        FlagState { flag: self.flag.clone(), experiments: experiments.cloned().collect() }
+        FlagState { experiments: experiments.cloned().collect(), ..self.copy() }
     }
 
     /// The id of the experiment that runs in an environment.

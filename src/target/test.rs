@@ -33,3 +33,10 @@ impl Test {
         }
     }
 }
+
+/// Two tests of equal conditions are equal.
+impl PartialEq for Test {
+    fn eq(&self, other: &Test) -> bool {
+        self.condition == other.condition
+    }
+}

@@ -320,7 +320,9 @@ impl Application<'_> {
             }
             let mut flag = plan.flag.clone();
             sharing.value(flag.shared_default_value());
-            let state = FlagState { flag, experiments: experiments.into() };
+            let known = self.old.find(FlagRef::Id(flag.id()));
+            let rules = known.map(|known| known.rules.clone()).unwrap_or_default();
+            let state = FlagState { flag, experiments: experiments.into(), rules };
             // An unchanged flag keeps its memory, and so stays in the readers' caches.
             let known = self.old.find(FlagRef::Id(state.flag.id()));
             states.push(match known {
