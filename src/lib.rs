@@ -260,6 +260,10 @@ pub mod counts {
 
 /// How an answer came about.
 pub mod explain {
+    pub use crate::read::explanation::steps::{
+        ExplainedAudience, ExplainedCondition, ExplainedGate, ExplainedRule, ExplainedSegment,
+        ExplainedSlot,
+    };
     pub use crate::read::explanation::{ExplainedAssignment, ExplainedExperiment, Explanation};
 }
 

@@ -13,6 +13,7 @@ use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::reader::Reader;
 use crate::read::snapshot::Snapshot;
 use crate::read::view::View;
+use crate::target::user::User;
 
 /// An engine bound to one environment: bind it once, at start-up, and use it on every request.
 ///
@@ -90,36 +91,36 @@ impl Environment {
     /// no lock, no allocation.
     #[inline]
     #[must_use = "this is the value that the user gets"]
-    pub fn evaluate(&self, flag: &str, user_key: &str) -> Evaluation {
+    pub fn evaluate<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation {
         let snapshot = self.engine.current.pin();
         let slot = self.slot(&snapshot, flag);
-        Evaluation::counting(snapshot, slot, user_key)
+        Evaluation::counting(snapshot, slot, user)
     }
 
     /// Returns the same answer as [`evaluate`](Environment::evaluate), and counts nothing.
     #[inline]
     #[must_use]
-    pub fn peek(&self, flag: &str, user_key: &str) -> Evaluation {
+    pub fn peek<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation {
         let snapshot = self.engine.current.pin();
         let slot = self.slot(&snapshot, flag);
-        Evaluation::peeking(snapshot, slot, user_key)
+        Evaluation::peeking(snapshot, slot, user)
     }
 
     /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
     /// is running in this environment. Costs what [`evaluate`](Environment::evaluate) costs.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
-    pub fn convert(&self, flag: &str, user_key: &str) -> Conversion {
+    pub fn convert<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Conversion {
         let snapshot = self.engine.current.pin();
         let slot = self.slot(&snapshot, flag);
-        Conversion::assigned(snapshot, slot, user_key)
+        Conversion::assigned(snapshot, slot, user)
     }
 
     /// Explains how the answer for a flag and a user comes about, and counts nothing. Meant for
     /// support questions, not for every request: it allocates what it returns.
     #[must_use]
-    pub fn explain(&self, flag: &str, user_key: &str) -> Explanation {
-        self.view().explain(flag, user_key)
+    pub fn explain<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Explanation {
+        self.view().explain(flag, user)
     }
 
     /// Resolves a flag once, for all later calls. The flag need not exist yet.

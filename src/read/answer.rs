@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
-use crate::read::compiled_flag::Decision;
+use crate::read::compiled_flag::{Asked, Decision};
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
+use crate::target::user::Known;
 
 /// The place of an answer on a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +29,10 @@ impl Answer {
     pub(crate) fn decide<'s>(
         snapshot: &'s Snapshot,
         slot: Option<SlotId>,
-        user_key: &str,
+        user: Known<'_>,
+        asked: Asked,
     ) -> (Answer, Decision<'s>) {
-        let decision = snapshot.compiled(slot).decide(user_key);
+        let decision = snapshot.compiled(slot).decide(user, asked);
         (Answer { slot, position: decision.position, reason: decision.reason }, decision)
     }
 

@@ -10,10 +10,12 @@ use crate::model::status::Status;
 use crate::model::targeting::shared::Shared;
 use crate::model::variant::Variant;
 use crate::read::forced::{Forced, Others};
+use crate::read::guarded::Guarded;
 use crate::read::place::{VariantPlace, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::running_split::{Allocations, RunningSplit};
 use crate::read::state::{ExperimentState, FlagState};
+use crate::target::user::Known;
 
 /// How a flag is answered in an environment.
 ///
@@ -29,6 +31,10 @@ pub(crate) enum CompiledFlag {
     Split(Arc<RunningSplit>),
     /// Some users are forced into variants.
     Forced(Arc<Forced>),
+    /// The flag has rules, or its running experiment is not for everybody.
+    Guarded(Arc<Guarded>),
+    /// The flag is disabled: every user gets the default value.
+    Disabled(Arc<FlagState>),
     /// The flag is archived: every user gets the default value.
     Archived(Arc<FlagState>),
 }
@@ -45,16 +51,31 @@ pub(crate) struct Decision<'s> {
     pub(crate) user: u64,
 }
 
+/// What is asked of a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Its value.
+    Value,
+    /// To which variant a conversion belongs.
+    Conversion,
+}
+
+impl Decision<'_> {
+    pub(super) fn default_value(reason: Reason) -> Self {
+        Decision { reason, position: VariantPosition::NONE, split: None, user: 0 }
+    }
+}
+
 impl CompiledFlag {
     /// A flag in an environment.
     pub(super) fn new(
         state: &Arc<FlagState>,
         environment: &EnvironmentName,
-        _shared: &Shared,
+        shared: &Shared,
         allocations: &mut Allocations,
     ) -> CompiledFlag {
-        if state.flag.is_archived() {
-            return CompiledFlag::Archived(Arc::clone(state));
+        if let Some(unused) = CompiledFlag::unused(state) {
+            return unused;
         }
         // A user is forced while the experiment is a draft or running, and not archived. Where
         // several experiments force a user, the running one decides, then the oldest draft, so they
@@ -75,6 +96,10 @@ impl CompiledFlag {
             }
             _ => Others::Default(Arc::clone(state)),
         };
+        let others = match Guarded::new(state, environment, &active, others, shared) {
+            Ok(guarded) => return CompiledFlag::Guarded(Arc::new(guarded)),
+            Err(others) => others,
+        };
         match Forced::new(&active, others) {
             Ok(forced) => CompiledFlag::Forced(Arc::new(forced)),
             Err(Others::Default(state)) => CompiledFlag::Default(state),
@@ -84,17 +109,23 @@ impl CompiledFlag {
 
     /// A flag in an environment that none of its experiments has.
     pub(super) fn without_experiments(state: &Arc<FlagState>) -> CompiledFlag {
-        let state = Arc::clone(state);
+        CompiledFlag::unused(state).unwrap_or_else(|| CompiledFlag::Default(Arc::clone(state)))
+    }
+
+    /// A flag that is archived or disabled.
+    fn unused(state: &Arc<FlagState>) -> Option<CompiledFlag> {
         if state.flag.is_archived() {
-            CompiledFlag::Archived(state)
+            Some(CompiledFlag::Archived(Arc::clone(state)))
+        } else if state.flag.is_enabled() {
+            None
         } else {
-            CompiledFlag::Default(state)
+            Some(CompiledFlag::Disabled(Arc::clone(state)))
         }
     }
 
-    /// Whether it depends on segments, layers or holdouts.
+    /// Whether it may depend on segments, layers or holdouts.
     pub(super) fn is_guarded(&self) -> bool {
-        false
+        matches!(self, CompiledFlag::Guarded(_))
     }
 
     /// The state that it was compiled from.
@@ -102,29 +133,35 @@ impl CompiledFlag {
     pub(crate) fn state(&self) -> Option<&Arc<FlagState>> {
         match self {
             CompiledFlag::NotFound => None,
-            CompiledFlag::Default(state) | CompiledFlag::Archived(state) => Some(state),
+            CompiledFlag::Default(state)
+            | CompiledFlag::Archived(state)
+            | CompiledFlag::Disabled(state) => Some(state),
             CompiledFlag::Split(split) => Some(&split.state),
             CompiledFlag::Forced(forced) => Some(forced.state()),
+            CompiledFlag::Guarded(guarded) => Some(&guarded.state),
         }
     }
 
     /// What the flag answers to a user: the one path of evaluate, peek, explain and convert.
     ///
-    /// In this order: no such flag; archived; no user key; forced; running experiment; default.
+    /// In this order: no such flag; archived or disabled; forced; rules; running experiment; default.
+    /// A conversion of a flag with rules, or with gates before its experiment, is decided by
+    /// [`Guarded::convert`].
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
-    pub(crate) fn decide(&self, user_key: &str) -> Decision<'_> {
+    pub(crate) fn decide(&self, user: Known<'_>, asked: Asked) -> Decision<'_> {
         let split = match self {
-            CompiledFlag::Split(split) if !user_key.is_empty() => Some(&**split),
-            CompiledFlag::Forced(forced) => forced.split_for(user_key),
+            CompiledFlag::Split(split) if !user.key.is_empty() => Some(&**split),
+            CompiledFlag::Forced(forced) => forced.split_for(user.key),
+            CompiledFlag::Guarded(guarded) if asked == Asked::Value => return guarded.decide(user),
             _ => None,
         };
         if let Some(split) = split {
-            let user = split.hash(user_key);
-            let position = split.position(user);
-            Decision { reason: Reason::Split, position, split: Some(split), user }
+            let hash = split.hash(user.key);
+            let position = split.position(hash);
+            Decision { reason: Reason::Split, position, split: Some(split), user: hash }
         } else {
-            let (reason, position) = self.decide_without_split(user_key);
+            let (reason, position) = self.decide_without_split(user.key);
             Decision { reason, position, split: None, user: 0 }
         }
     }
@@ -138,6 +175,9 @@ impl CompiledFlag {
         }
         if let CompiledFlag::Archived(_) = self {
             return (Reason::Archived, VariantPosition::NONE);
+        }
+        if let CompiledFlag::Disabled(_) = self {
+            return (Reason::Disabled, VariantPosition::NONE);
         }
         if user_key.is_empty() {
             return (Reason::NoUserKey, VariantPosition::NONE);
@@ -163,18 +203,27 @@ impl CompiledFlag {
 
     #[inline(never)]
     fn value_without_split(&self, position: VariantPosition) -> Option<&Value> {
-        match self.variant(position) {
-            Some(variant) => Some(variant.value()),
-            None => Some(self.state()?.flag.default_value()),
+        if let Some(variant) = self.variant(position) {
+            return Some(variant.value());
         }
+        if let CompiledFlag::Guarded(guarded) = self
+            && let Some(value) = guarded.rule_value(position)
+        {
+            return Some(value);
+        }
+        Some(self.state()?.flag.default_value())
     }
 
-    /// The positions of all variants that it can answer.
+    /// The positions of all variants and rules that it can answer.
     pub(crate) fn positions(&self) -> impl Iterator<Item = VariantPosition> + use<> {
         let count = match self {
-            CompiledFlag::NotFound | CompiledFlag::Default(_) | CompiledFlag::Archived(_) => 0,
+            CompiledFlag::NotFound
+            | CompiledFlag::Default(_)
+            | CompiledFlag::Archived(_)
+            | CompiledFlag::Disabled(_) => 0,
             CompiledFlag::Split(split) => split.variants.len(),
             CompiledFlag::Forced(forced) => forced.variants.len(),
+            CompiledFlag::Guarded(guarded) => guarded.positions(),
         };
         (0..count).map(VariantPosition::new)
     }
@@ -197,7 +246,11 @@ impl CompiledFlag {
             CompiledFlag::Split(split) => (position < split.variants.len())
                 .then_some(VariantPlace { experiment: split.experiment, variant: position }),
             CompiledFlag::Forced(forced) => forced.variants.get(position).copied(),
-            CompiledFlag::NotFound | CompiledFlag::Default(_) | CompiledFlag::Archived(_) => None,
+            CompiledFlag::Guarded(guarded) => guarded.variants.get(position).copied(),
+            CompiledFlag::NotFound
+            | CompiledFlag::Default(_)
+            | CompiledFlag::Archived(_)
+            | CompiledFlag::Disabled(_) => None,
         }
     }
 }

@@ -9,10 +9,13 @@ use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
+use crate::read::compiled_flag::{Asked, CompiledFlag};
+use crate::read::guarded::GuardedConversion;
 use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::{FoundExperiment, Snapshot};
+use crate::target::user::{Known, User};
 
 /// Whether a conversion was counted, or why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -23,6 +26,8 @@ pub enum Outcome {
     Counted,
     /// Not counted: the user is forced into a variant.
     Forced,
+    /// Not counted: a rule answers to the user, and no experiment.
+    Rule,
     /// Not counted: no experiment is running, or the named one is not.
     NotRunning,
     /// Not counted: the users of the experiment are counted, and this one has not been exposed
@@ -30,6 +35,20 @@ pub enum Outcome {
     NotExposed,
     /// Not counted: the user key is empty.
     NoUserKey,
+    /// Not counted: the user has no attribute that the running experiment is split by.
+    NoUnit,
+    /// Not counted: the user is held out of the running experiment.
+    HeldOut,
+    /// Not counted: the user is in a part of the layer that the running experiment does not have.
+    OtherLayerRange,
+    /// Not counted: with the attributes of this call, the user is not in the audience of the
+    /// running experiment. Where users are counted, the audience is not asked: see
+    /// [`NotExposed`](Outcome::NotExposed).
+    NotInAudience,
+    /// Not counted: the running experiment does not cover this user, or not yet.
+    NotCovered,
+    /// Not counted: the flag is disabled.
+    Disabled,
     /// Not counted: the flag is archived, or the named experiment is.
     Archived,
     /// Not counted: the configuration has no such flag.
@@ -47,13 +66,41 @@ impl Outcome {
         match self {
             Outcome::Counted => "counted",
             Outcome::Forced => "forced",
+            Outcome::Rule => "rule",
             Outcome::NotRunning => "not_running",
             Outcome::NotExposed => "not_exposed",
             Outcome::NoUserKey => "no_user_key",
+            Outcome::NoUnit => "no_unit",
+            Outcome::HeldOut => "held_out",
+            Outcome::OtherLayerRange => "other_layer_range",
+            Outcome::NotInAudience => "not_in_audience",
+            Outcome::NotCovered => "not_covered",
+            Outcome::Disabled => "disabled",
             Outcome::Archived => "archived",
             Outcome::FlagNotFound => "flag_not_found",
             Outcome::ExperimentNotFound => "experiment_not_found",
             Outcome::VariantNotFound => "variant_not_found",
+        }
+    }
+}
+
+impl Outcome {
+    /// That of a conversion for which an evaluation has this reason.
+    pub(super) fn of(reason: Reason) -> Outcome {
+        match reason {
+            // A split counts, unless it is closed.
+            Reason::Split | Reason::NotRunning => Outcome::NotRunning,
+            Reason::Forced => Outcome::Forced,
+            Reason::Rule => Outcome::Rule,
+            Reason::NoUserKey => Outcome::NoUserKey,
+            Reason::NoUnit => Outcome::NoUnit,
+            Reason::HeldOut => Outcome::HeldOut,
+            Reason::OtherLayerRange => Outcome::OtherLayerRange,
+            Reason::NotInAudience => Outcome::NotInAudience,
+            Reason::NotCovered => Outcome::NotCovered,
+            Reason::Disabled => Outcome::Disabled,
+            Reason::Archived => Outcome::Archived,
+            Reason::FlagNotFound => Outcome::FlagNotFound,
         }
     }
 }
@@ -120,20 +167,19 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
 
     /// Counts for the variant that assignment gives the user.
     #[inline]
-    pub(crate) fn assigned(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Conversion<S> {
-        let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
-        let outcome = match answer.reason {
-            Reason::Split => match decision.split {
-                Some(split) => {
-                    split.count(decision.position, Event::Conversion, decision.user).into()
-                }
-                None => Outcome::NotRunning,
-            },
-            Reason::Forced => Outcome::Forced,
-            Reason::NotRunning => Outcome::NotRunning,
-            Reason::NoUserKey => Outcome::NoUserKey,
-            Reason::Archived => Outcome::Archived,
-            Reason::FlagNotFound => Outcome::FlagNotFound,
+    pub(crate) fn assigned<'u>(
+        snapshot: S,
+        slot: Option<SlotId>,
+        user: impl Into<User<'u>>,
+    ) -> Conversion<S> {
+        let user = user.into();
+        let (answer, decision) = Answer::decide(&snapshot, slot, user.known(), Asked::Conversion);
+        let (answer, outcome) = match decision.split {
+            Some(split) => {
+                let added = split.count(decision.position, Event::Conversion, decision.user);
+                (answer, added.into())
+            }
+            None => without_split(&snapshot, answer, user.known()),
         };
         Conversion { snapshot, answer, outcome }
     }
@@ -143,6 +189,19 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
     pub(crate) fn named(snapshot: S, id: ExperimentId, variant: &str) -> Conversion<S> {
         let (answer, outcome) = convert_named(&snapshot, id, variant);
         Conversion { snapshot, answer, outcome }
+    }
+}
+
+/// A conversion of a user whom no experiment splits at once. A separate function, so that the code
+/// inlined into callers is short.
+#[inline(never)]
+fn without_split(snapshot: &Snapshot, answer: Answer, user: Known<'_>) -> (Answer, Outcome) {
+    match snapshot.compiled(answer.slot) {
+        CompiledFlag::Guarded(guarded) => {
+            let GuardedConversion { reason, position, outcome } = guarded.convert(user);
+            (Answer { reason, position, ..answer }, outcome)
+        }
+        _ => (answer, Outcome::of(answer.reason)),
     }
 }
 
@@ -156,6 +215,9 @@ fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answe
     };
     if flag.flag.is_archived() || state.definition.is_archived {
         return (none, Outcome::Archived);
+    }
+    if !flag.flag.is_enabled() {
+        return (none, Outcome::Disabled);
     }
     if !state.definition.is_running() {
         return (none, Outcome::NotRunning);

@@ -9,12 +9,14 @@ use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
+use crate::read::compiled_flag::Asked;
 use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::running_split::RunningSplit;
 use crate::read::snapshot::Snapshot;
 use crate::read::value::{DeserializeError, MismatchError, exact_f64};
+use crate::target::user::User;
 
 /// The answer for a flag, an environment and a user key: a value, and the reason.
 ///
@@ -246,8 +248,13 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
 impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    pub(crate) fn counting(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Evaluation<S> {
-        let (answer, decision) = Answer::decide(&snapshot, slot, user_key);
+    pub(crate) fn counting<'u>(
+        snapshot: S,
+        slot: Option<SlotId>,
+        user: impl Into<User<'u>>,
+    ) -> Evaluation<S> {
+        let user = user.into();
+        let (answer, decision) = Answer::decide(&snapshot, slot, user.known(), Asked::Value);
         let count = |split: &RunningSplit| {
             split.count(decision.position, Event::Exposure, decision.user) == Added::Counted
         };
@@ -257,8 +264,13 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    pub(crate) fn peeking(snapshot: S, slot: Option<SlotId>, user_key: &str) -> Evaluation<S> {
-        let (answer, _) = Answer::decide(&snapshot, slot, user_key);
+    pub(crate) fn peeking<'u>(
+        snapshot: S,
+        slot: Option<SlotId>,
+        user: impl Into<User<'u>>,
+    ) -> Evaluation<S> {
+        let user = user.into();
+        let (answer, _) = Answer::decide(&snapshot, slot, user.known(), Asked::Value);
         Evaluation { snapshot, answer, is_counted: false }
     }
 }

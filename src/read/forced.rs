@@ -13,7 +13,7 @@ use crate::read::state::{ExperimentState, FlagState};
 #[derive(Debug)]
 pub(crate) struct Forced {
     /// User keys, each with the position of its variant in `variants`.
-    pub(super) users: HashMap<Arc<str>, VariantPosition, RandomState>,
+    pub(super) users: Users,
     /// The variants that can be answered: those of the running experiment in their order, then
     /// those that a user is forced into.
     pub(super) variants: Vec<VariantPlace>,
@@ -27,6 +27,36 @@ pub(crate) enum Others {
     Split(Arc<RunningSplit>),
 }
 
+/// User keys, each with the position of the variant that it is forced into.
+pub(super) type Users = HashMap<Arc<str>, VariantPosition, RandomState>;
+
+/// The users that experiments force, and the variants that can be answered: those of the running
+/// experiment in their order, then those that a user is forced into.
+pub(super) fn users_and_variants(
+    active: &[(usize, &ExperimentState)],
+    others: &Others,
+) -> (Users, Vec<VariantPlace>) {
+    let mut variants = Vec::new();
+    if let Others::Split(split) = &others {
+        let experiment = split.experiment;
+        let places = 0..split.variants.len();
+        variants.extend(places.map(|variant| VariantPlace { experiment, variant }));
+    }
+    let mut users = Users::default();
+    for (at, experiment) in active {
+        for (user_key, variant) in experiment.forced_users() {
+            let place = VariantPlace { experiment: *at, variant };
+            let known = variants.iter().position(|other| *other == place);
+            let position = known.unwrap_or_else(|| {
+                variants.push(place);
+                variants.len().saturating_sub(1)
+            });
+            users.entry(Arc::clone(user_key)).or_insert(VariantPosition::new(position));
+        }
+    }
+    (users, variants)
+}
+
 impl Forced {
     /// The flag with the users that its active experiments force; `others` itself if there are
     /// none.
@@ -34,24 +64,7 @@ impl Forced {
         active: &[(usize, &ExperimentState)],
         others: Others,
     ) -> Result<Forced, Others> {
-        let mut variants = Vec::new();
-        if let Others::Split(split) = &others {
-            let experiment = split.experiment;
-            let places = 0..split.variants.len();
-            variants.extend(places.map(|variant| VariantPlace { experiment, variant }));
-        }
-        let mut users = HashMap::default();
-        for (at, experiment) in active {
-            for (user_key, variant) in experiment.forced_users() {
-                let place = VariantPlace { experiment: *at, variant };
-                let known = variants.iter().position(|other| *other == place);
-                let position = known.unwrap_or_else(|| {
-                    variants.push(place);
-                    variants.len().saturating_sub(1)
-                });
-                users.entry(Arc::clone(user_key)).or_insert(VariantPosition::new(position));
-            }
-        }
+        let (users, variants) = users_and_variants(active, &others);
         if users.is_empty() { Err(others) } else { Ok(Forced { users, variants, others }) }
     }
 

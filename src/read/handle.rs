@@ -9,6 +9,7 @@ use crate::read::evaluation::Evaluation;
 use crate::read::explanation::Explanation;
 use crate::read::place::SlotId;
 use crate::read::snapshot::Snapshot;
+use crate::target::user::User;
 
 /// A flag in an environment, resolved once: it answers without looking up a name, and follows every
 /// later change of the configuration.
@@ -75,64 +76,68 @@ impl FlagHandle {
     /// variant.
     #[inline]
     #[must_use = "this is the value that the user gets"]
-    pub fn evaluate(&self, user_key: &str) -> Evaluation {
-        Evaluation::counting(self.current.pin(), Some(self.slot), user_key)
+    pub fn evaluate<'u>(&self, user: impl Into<User<'u>>) -> Evaluation {
+        Evaluation::counting(self.current.pin(), Some(self.slot), user)
     }
 
     /// Returns the same answer as [`evaluate`](FlagHandle::evaluate), and counts nothing.
     #[inline]
     #[must_use]
-    pub fn peek(&self, user_key: &str) -> Evaluation {
-        Evaluation::peeking(self.current.pin(), Some(self.slot), user_key)
+    pub fn peek<'u>(&self, user: impl Into<User<'u>>) -> Evaluation {
+        Evaluation::peeking(self.current.pin(), Some(self.slot), user)
     }
 
     /// Counts a conversion for the variant that the user is assigned.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
-    pub fn convert(&self, user_key: &str) -> Conversion {
-        Conversion::assigned(self.current.pin(), Some(self.slot), user_key)
+    pub fn convert<'u>(&self, user: impl Into<User<'u>>) -> Conversion {
+        Conversion::assigned(self.current.pin(), Some(self.slot), user)
     }
 
     /// Explains how the answer for a user comes about, and counts nothing.
     #[must_use]
-    pub fn explain(&self, user_key: &str) -> Explanation {
-        self.explain_on(&self.current.pin(), user_key)
+    pub fn explain<'u>(&self, user: impl Into<User<'u>>) -> Explanation {
+        self.explain_on(&self.current.pin(), user)
     }
 
     /// As [`evaluate`](FlagHandle::evaluate), on a pinned snapshot.
     #[inline]
     #[must_use = "this is the value that the user gets"]
-    pub fn evaluate_on<'s>(
+    pub fn evaluate_on<'s, 'u>(
         &self,
         snapshot: &'s Snapshot,
-        user_key: &str,
+        user: impl Into<User<'u>>,
     ) -> Evaluation<&'s Snapshot> {
-        Evaluation::counting(snapshot, self.slot_on(snapshot), user_key)
+        Evaluation::counting(snapshot, self.slot_on(snapshot), user)
     }
 
     /// As [`peek`](FlagHandle::peek), on a pinned snapshot.
     #[inline]
     #[must_use]
-    pub fn peek_on<'s>(&self, snapshot: &'s Snapshot, user_key: &str) -> Evaluation<&'s Snapshot> {
-        Evaluation::peeking(snapshot, self.slot_on(snapshot), user_key)
+    pub fn peek_on<'s, 'u>(
+        &self,
+        snapshot: &'s Snapshot,
+        user: impl Into<User<'u>>,
+    ) -> Evaluation<&'s Snapshot> {
+        Evaluation::peeking(snapshot, self.slot_on(snapshot), user)
     }
 
     /// As [`convert`](FlagHandle::convert), on a pinned snapshot.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
-    pub fn convert_on<'s>(
+    pub fn convert_on<'s, 'u>(
         &self,
         snapshot: &'s Snapshot,
-        user_key: &str,
+        user: impl Into<User<'u>>,
     ) -> Conversion<&'s Snapshot> {
-        Conversion::assigned(snapshot, self.slot_on(snapshot), user_key)
+        Conversion::assigned(snapshot, self.slot_on(snapshot), user)
     }
 
     /// As [`explain`](FlagHandle::explain), on a pinned snapshot.
     #[must_use]
-    pub fn explain_on(&self, snapshot: &Snapshot, user_key: &str) -> Explanation {
+    pub fn explain_on<'u>(&self, snapshot: &Snapshot, user: impl Into<User<'u>>) -> Explanation {
         let slot = self.slot_on(snapshot);
-        Explanation::of(snapshot, slot, Some(&self.environment), &self.key, user_key)
+        Explanation::of(snapshot, slot, Some(&self.environment), &self.key, user)
     }
 
     /// The current snapshot of this handle's engine.

@@ -4,7 +4,9 @@
 //! The compiled configuration:
 //! * `state`: a flag with its experiments and their counters, as the control plane keeps it;
 //! * `compiled_flag`: a flag in one environment, with everything decided that can be decided before
-//!   a request: the default, a `running_split`, or users that are `forced`;
+//!   a request: the default, a `running_split`, users that are `forced`; or, where not everybody is
+//!   meant, a `guarded` flag, with its `compiled_rule`s, and the `gates` of its experiment, one of
+//!   which is a `compiled_audience`;
 //! * `index`: from names and ids to compiled flags; `place`: the types of their positions;
 //! * `snapshot`: all of them, one version; `next_snapshot`: how the next version is made;
 //! * `current`: the current snapshot; `pinned`: one snapshot, held; `view`: one snapshot in one
@@ -19,12 +21,16 @@
 //! * `handle`: a flag in an environment, resolved once; `typed`: its values, decoded once.
 
 pub(crate) mod answer;
+mod compiled_audience;
 pub(crate) mod compiled_flag;
+mod compiled_rule;
 pub(crate) mod conversion;
 pub(crate) mod current;
 pub(crate) mod evaluation;
 pub(crate) mod explanation;
 pub(crate) mod forced;
+mod gates;
+mod guarded;
 pub(crate) mod handle;
 pub(crate) mod index;
 mod next_snapshot;

@@ -43,11 +43,12 @@ impl RunningSplit {
         }
     }
 
-    /// The hash that assigns a user.
+    /// The hash that assigns a unit: the user key, unless the experiment is split by something
+    /// else.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
-    pub(super) fn hash(&self, user_key: &str) -> u64 {
-        self.seed.hash(user_key)
+    pub(super) fn hash(&self, unit: &str) -> u64 {
+        self.seed.hash(unit)
     }
 
     /// The variant that the user with this hash is assigned.
@@ -65,6 +66,17 @@ impl RunningSplit {
             Some(false) => Added::Closed,
             None => self.count_with_user(variant, event, user),
         }
+    }
+
+    /// Counts an event for a variant as [`ExperimentCounters::add_if`] does.
+    pub(super) fn count_if(
+        &self,
+        variant: VariantPosition,
+        event: Event,
+        user: u64,
+        is_meant: impl FnOnce() -> bool,
+    ) -> Option<Added> {
+        self.counters.add_if(variant.number(), event, user, is_meant)
     }
 
     /// A separate function, not a closure: a closure's captures would be written to memory before

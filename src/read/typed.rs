@@ -13,6 +13,7 @@ use crate::read::place::{SlotId, VariantPosition};
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
 use crate::read::value::DeserializeError;
+use crate::target::user::User;
 
 /// One thread's reader of a flag, with its values decoded into one type.
 ///
@@ -69,21 +70,21 @@ impl<T: DeserializeOwned> TypedReader<T> {
     /// variant.
     #[inline]
     #[must_use = "this is the value that the user gets"]
-    pub fn evaluate(&mut self, user_key: &str) -> Typed<'_, T> {
+    pub fn evaluate<'u>(&mut self, user: impl Into<User<'u>>) -> Typed<'_, T> {
         let snapshot = &**self.cache.load();
         let slot = self.handle.slot_on(snapshot);
         self.decoded.follow(snapshot, slot);
-        self.decoded.of(Evaluation::counting(snapshot, slot, user_key))
+        self.decoded.of(Evaluation::counting(snapshot, slot, user))
     }
 
     /// Returns the same answer as [`evaluate`](TypedReader::evaluate), and counts nothing.
     #[inline]
     #[must_use]
-    pub fn peek(&mut self, user_key: &str) -> Typed<'_, T> {
+    pub fn peek<'u>(&mut self, user: impl Into<User<'u>>) -> Typed<'_, T> {
         let snapshot = &**self.cache.load();
         let slot = self.handle.slot_on(snapshot);
         self.decoded.follow(snapshot, slot);
-        self.decoded.of(Evaluation::peeking(snapshot, slot, user_key))
+        self.decoded.of(Evaluation::peeking(snapshot, slot, user))
     }
 
     /// The handle that this reader was made from, to convert or to share.

@@ -9,6 +9,7 @@ use crate::read::explanation::Explanation;
 use crate::read::pinned::Pinned;
 use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::snapshot::Snapshot;
+use crate::target::user::User;
 
 /// One version of the configuration, in one environment: it evaluates any number of flags by name,
 /// all on this version.
@@ -43,30 +44,30 @@ impl View {
     /// variant.
     #[inline]
     #[must_use = "this is the value that the user gets"]
-    pub fn evaluate(&self, flag: &str, user_key: &str) -> Evaluation<&Snapshot> {
-        self.borrowed().evaluate(flag, user_key)
+    pub fn evaluate<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation<&Snapshot> {
+        self.borrowed().evaluate(flag, user)
     }
 
     /// Returns the same answer as [`evaluate`](View::evaluate), and counts nothing.
     #[inline]
     #[must_use]
-    pub fn peek(&self, flag: &str, user_key: &str) -> Evaluation<&Snapshot> {
-        self.borrowed().peek(flag, user_key)
+    pub fn peek<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation<&Snapshot> {
+        self.borrowed().peek(flag, user)
     }
 
     /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
     /// is running in this environment. Costs what [`evaluate`](View::evaluate) costs.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
-    pub fn convert(&self, flag: &str, user_key: &str) -> Conversion<&Snapshot> {
-        self.borrowed().convert(flag, user_key)
+    pub fn convert<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Conversion<&Snapshot> {
+        self.borrowed().convert(flag, user)
     }
 
     /// Explains how the answer for a flag and a user comes about, and counts nothing. Meant for
     /// support questions, not for every request: it allocates what it returns.
     #[must_use]
-    pub fn explain(&self, flag: &str, user_key: &str) -> Explanation {
-        self.borrowed().explain(flag, user_key)
+    pub fn explain<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Explanation {
+        self.borrowed().explain(flag, user)
     }
 
     #[inline]
@@ -80,29 +81,29 @@ impl<'s> View<&'s Snapshot> {
     /// As [`evaluate`](View::evaluate) on a pinned snapshot.
     #[inline]
     #[must_use = "this is the value that the user gets"]
-    pub fn evaluate(&self, flag: &str, user_key: &str) -> Evaluation<&'s Snapshot> {
-        Evaluation::counting(self.snapshot, self.slot(flag), user_key)
+    pub fn evaluate<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation<&'s Snapshot> {
+        Evaluation::counting(self.snapshot, self.slot(flag), user)
     }
 
     /// As [`peek`](View::peek) on a pinned snapshot.
     #[inline]
     #[must_use]
-    pub fn peek(&self, flag: &str, user_key: &str) -> Evaluation<&'s Snapshot> {
-        Evaluation::peeking(self.snapshot, self.slot(flag), user_key)
+    pub fn peek<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation<&'s Snapshot> {
+        Evaluation::peeking(self.snapshot, self.slot(flag), user)
     }
 
     /// As [`convert`](View::convert) on a pinned snapshot.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
-    pub fn convert(&self, flag: &str, user_key: &str) -> Conversion<&'s Snapshot> {
-        Conversion::assigned(self.snapshot, self.slot(flag), user_key)
+    pub fn convert<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Conversion<&'s Snapshot> {
+        Conversion::assigned(self.snapshot, self.slot(flag), user)
     }
 
     /// As [`explain`](View::explain) on a pinned snapshot.
     #[must_use]
-    pub fn explain(&self, flag: &str, user_key: &str) -> Explanation {
+    pub fn explain<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Explanation {
         let environment = self.snapshot.index().environment_name(self.environment);
-        Explanation::of(self.snapshot, self.slot(flag), environment, flag, user_key)
+        Explanation::of(self.snapshot, self.slot(flag), environment, flag, user)
     }
 
     #[inline]

@@ -1,13 +1,16 @@
 //! What a test says of a user.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 /// What a condition says of a user: it holds, it does not, or it cannot be decided.
 ///
 /// Only `True` lets a user in, and what is undecided stays so under a negation: a user of whom
 /// nothing is known is neither in Germany nor outside of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// Displays and serialises as `true`, `false` or `undecided (no attribute)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is no fourth")]
 pub enum Truth {
     /// It holds.
@@ -19,8 +22,7 @@ pub enum Truth {
 }
 
 /// Why a condition cannot be decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Undecided {
     /// The attribute is not known, or `null`, or not a number (`NaN`).
@@ -58,6 +60,22 @@ impl Truth {
     #[must_use]
     pub fn is_true(self) -> bool {
         self == Truth::True
+    }
+}
+
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Truth::True => f.write_str("true"),
+            Truth::False => f.write_str("false"),
+            Truth::Undecided(why) => write!(f, "undecided ({})", why.as_str()),
+        }
+    }
+}
+
+impl Serialize for Truth {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

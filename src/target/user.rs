@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::sync::Arc;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::target::attribute_value::AttributeValue;
@@ -33,17 +34,47 @@ pub struct User<'a> {
     attributes: &'a dyn Attributes,
 }
 
+/// A text that identifies: borrowed, or written here.
 #[derive(Clone, Copy)]
-enum Key<'a> {
+pub(crate) enum Key<'a> {
     Text(&'a str),
     Written { bytes: [u8; Key::LENGTH], length: usize },
 }
 
-impl Key<'_> {
+impl<'a> Key<'a> {
+    /// The text of an attribute that a user is split by: a text that is not empty, or an integer in
+    /// decimal. Anything else is none, so that no two kinds of unit are mixed.
+    pub(crate) fn of(value: AttributeValue<'a>) -> Option<Key<'a>> {
+        match value {
+            AttributeValue::Str(text) if !text.is_empty() => Some(Key::Text(text)),
+            AttributeValue::Int(integer) => Some(Key::written(integer)),
+            AttributeValue::Uint(integer) => Some(Key::written(integer)),
+            AttributeValue::Json(Value::String(text)) if !text.is_empty() => Some(Key::Text(text)),
+            AttributeValue::Json(Value::Number(number)) => match (number.as_i64(), number.as_u64())
+            {
+                (Some(integer), _) => Some(Key::written(integer)),
+                (None, Some(integer)) => Some(Key::written(integer)),
+                (None, None) => None,
+            },
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Key::Text(text) => text,
+            Key::Written { bytes, length } => {
+                let written = bytes.get(..*length).unwrap_or_default();
+                std::str::from_utf8(written).unwrap_or_default()
+            }
+        }
+    }
+
     /// That of a hyphenated UUID; no integer of 64 bits is longer.
     const LENGTH: usize = 36;
 
-    fn written(of: impl fmt::Display) -> Self {
+    fn written(of: impl fmt::Display) -> Key<'a> {
         let mut bytes = [0; Key::LENGTH];
         let mut rest = bytes.as_mut_slice();
         // It has room for every type that is written here.
@@ -72,13 +103,7 @@ impl<'a> User<'a> {
     #[inline]
     #[must_use]
     pub fn key(&self) -> &str {
-        match &self.key {
-            Key::Text(text) => text,
-            Key::Written { bytes, length } => {
-                let written = bytes.get(..*length).unwrap_or_default();
-                std::str::from_utf8(written).unwrap_or_default()
-            }
-        }
+        self.key.as_str()
     }
 
     /// What is known beside the key.
@@ -86,6 +111,11 @@ impl<'a> User<'a> {
     #[must_use]
     pub fn attributes(&self) -> &'a dyn Attributes {
         self.attributes
+    }
+
+    #[inline]
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known { key: self.key(), attributes: self.attributes }
     }
 
     #[inline]

@@ -150,6 +150,28 @@ impl ExperimentCounters {
         if is_counted { Added::Counted } else { Added::Closed }
     }
 
+    /// Counts one event, and the user, known by this hash, where users are counted. Where it is not
+    /// known whether the user has been exposed, it is counted if `is_meant` says so, and else
+    /// `None` is returned.
+    pub(crate) fn add_if(
+        &self,
+        variant: u32,
+        event: Event,
+        user: u64,
+        is_meant: impl FnOnce() -> bool,
+    ) -> Option<Added> {
+        let state = self.state.load(Ordering::Relaxed);
+        let users = self.users.get().filter(|_| state == OPEN_WITH_USERS);
+        match users.map_or(Known::Unsure, |users| users.record(user, event)) {
+            Known::Unexposed => return Some(Added::Unexposed),
+            Known::Exposed => {}
+            Known::Unsure if is_meant() => {}
+            Known::Unsure => return None,
+        }
+        let is_counted = state != CLOSED && self.add_as(stripe::number(), variant, event);
+        Some(if is_counted { Added::Counted } else { Added::Closed })
+    }
+
     /// Counts one event as the thread of this number.
     #[inline]
     fn add_as(&self, thread: u32, variant: u32, event: Event) -> bool {

@@ -1,6 +1,11 @@
 //! How an answer came about, for support questions.
+//!
+//! * `steps`: the rules, and the gates of the running experiment, each with what it says of the
+//!   user; `text`: all of it as a few lines.
 
-use std::fmt;
+pub(crate) mod steps;
+mod text;
+
 use std::ops::Range;
 
 use serde::Serialize;
@@ -13,10 +18,13 @@ use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
+use crate::read::compiled_flag::{Asked, CompiledFlag};
+use crate::read::explanation::steps::{ExplainedGate, ExplainedRule, gates, rules};
 use crate::read::place::SlotId;
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
+use crate::target::user::{Key, Known, User};
 
 /// How an answer came about. It is decided on the same path as an evaluation, and counts nothing.
 ///
@@ -62,6 +70,12 @@ pub struct Explanation {
     pub variant: Option<String>,
     /// The experiment whose variant is served.
     pub experiment: Option<ExperimentId>,
+    /// The rules of the flag in this environment that are enabled, in the order in which they are
+    /// asked. The first that answers decides.
+    pub rules: Vec<ExplainedRule>,
+    /// What is asked before the running experiment splits, in this order; each that refuses the user
+    /// is enough. Also where something before it has decided.
+    pub gates: Vec<ExplainedGate>,
     /// The user's assignment in the experiment that decided. For a forced user, it shows what would
     /// be served without forcing.
     pub assignment: Option<ExplainedAssignment>,
@@ -102,28 +116,35 @@ pub struct ExplainedExperiment {
 
 impl Explanation {
     /// How the answer of a compiled flag comes about.
-    pub(crate) fn of(
+    pub(crate) fn of<'u>(
         snapshot: &Snapshot,
         slot: Option<SlotId>,
         environment: Option<&EnvironmentName>,
         flag: &str,
-        user_key: &str,
+        user: impl Into<User<'u>>,
     ) -> Explanation {
-        let (answer, _) = Answer::decide(snapshot, slot, user_key);
+        let user = user.into();
+        let user = user.known();
+        let (answer, _) = Answer::decide(snapshot, slot, user, Asked::Value);
         let compiled = snapshot.compiled(slot);
         let state = compiled.state();
         let experiment = compiled.experiment(answer.position);
+        let (rules, gates) = match compiled {
+            CompiledFlag::Guarded(guarded) => (rules(guarded, user), gates(guarded, user)),
+            _ => (Vec::new(), Vec::new()),
+        };
         Explanation {
             flag: flag.to_owned(),
             environment: environment.map_or_else(String::new, String::from),
-            user_key: user_key.to_owned(),
+            user_key: user.key.to_owned(),
             version: snapshot.version(),
             reason: answer.reason,
             value: answer.value(snapshot).cloned(),
             variant: answer.variant(snapshot).map(|variant| variant.key().to_owned()),
             experiment: answer.experiment(snapshot),
-            assignment: experiment
-                .and_then(|experiment| assignment(&experiment.definition, user_key)),
+            rules,
+            gates,
+            assignment: experiment.and_then(|state| assignment(&state.definition, user)),
             experiments: state
                 .zip(environment)
                 .map_or_else(Vec::new, |(state, environment)| experiments(state, environment)),
@@ -131,10 +152,15 @@ impl Explanation {
     }
 }
 
-fn assignment(definition: &Definition, user_key: &str) -> Option<ExplainedAssignment> {
+fn assignment(definition: &Definition, user: Known<'_>) -> Option<ExplainedAssignment> {
     let assignment = definition.assignment();
     let seed = assignment.seed();
-    let hash = seed.hash(user_key);
+    let bucket_by = definition.targeting.as_ref().and_then(|targeting| targeting.bucket_by());
+    let unit = match bucket_by {
+        Some(attribute) => user.get(attribute).and_then(Key::of)?,
+        None => Key::Text(user.key),
+    };
+    let hash = seed.hash(unit.as_str());
     let bucket = Bucket::from_hash(hash);
     let variant = assignment.allocation().variant(bucket);
     Some(ExplainedAssignment {
@@ -156,32 +182,4 @@ fn experiments(state: &FlagState, environment: &EnvironmentName) -> Vec<Explaine
         archived: definition.is_archived,
     });
     explained.collect()
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "flag {:?} in {} answers ", self.flag, self.environment)?;
-        match &self.value {
-            Some(value) => write!(f, "{value}")?,
-            None => f.write_str("nothing")?,
-        }
-        write!(f, " to {:?}: {}", self.user_key, self.reason)?;
-        for ExplainedExperiment { id, name, status, archived } in &self.experiments {
-            let archived = if *archived { ", archived" } else { "" };
-            write!(f, "\nexperiment {id} ({name}, {status}{archived})")?;
-            match &self.variant {
-                Some(variant) if self.experiment == Some(*id) => {
-                    write!(f, " serves variant {variant:?}")?;
-                }
-                _ => f.write_str(" serves nothing here")?,
-            }
-        }
-        if let Some(ExplainedAssignment { seed, hash, bucket, variant, buckets }) = &self.assignment
-        {
-            let last = buckets.end.saturating_sub(1);
-            write!(f, "\nseed {seed}, hash {hash}, bucket {bucket}: ")?;
-            write!(f, "variant {variant:?} owns buckets {} to {last}", buckets.start)?;
-        }
-        Ok(())
-    }
 }

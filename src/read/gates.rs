@@ -1,0 +1,135 @@
+//! What decides whether a user is in a running experiment, before it splits: unit, holdouts, layer,
+//! audience, coverage. None of them looks at the variant.
+
+use std::sync::Arc;
+
+use crate::assign::slot::{Gate, GateSeed, Slot};
+use crate::model::definition::Definition;
+use crate::model::id::{HoldoutId, LayerId};
+use crate::model::targeting::experiment_targeting::{LayerRange, Targeting};
+use crate::model::targeting::share::Share;
+use crate::model::targeting::shared::Shared;
+use crate::read::compiled_audience::CompiledAudience;
+use crate::read::reason::Reason;
+use crate::target::user::{Key, Known};
+
+/// The gates of one experiment.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    /// The attribute that is split by, in place of the user key.
+    pub(super) bucket_by: Option<Arc<str>>,
+    pub(super) holdouts: Box<[HoldoutGate]>,
+    pub(super) layer: Option<LayerGate>,
+    /// `None` for everybody.
+    pub(super) audience: Option<CompiledAudience>,
+    /// `None` for all of the audience.
+    pub(super) coverage: Option<CoverageGate>,
+}
+
+#[derive(Debug)]
+pub(crate) struct HoldoutGate {
+    pub(super) id: HoldoutId,
+    pub(super) seed: GateSeed,
+    pub(super) share: Share,
+}
+
+#[derive(Debug)]
+pub(crate) struct LayerGate {
+    pub(super) id: LayerId,
+    pub(super) seed: GateSeed,
+    pub(super) ranges: Box<[LayerRange]>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CoverageGate {
+    pub(super) seed: GateSeed,
+    pub(super) share: Share,
+}
+
+impl HoldoutGate {
+    pub(super) fn has(&self, slot: Slot) -> bool {
+        self.share.has(slot)
+    }
+}
+
+impl LayerGate {
+    pub(super) fn has(&self, slot: Slot) -> bool {
+        self.ranges.iter().any(|range| range.has(slot))
+    }
+}
+
+impl Gates {
+    /// The gates of an experiment, or `None` if it has none.
+    pub(super) fn new(definition: &Definition, shared: &Shared) -> Option<Gates> {
+        let targeting: &Targeting = definition.targeting.as_deref()?;
+        let holdouts = targeting.held_out_by.iter().filter_map(|id| {
+            let holdout = shared.holdouts.get(id)?;
+            let seed = GateSeed::new(Gate::Holdout, id.to_bytes());
+            Some(HoldoutGate { id: *id, seed, share: holdout.percentage })
+        });
+        let layer = targeting.layer.as_ref().map(|part| LayerGate {
+            id: part.id,
+            seed: GateSeed::new(Gate::Layer, part.id.to_bytes()),
+            ranges: part.ranges.clone().into(),
+        });
+        let is_everybody = targeting.audience.is_everybody();
+        let coverage = (targeting.coverage != Share::ALL).then(|| CoverageGate {
+            seed: GateSeed::new(Gate::Coverage, definition.id.to_bytes()),
+            share: targeting.coverage,
+        });
+        let gates = Gates {
+            bucket_by: targeting.bucket_by.clone(),
+            holdouts: holdouts.collect(),
+            layer,
+            audience: (!is_everybody).then(|| CompiledAudience::new(&targeting.audience, shared)),
+            coverage,
+        };
+        let is_open = gates.bucket_by.is_none()
+            && gates.holdouts.is_empty()
+            && gates.layer.is_none()
+            && gates.audience.is_none()
+            && gates.coverage.is_none();
+        (!is_open).then_some(gates)
+    }
+
+    /// What is split by, for a user.
+    #[inline]
+    pub(super) fn unit<'u>(&self, user: Known<'u>) -> Result<Key<'u>, Reason> {
+        match &self.bucket_by {
+            None if user.key.is_empty() => Err(Reason::NoUserKey),
+            None => Ok(Key::Text(user.key)),
+            Some(attribute) => user.get(attribute).and_then(Key::of).ok_or(Reason::NoUnit),
+        }
+    }
+
+    /// Why a user of this unit is not in the experiment; `None` if the user is.
+    #[inline]
+    pub(super) fn refuse(&self, unit: &str, user: Known<'_>) -> Option<Reason> {
+        if let Some(reason) = self.refuse_place(unit) {
+            return Some(reason);
+        }
+        if self.audience.as_ref().is_some_and(|audience| !audience.ask(user).is_true()) {
+            return Some(Reason::NotInAudience);
+        }
+        let is_covered = |gate: &CoverageGate| gate.share.has(gate.seed.slot(unit));
+        (!self.coverage.as_ref().is_none_or(is_covered)).then_some(Reason::NotCovered)
+    }
+
+    /// What the unit alone refuses, before the audience is asked.
+    #[inline]
+    fn refuse_place(&self, unit: &str) -> Option<Reason> {
+        if self.holdouts.iter().any(|gate| gate.has(gate.seed.slot(unit))) {
+            return Some(Reason::HeldOut);
+        }
+        let is_out = |gate: &LayerGate| !gate.has(gate.seed.slot(unit));
+        self.layer.as_ref().is_some_and(is_out).then_some(Reason::OtherLayerRange)
+    }
+
+    /// What the unit alone refuses, whatever else is known of the user.
+    pub(super) fn refuse_unit(&self, unit: &str) -> Option<Reason> {
+        self.refuse_place(unit).or_else(|| {
+            let is_out = |gate: &CoverageGate| !gate.share.has(gate.seed.slot(unit));
+            self.coverage.as_ref().is_some_and(is_out).then_some(Reason::NotCovered)
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! A flag that does not answer everybody alike before it splits: it has rules, or its running
+//! experiment is not for everybody.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::count::counters::{Added, Event};
+use crate::model::environment_name::EnvironmentName;
+use crate::model::targeting::shared::Shared;
+use crate::read::compiled_flag::Decision;
+use crate::read::compiled_rule::CompiledRule;
+use crate::read::conversion::Outcome;
+use crate::read::forced::{Others, Users, users_and_variants};
+use crate::read::gates::Gates;
+use crate::read::place::{VariantPlace, VariantPosition};
+use crate::read::reason::Reason;
+use crate::read::running_split::RunningSplit;
+use crate::read::state::{ExperimentState, FlagState};
+use crate::target::user::{Key, Known};
+
+/// A flag with rules in the environment, or whose running experiment has gates.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    /// User keys, each with the position of its variant in `variants`.
+    pub(super) users: Users,
+    pub(super) rules: Box<[CompiledRule]>,
+    pub(super) split: Option<GuardedSplit>,
+    /// The variants that can be answered: those of the running experiment in their order, then
+    /// those that a user is forced into. The values of rules have the positions after them.
+    pub(super) variants: Vec<VariantPlace>,
+    pub(super) state: Arc<FlagState>,
+}
+
+/// The running experiment.
+#[derive(Debug)]
+pub(crate) struct GuardedSplit {
+    pub(super) split: Arc<RunningSplit>,
+    /// `None` if it is for everybody.
+    pub(super) gates: Option<Gates>,
+}
+
+/// What a conversion of a user comes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuardedConversion {
+    pub(super) reason: Reason,
+    pub(super) position: VariantPosition,
+    pub(super) outcome: Outcome,
+}
+
+impl Guarded {
+    /// The flag, if it is one: `others` itself if it answers everybody alike.
+    pub(super) fn new(
+        state: &Arc<FlagState>,
+        environment: &EnvironmentName,
+        active: &[(usize, &ExperimentState)],
+        others: Others,
+        shared: &Shared,
+    ) -> Result<Guarded, Others> {
+        let rules = state.rules.iter().enumerate();
+        let here = rules.filter(|(_, rule)| rule.is_enabled && rule.environment == *environment);
+        let rules: Box<[_]> = here.map(|(at, rule)| CompiledRule::new(at, rule, shared)).collect();
+        let gates = match (&others, active.first()) {
+            (Others::Split(_), Some((_, running))) => Gates::new(&running.definition, shared),
+            _ => None,
+        };
+        if rules.is_empty() && gates.is_none() {
+            return Err(others);
+        }
+        let (users, variants) = users_and_variants(active, &others);
+        let split = match others {
+            Others::Split(split) => Some(GuardedSplit { split, gates }),
+            Others::Default(_) => None,
+        };
+        Ok(Guarded { users, rules, split, variants, state: Arc::clone(state) })
+    }
+
+    /// What the flag answers to a user.
+    ///
+    /// In this order: forced; rules; running experiment; default.
+    #[inline(never)]
+    pub(super) fn decide(&self, user: Known<'_>) -> Decision<'_> {
+        if let Some((reason, position)) = self.decide_before_split(user) {
+            return Decision { reason, position, split: None, user: 0 };
+        }
+        match self.decide_split(user) {
+            Ok((split, hash)) => {
+                let position = split.position(hash);
+                Decision { reason: Reason::Split, position, split: Some(split), user: hash }
+            }
+            Err(reason) => Decision::default_value(reason),
+        }
+    }
+
+    /// The answer of what comes before the running experiment.
+    #[inline]
+    fn decide_before_split(&self, user: Known<'_>) -> Option<(Reason, VariantPosition)> {
+        if let Some(position) = self.forced(user) {
+            return Some((Reason::Forced, position));
+        }
+        let rule = self.rules.iter().position(|rule| rule.answers(user))?;
+        Some((Reason::Rule, self.position_of_rule(rule)))
+    }
+
+    #[inline]
+    fn forced(&self, user: Known<'_>) -> Option<VariantPosition> {
+        if self.users.is_empty() { None } else { self.users.get(user.key).copied() }
+    }
+
+    /// The running experiment and the hash of the user in it, or why the user is not in it.
+    #[inline]
+    fn decide_split(&self, user: Known<'_>) -> Result<(&RunningSplit, u64), Reason> {
+        let Some(GuardedSplit { split, gates }) = &self.split else {
+            let is_nobody = user.key.is_empty();
+            return Err(if is_nobody { Reason::NoUserKey } else { Reason::NotRunning });
+        };
+        let Some(gates) = gates else {
+            let is_nobody = user.key.is_empty();
+            return if is_nobody {
+                Err(Reason::NoUserKey)
+            } else {
+                Ok((split, split.hash(user.key)))
+            };
+        };
+        let unit = gates.unit(user)?;
+        match gates.refuse(unit.as_str(), user) {
+            Some(reason) => Err(reason),
+            None => Ok((split, split.hash(unit.as_str()))),
+        }
+    }
+
+    /// Counts a conversion of a user, if it is one.
+    ///
+    /// Where it is known whether the unit was exposed in this run, that alone decides: what is known
+    /// of a user may have changed since, often by the very conversion. Where it is not known, the
+    /// answer of an evaluation decides.
+    #[inline(never)]
+    pub(super) fn convert(&self, user: Known<'_>) -> GuardedConversion {
+        if let Some(position) = self.forced(user) {
+            let (reason, outcome) = (Reason::Forced, Outcome::Forced);
+            return GuardedConversion { reason, position, outcome };
+        }
+        let unit = match &self.split {
+            Some(GuardedSplit { gates: Some(gates), .. }) => gates.unit(user).ok(),
+            Some(_) if !user.key.is_empty() => Some(Key::Text(user.key)),
+            _ => None,
+        };
+        let (Some(GuardedSplit { split, gates }), Some(unit)) = (&self.split, unit) else {
+            return GuardedConversion::refused(self.decide(user).reason);
+        };
+        let hash = split.hash(unit.as_str());
+        let position = split.position(hash);
+        let is_meant = || self.decide(user).split.is_some();
+        match split.count_if(position, Event::Conversion, hash, is_meant) {
+            None => GuardedConversion::refused(self.decide(user).reason),
+            Some(Added::Unexposed) => {
+                let of_unit = gates.as_ref().and_then(|gates| gates.refuse_unit(unit.as_str()));
+                match of_unit {
+                    Some(reason) => GuardedConversion::refused(reason),
+                    None => GuardedConversion {
+                        reason: Reason::Split,
+                        position,
+                        outcome: Outcome::NotExposed,
+                    },
+                }
+            }
+            Some(added) => {
+                GuardedConversion { reason: Reason::Split, position, outcome: added.into() }
+            }
+        }
+    }
+
+    /// The position of a rule's value.
+    fn position_of_rule(&self, rule: usize) -> VariantPosition {
+        VariantPosition::new(self.variants.len().saturating_add(rule))
+    }
+
+    /// How many positions it can answer.
+    pub(super) fn positions(&self) -> usize {
+        self.variants.len().saturating_add(self.rules.len())
+    }
+
+    /// The rule at a position.
+    pub(super) fn rule(&self, position: VariantPosition) -> Option<&CompiledRule> {
+        self.rules.get(position.index().checked_sub(self.variants.len())?)
+    }
+
+    /// The value of the rule at a position.
+    pub(super) fn rule_value(&self, position: VariantPosition) -> Option<&Value> {
+        let rule = self.rule(position)?;
+        self.state.rules.get(rule.at).map(|rule| &*rule.value)
+    }
+}
+
+impl GuardedConversion {
+    fn refused(reason: Reason) -> GuardedConversion {
+        let position = VariantPosition::NONE;
+        GuardedConversion { reason, position, outcome: Outcome::of(reason) }
+    }
+}
