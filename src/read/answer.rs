@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
-use crate::read::compiled_flag::{Asked, Decision};
+use crate::read::compiled_flag::Apart;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
@@ -19,21 +20,32 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Decides an answer: the one path for evaluate, peek, explain and convert.
+    /// Decides an answer; counts an exposure, if it is one and if that is asked for, and returns
+    /// whether it did.
     ///
     /// Always inlined: as a separate function it would pass the answer through memory, which costs
     /// a peek by a handle a fifth more instructions (`cargo bench --bench instructions`). Rare
     /// paths are separate functions.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "measured, as said above")]
-    pub(crate) fn decide<'s>(
-        snapshot: &'s Snapshot,
+    pub(crate) fn decide(
+        snapshot: &Snapshot,
         slot: Option<SlotId>,
         user: Known<'_>,
-        asked: Asked,
-    ) -> (Answer, Decision<'s>) {
-        let decision = snapshot.compiled(slot).decide(user, asked);
-        (Answer { slot, position: decision.position, reason: decision.reason }, decision)
+        counts: bool,
+    ) -> (Answer, bool) {
+        let compiled = snapshot.compiled(slot);
+        if let Some(split) = compiled.split_for(user.key) {
+            let hash = split.hash(user.key);
+            let position = split.position(hash);
+            let is_counted =
+                counts && split.count(position, Event::Exposure, hash) == Added::Counted;
+            (Answer { slot, position, reason: Reason::Split }, is_counted)
+        } else {
+            let Apart { position, reason, is_counted } =
+                compiled.decide_apart(user.key, user.attributes, counts);
+            (Answer { slot, position, reason }, is_counted)
+        }
     }
 
     #[inline]

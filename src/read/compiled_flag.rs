@@ -15,6 +15,7 @@ use crate::read::place::{VariantPlace, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::running_split::{Allocations, RunningSplit};
 use crate::read::state::{ExperimentState, FlagState};
+use crate::target::attributes::Attributes;
 use crate::target::user::Known;
 
 /// How a flag is answered in an environment.
@@ -39,30 +40,19 @@ pub(crate) enum CompiledFlag {
     Archived(Arc<FlagState>),
 }
 
-/// What a flag answers to a user, and the experiment that counts it.
+/// What a flag answers to a user for whom the running experiment does not decide at once. Small, so
+/// that a function returns it in a register.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Decision<'s> {
-    pub(crate) reason: Reason,
-    /// The variant; none for the default value, and for a flag that is not found.
+pub(crate) struct Apart {
+    /// The variant or the rule; none for the default value, and for a flag that is not found.
     pub(crate) position: VariantPosition,
-    /// The running experiment: `Some` if, and only if, the reason is a split.
-    pub(crate) split: Option<&'s RunningSplit>,
-    /// The hash of the user in that experiment; 0 where there is none.
-    pub(crate) user: u64,
+    pub(crate) reason: Reason,
+    pub(crate) is_counted: bool,
 }
 
-/// What is asked of a flag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// Its value.
-    Value,
-    /// To which variant a conversion belongs.
-    Conversion,
-}
-
-impl Decision<'_> {
-    pub(super) fn default_value(reason: Reason) -> Self {
-        Decision { reason, position: VariantPosition::NONE, split: None, user: 0 }
+impl Apart {
+    pub(super) fn default_value(reason: Reason) -> Apart {
+        Apart { position: VariantPosition::NONE, reason, is_counted: false }
     }
 }
 
@@ -142,52 +132,45 @@ impl CompiledFlag {
         }
     }
 
-    /// What the flag answers to a user: the one path of evaluate, peek, explain and convert.
-    ///
-    /// In this order: no such flag; archived or disabled; forced; rules; running experiment; default.
-    /// A conversion of a flag with rules, or with gates before its experiment, is decided by
-    /// [`Guarded::convert`].
+    /// The running experiment, if nothing else can decide for a user with this key: with
+    /// [`decide_apart`](CompiledFlag::decide_apart), the one path of evaluate, peek, explain and
+    /// convert.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
-    pub(crate) fn decide(&self, user: Known<'_>, asked: Asked) -> Decision<'_> {
-        let split = match self {
-            CompiledFlag::Split(split) if !user.key.is_empty() => Some(&**split),
-            CompiledFlag::Forced(forced) => forced.split_for(user.key),
-            CompiledFlag::Guarded(guarded) if asked == Asked::Value => return guarded.decide(user),
+    pub(crate) fn split_for(&self, user_key: &str) -> Option<&RunningSplit> {
+        match self {
+            CompiledFlag::Split(split) if !user_key.is_empty() => Some(split),
+            CompiledFlag::Forced(forced) => forced.split_for(user_key),
             _ => None,
-        };
-        if let Some(split) = split {
-            let hash = split.hash(user.key);
-            let position = split.position(hash);
-            Decision { reason: Reason::Split, position, split: Some(split), user: hash }
-        } else {
-            let (reason, position) = self.decide_without_split(user.key);
-            Decision { reason, position, split: None, user: 0 }
         }
     }
 
-    /// What a flag answers to a user whom no experiment splits. A separate function, so that the
+    /// What a flag answers to a user whom no experiment [splits at once](CompiledFlag::split_for);
+    /// counts an exposure, if it is one and if that is asked for. A separate function, so that the
     /// code inlined into callers is short.
+    ///
+    /// In this order: no such flag; archived or disabled; forced; rules; running experiment; default.
     #[inline(never)]
-    fn decide_without_split(&self, user_key: &str) -> (Reason, VariantPosition) {
-        if let CompiledFlag::NotFound = self {
-            return (Reason::FlagNotFound, VariantPosition::NONE);
+    pub(crate) fn decide_apart(
+        &self,
+        key: &str,
+        attributes: &dyn Attributes,
+        counts: bool,
+    ) -> Apart {
+        match self {
+            CompiledFlag::NotFound => Apart::default_value(Reason::FlagNotFound),
+            CompiledFlag::Archived(_) => Apart::default_value(Reason::Archived),
+            CompiledFlag::Disabled(_) => Apart::default_value(Reason::Disabled),
+            CompiledFlag::Guarded(guarded) => guarded.decide(Known { key, attributes }, counts),
+            _ if key.is_empty() => Apart::default_value(Reason::NoUserKey),
+            CompiledFlag::Forced(forced) => match forced.users.get(key) {
+                Some(position) => {
+                    Apart { position: *position, reason: Reason::Forced, is_counted: false }
+                }
+                None => Apart::default_value(Reason::NotRunning),
+            },
+            _ => Apart::default_value(Reason::NotRunning),
         }
-        if let CompiledFlag::Archived(_) = self {
-            return (Reason::Archived, VariantPosition::NONE);
-        }
-        if let CompiledFlag::Disabled(_) = self {
-            return (Reason::Disabled, VariantPosition::NONE);
-        }
-        if user_key.is_empty() {
-            return (Reason::NoUserKey, VariantPosition::NONE);
-        }
-        if let CompiledFlag::Forced(forced) = self
-            && let Some(position) = forced.users.get(user_key)
-        {
-            return (Reason::Forced, *position);
-        }
-        (Reason::NotRunning, VariantPosition::NONE)
     }
 
     /// The value of a variant, or the default value.

@@ -9,13 +9,22 @@ use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
-use crate::read::compiled_flag::{Asked, CompiledFlag};
-use crate::read::guarded::GuardedConversion;
+use crate::read::compiled_flag::CompiledFlag;
 use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::{FoundExperiment, Snapshot};
+use crate::target::attributes::Attributes;
 use crate::target::user::{Known, User};
+
+/// What a conversion comes to where the running experiment does not decide at once. Small, so that a
+/// function returns it in a register.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Apart {
+    pub(super) position: VariantPosition,
+    pub(super) reason: Reason,
+    pub(super) outcome: Outcome,
+}
 
 /// Whether a conversion was counted, or why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -173,15 +182,18 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
         user: impl Into<User<'u>>,
     ) -> Conversion<S> {
         let user = user.into();
-        let (answer, decision) = Answer::decide(&snapshot, slot, user.known(), Asked::Conversion);
-        let (answer, outcome) = match decision.split {
-            Some(split) => {
-                let added = split.count(decision.position, Event::Conversion, decision.user);
-                (answer, added.into())
-            }
-            None => without_split(&snapshot, answer, user.known()),
+        let Known { key, attributes } = user.known();
+        let compiled = snapshot.compiled(slot);
+        let (position, reason, outcome) = if let Some(split) = compiled.split_for(key) {
+            let hash = split.hash(key);
+            let position = split.position(hash);
+            let added = split.count(position, Event::Conversion, hash);
+            (position, Reason::Split, added.into())
+        } else {
+            let Apart { position, reason, outcome } = apart(compiled, key, attributes);
+            (position, reason, outcome)
         };
-        Conversion { snapshot, answer, outcome }
+        Conversion { snapshot, answer: Answer { slot, position, reason }, outcome }
     }
 
     /// Counts for the variant that the caller names.
@@ -195,14 +207,13 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
 /// A conversion of a user whom no experiment splits at once. A separate function, so that the code
 /// inlined into callers is short.
 #[inline(never)]
-fn without_split(snapshot: &Snapshot, answer: Answer, user: Known<'_>) -> (Answer, Outcome) {
-    match snapshot.compiled(answer.slot) {
-        CompiledFlag::Guarded(guarded) => {
-            let GuardedConversion { reason, position, outcome } = guarded.convert(user);
-            (Answer { reason, position, ..answer }, outcome)
-        }
-        _ => (answer, Outcome::of(answer.reason)),
+fn apart(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apart {
+    if let CompiledFlag::Guarded(guarded) = compiled {
+        return guarded.convert(Known { key, attributes });
     }
+    let decided = compiled.decide_apart(key, attributes, false);
+    let (position, reason) = (decided.position, decided.reason);
+    Apart { position, reason, outcome: Outcome::of(reason) }
 }
 
 fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {

@@ -5,15 +5,12 @@ use std::ops::Deref;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
-use crate::read::compiled_flag::Asked;
 use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::running_split::RunningSplit;
 use crate::read::snapshot::Snapshot;
 use crate::read::value::{DeserializeError, MismatchError, exact_f64};
 use crate::target::user::User;
@@ -254,11 +251,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         user: impl Into<User<'u>>,
     ) -> Evaluation<S> {
         let user = user.into();
-        let (answer, decision) = Answer::decide(&snapshot, slot, user.known(), Asked::Value);
-        let count = |split: &RunningSplit| {
-            split.count(decision.position, Event::Exposure, decision.user) == Added::Counted
-        };
-        let is_counted = decision.split.is_some_and(count);
+        let (answer, is_counted) = Answer::decide(&snapshot, slot, user.known(), true);
         Evaluation { snapshot, answer, is_counted }
     }
 
@@ -270,7 +263,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         user: impl Into<User<'u>>,
     ) -> Evaluation<S> {
         let user = user.into();
-        let (answer, _) = Answer::decide(&snapshot, slot, user.known(), Asked::Value);
+        let (answer, _) = Answer::decide(&snapshot, slot, user.known(), false);
         Evaluation { snapshot, answer, is_counted: false }
     }
 }

@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::count::counters::{Added, Event};
 use crate::model::environment_name::EnvironmentName;
 use crate::model::targeting::shared::Shared;
-use crate::read::compiled_flag::Decision;
+use crate::read::compiled_flag::Apart;
 use crate::read::compiled_rule::CompiledRule;
-use crate::read::conversion::Outcome;
+use crate::read::conversion::{self, Outcome};
 use crate::read::forced::{Others, Users, users_and_variants};
 use crate::read::gates::Gates;
 use crate::read::place::{VariantPlace, VariantPosition};
@@ -40,14 +40,6 @@ pub(crate) struct GuardedSplit {
     pub(super) gates: Option<Gates>,
 }
 
-/// What a conversion of a user comes to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct GuardedConversion {
-    pub(super) reason: Reason,
-    pub(super) position: VariantPosition,
-    pub(super) outcome: Outcome,
-}
-
 impl Guarded {
     /// The flag, if it is one: `others` itself if it answers everybody alike.
     pub(super) fn new(
@@ -75,20 +67,29 @@ impl Guarded {
         Ok(Guarded { users, rules, split, variants, state: Arc::clone(state) })
     }
 
-    /// What the flag answers to a user.
+    /// What the flag answers to a user; counts an exposure, if it is one and if that is asked for.
     ///
     /// In this order: forced; rules; running experiment; default.
-    #[inline(never)]
-    pub(super) fn decide(&self, user: Known<'_>) -> Decision<'_> {
+    pub(super) fn decide(&self, user: Known<'_>, counts: bool) -> Apart {
         if let Some((reason, position)) = self.decide_before_split(user) {
-            return Decision { reason, position, split: None, user: 0 };
+            return Apart { position, reason, is_counted: false };
         }
         match self.decide_split(user) {
             Ok((split, hash)) => {
                 let position = split.position(hash);
-                Decision { reason: Reason::Split, position, split: Some(split), user: hash }
+                let is_counted =
+                    counts && split.count(position, Event::Exposure, hash) == Added::Counted;
+                Apart { position, reason: Reason::Split, is_counted }
             }
-            Err(reason) => Decision::default_value(reason),
+            Err(reason) => Apart::default_value(reason),
+        }
+    }
+
+    /// Why the flag does not split a user; `None` if it does.
+    fn refuse(&self, user: Known<'_>) -> Option<Reason> {
+        match self.decide_before_split(user) {
+            Some((reason, _)) => Some(reason),
+            None => self.decide_split(user).err(),
         }
     }
 
@@ -135,10 +136,10 @@ impl Guarded {
     /// of a user may have changed since, often by the very conversion. Where it is not known, the
     /// answer of an evaluation decides.
     #[inline(never)]
-    pub(super) fn convert(&self, user: Known<'_>) -> GuardedConversion {
+    pub(super) fn convert(&self, user: Known<'_>) -> conversion::Apart {
         if let Some(position) = self.forced(user) {
             let (reason, outcome) = (Reason::Forced, Outcome::Forced);
-            return GuardedConversion { reason, position, outcome };
+            return conversion::Apart { reason, position, outcome };
         }
         let unit = match &self.split {
             Some(GuardedSplit { gates: Some(gates), .. }) => gates.unit(user).ok(),
@@ -146,18 +147,22 @@ impl Guarded {
             _ => None,
         };
         let (Some(GuardedSplit { split, gates }), Some(unit)) = (&self.split, unit) else {
-            return GuardedConversion::refused(self.decide(user).reason);
+            return refused(self.refuse(user).unwrap_or(Reason::NotRunning));
         };
         let hash = split.hash(unit.as_str());
         let position = split.position(hash);
-        let is_meant = || self.decide(user).split.is_some();
+        let mut why = None;
+        let is_meant = || {
+            why = self.refuse(user);
+            why.is_none()
+        };
         match split.count_if(position, Event::Conversion, hash, is_meant) {
-            None => GuardedConversion::refused(self.decide(user).reason),
+            None => refused(why.unwrap_or(Reason::NotRunning)),
             Some(Added::Unexposed) => {
                 let of_unit = gates.as_ref().and_then(|gates| gates.refuse_unit(unit.as_str()));
                 match of_unit {
-                    Some(reason) => GuardedConversion::refused(reason),
-                    None => GuardedConversion {
+                    Some(reason) => refused(reason),
+                    None => conversion::Apart {
                         reason: Reason::Split,
                         position,
                         outcome: Outcome::NotExposed,
@@ -165,7 +170,7 @@ impl Guarded {
                 }
             }
             Some(added) => {
-                GuardedConversion { reason: Reason::Split, position, outcome: added.into() }
+                conversion::Apart { reason: Reason::Split, position, outcome: added.into() }
             }
         }
     }
@@ -192,9 +197,7 @@ impl Guarded {
     }
 }
 
-impl GuardedConversion {
-    fn refused(reason: Reason) -> GuardedConversion {
-        let position = VariantPosition::NONE;
-        GuardedConversion { reason, position, outcome: Outcome::of(reason) }
-    }
+fn refused(reason: Reason) -> conversion::Apart {
+    let position = VariantPosition::NONE;
+    conversion::Apart { reason, position, outcome: Outcome::of(reason) }
 }

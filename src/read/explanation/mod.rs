@@ -18,7 +18,7 @@ use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
-use crate::read::compiled_flag::{Asked, CompiledFlag};
+use crate::read::compiled_flag::CompiledFlag;
 use crate::read::explanation::steps::{ExplainedGate, ExplainedRule, gates, rules};
 use crate::read::place::SlotId;
 use crate::read::reason::Reason;
@@ -125,7 +125,7 @@ impl Explanation {
     ) -> Explanation {
         let user = user.into();
         let user = user.known();
-        let (answer, _) = Answer::decide(snapshot, slot, user, Asked::Value);
+        let (answer, _) = Answer::decide(snapshot, slot, user, false);
         let compiled = snapshot.compiled(slot);
         let state = compiled.state();
         let experiment = compiled.experiment(answer.position);
