@@ -338,6 +338,7 @@ pub use crate::read::snapshot::Snapshot;
 pub use crate::read::typed::TypedReader;
 pub use crate::read::view::View;
 pub use crate::target::user::User;
+pub use crate::target::user_key::UserKey;
 
 /// Tests the README's examples along with the crate's own.
 #[cfg(doctest)]

@@ -8,7 +8,7 @@ use crate::model::targeting::segment::{MatchType, Segment};
 use crate::model::targeting::shared::Shared;
 use crate::target::test::Test;
 use crate::target::truth::{Truth, Undecided, all, any};
-use crate::target::user::Known;
+use crate::target::user::User;
 
 /// Conditions of which all have to hold, and segments.
 #[derive(Debug)]
@@ -55,14 +55,14 @@ impl CompiledAudience {
 
     /// Whether a user is in it.
     #[inline]
-    pub(super) fn ask(&self, user: Known<'_>) -> Truth {
+    pub(super) fn ask(&self, user: User<'_>) -> Truth {
         let tests = self.tests.iter().map(|test| test.ask(user));
         all(tests.chain(self.segments.iter().map(|member| member.ask(user))))
     }
 }
 
 impl Member {
-    pub(super) fn ask(&self, user: Known<'_>) -> Truth {
+    pub(super) fn ask(&self, user: User<'_>) -> Truth {
         let is_in = match &self.segment {
             Some(segment) => ask_segment(segment, user),
             None => Truth::Undecided(Undecided::NoAttribute),
@@ -72,7 +72,7 @@ impl Member {
 }
 
 /// Whether a user is in a segment.
-pub(super) fn ask_segment(segment: &Segment, user: Known<'_>) -> Truth {
+pub(super) fn ask_segment(segment: &Segment, user: User<'_>) -> Truth {
     let tests = segment.tests.iter().map(|test: &Test| test.ask(user));
     match segment.match_type {
         MatchType::All => all(tests),

@@ -16,7 +16,7 @@ use crate::read::reason::Reason;
 use crate::read::running_split::{Allocations, RunningSplit};
 use crate::read::state::{ExperimentState, FlagState};
 use crate::target::attributes::Attributes;
-use crate::target::user::Known;
+use crate::target::user::User;
 
 /// How a flag is answered in an environment.
 ///
@@ -161,7 +161,9 @@ impl CompiledFlag {
             CompiledFlag::NotFound => Apart::default_value(Reason::FlagNotFound),
             CompiledFlag::Archived(_) => Apart::default_value(Reason::Archived),
             CompiledFlag::Disabled(_) => Apart::default_value(Reason::Disabled),
-            CompiledFlag::Guarded(guarded) => guarded.decide(Known { key, attributes }, counts),
+            CompiledFlag::Guarded(guarded) => {
+                guarded.decide(User::new(key).with(attributes), counts)
+            }
             _ if key.is_empty() => Apart::default_value(Reason::NoUserKey),
             CompiledFlag::Forced(forced) => match forced.users.get(key) {
                 Some(position) => {

@@ -6,7 +6,7 @@ use crate::model::targeting::share::Share;
 use crate::model::targeting::shared::Shared;
 use crate::read::compiled_audience::CompiledAudience;
 use crate::target::truth::Truth;
-use crate::target::user::Known;
+use crate::target::user::User;
 
 /// A rule that is used in the environment.
 #[derive(Debug)]
@@ -29,12 +29,13 @@ impl CompiledRule {
     }
 
     /// Whether it answers to a user.
-    pub(super) fn answers(&self, user: Known<'_>) -> bool {
+    pub(super) fn answers(&self, user: User<'_>) -> bool {
         self.audience.ask(user) == Truth::True && self.picks(user)
     }
 
     /// Whether its percentage picks a user. Without a user key there is no user to pick.
-    pub(super) fn picks(&self, user: Known<'_>) -> bool {
-        self.pick.is_none_or(|(seed, share)| !user.key.is_empty() && share.has(seed.slot(user.key)))
+    pub(super) fn picks(&self, user: User<'_>) -> bool {
+        self.pick
+            .is_none_or(|(seed, share)| !user.key().is_empty() && share.has(seed.slot(user.key())))
     }
 }

@@ -15,7 +15,7 @@ use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::{FoundExperiment, Snapshot};
 use crate::target::attributes::Attributes;
-use crate::target::user::{Known, User};
+use crate::target::user::User;
 
 /// What a conversion comes to where the running experiment does not decide at once. Small, so that a
 /// function returns it in a register.
@@ -182,7 +182,7 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
         user: impl Into<User<'u>>,
     ) -> Conversion<S> {
         let user = user.into();
-        let Known { key, attributes } = user.known();
+        let (key, attributes) = (user.key(), user.attributes());
         let compiled = snapshot.compiled(slot);
         let (position, reason, outcome) = if let Some(split) = compiled.split_for(key) {
             let hash = split.hash(key);
@@ -209,7 +209,7 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
 #[inline(never)]
 fn apart(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apart {
     if let CompiledFlag::Guarded(guarded) = compiled {
-        return guarded.convert(Known { key, attributes });
+        return guarded.convert(User::new(key).with(attributes));
     }
     let decided = compiled.decide_apart(key, attributes, false);
     let (position, reason) = (decided.position, decided.reason);

@@ -251,7 +251,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         user: impl Into<User<'u>>,
     ) -> Evaluation<S> {
         let user = user.into();
-        let (answer, is_counted) = Answer::decide(&snapshot, slot, user.known(), true);
+        let (answer, is_counted) = Answer::decide(&snapshot, slot, user, true);
         Evaluation { snapshot, answer, is_counted }
     }
 
@@ -263,7 +263,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         user: impl Into<User<'u>>,
     ) -> Evaluation<S> {
         let user = user.into();
-        let (answer, _) = Answer::decide(&snapshot, slot, user.known(), false);
+        let (answer, _) = Answer::decide(&snapshot, slot, user, false);
         Evaluation { snapshot, answer, is_counted: false }
     }
 }

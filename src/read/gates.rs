@@ -11,7 +11,8 @@ use crate::model::targeting::share::Share;
 use crate::model::targeting::shared::Shared;
 use crate::read::compiled_audience::CompiledAudience;
 use crate::read::reason::Reason;
-use crate::target::user::{Key, Known};
+use crate::target::user::User;
+use crate::target::user_key::Unit;
 
 /// The gates of one experiment.
 #[derive(Debug)]
@@ -94,17 +95,17 @@ impl Gates {
 
     /// What is split by, for a user.
     #[inline]
-    pub(super) fn unit<'u>(&self, user: Known<'u>) -> Result<Key<'u>, Reason> {
+    pub(super) fn unit<'u>(&self, user: User<'u>) -> Result<Unit<'u>, Reason> {
         match &self.bucket_by {
-            None if user.key.is_empty() => Err(Reason::NoUserKey),
-            None => Ok(Key::Text(user.key)),
-            Some(attribute) => user.get(attribute).and_then(Key::of).ok_or(Reason::NoUnit),
+            None if user.key().is_empty() => Err(Reason::NoUserKey),
+            None => Ok(Unit::Text(user.key())),
+            Some(attribute) => user.get(attribute).and_then(Unit::of).ok_or(Reason::NoUnit),
         }
     }
 
     /// Why a user of this unit is not in the experiment; `None` if the user is.
     #[inline]
-    pub(super) fn refuse(&self, unit: &str, user: Known<'_>) -> Option<Reason> {
+    pub(super) fn refuse(&self, unit: &str, user: User<'_>) -> Option<Reason> {
         if let Some(reason) = self.refuse_place(unit) {
             return Some(reason);
         }

@@ -17,7 +17,8 @@ use crate::read::place::{VariantPlace, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::running_split::RunningSplit;
 use crate::read::state::{ExperimentState, FlagState};
-use crate::target::user::{Key, Known};
+use crate::target::user::User;
+use crate::target::user_key::Unit;
 
 /// A flag with rules in the environment, or whose running experiment has gates.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl Guarded {
     /// What the flag answers to a user; counts an exposure, if it is one and if that is asked for.
     ///
     /// In this order: forced; rules; running experiment; default.
-    pub(super) fn decide(&self, user: Known<'_>, counts: bool) -> Apart {
+    pub(super) fn decide(&self, user: User<'_>, counts: bool) -> Apart {
         if let Some((reason, position)) = self.decide_before_split(user) {
             return Apart { position, reason, is_counted: false };
         }
@@ -86,7 +87,7 @@ impl Guarded {
     }
 
     /// Why the flag does not split a user; `None` if it does.
-    fn refuse(&self, user: Known<'_>) -> Option<Reason> {
+    fn refuse(&self, user: User<'_>) -> Option<Reason> {
         match self.decide_before_split(user) {
             Some((reason, _)) => Some(reason),
             None => self.decide_split(user).err(),
@@ -95,7 +96,7 @@ impl Guarded {
 
     /// The answer of what comes before the running experiment.
     #[inline]
-    fn decide_before_split(&self, user: Known<'_>) -> Option<(Reason, VariantPosition)> {
+    fn decide_before_split(&self, user: User<'_>) -> Option<(Reason, VariantPosition)> {
         if let Some(position) = self.forced(user) {
             return Some((Reason::Forced, position));
         }
@@ -104,23 +105,23 @@ impl Guarded {
     }
 
     #[inline]
-    fn forced(&self, user: Known<'_>) -> Option<VariantPosition> {
-        if self.users.is_empty() { None } else { self.users.get(user.key).copied() }
+    fn forced(&self, user: User<'_>) -> Option<VariantPosition> {
+        if self.users.is_empty() { None } else { self.users.get(user.key()).copied() }
     }
 
     /// The running experiment and the hash of the user in it, or why the user is not in it.
     #[inline]
-    fn decide_split(&self, user: Known<'_>) -> Result<(&RunningSplit, u64), Reason> {
+    fn decide_split(&self, user: User<'_>) -> Result<(&RunningSplit, u64), Reason> {
         let Some(GuardedSplit { split, gates }) = &self.split else {
-            let is_nobody = user.key.is_empty();
+            let is_nobody = user.key().is_empty();
             return Err(if is_nobody { Reason::NoUserKey } else { Reason::NotRunning });
         };
         let Some(gates) = gates else {
-            let is_nobody = user.key.is_empty();
+            let is_nobody = user.key().is_empty();
             return if is_nobody {
                 Err(Reason::NoUserKey)
             } else {
-                Ok((split, split.hash(user.key)))
+                Ok((split, split.hash(user.key())))
             };
         };
         let unit = gates.unit(user)?;
@@ -136,14 +137,14 @@ impl Guarded {
     /// of a user may have changed since, often by the very conversion. Where it is not known, the
     /// answer of an evaluation decides.
     #[inline(never)]
-    pub(super) fn convert(&self, user: Known<'_>) -> conversion::Apart {
+    pub(super) fn convert(&self, user: User<'_>) -> conversion::Apart {
         if let Some(position) = self.forced(user) {
             let (reason, outcome) = (Reason::Forced, Outcome::Forced);
             return conversion::Apart { reason, position, outcome };
         }
         let unit = match &self.split {
             Some(GuardedSplit { gates: Some(gates), .. }) => gates.unit(user).ok(),
-            Some(_) if !user.key.is_empty() => Some(Key::Text(user.key)),
+            Some(_) if !user.key().is_empty() => Some(Unit::Text(user.key())),
             _ => None,
         };
         let (Some(GuardedSplit { split, gates }), Some(unit)) = (&self.split, unit) else {

@@ -3,7 +3,7 @@
 //!
 //! What a caller gives:
 //! * `user`: a user key, and what is known of the user; `attributes`: by name; `attribute_value`:
-//!   one of them.
+//!   one of them; `user_key`: keys that are written, and units.
 //!
 //! What a configuration gives:
 //! * `condition`: as it is written; `operator`: the words for what it asks;
@@ -22,3 +22,4 @@ pub(crate) mod operator;
 pub(crate) mod test;
 pub(crate) mod truth;
 pub(crate) mod user;
+pub(crate) mod user_key;

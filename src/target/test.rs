@@ -3,7 +3,7 @@
 use crate::target::condition::Condition;
 use crate::target::defect::{ConditionDefect, Part};
 use crate::target::truth::{Truth, Undecided};
-use crate::target::user::Known;
+use crate::target::user::User;
 
 /// A condition, checked and compiled.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Test {
     }
 
     /// What it says of a user.
-    pub(crate) fn ask(&self, user: Known<'_>) -> Truth {
+    pub(crate) fn ask(&self, user: User<'_>) -> Truth {
         match user.get(&self.condition.attribute) {
             Some(_) => Truth::True,
             None => Truth::Undecided(Undecided::NoAttribute),

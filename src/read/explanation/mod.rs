@@ -24,7 +24,8 @@ use crate::read::place::SlotId;
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
-use crate::target::user::{Key, Known, User};
+use crate::target::user::User;
+use crate::target::user_key::Unit;
 
 /// How an answer came about. It is decided on the same path as an evaluation, and counts nothing.
 ///
@@ -124,7 +125,6 @@ impl Explanation {
         user: impl Into<User<'u>>,
     ) -> Explanation {
         let user = user.into();
-        let user = user.known();
         let (answer, _) = Answer::decide(snapshot, slot, user, false);
         let compiled = snapshot.compiled(slot);
         let state = compiled.state();
@@ -136,7 +136,7 @@ impl Explanation {
         Explanation {
             flag: flag.to_owned(),
             environment: environment.map_or_else(String::new, String::from),
-            user_key: user.key.to_owned(),
+            user_key: user.key().to_owned(),
             version: snapshot.version(),
             reason: answer.reason,
             value: answer.value(snapshot).cloned(),
@@ -152,13 +152,13 @@ impl Explanation {
     }
 }
 
-fn assignment(definition: &Definition, user: Known<'_>) -> Option<ExplainedAssignment> {
+fn assignment(definition: &Definition, user: User<'_>) -> Option<ExplainedAssignment> {
     let assignment = definition.assignment();
     let seed = assignment.seed();
     let bucket_by = definition.targeting.as_ref().and_then(|targeting| targeting.bucket_by());
     let unit = match bucket_by {
-        Some(attribute) => user.get(attribute).and_then(Key::of)?,
-        None => Key::Text(user.key),
+        Some(attribute) => user.get(attribute).and_then(Unit::of)?,
+        None => Unit::Text(user.key()),
     };
     let hash = seed.hash(unit.as_str());
     let bucket = Bucket::from_hash(hash);

@@ -14,7 +14,8 @@ use crate::read::gates::Gates;
 use crate::read::guarded::{Guarded, GuardedSplit};
 use crate::target::test::Test;
 use crate::target::truth::Truth;
-use crate::target::user::{Key, Known};
+use crate::target::user::User;
+use crate::target::user_key::Unit;
 
 /// A rule, and what it says of the user.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -165,7 +166,7 @@ impl ExplainedSlot {
     }
 }
 
-fn conditions(tests: &[Test], user: Known<'_>) -> Vec<ExplainedCondition> {
+fn conditions(tests: &[Test], user: User<'_>) -> Vec<ExplainedCondition> {
     let explained = tests.iter().map(|test| {
         let condition = test.condition();
         ExplainedCondition {
@@ -179,7 +180,7 @@ fn conditions(tests: &[Test], user: Known<'_>) -> Vec<ExplainedCondition> {
     explained.collect()
 }
 
-fn audience(of: &CompiledAudience, user: Known<'_>) -> ExplainedAudience {
+fn audience(of: &CompiledAudience, user: User<'_>) -> ExplainedAudience {
     let segments = of.segments.iter().map(|member: &Member| {
         let segment = member.segment.as_deref();
         ExplainedSegment {
@@ -199,24 +200,24 @@ fn audience(of: &CompiledAudience, user: Known<'_>) -> ExplainedAudience {
 }
 
 /// The rules of a flag.
-pub(super) fn rules(flag: &Guarded, user: Known<'_>) -> Vec<ExplainedRule> {
+pub(super) fn rules(flag: &Guarded, user: User<'_>) -> Vec<ExplainedRule> {
     let explained = flag.rules.iter().filter_map(|compiled| {
         let rule = flag.state.rules.get(compiled.at)?;
-        let has_key = !user.key.is_empty();
+        let has_key = !user.key().is_empty();
         let slot = compiled.pick.filter(|_| has_key);
         Some(ExplainedRule {
             id: rule.id,
             position: rule.position,
             answers: compiled.answers(user),
             audience: audience(&compiled.audience, user),
-            slot: slot.map(|(seed, share)| ExplainedSlot::of_share(seed, user.key, share)),
+            slot: slot.map(|(seed, share)| ExplainedSlot::of_share(seed, user.key(), share)),
         })
     });
     explained.collect()
 }
 
 /// The gates of the running experiment; none if it has no targeting.
-pub(super) fn gates(flag: &Guarded, user: Known<'_>) -> Vec<ExplainedGate> {
+pub(super) fn gates(flag: &Guarded, user: User<'_>) -> Vec<ExplainedGate> {
     let Some(GuardedSplit { gates: Some(gates), .. }) = &flag.split else { return Vec::new() };
     let unit = gates.unit(user).ok();
     let mut explained = vec![ExplainedGate::Unit {
@@ -238,7 +239,7 @@ pub(super) fn gates(flag: &Guarded, user: Known<'_>) -> Vec<ExplainedGate> {
 /// The gates for a unit, in the order in which they are asked.
 fn of_unit(
     gates: &Gates,
-    unit: &Key<'_>,
+    unit: &Unit<'_>,
     audience: Option<ExplainedGate>,
 ) -> impl Iterator<Item = ExplainedGate> {
     let unit = unit.as_str();
