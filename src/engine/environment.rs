@@ -94,7 +94,8 @@ impl Environment {
     pub fn evaluate<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation {
         let snapshot = self.engine.current.pin();
         let slot = self.slot(&snapshot, flag);
-        Evaluation::counting(snapshot, slot, user)
+        let user = user.into();
+        Evaluation::counting(snapshot, slot, user.key(), user.attributes())
     }
 
     /// Returns the same answer as [`evaluate`](Environment::evaluate), and counts nothing.
@@ -103,7 +104,8 @@ impl Environment {
     pub fn peek<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation {
         let snapshot = self.engine.current.pin();
         let slot = self.slot(&snapshot, flag);
-        Evaluation::peeking(snapshot, slot, user)
+        let user = user.into();
+        Evaluation::peeking(snapshot, slot, user.key(), user.attributes())
     }
 
     /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
@@ -113,7 +115,8 @@ impl Environment {
     pub fn convert<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Conversion {
         let snapshot = self.engine.current.pin();
         let slot = self.slot(&snapshot, flag);
-        Conversion::assigned(snapshot, slot, user)
+        let user = user.into();
+        Conversion::assigned(snapshot, slot, user.key(), user.attributes())
     }
 
     /// Explains how the answer for a flag and a user comes about, and counts nothing. Meant for

@@ -9,7 +9,7 @@ use crate::read::compiled_flag::Apart;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
-use crate::target::user::User;
+use crate::target::attributes::Attributes;
 
 /// The place of an answer on a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +31,20 @@ impl Answer {
     pub(crate) fn decide(
         snapshot: &Snapshot,
         slot: Option<SlotId>,
-        user: User<'_>,
+        key: &str,
+        attributes: &dyn Attributes,
         counts: bool,
     ) -> (Answer, bool) {
         let compiled = snapshot.compiled(slot);
-        if let Some(split) = compiled.split_for(user.key()) {
-            let hash = split.hash(user.key());
+        if let Some(split) = compiled.split_for(key) {
+            let hash = split.hash(key);
             let position = split.position(hash);
             let is_counted =
                 counts && split.count(position, Event::Exposure, hash) == Added::Counted;
             (Answer { slot, position, reason: Reason::Split }, is_counted)
         } else {
             let Apart { position, reason, is_counted } =
-                compiled.decide_apart(user.key(), user.attributes(), counts);
+                compiled.decide_apart(key, attributes, counts);
             (Answer { slot, position, reason }, is_counted)
         }
     }

@@ -176,13 +176,12 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
 
     /// Counts for the variant that assignment gives the user.
     #[inline]
-    pub(crate) fn assigned<'u>(
+    pub(crate) fn assigned(
         snapshot: S,
         slot: Option<SlotId>,
-        user: impl Into<User<'u>>,
+        key: &str,
+        attributes: &dyn Attributes,
     ) -> Conversion<S> {
-        let user = user.into();
-        let (key, attributes) = (user.key(), user.attributes());
         let compiled = snapshot.compiled(slot);
         let (position, reason, outcome) = if let Some(split) = compiled.split_for(key) {
             let hash = split.hash(key);

@@ -13,7 +13,7 @@ use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 use crate::read::value::{DeserializeError, MismatchError, exact_f64};
-use crate::target::user::User;
+use crate::target::attributes::Attributes;
 
 /// The answer for a flag, an environment and a user key: a value, and the reason.
 ///
@@ -245,25 +245,25 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
 impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    pub(crate) fn counting<'u>(
+    pub(crate) fn counting(
         snapshot: S,
         slot: Option<SlotId>,
-        user: impl Into<User<'u>>,
+        key: &str,
+        attributes: &dyn Attributes,
     ) -> Evaluation<S> {
-        let user = user.into();
-        let (answer, is_counted) = Answer::decide(&snapshot, slot, user, true);
+        let (answer, is_counted) = Answer::decide(&snapshot, slot, key, attributes, true);
         Evaluation { snapshot, answer, is_counted }
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    pub(crate) fn peeking<'u>(
+    pub(crate) fn peeking(
         snapshot: S,
         slot: Option<SlotId>,
-        user: impl Into<User<'u>>,
+        key: &str,
+        attributes: &dyn Attributes,
     ) -> Evaluation<S> {
-        let user = user.into();
-        let (answer, _) = Answer::decide(&snapshot, slot, user, false);
+        let (answer, _) = Answer::decide(&snapshot, slot, key, attributes, false);
         Evaluation { snapshot, answer, is_counted: false }
     }
 }

@@ -77,21 +77,24 @@ impl FlagHandle {
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate<'u>(&self, user: impl Into<User<'u>>) -> Evaluation {
-        Evaluation::counting(self.current.pin(), Some(self.slot), user)
+        let user = user.into();
+        Evaluation::counting(self.current.pin(), Some(self.slot), user.key(), user.attributes())
     }
 
     /// Returns the same answer as [`evaluate`](FlagHandle::evaluate), and counts nothing.
     #[inline]
     #[must_use]
     pub fn peek<'u>(&self, user: impl Into<User<'u>>) -> Evaluation {
-        Evaluation::peeking(self.current.pin(), Some(self.slot), user)
+        let user = user.into();
+        Evaluation::peeking(self.current.pin(), Some(self.slot), user.key(), user.attributes())
     }
 
     /// Counts a conversion for the variant that the user is assigned.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert<'u>(&self, user: impl Into<User<'u>>) -> Conversion {
-        Conversion::assigned(self.current.pin(), Some(self.slot), user)
+        let user = user.into();
+        Conversion::assigned(self.current.pin(), Some(self.slot), user.key(), user.attributes())
     }
 
     /// Explains how the answer for a user comes about, and counts nothing.
@@ -108,7 +111,8 @@ impl FlagHandle {
         snapshot: &'s Snapshot,
         user: impl Into<User<'u>>,
     ) -> Evaluation<&'s Snapshot> {
-        Evaluation::counting(snapshot, self.slot_on(snapshot), user)
+        let user = user.into();
+        Evaluation::counting(snapshot, self.slot_on(snapshot), user.key(), user.attributes())
     }
 
     /// As [`peek`](FlagHandle::peek), on a pinned snapshot.
@@ -119,7 +123,8 @@ impl FlagHandle {
         snapshot: &'s Snapshot,
         user: impl Into<User<'u>>,
     ) -> Evaluation<&'s Snapshot> {
-        Evaluation::peeking(snapshot, self.slot_on(snapshot), user)
+        let user = user.into();
+        Evaluation::peeking(snapshot, self.slot_on(snapshot), user.key(), user.attributes())
     }
 
     /// As [`convert`](FlagHandle::convert), on a pinned snapshot.
@@ -130,7 +135,8 @@ impl FlagHandle {
         snapshot: &'s Snapshot,
         user: impl Into<User<'u>>,
     ) -> Conversion<&'s Snapshot> {
-        Conversion::assigned(snapshot, self.slot_on(snapshot), user)
+        let user = user.into();
+        Conversion::assigned(snapshot, self.slot_on(snapshot), user.key(), user.attributes())
     }
 
     /// As [`explain`](FlagHandle::explain), on a pinned snapshot.

@@ -74,7 +74,8 @@ impl<T: DeserializeOwned> TypedReader<T> {
         let snapshot = &**self.cache.load();
         let slot = self.handle.slot_on(snapshot);
         self.decoded.follow(snapshot, slot);
-        self.decoded.of(Evaluation::counting(snapshot, slot, user))
+        let user = user.into();
+        self.decoded.of(Evaluation::counting(snapshot, slot, user.key(), user.attributes()))
     }
 
     /// Returns the same answer as [`evaluate`](TypedReader::evaluate), and counts nothing.
@@ -84,7 +85,8 @@ impl<T: DeserializeOwned> TypedReader<T> {
         let snapshot = &**self.cache.load();
         let slot = self.handle.slot_on(snapshot);
         self.decoded.follow(snapshot, slot);
-        self.decoded.of(Evaluation::peeking(snapshot, slot, user))
+        let user = user.into();
+        self.decoded.of(Evaluation::peeking(snapshot, slot, user.key(), user.attributes()))
     }
 
     /// The handle that this reader was made from, to convert or to share.

@@ -82,21 +82,24 @@ impl<'s> View<&'s Snapshot> {
     #[inline]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation<&'s Snapshot> {
-        Evaluation::counting(self.snapshot, self.slot(flag), user)
+        let user = user.into();
+        Evaluation::counting(self.snapshot, self.slot(flag), user.key(), user.attributes())
     }
 
     /// As [`peek`](View::peek) on a pinned snapshot.
     #[inline]
     #[must_use]
     pub fn peek<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Evaluation<&'s Snapshot> {
-        Evaluation::peeking(self.snapshot, self.slot(flag), user)
+        let user = user.into();
+        Evaluation::peeking(self.snapshot, self.slot(flag), user.key(), user.attributes())
     }
 
     /// As [`convert`](View::convert) on a pinned snapshot.
     #[inline]
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Conversion<&'s Snapshot> {
-        Conversion::assigned(self.snapshot, self.slot(flag), user)
+        let user = user.into();
+        Conversion::assigned(self.snapshot, self.slot(flag), user.key(), user.attributes())
     }
 
     /// As [`explain`](View::explain) on a pinned snapshot.
