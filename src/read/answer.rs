@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::compiled_flag::Apart;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
+use crate::read::running_split::RunningSplit;
 use crate::read::snapshot::Snapshot;
 use crate::target::attributes::Attributes;
 
@@ -19,33 +19,47 @@ pub(crate) struct Answer {
     pub(crate) reason: Reason,
 }
 
+/// An answer, and what counts it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decided<'s> {
+    pub(crate) answer: Answer,
+    /// The running experiment, if it decides at once.
+    pub(crate) split: Option<&'s RunningSplit>,
+    /// The user's hash in it.
+    pub(crate) user: u64,
+    /// Whether an exposure has been counted already.
+    pub(crate) is_counted: bool,
+}
+
 impl Answer {
-    /// Decides an answer; counts an exposure, if it is one and if that is asked for, and returns
-    /// whether it did.
+    /// Decides an answer. Where the running experiment decides at once, it is returned with the
+    /// user's hash, and the caller counts; elsewhere an exposure is counted, if it is one and if
+    /// that is asked for.
     ///
-    /// Always inlined: as a separate function it would pass the answer through memory, which costs
-    /// a peek by a handle a fifth more instructions (`cargo bench --bench instructions`). Rare
-    /// paths are separate functions.
+    /// Always inlined, and with a key and attributes in place of a [`User`](crate::User): as a
+    /// separate function it would pass the answer through memory, which costs a peek by a handle a
+    /// fifth more instructions (`cargo bench --bench instructions`), and so does a user in one
+    /// piece. Rare paths are separate functions.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "measured, as said above")]
-    pub(crate) fn decide(
-        snapshot: &Snapshot,
+    pub(crate) fn decide<'s>(
+        snapshot: &'s Snapshot,
         slot: Option<SlotId>,
         key: &str,
         attributes: &dyn Attributes,
         counts: bool,
-    ) -> (Answer, bool) {
+    ) -> Decided<'s> {
         let compiled = snapshot.compiled(slot);
         if let Some(split) = compiled.split_for(key) {
-            let hash = split.hash(key);
-            let position = split.position(hash);
-            let is_counted =
-                counts && split.count(position, Event::Exposure, hash) == Added::Counted;
-            (Answer { slot, position, reason: Reason::Split }, is_counted)
+            let user = split.hash(key);
+            let position = split.position(user);
+            let answer = Answer { slot, position, reason: Reason::Split };
+            Decided { answer, split: Some(split), user, is_counted: false }
         } else {
             let Apart { position, reason, is_counted } =
                 compiled.decide_apart(key, attributes, counts);
-            (Answer { slot, position, reason }, is_counted)
+            let answer = Answer { slot, position, reason };
+            Decided { answer, split: None, user: 0, is_counted }
         }
     }
 

@@ -183,16 +183,16 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
         attributes: &dyn Attributes,
     ) -> Conversion<S> {
         let compiled = snapshot.compiled(slot);
-        let (position, reason, outcome) = if let Some(split) = compiled.split_for(key) {
-            let hash = split.hash(key);
-            let position = split.position(hash);
-            let added = split.count(position, Event::Conversion, hash);
-            (position, Reason::Split, added.into())
+        let (answer, outcome) = if let Some(split) = compiled.split_for(key) {
+            let user = split.hash(key);
+            let position = split.position(user);
+            let added = split.count(position, Event::Conversion, user);
+            (Answer { slot, position, reason: Reason::Split }, added.into())
         } else {
             let Apart { position, reason, outcome } = apart(compiled, key, attributes);
-            (position, reason, outcome)
+            (Answer { slot, position, reason }, outcome)
         };
-        Conversion { snapshot, answer: Answer { slot, position, reason }, outcome }
+        Conversion { snapshot, answer, outcome }
     }
 
     /// Counts for the variant that the caller names.

@@ -5,9 +5,10 @@ use std::ops::Deref;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
-use crate::read::answer::Answer;
+use crate::read::answer::{Answer, Decided};
 use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
@@ -251,7 +252,12 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         key: &str,
         attributes: &dyn Attributes,
     ) -> Evaluation<S> {
-        let (answer, is_counted) = Answer::decide(&snapshot, slot, key, attributes, true);
+        let Decided { answer, split, user, is_counted } =
+            Answer::decide(&snapshot, slot, key, attributes, true);
+        let is_counted = match split {
+            Some(split) => split.count(answer.position, Event::Exposure, user) == Added::Counted,
+            None => is_counted,
+        };
         Evaluation { snapshot, answer, is_counted }
     }
 
@@ -263,7 +269,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         key: &str,
         attributes: &dyn Attributes,
     ) -> Evaluation<S> {
-        let (answer, _) = Answer::decide(&snapshot, slot, key, attributes, false);
+        let answer = Answer::decide(&snapshot, slot, key, attributes, false).answer;
         Evaluation { snapshot, answer, is_counted: false }
     }
 }
