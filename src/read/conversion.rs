@@ -35,13 +35,13 @@ pub enum Outcome {
     Counted,
     /// Not counted: the user is forced into a variant.
     Forced,
-    /// Not counted: a rule answers to the user, and no experiment.
-    Rule,
     /// Not counted: no experiment is running, or the named one is not.
     NotRunning,
     /// Not counted: the users of the experiment are counted, and this one has not been exposed
     /// since it was started.
     NotExposed,
+    /// Not counted: a rule answers to the user, and no experiment.
+    Rule,
     /// Not counted: the user key is empty.
     NoUserKey,
     /// Not counted: the user has no attribute that the running experiment is split by.

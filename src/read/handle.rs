@@ -74,7 +74,8 @@ impl FlagHandle {
 
     /// Evaluates the flag for a user. Counts an exposure if the answer is the running experiment's
     /// variant.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate<'u>(&self, user: impl Into<User<'u>>) -> Evaluation {
         let user = user.into();
