@@ -12,6 +12,9 @@ pub mod limitations {}
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 
+#[doc = include_str!("../docs/targeting.md")]
+pub mod targeting {}
+
 #[cfg(feature = "results")]
 #[doc = include_str!("../docs/results.md")]
 pub mod results {}
