@@ -250,11 +250,10 @@ fn a_ramp_over_every_thousandth_only_adds_users_and_covers_its_share() {
 }
 
 #[test]
-fn a_ramp_moves_no_user_to_another_variant() {
+fn at_every_step_of_a_ramp_the_covered_users_split_as_configured() {
     let units = numbered_users(USERS);
     let slots = slots(GateSeed::new(Gate::Coverage, EXPERIMENT), &units);
     let assignment = Assignment::new(EXPERIMENT, &[50, 50]).unwrap();
-    // At every step the newcomers split evenly, so that the covered do.
     for coverage in [1000, 10_000, 50_000, 100_000] {
         let covered = units.iter().zip(&slots).filter(|&(_, &slot)| slot < coverage);
         let mut in_variant = [0; 2];
