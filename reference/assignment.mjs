@@ -1,18 +1,10 @@
 // Assignment v1: which variant of an experiment a user is in.
 
-import { createXXHash3 } from 'hash-wasm';
-
-const text = new TextEncoder();
-
-async function xxh3(bytes, seed = 0n) {
-  const hasher = await createXXHash3(Number(seed & 0xffffffffn), Number(seed >> 32n));
-  return BigInt(`0x${hasher.init().update(bytes).digest('hex')}`);
-}
+import { bytes, text, xxh3 } from './xxh3.mjs';
 
 /** What separates one experiment's split from every other's. */
 export function seed(experimentId) {
-  const digits = experimentId.replaceAll('-', '').match(/../g);
-  return xxh3(Uint8Array.from(digits, (byte) => Number.parseInt(byte, 16)));
+  return xxh3(bytes(experimentId));
 }
 
 /** Where a user falls: 0 to 99. For many users of one experiment, keep the hasher that has its seed. */

@@ -6,11 +6,17 @@ pub mod assignment_v1 {}
 #[doc = include_str!("../docs/document.md")]
 pub mod document {}
 
+#[doc = include_str!("../docs/launching.md")]
+pub mod launching {}
+
 #[doc = include_str!("../docs/limitations.md")]
 pub mod limitations {}
 
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("../docs/targeting.md")]
+pub mod targeting {}
 
 #[cfg(feature = "results")]
 #[doc = include_str!("../docs/results.md")]

@@ -15,7 +15,7 @@ use fairsplit::assign::{Assignment, Bucket, Seed};
 const BUCKETS: usize = Bucket::COUNT as usize;
 
 /// The most [`Surprise`] that is put down to chance: a fair function exceeds it once in 10 000
-/// checks, so with the 40 below one file in 250 would be unlucky.
+/// checks, so with the 40 below, and 104 in `gates.rs`, one run in 70 would be unlucky.
 ///
 /// It was not when the populations were chosen (the most was 2.3), so it never will be. What is
 /// unfair does not come near: of the functions that are refused below, the least bad reaches 10.
@@ -28,7 +28,7 @@ const LIMIT: f64 = 3.719;
 /// By the approximation of Wilson and Hilferty ("The Distribution of Chi-Square", PNAS 17, 1931):
 /// the cube root of chi-square over its degrees of freedom `d` is nearly normal, with mean
 /// `1 - 2/9d` and variance `2/9d`.
-type Surprise = f64;
+pub(super) type Surprise = f64;
 
 fn surprise(chi_square: f64, degrees_of_freedom: usize) -> Surprise {
     let variance = 2.0 / (9.0 * number(degrees_of_freedom));
@@ -36,7 +36,7 @@ fn surprise(chi_square: f64, degrees_of_freedom: usize) -> Surprise {
     (root - (1.0 - variance)) / variance.sqrt()
 }
 
-fn number(count: usize) -> f64 {
+pub(super) fn number(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap())
 }
 
@@ -49,14 +49,14 @@ fn deviation(count: usize, expected: f64) -> f64 {
 }
 
 /// Whether something falls into each of so many classes equally often.
-fn unevenness(counts: &[usize]) -> Surprise {
+pub(super) fn unevenness(counts: &[usize]) -> Surprise {
     let expected = number(counts.iter().sum()) / number(counts.len());
     let chi_square = counts.iter().map(|&count| deviation(count, expected)).sum();
     surprise(chi_square, counts.len() - 1)
 }
 
 /// Whether the columns are distributed alike in every row: Pearson's test of independence.
-fn dependence<const COLUMNS: usize>(table: &[[usize; COLUMNS]]) -> Surprise {
+pub(super) fn dependence<const COLUMNS: usize>(table: &[[usize; COLUMNS]]) -> Surprise {
     let in_row: Vec<usize> = table.iter().map(|row| row.iter().sum()).collect();
     let in_column: [usize; COLUMNS] =
         std::array::from_fn(|column| table.iter().map(|row| row[column]).sum());
@@ -72,7 +72,7 @@ fn dependence<const COLUMNS: usize>(table: &[[usize; COLUMNS]]) -> Surprise {
 
 // What is checked: any function from the id of an experiment and a user key to a bucket.
 
-type Id = [u8; 16];
+pub(super) type Id = [u8; 16];
 
 fn assignment_v1(id: Id, key: &str) -> usize {
     usize::from(Bucket::from_hash(Seed::from_id(id).hash(key)).index())
@@ -139,19 +139,19 @@ fn unevenness_of_p_values(
 }
 
 #[track_caller]
-fn assert_fair(surprise: Surprise, what: &str) {
+pub(super) fn assert_fair(surprise: Surprise, what: &str) {
     assert!(surprise < LIMIT, "{what}: not chance, {surprise:.1} is above {LIMIT}");
 }
 
 #[track_caller]
-fn assert_unfair(surprise: Surprise, what: &str) {
+pub(super) fn assert_unfair(surprise: Surprise, what: &str) {
     assert!(surprise > LIMIT, "{what}: taken for chance, {surprise:.1} is below {LIMIT}");
 }
 
 // Populations.
 
 /// Enough that buckets which are off their size by 3 % (root mean square) are refused.
-const USERS: u32 = 100_000;
+pub(super) const USERS: u32 = 100_000;
 
 /// Enough that the same is so of the 10 000 pairs of buckets in two experiments.
 const MANY_USERS: u32 = 1_000_000;
@@ -165,11 +165,11 @@ fn keys(users: u32, key: impl FnMut(u32) -> String) -> Vec<String> {
 }
 
 /// The ids of a database, as they are and as many applications write them.
-fn plain_numbers() -> Vec<String> {
+pub(super) fn plain_numbers() -> Vec<String> {
     keys(USERS, |user| user.to_string())
 }
 
-fn numbered_users(users: u32) -> Vec<String> {
+pub(super) fn numbered_users(users: u32) -> Vec<String> {
     keys(users, |user| format!("user-{user}"))
 }
 
@@ -190,13 +190,13 @@ fn random_id(state: &mut u64) -> Id {
     ((bits & without_version_and_variant) | (0x4 << 76) | (0x2 << 62)).to_be_bytes()
 }
 
-fn random_ids(count: usize) -> Vec<Id> {
+pub(super) fn random_ids(count: usize) -> Vec<Id> {
     let mut state = 1;
     (0..count).map(|_| random_id(&mut state)).collect()
 }
 
 /// Ids that differ in a bit or two, as those given by hand do.
-fn neighbouring_ids(count: u128) -> Vec<Id> {
+pub(super) fn neighbouring_ids(count: u128) -> Vec<Id> {
     (1..=count).map(u128::to_be_bytes).collect()
 }
 
@@ -205,12 +205,12 @@ fn some_ids() -> Vec<Id> {
     [random_ids(2), neighbouring_ids(2)].concat()
 }
 
-fn uuid_text() -> Vec<String> {
+pub(super) fn uuid_text() -> Vec<String> {
     let mut state = 2;
     keys(USERS, |_| ExperimentId::from_bytes(random_id(&mut state)).to_string())
 }
 
-fn email_addresses() -> Vec<String> {
+pub(super) fn email_addresses() -> Vec<String> {
     const FIRST: [&str; 10] =
         ["anna", "ben", "chloe", "dmitri", "eva", "farid", "grace", "hiro", "ines", "jörg"];
     const LAST: [&str; 10] =

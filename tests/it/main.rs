@@ -23,6 +23,7 @@ mod durable;
 mod durable_values;
 mod fairness;
 mod faults;
+mod gates;
 mod laws;
 mod layers;
 mod lifecycle;
