@@ -252,87 +252,6 @@ mod tests {
 
     use super::*;
 
-    /// What is wrong, each with its part, in words.
-    fn defects(condition: &Condition) -> Vec<String> {
-        match compile(condition) {
-            Ok(_) => Vec::new(),
-            Err(defects) => {
-                assert!(!defects.is_empty(), "refused without a reason: {condition:?}");
-                defects.iter().map(|(part, defect)| format!("{part}: {defect}")).collect()
-            }
-        }
-    }
-
-    #[test]
-    fn all_that_is_wrong_with_a_condition_is_found_at_once() {
-        let texts = json!(["a", null, "é", {}, "x".repeat(1025)]);
-        let condition = Condition::new(" ", Operator::In, texts).ignore_case();
-        assert_eq!(
-            defects(&condition),
-            [
-                "attribute: must not be blank",
-                "value[1]: must be a text, a number or a boolean, found null",
-                r#"value[2]: must be ASCII with ignore_case, found "é""#,
-                "value[3]: must be a text, a number or a boolean, found an object",
-                "value[4]: must have at most 1024 bytes, found 1025",
-            ]
-        );
-        let condition = Condition::new("a".repeat(256), Operator::Before, "now").ignore_case();
-        assert_eq!(
-            defects(&condition),
-            [
-                "attribute: must have at most 255 characters, found 256",
-                "ignore_case: must not be given: before does not compare texts",
-                "value: must be an RFC 3339 timestamp or an integer of milliseconds, found \"now\"",
-            ]
-        );
-    }
-
-    #[test]
-    fn each_operator_refuses_what_it_does_not_compare_with() {
-        use Operator::*;
-        let scalar = "value: must be a text, a number or a boolean, found an array";
-        let time = "value: must be an RFC 3339 timestamp or an integer of milliseconds, found 1.5";
-        for (operator, value, message) in [
-            (Equals, json!(["a"]), scalar),
-            (NotEquals, json!(["a"]), scalar),
-            (Equals, json!(null), "value: is required"),
-            (In, json!("a"), r#"value: must be an array, found "a""#),
-            (NotIn, json!([]), "value: must hold at least one value"),
-            (In, json!([[1]]), "value[0]: must be a text, a number or a boolean, found an array"),
-            (Contains, json!([]), "value: must hold at least one value"),
-            (NotContains, json!(5), "value: must be a text or an array of texts, found 5"),
-            (StartsWith, json!(""), "value: must not be empty"),
-            (EndsWith, json!(["a", ""]), "value[1]: must not be empty"),
-            (EndsWith, json!(["a", 1]), "value[1]: must be a text, found 1"),
-            (GreaterThan, json!("05"), r#"value: must be a number, found "05""#),
-            (GreaterThanOrEquals, json!(true), "value: must be a number, found true"),
-            (LessThan, json!([1]), "value: must be a number, found an array"),
-            (LessThanOrEquals, json!("1e999"), r#"value: must be a number, found "1e999""#),
-            (Before, json!(1.5), time),
-            (After, json!(1.5), time),
-            (SemverEquals, json!("v1"), r#"value: must be a version, found "v1""#),
-            (SemverGreaterThan, json!(2), "value: must be a version, found 2"),
-            (SemverLessThan, json!(""), r#"value: must be a version, found """#),
-            (Matches, json!(["a"]), "value: must be a text, found an array"),
-            (Matches, json!(""), "value: must not be empty"),
-            (Matches, json!("a".repeat(257)), "value: must have at most 256 bytes, found 257"),
-            (IsSet, json!(true), "value: must not be given: is_set compares with nothing"),
-            (IsNotSet, json!(1), "value: must not be given: is_not_set compares with nothing"),
-        ] {
-            let condition = Condition::new("it", operator, value);
-            assert_eq!(defects(&condition), [message], "{condition:?}");
-            assert_eq!(defects(&condition.negate()), [message]);
-        }
-    }
-
-    #[test]
-    fn a_quote_of_what_was_found_is_cut_short() {
-        let long = Condition::new("it", Operator::LessThan, "é".repeat(1_000_000));
-        let [message] = &defects(&long)[..] else { panic!("one defect") };
-        assert_eq!(*message, format!("value: must be a number, found \"{}...\"", "é".repeat(64)));
-    }
-
     #[test]
     fn what_is_just_allowed_is_allowed() {
         let longest = json!("x".repeat(MAX_TEXT_BYTES));
@@ -344,10 +263,8 @@ mod tests {
             Condition::new("it", Operator::Equals, ""),
             Condition { value: Some(Value::Null), ..Condition::is_set("it") },
         ] {
-            assert_eq!(defects(&condition), [""; 0]);
+            assert!(compile(&condition).is_ok(), "{condition:.100?}");
         }
-        let too_many = Condition::new("it", Operator::In, (0..=MAX_VALUES).collect::<Vec<_>>());
-        assert_eq!(defects(&too_many), ["value: must hold at most 100000 values, found 100001"]);
     }
 
     #[test]
@@ -362,34 +279,5 @@ mod tests {
                 assert_eq!(is_refused, !compares_texts(operator), "{operator}");
             }
         }
-    }
-
-    #[cfg(not(feature = "regex"))]
-    #[test]
-    fn without_its_feature_a_pattern_is_refused() {
-        let message =
-            "value: needs the Cargo feature \"regex\" of fairsplit, which this build does not have";
-        assert_eq!(defects(&Condition::new("it", Operator::Matches, "a")), [message]);
-    }
-
-    #[cfg(feature = "regex")]
-    #[test]
-    fn a_pattern_is_refused_with_its_reason() {
-        for (pattern, message) in [
-            ("(regex", "value: is not a pattern: unclosed group"),
-            (
-                "(?=a)b",
-                "value: is not a pattern: look-around, including look-ahead and look-behind, is not supported",
-            ),
-            (r"\bpro", r"value: is not a pattern: \b must be of ASCII; try (?-u:\b)"),
-            (
-                r"\w+@\w+",
-                "value: needs more than 64 KiB as a table; try (?-u:...), which reads bytes of ASCII",
-            ),
-        ] {
-            assert_eq!(defects(&Condition::new("it", Operator::Matches, pattern)), [message]);
-        }
-        let folded = Condition::new("it", Operator::Matches, "é").ignore_case();
-        assert_eq!(defects(&folded), [r#"value: must be ASCII with ignore_case, found "é""#]);
     }
 }
