@@ -136,6 +136,7 @@
 //! * `durable`: definitions and counts that outlive the process, `Engine::open`.
 //! * `watch`: applies a configuration file whenever it changes, `Engine::watch`.
 //! * `results`: rates, intervals, tests and a verdict, `Engine::results`.
+//! * `regex`: the operator `matches` of conditions; without it, a condition that uses it is refused.
 //! * `tracing`: events of changes and documents, never of an evaluation.
 //! * `testing`: flags that answer what a test fixes, and assertions on what was counted,
 //!   `fairsplit::testing`.
@@ -301,8 +302,10 @@ pub mod targeting {
     pub use crate::model::targeting::share::Share;
     pub use crate::target::attribute_value::AttributeValue;
     pub use crate::target::attributes::Attributes;
-    pub use crate::target::condition::Condition;
-    pub use crate::target::defect::ConditionDefect;
+    pub use crate::target::condition::{Condition, ConditionError};
+    pub use crate::target::defect::{
+        ConditionDefect, MAX_ATTRIBUTE_LENGTH, MAX_PATTERN_BYTES, MAX_TEXT_BYTES, MAX_VALUES,
+    };
     pub use crate::target::operator::{Operator, OperatorError};
     pub use crate::target::truth::{Truth, Undecided};
 }

@@ -11,7 +11,8 @@ use std::thread;
 
 use allocator::{bytes_each_way, calls};
 use common::{production, running, staging};
-use fairsplit::NewFlag;
+use fairsplit::targeting::{AttributeValue, Condition, Operator};
+use fairsplit::{NewFlag, User};
 use serde_json::json;
 
 #[test]
@@ -187,5 +188,59 @@ fn no_call_that_adds_a_user_allocates_or_frees_a_whole_table() {
         assert!(most.iter().all(|most| *most >= CHUNK), "{most:?}");
         let kept = all[0] - all[1];
         assert!(kept < 16 * (1 << 19) + 64 * 1024, "{kept} of {all:?} bytes, capacity {capacity}");
+    }
+}
+
+/// A condition is compiled at each call here, which allocates; asking it adds nothing to that,
+/// whatever the attribute is.
+#[test]
+fn asking_a_condition_allocates_nothing() {
+    let texts: Vec<String> = (0..1000).map(|at| format!("user-{at}")).collect();
+    let json = json!(["x", 1, null, {"a": []}, 1.5, "user-7"]);
+    let long = "1.2.3-a.".repeat(1000);
+    let long_number = "1".repeat(1000);
+    let values = [
+        true.into(),
+        7.into(),
+        u64::MAX.into(),
+        1.5.into(),
+        f64::NAN.into(),
+        "USER-7".into(),
+        "18446744073709551617".into(),
+        "1.5e300".into(),
+        "1.2.3-rc.1+build".into(),
+        "2017-12-06T00:00:00.123-07:00".into(),
+        "tomorrow".into(),
+        (&long).into(),
+        (&long_number).into(),
+        AttributeValue::UnixMilliseconds(7),
+        AttributeValue::Strings(&texts),
+        AttributeValue::Strs(&["a", "b"]),
+        AttributeValue::List(&[AttributeValue::Int(1), AttributeValue::Str("1.0")]),
+        AttributeValue::Json(&json),
+    ];
+    // The first list of a process sets its hasher's seed up.
+    Condition::new("it", Operator::In, json!(texts)).ask("anna").unwrap();
+    for operator in Operator::ALL {
+        let value = match operator {
+            Operator::IsSet | Operator::IsNotSet => json!(null),
+            Operator::In | Operator::NotIn => json!(texts),
+            Operator::Matches if cfg!(feature = "regex") => json!("^user-[0-9]+$"),
+            Operator::Matches => continue,
+            Operator::Before | Operator::After => json!("2017-12-06T00:00:00-07:00"),
+            _ => json!("17"),
+        };
+        let condition = Condition::new("it", operator, value);
+        let folded = condition.clone().ignore_case();
+        let folded = folded.ask("anna").is_ok().then_some(folded);
+        for condition in [condition.clone(), condition.negate()].into_iter().chain(folded) {
+            let compiling = calls(|| condition.ask("anna").unwrap()).0;
+            for value in values {
+                let attributes = [("it", value)];
+                let user = User::new("anna").with(&attributes);
+                let (all, truth) = calls(|| condition.ask(user).unwrap());
+                assert_eq!(all, compiling, "{operator} {value:.60?}: {truth:?}");
+            }
+        }
     }
 }

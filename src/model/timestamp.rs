@@ -5,14 +5,12 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
-use jiff::civil::{DateTime, date};
 use serde::{Deserialize, Serialize};
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::faults::ValidationError;
 use crate::model::path::{Path, quote};
-
-const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
+use crate::target::instant::{self, EPOCH};
 
 /// A point in time, in whole seconds UTC, in the years 0 to 9999.
 ///
@@ -79,54 +77,12 @@ impl FromStr for Timestamp {
     type Err = ValidationError;
 
     fn from_str(text: &str) -> Result<Timestamp, ValidationError> {
-        match parse(text) {
+        match instant::parse(text).map(|milliseconds| milliseconds.div_euclid(1000)) {
             Some(seconds) if (MIN_SECONDS..=MAX_SECONDS).contains(&seconds) => {
                 Ok(Timestamp::from_unix_seconds(seconds))
             }
             _ => Err(Fault::new(&Path::Root, FaultKind::Timestamp { found: quote(text) }).into()),
         }
-    }
-}
-
-/// Seconds after the epoch of an RFC 3339 timestamp. The shape is checked here, since jiff reads
-/// more than RFC 3339 allows; jiff checks the calendar.
-fn parse(text: &str) -> Option<i64> {
-    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
-    let fits = |byte: u8, shape: u8| match shape {
-        b'0' => byte.is_ascii_digit(),
-        shape => byte.eq_ignore_ascii_case(&shape),
-    };
-    let (date, rest) = text.split_at_checked(SHAPE.len())?;
-    if !date.bytes().zip(SHAPE).all(|(byte, &shape)| fits(byte, shape)) {
-        return None;
-    }
-    let offset = match rest.strip_prefix('.') {
-        None => rest,
-        Some(fraction) => {
-            let offset = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
-            (offset.len() < fraction.len()).then_some(offset)?
-        }
-    };
-    let seconds = date.parse::<DateTime>().ok()?.duration_since(EPOCH).as_secs();
-    seconds.checked_sub(offset_seconds(offset)?)
-}
-
-/// `Z`, or hours and minutes ahead of UTC.
-fn offset_seconds(offset: &str) -> Option<i64> {
-    if offset.eq_ignore_ascii_case("z") {
-        return Some(0);
-    }
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let number = |text: &str, below: i64| {
-        let is_written = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<i64>().ok().filter(|number| is_written && *number < below)
-    };
-    let minutes = number(hours, 24)?.checked_mul(60)?.checked_add(number(minutes, 60)?)?;
-    let seconds = minutes.checked_mul(60)?;
-    match offset.as_bytes().first()? {
-        b'+' => Some(seconds),
-        b'-' => seconds.checked_neg(),
-        _ => None,
     }
 }
 

@@ -96,7 +96,7 @@ impl From<SystemTime> for AttributeValue<'_> {
             Err(before) => {
                 // Towards the past, as for times after the epoch.
                 let before = before.duration().as_nanos().div_ceil(1_000_000);
-                i64::try_from(before).map_or(i64::MIN, |before| before.saturating_neg())
+                i64::try_from(before).map_or(i64::MIN, i64::saturating_neg)
             }
         };
         AttributeValue::UnixMilliseconds(milliseconds)

@@ -1,8 +1,14 @@
 //! A condition, as it is written.
 
+use std::fmt;
+
 use serde_json::Value;
 
+use crate::target::defect::{ConditionDefect, Part};
 use crate::target::operator::Operator;
+use crate::target::test::Test;
+use crate::target::truth::Truth;
+use crate::target::user::User;
 
 /// A condition on one attribute, as it is written: nothing in it is checked until it is part of a
 /// configuration.
@@ -95,4 +101,58 @@ impl Condition {
     pub fn ignores_case(&self) -> bool {
         self.ignore_case
     }
+
+    /// What it says of a user, for tests and tools: each call checks and compiles the condition,
+    /// which a configuration does once.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the condition.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fairsplit::User;
+    /// use fairsplit::targeting::{Condition, Operator, Truth, Undecided};
+    ///
+    /// let adult = Condition::new("age", Operator::GreaterThanOrEquals, 18);
+    /// assert_eq!(adult.ask(User::new("anna").with(&[("age", 42.into())]))?, Truth::True);
+    /// assert_eq!(adult.ask("ben")?, Truth::Undecided(Undecided::NoAttribute));
+    ///
+    /// let faulty = Condition::new("age", Operator::GreaterThanOrEquals, "x").ask("anna");
+    /// assert_eq!(faulty.unwrap_err().to_string(), r#"value: must be a number, found "x""#);
+    /// # Ok::<(), fairsplit::targeting::ConditionError>(())
+    /// ```
+    pub fn ask<'u>(&self, user: impl Into<User<'u>>) -> Result<Truth, ConditionError> {
+        let user = user.into();
+        let test = Test::new(self.clone()).map_err(|defects| ConditionError { defects })?;
+        Ok(test.ask(user))
+    }
 }
+
+/// Everything that is wrong with a condition: at least one defect. Displays on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionError {
+    defects: Vec<(Part, ConditionDefect)>,
+}
+
+impl ConditionError {
+    /// Each defect, and the part of the condition that has it: `attribute`, `value`, `value[0]`
+    /// for an item of a list, or `ignore_case`.
+    #[must_use]
+    pub fn defects(&self) -> impl ExactSizeIterator<Item = (String, &ConditionDefect)> {
+        self.defects.iter().map(|(part, defect)| (part.to_string(), defect))
+    }
+}
+
+impl fmt::Display for ConditionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (part, defect)) in self.defects.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(f, "{separator}{part}: {defect}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConditionError {}

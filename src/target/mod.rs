@@ -7,19 +7,29 @@
 //!
 //! What a configuration gives:
 //! * `condition`: as it is written; `operator`: the words for what it asks;
-//! * `test`: a condition, checked and compiled; `defect`: what can be wrong with one;
+//! * `test`: a condition, checked by `compile`; `defect`: what can be wrong with one;
 //! * `truth`: what a test says of a user: true, false, or undecided and why.
 //!
-//! What tests compare:
-//! * `number`, `version`, `instant`: read from texts, and ordered; `text_set`: lists of texts and
-//!   numbers; `pattern`: regular expressions.
+//! What tests compare: a `scalar` of the user with the `comparand` of the condition.
+//! * `number`, `version`, `instant`: read from texts, and ordered;
+//! * `text_set`: lists of texts and numbers; `text_parts`: what texts contain; `pattern`: regular
+//!   expressions.
 
 pub(crate) mod attribute_value;
 pub(crate) mod attributes;
+mod comparand;
+mod compile;
 pub(crate) mod condition;
 pub(crate) mod defect;
+pub(crate) mod instant;
+mod number;
 pub(crate) mod operator;
+mod pattern;
+mod scalar;
 pub(crate) mod test;
+mod text_parts;
+mod text_set;
 pub(crate) mod truth;
 pub(crate) mod user;
 pub(crate) mod user_key;
+mod version;

@@ -105,10 +105,9 @@ pub(crate) fn all(truths: impl IntoIterator<Item = Truth>) -> Truth {
     let mut all = Truth::True;
     for truth in truths {
         match truth {
-            Truth::True => {}
             Truth::False => return Truth::False,
             Truth::Undecided(_) if all == Truth::True => all = truth,
-            Truth::Undecided(_) => {}
+            Truth::True | Truth::Undecided(_) => {}
         }
     }
     all
@@ -118,4 +117,29 @@ pub(crate) fn all(truths: impl IntoIterator<Item = Truth>) -> Truth {
 #[inline]
 pub(crate) fn any(truths: impl IntoIterator<Item = Truth>) -> Truth {
     !all(truths.into_iter().map(|truth| !truth))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_any_and_not_are_those_of_kleene() {
+        let unknown = Truth::Undecided(Undecided::NoAttribute);
+        let (yes, no) = (Truth::True, Truth::False);
+        assert_eq!((all([]), any([])), (yes, no));
+        for (one, other, both, either) in [
+            (yes, yes, yes, yes),
+            (yes, no, no, yes),
+            (no, no, no, no),
+            (unknown, yes, unknown, yes),
+            (unknown, no, no, unknown),
+            (unknown, unknown, unknown, unknown),
+        ] {
+            for pair in [[one, other], [other, one]] {
+                assert_eq!((all(pair), any(pair)), (both, either), "{pair:?}");
+            }
+        }
+        assert_eq!([!yes, !no, !unknown], [no, yes, unknown]);
+    }
 }

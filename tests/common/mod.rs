@@ -3,6 +3,7 @@
 
 #[cfg(feature = "durable")]
 pub(crate) mod changes;
+pub(crate) mod conditions;
 #[cfg(feature = "durable")]
 pub(crate) mod directory;
 

@@ -13,6 +13,7 @@ mod changes;
 mod changing;
 #[path = "../common/mod.rs"]
 mod common;
+mod conditions;
 mod deleting;
 mod deltas;
 #[cfg(all(feature = "durable", feature = "watch", target_endian = "little"))]

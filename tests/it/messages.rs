@@ -8,8 +8,10 @@ use crate::common::{banner, experiment_id, flag_id, production, running, staging
 use fairsplit::assign::Allocation;
 use fairsplit::error::{ControlError, DeltaError, LoadError, Transition};
 use fairsplit::fault::FaultKind;
+use fairsplit::targeting::{Condition, Operator};
 use fairsplit::{EnvironmentName, ExperimentId, NewExperiment, NewFlag, Status};
 use serde::Serialize;
+use serde_json::json;
 
 #[track_caller]
 fn assert_refused<T>(result: Result<T, ControlError>, message: &str) -> ControlError {
@@ -344,4 +346,113 @@ fn a_load_error_names_the_line_or_the_path_of_each_fault() {
 fn a_delta_error_says_that_deltas_are_under_way_or_refused() {
     assert_eq!(DeltaError::<String>::UnderWay.to_string(), "deltas are already being handed over");
     assert_eq!(DeltaError::Refused("no").to_string(), "the deltas were refused: no");
+}
+
+/// What is wrong with a condition, each with its part.
+fn defects(condition: &Condition) -> Vec<String> {
+    let error = condition.ask("anna").unwrap_err();
+    let defects: Vec<_> =
+        error.defects().map(|(part, defect)| format!("{part}: {defect}")).collect();
+    assert_eq!(error.to_string(), defects.join("; "));
+    defects
+}
+
+#[test]
+fn all_that_is_wrong_with_a_condition_is_said_at_once() {
+    let texts = json!(["a", null, "é", {}, "x".repeat(1025)]);
+    let condition = Condition::new(" ", Operator::In, texts).ignore_case();
+    assert_eq!(
+        defects(&condition),
+        [
+            "attribute: must not be blank",
+            "value[1]: must be a text, a number or a boolean, found null",
+            r#"value[2]: must be ASCII with ignore_case, found "é""#,
+            "value[3]: must be a text, a number or a boolean, found an object",
+            "value[4]: must have at most 1024 bytes, found 1025",
+        ]
+    );
+    let condition = Condition::new("a".repeat(256), Operator::Before, "now").ignore_case();
+    assert_eq!(
+        defects(&condition),
+        [
+            "attribute: must have at most 255 characters, found 256",
+            "ignore_case: must not be given: before does not compare texts",
+            "value: must be an RFC 3339 timestamp or an integer of milliseconds, found \"now\"",
+        ]
+    );
+}
+
+#[test]
+fn each_operator_says_what_it_compares_with() {
+    use Operator::*;
+    let scalar = "value: must be a text, a number or a boolean, found an array";
+    let time = "value: must be an RFC 3339 timestamp or an integer of milliseconds, found 1.5";
+    for (operator, value, message) in [
+        (Equals, json!(["a"]), scalar),
+        (NotEquals, json!(["a"]), scalar),
+        (Equals, json!(null), "value: is required"),
+        (In, json!("a"), r#"value: must be an array, found "a""#),
+        (NotIn, json!([]), "value: must hold at least one value"),
+        (In, json!(vec![0; 100_001]), "value: must hold at most 100000 values, found 100001"),
+        (In, json!([[1]]), "value[0]: must be a text, a number or a boolean, found an array"),
+        (Contains, json!([]), "value: must hold at least one value"),
+        (NotContains, json!(5), "value: must be a text or an array of texts, found 5"),
+        (StartsWith, json!(""), "value: must not be empty"),
+        (EndsWith, json!(["a", ""]), "value[1]: must not be empty"),
+        (EndsWith, json!(["a", 1]), "value[1]: must be a text, found 1"),
+        (GreaterThan, json!("05"), r#"value: must be a number, found "05""#),
+        (GreaterThanOrEquals, json!(true), "value: must be a number, found true"),
+        (LessThan, json!([1]), "value: must be a number, found an array"),
+        (LessThanOrEquals, json!("1e999"), r#"value: must be a number, found "1e999""#),
+        (Before, json!(1.5), time),
+        (After, json!(1.5), time),
+        (SemverEquals, json!("v1"), r#"value: must be a version, found "v1""#),
+        (SemverGreaterThan, json!(2), "value: must be a version, found 2"),
+        (SemverLessThan, json!(""), r#"value: must be a version, found """#),
+        (Matches, json!(["a"]), "value: must be a text, found an array"),
+        (Matches, json!(""), "value: must not be empty"),
+        (Matches, json!("a".repeat(257)), "value: must have at most 256 bytes, found 257"),
+        (IsSet, json!(true), "value: must not be given: is_set compares with nothing"),
+        (IsNotSet, json!(1), "value: must not be given: is_not_set compares with nothing"),
+    ] {
+        let condition = Condition::new("it", operator, value);
+        assert_eq!(defects(&condition), [message], "{operator}");
+        assert_eq!(defects(&condition.negate()), [message], "{operator}");
+    }
+}
+
+#[test]
+fn what_was_found_in_a_condition_is_cut_short() {
+    let long = Condition::new("it", Operator::LessThan, "é".repeat(1_000_000));
+    let message = format!("value: must be a number, found \"{}...\"", "é".repeat(64));
+    assert_eq!(defects(&long), [message]);
+}
+
+#[cfg(not(feature = "regex"))]
+#[test]
+fn without_its_feature_a_pattern_is_refused() {
+    let message =
+        "value: needs the Cargo feature \"regex\" of fairsplit, which this build does not have";
+    assert_eq!(defects(&Condition::new("it", Operator::Matches, "a")), [message]);
+}
+
+#[cfg(feature = "regex")]
+#[test]
+fn what_is_wrong_with_a_pattern_is_said_on_one_line() {
+    for (pattern, message) in [
+        ("(regex", "value: is not a pattern: unclosed group"),
+        (
+            "(?=a)b",
+            "value: is not a pattern: look-around, including look-ahead and look-behind, is not supported",
+        ),
+        (r"\bpro", r"value: is not a pattern: \b must be of ASCII; try (?-u:\b)"),
+        (
+            r"\w+@\w+",
+            "value: needs more than 64 KiB as a table; try (?-u:...), which reads bytes of ASCII",
+        ),
+    ] {
+        assert_eq!(defects(&Condition::new("it", Operator::Matches, pattern)), [message]);
+    }
+    let folded = Condition::new("it", Operator::Matches, "é").ignore_case();
+    assert_eq!(defects(&folded), [r#"value: must be ASCII with ignore_case, found "é""#]);
 }
