@@ -66,7 +66,7 @@ impl Engine {
         flag: impl Into<FlagRef<'a>>,
         change: FlagChange,
     ) -> Result<Flag, ControlError> {
-        let FlagChange { name, mut default_value, notes } = change;
+        let FlagChange { name, mut default_value, notes, .. } = change;
         let mut faults = Faults::default();
         check_flag(&Path::Root, None, name.as_deref(), default_value.as_mut(), &mut faults);
         notes.check(&Path::Root, &mut faults);

@@ -6,6 +6,7 @@
 //! * `document`: the configuration document, read; `flag_document`: one flag of it;
 //!   `counters_document`: the counts that it carries for an experiment; `duplicates`: keys and ids
 //!   that it has twice;
+//! * `targeting`: rules, segments, layers, holdouts, and who is in an experiment, read;
 //! * `export`: the document, written; `stored`: what an engine stores beside it;
 //! * `units`: the definitions field by field, and what differs between two versions; `change`: a
 //!   change that was stored, read.
@@ -22,4 +23,5 @@ pub(crate) mod flag_document;
 pub(crate) mod node;
 mod notes;
 pub(crate) mod stored;
+pub(crate) mod targeting;
 pub(crate) mod units;
