@@ -199,7 +199,7 @@ impl Engine {
     #[must_use]
     pub fn to_json(&self) -> String {
         let view = self.current.pin();
-        Export::of(view.states()).to_json()
+        Export::of(&view).to_json()
     }
 
     /// Adds a fault to each experiment whose variants or environment differ from those that the

@@ -182,7 +182,8 @@ impl Application<'_> {
     fn plan(&mut self, flags: Vec<FlagDocument>) {
         for (at, mut flag) in flags.into_iter().enumerate() {
             self.report.unknown_fields.append(&mut flag.faults.take_unknown_fields());
-            let owner = flag.id.and_then(|id| self.sources.owner_beside(self.name, id));
+            let unit = flag.id.map(|flag| Unit::Flag { flag });
+            let owner = unit.and_then(|unit| self.sources.owner_beside(self.name, unit));
             if let Some(owner) = owner {
                 let kind = FaultKind::OwnedByOther { owner: owner.to_owned() };
                 flag.faults.add_at(format!("flags[{at}]"), kind);
@@ -264,9 +265,10 @@ impl Application<'_> {
         }
         let before = self.source.into_iter().flat_map(|source| &source.units);
         let stays = |unit: &Unit| {
-            let id = unit.flag();
-            self.skipped.contains(&id)
-                || (self.is_any_unidentified && !self.plans.contains_key(&id))
+            unit.flag().is_some_and(|id| {
+                self.skipped.contains(&id)
+                    || (self.is_any_unidentified && !self.plans.contains_key(&id))
+            })
         };
         let kept = before.filter(|(unit, _)| stays(unit));
         units.extend(kept.map(|(unit, said)| (*unit, said.clone())));

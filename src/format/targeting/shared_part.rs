@@ -38,6 +38,7 @@ impl<I: Copy, T> SharedPart<I, T> {
 /// The parts of one kind, each with its faults; `faults` are those of the array itself.
 pub(crate) fn parts<'t, P>(
     node: Node<'t>,
+    what: &'static str,
     path: &Path<'_>,
     faults: &mut Faults,
     read: impl Fn(Node<'t>, &Path<'_>) -> P,
@@ -45,7 +46,6 @@ pub(crate) fn parts<'t, P>(
     let nodes = array(node, path, faults)?;
     if nodes.len() > MAX_SEGMENTS {
         let (most, found) = (MAX_SEGMENTS, nodes.len());
-        let what = "segments, layers or holdouts";
         faults.add(path, FaultKind::TooMany { what, most, found });
         return None;
     }
