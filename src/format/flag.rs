@@ -49,5 +49,6 @@ fn new_flag(node: Node<'_>, faults: &mut Faults) -> Option<NewFlag> {
     let mut default_value = fields.required("default_value", faults, any);
     fields.close(faults);
     check_flag(path, key.as_deref(), name.as_deref(), default_value.as_mut(), faults);
-    Some(NewFlag { id, key: key?, name, default_value: default_value? })
+    let (is_enabled, flag_type) = (true, None);
+    Some(NewFlag { id, key: key?, name, default_value: default_value?, is_enabled, flag_type })
 }

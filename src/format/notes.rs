@@ -46,7 +46,7 @@ fn flag_change(node: Node<'_>, faults: &mut Faults) -> Option<FlagChange> {
     fields.close(faults);
     check_flag(path, None, name.as_deref(), default_value.as_mut(), faults);
     notes.check(path, faults);
-    Some(FlagChange { name, default_value, notes })
+    Some(FlagChange { name, default_value, notes, ..FlagChange::default() })
 }
 
 fn experiment_change(node: Node<'_>, faults: &mut Faults) -> Option<ExperimentChange> {

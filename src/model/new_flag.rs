@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::model::flag_type::FlagType;
 use crate::model::id::FlagId;
 
 /// A request to create a flag; [`Engine::create_flag`](crate::Engine::create_flag) checks it.
@@ -28,12 +29,21 @@ pub struct NewFlag {
     pub(crate) key: String,
     pub(crate) name: Option<String>,
     pub(crate) default_value: Value,
+    pub(crate) is_enabled: bool,
+    pub(crate) flag_type: Option<FlagType>,
 }
 
 impl NewFlag {
     /// A flag with this key and default value; the engine makes its id, and its name is the key.
     pub fn new(key: impl Into<String>, default_value: impl Into<Value>) -> NewFlag {
-        NewFlag { id: None, key: key.into(), name: None, default_value: default_value.into() }
+        NewFlag {
+            id: None,
+            key: key.into(),
+            name: None,
+            default_value: default_value.into(),
+            is_enabled: true,
+            flag_type: None,
+        }
     }
 
     /// Sets the display name.
@@ -45,6 +55,19 @@ impl NewFlag {
     /// Sets the id; without it the engine makes one.
     pub fn id(mut self, id: FlagId) -> NewFlag {
         self.id = Some(id);
+        self
+    }
+
+    /// Sets whether the flag is enabled: it is unless this is `false`. A disabled flag answers its
+    /// default value.
+    pub fn enabled(mut self, is_enabled: bool) -> NewFlag {
+        self.is_enabled = is_enabled;
+        self
+    }
+
+    /// Sets which values the flag can have; any, if it is not set.
+    pub fn flag_type(mut self, flag_type: FlagType) -> NewFlag {
+        self.flag_type = Some(flag_type);
         self
     }
 }
