@@ -8,7 +8,9 @@ use crate::engine::applying::report::ApplyReport;
 use crate::engine::load_report::SkippedFlag;
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, LoadError};
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, HoldoutId, LayerId, SegmentId};
+use crate::model::targeting::rule::Rule;
+use crate::model::targeting::share::Share;
 
 #[cfg(feature = "tracing")]
 use tracing::{info, warn};
@@ -101,6 +103,75 @@ pub(crate) fn user_forced(experiment: ExperimentId) {
 
 pub(crate) fn user_unforced(experiment: ExperimentId) {
     info!(experiment = %experiment, "user no longer forced");
+}
+
+pub(crate) fn targeting_set(flag: &str, experiment: ExperimentId) {
+    info!(flag = ?flag, experiment = %experiment, "targeting set");
+}
+
+pub(crate) fn coverage_raised(flag: &str, experiment: ExperimentId, coverage: Share) {
+    info!(flag = ?flag, experiment = %experiment, coverage = %coverage, "coverage set");
+}
+
+pub(crate) fn rule_created(flag: &str, rule: &Rule) {
+    info!(
+        flag = ?flag,
+        rule = %rule.id,
+        environment = ?rule.environment.as_str(),
+        position = %rule.position,
+        "rule created"
+    );
+}
+
+pub(crate) fn rule_changed(flag: &str, rule: &Rule) {
+    info!(
+        flag = ?flag,
+        rule = %rule.id,
+        environment = ?rule.environment.as_str(),
+        position = %rule.position,
+        "rule changed"
+    );
+}
+
+pub(crate) fn rule_deleted(flag: &str, rule: &Rule) {
+    info!(flag = ?flag, rule = %rule.id, "rule deleted");
+}
+
+pub(crate) fn segment_created(segment: SegmentId) {
+    info!(segment = %segment, "segment created");
+}
+
+/// Emits a change of a segment, and how many running experiments it reaches.
+pub(crate) fn segment_changed(segment: SegmentId, reaches: usize) {
+    info!(segment = %segment, reaches = %reaches, "segment changed");
+}
+
+pub(crate) fn segment_deleted(segment: SegmentId) {
+    info!(segment = %segment, "segment deleted");
+}
+
+pub(crate) fn layer_created(layer: LayerId) {
+    info!(layer = %layer, "layer created");
+}
+
+pub(crate) fn layer_changed(layer: LayerId) {
+    info!(layer = %layer, "layer changed");
+}
+
+pub(crate) fn layer_deleted(layer: LayerId) {
+    info!(layer = %layer, "layer deleted");
+}
+
+pub(crate) fn holdout_created(holdout: HoldoutId) {
+    info!(holdout = %holdout, "holdout created");
+}
+
+pub(crate) fn holdout_changed(holdout: HoldoutId) {
+    info!(holdout = %holdout, "holdout changed");
+}
+
+pub(crate) fn holdout_deleted(holdout: HoldoutId) {
+    info!(holdout = %holdout, "holdout deleted");
 }
 
 /// Emits how a replacement ended; `Ok` has the number of flags.

@@ -70,6 +70,34 @@ pub enum Action {
     Force,
     /// A user is no longer forced.
     Unforce,
+    /// A rule of a flag was created.
+    CreateRule,
+    /// A rule of a flag was changed.
+    ChangeRule,
+    /// A rule of a flag was deleted.
+    DeleteRule,
+    /// A segment was created.
+    CreateSegment,
+    /// A segment was changed.
+    ChangeSegment,
+    /// A segment was deleted.
+    DeleteSegment,
+    /// A layer was created.
+    CreateLayer,
+    /// A layer was changed.
+    ChangeLayer,
+    /// A layer was deleted.
+    DeleteLayer,
+    /// A holdout was created.
+    CreateHoldout,
+    /// A holdout was changed.
+    ChangeHoldout,
+    /// A holdout was deleted.
+    DeleteHoldout,
+    /// The targeting of an experiment was set.
+    SetTargeting,
+    /// The coverage of an experiment was raised.
+    RaiseCoverage,
     /// A document replaced all definitions.
     Replace,
     /// A document was applied.
@@ -81,7 +109,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub(crate) const ALL: [Action; 18] = [
+    pub(crate) const ALL: [Action; 32] = [
         Action::CreateFlag,
         Action::ChangeFlag,
         Action::CreateExperiment,
@@ -97,6 +125,20 @@ impl Action {
         Action::DeleteFlag,
         Action::Force,
         Action::Unforce,
+        Action::CreateRule,
+        Action::ChangeRule,
+        Action::DeleteRule,
+        Action::CreateSegment,
+        Action::ChangeSegment,
+        Action::DeleteSegment,
+        Action::CreateLayer,
+        Action::ChangeLayer,
+        Action::DeleteLayer,
+        Action::CreateHoldout,
+        Action::ChangeHoldout,
+        Action::DeleteHoldout,
+        Action::SetTargeting,
+        Action::RaiseCoverage,
         Action::Replace,
         Action::Apply,
         Action::AcceptEdits,
@@ -121,6 +163,20 @@ impl Action {
             Action::DeleteFlag => "delete_flag",
             Action::Force => "force",
             Action::Unforce => "unforce",
+            Action::CreateRule => "create_rule",
+            Action::ChangeRule => "change_rule",
+            Action::DeleteRule => "delete_rule",
+            Action::CreateSegment => "create_segment",
+            Action::ChangeSegment => "change_segment",
+            Action::DeleteSegment => "delete_segment",
+            Action::CreateLayer => "create_layer",
+            Action::ChangeLayer => "change_layer",
+            Action::DeleteLayer => "delete_layer",
+            Action::CreateHoldout => "create_holdout",
+            Action::ChangeHoldout => "change_holdout",
+            Action::DeleteHoldout => "delete_holdout",
+            Action::SetTargeting => "set_targeting",
+            Action::RaiseCoverage => "raise_coverage",
             Action::Replace => "replace",
             Action::Apply => "apply",
             Action::AcceptEdits => "accept_edits",

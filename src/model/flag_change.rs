@@ -55,19 +55,6 @@ impl FlagChange {
         self
     }
 
-    /// Sets whether the flag is enabled: a disabled one answers its default value, in every
-    /// environment, and counts nothing.
-    pub fn enabled(mut self, is_enabled: bool) -> FlagChange {
-        self.is_enabled = Some(is_enabled);
-        self
-    }
-
-    /// Sets which values the flag can have.
-    pub fn flag_type(mut self, flag_type: FlagType) -> FlagChange {
-        self.flag_type = Some(Some(flag_type));
-        self
-    }
-
     /// Sets the description, of at most 4096 characters; an empty one clears it.
     pub fn description(mut self, description: impl Into<String>) -> FlagChange {
         self.notes.description = Some(description.into());
@@ -83,6 +70,19 @@ impl FlagChange {
     /// Sets the tags: at most 32, each a name, none twice. None clears them.
     pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> FlagChange {
         self.notes.tags = Some(tags.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Enables the flag, or disables it: a disabled one answers its default value, in every
+    /// environment, and counts nothing.
+    pub fn enabled(mut self, is_enabled: bool) -> FlagChange {
+        self.is_enabled = Some(is_enabled);
+        self
+    }
+
+    /// Sets which values the flag can have.
+    pub fn flag_type(mut self, flag_type: FlagType) -> FlagChange {
+        self.flag_type = Some(Some(flag_type));
         self
     }
 }
