@@ -47,7 +47,7 @@ pub(super) fn check_flag_state(
 }
 
 /// Adds a fault if the default of a flag is not of its type; `null` is of every type.
-fn check_default(flag: &Flag, path: &Path<'_>, faults: &mut Faults) {
+pub(super) fn check_default(flag: &Flag, path: &Path<'_>, faults: &mut Faults) {
     if let Some(flag_type) = flag.flag_type()
         && !flag.default_value().is_null()
     {

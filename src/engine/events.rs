@@ -185,8 +185,8 @@ pub(crate) fn replaced(version: u64, outcome: &Result<usize, LoadError>) {
 /// The names of fields. Those of forced users have user keys in them.
 fn without_users(fields: &[String]) -> String {
     let names = fields.iter().map(|field| match field.split_once('.') {
-        Some((name, _)) => name,
-        None => field,
+        Some((name @ "forced", _)) => name,
+        _ => field,
     });
     let mut names: Vec<&str> = names.collect();
     names.dedup();
@@ -246,6 +246,9 @@ pub(crate) fn applied(version: u64, outcome: &Result<ApplyReport, ApplyError>) {
             }
             for (named, fields) in &report.kept {
                 info!(what = %without_users(fields), named = %named, "kept as changed elsewhere");
+            }
+            for (segment, named) in &report.reaches {
+                info!(segment = ?segment, named = %named, "reached by a changed segment");
             }
             for (named, why) in &report.left {
                 info!(what = %why, named = %named, "left by the document");

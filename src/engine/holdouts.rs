@@ -56,12 +56,10 @@ impl Engine {
             return Err(ControlError::HoldoutIdTaken { id });
         }
         let mut faults = Faults::default();
-        if let Some(experiment) = bound_by(&view, id) {
-            faults.add(&Path::Root.field("id"), FaultKind::HoldoutFixed { experiment });
-        }
         let holdout = new.check(id, &Path::Root, &mut faults);
         if let Some(holdout) = &holdout {
-            refuse_other_unit(&view, holdout, &mut faults);
+            refuse_fixed(&view, holdout, &Path::Root, &mut faults);
+            refuse_other_unit(&view, holdout, &Path::Root, &mut faults);
         }
         let holdout = sound(holdout, faults)?;
         writer.publish(view.with_holdout(&holdout), Action::CreateHoldout)?;
@@ -202,29 +200,50 @@ fn bound_by(view: &Snapshot, id: HoldoutId) -> Option<String> {
 
 /// Adds a fault for each part of a holdout that would change while it has to stay.
 fn check_change(view: &Snapshot, known: &Holdout, holdout: &Holdout, faults: &mut Faults) {
-    let is_other_unit = holdout.bucket_by != known.bucket_by;
-    let is_other_share = holdout.percentage != known.percentage;
-    if !is_other_unit && !is_other_share {
+    let is_same = holdout.bucket_by == known.bucket_by && holdout.percentage == known.percentage;
+    if is_same {
         return;
     }
-    let Some(experiment) = bound_by(view, holdout.id) else {
-        return refuse_other_unit(view, holdout, faults);
+    refuse_fixed(view, holdout, &Path::Root, faults);
+    if !faults.has_any() {
+        refuse_other_unit(view, holdout, &Path::Root, faults);
+    }
+}
+
+/// Adds a fault for each part of a holdout that would change although it binds an experiment; also
+/// one that comes back with what it bound still there.
+pub(super) fn refuse_fixed(
+    view: &Snapshot,
+    holdout: &Holdout,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
+    let Some(experiment) = bound_by(view, holdout.id) else { return };
+    let Some(known) = view.shared().holdouts.get(&holdout.id) else {
+        return faults.add(&path.field("id"), FaultKind::HoldoutFixed { experiment });
     };
+    let is_other_unit = holdout.bucket_by != known.bucket_by;
+    let is_other_share = holdout.percentage != known.percentage;
     for (name, is_other) in [("percentage", is_other_share), (BUCKET_BY, is_other_unit)] {
         if is_other {
             let experiment = experiment.clone();
-            faults.add(&Path::Root.field(name), FaultKind::HoldoutFixed { experiment });
+            faults.add(&path.field(name), FaultKind::HoldoutFixed { experiment });
         }
     }
 }
 
 /// Adds a fault if an experiment that a holdout would bind has another unit.
-fn refuse_other_unit(view: &Snapshot, holdout: &Holdout, faults: &mut Faults) {
+pub(super) fn refuse_other_unit(
+    view: &Snapshot,
+    holdout: &Holdout,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
     let is_other =
         |of: &Targeted<'_>| of.is_for(holdout.id) && of.bucket_by() != holdout.bucket_by();
     if let Some((key, of)) = targeted(view).find(|(_, of)| is_other(of)) {
         let kind = unit_fault(of.bucket_by(), named(of.definition.id, key));
-        faults.add(&Path::Root.field(BUCKET_BY), kind);
+        faults.add(&path.field(BUCKET_BY), kind);
     }
 }
 

@@ -92,7 +92,7 @@ impl Engine {
         let mut faults = Faults::default();
         let layer = new.check(id, &Path::Root, &mut faults);
         if layer.bucket_by != known.bucket_by {
-            refuse_other_unit(&view, &layer, &mut faults);
+            refuse_other_unit(&view, &layer, &Path::Root, &mut faults);
         }
         faults.into_result()?;
         if layer == **known {
@@ -158,7 +158,12 @@ fn parts(view: &Snapshot, id: LayerId) -> impl Iterator<Item = (&str, Targeted<'
 
 /// Adds a fault if an experiment that has a part of a layer has another unit: one that has been
 /// started before one that has not.
-fn refuse_other_unit(view: &Snapshot, layer: &Layer, faults: &mut Faults) {
+pub(super) fn refuse_other_unit(
+    view: &Snapshot,
+    layer: &Layer,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
     let others = || parts(view, layer.id).filter(|(_, of)| of.bucket_by() != layer.bucket_by());
     let started = others().find(|(_, of)| of.is_started);
     let kind = match (started, others().next()) {
@@ -166,5 +171,5 @@ fn refuse_other_unit(view: &Snapshot, layer: &Layer, faults: &mut Faults) {
         (None, Some((key, of))) => unit_fault(of.bucket_by(), named(of.definition.id, key)),
         (None, None) => return,
     };
-    faults.add(&Path::Root.field(BUCKET_BY), kind);
+    faults.add(&path.field(BUCKET_BY), kind);
 }

@@ -20,7 +20,8 @@
 //! What they build on:
 //! * `writer`: one change, staged and published;
 //! * `store`: where changes are committed before they are published; `changes`: those that were;
-//! * `consistency`: what has to hold between flags and what they share;
+//! * `consistency`: what has to hold between flags and what they share; `references`: that what a
+//!   document names is there;
 //! * `durability`: the interface to counters that outlive the process; `process`: which process
 //!   that is;
 //! * `clock`: the source of time; `ids`: random ids; `events`: what is traced.
@@ -47,6 +48,7 @@ pub(crate) mod load_report;
 mod loading;
 #[cfg(any(feature = "durable", feature = "watch"))]
 pub(crate) mod process;
+mod references;
 mod replacing;
 mod requests;
 mod rules;
