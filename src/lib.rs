@@ -289,6 +289,7 @@ pub mod store {
 
 /// Who is meant: conditions on what is known of a user.
 pub mod targeting {
+    pub use crate::engine::segments::SegmentChange;
     pub use crate::model::flag_type::FlagType;
     pub use crate::model::id::{HoldoutId, LayerId, RuleId, SegmentId};
     pub use crate::model::targeting::audience::Audience;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::consistency::check_flag_state;
 use super::flags::find;
 use super::lifecycle::find_experiment;
 use crate::count::counts::Baseline;
@@ -12,8 +13,11 @@ use crate::model::change::Action;
 use crate::model::definition::Definition;
 use crate::model::error::ControlError;
 use crate::model::experiment::Experiment;
+use crate::model::faults::Faults;
 use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::ExperimentId;
+use crate::model::path::Path;
+use crate::model::targeting::shared::Shared;
 use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
@@ -52,7 +56,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ControlError::FlagNotFound`].
+    /// [`ControlError::FlagNotFound`]; [`ControlError::Invalid`] if a holdout that binds one of its
+    /// experiments has been [deleted](Engine::delete_holdout).
     pub fn unarchive_flag<'a>(&self, flag: impl Into<FlagRef<'a>>) -> Result<Flag, ControlError> {
         self.set_flag_archived(flag.into(), false)
     }
@@ -90,7 +95,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ControlError::ExperimentNotFound`].
+    /// [`ControlError::ExperimentNotFound`]; [`ControlError::Invalid`] if a holdout that binds it
+    /// has been [deleted](Engine::delete_holdout).
     pub fn unarchive_experiment(&self, id: ExperimentId) -> Result<Experiment, ControlError> {
         self.set_experiment_archived(id, false)
     }
@@ -116,6 +122,7 @@ impl Engine {
         let flag = flag.clone().archived_at(is_archived, now);
         let action = if is_archived { Action::ArchiveFlag } else { Action::UnarchiveFlag };
         let state = FlagState { flag: flag.clone(), ..before.copy() };
+        refuse_unfit(&state, view.shared())?;
         writer.publish(view.with(state), action)?;
         if is_archived {
             events::flag_archived(flag.key());
@@ -145,7 +152,9 @@ impl Engine {
         let known = self.control.registry.with(id, Arc::clone);
         let record = writer.apply(known, &Arc::new(after), Baseline::default, Runs::default)?;
         let next = ExperimentState::new(record, found.state.forced.clone());
-        let published = view.with(found.flag.with_experiment(found.position, next.clone()));
+        let state = found.flag.with_experiment(found.position, next.clone());
+        refuse_unfit(&state, view.shared())?;
+        let published = view.with(state);
         let action =
             if is_archived { Action::ArchiveExperiment } else { Action::UnarchiveExperiment };
         writer.publish(published, action)?;
@@ -157,4 +166,11 @@ impl Engine {
         }
         Ok(next.read())
     }
+}
+
+/// Refuses to take out of the archive what a deleted holdout binds.
+fn refuse_unfit(state: &FlagState, shared: &Shared) -> Result<(), ControlError> {
+    let mut faults = Faults::default();
+    check_flag_state(state, shared, &Path::Root, &mut faults);
+    Ok(faults.into_result()?)
 }

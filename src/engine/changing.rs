@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Engine;
+use super::consistency::check_flag_state;
 use super::flags::find;
 use super::lifecycle::find_experiment;
 use crate::count::counts::Baseline;
@@ -39,14 +40,18 @@ impl Engine {
         self.change_flag(flag, FlagChange::new().default_value(default_value))
     }
 
-    /// Changes a flag: its name, its default value, its description, its owner, its tags. A change
-    /// of nothing changes nothing.
+    /// Changes a flag: its name, its default value, its description, its owner, its tags, its type,
+    /// and whether it is enabled. A change of nothing changes nothing.
+    ///
+    /// A flag can be disabled while an experiment runs on it: the experiment stays running, and
+    /// counts nothing until the flag is enabled again.
     ///
     /// # Errors
     ///
     /// [`ControlError::FlagNotFound`]; [`ControlError::Invalid`] with every fault: a blank or
     /// overlong name, a value that is nested too deep or has a number that 64 bits do not hold,
-    /// overlong notes, too many tags or one of them twice.
+    /// overlong notes, too many tags or one of them twice, and each value of the flag, its rules
+    /// and its variants that is not of its type.
     ///
     /// # Examples
     ///
@@ -66,7 +71,7 @@ impl Engine {
         flag: impl Into<FlagRef<'a>>,
         change: FlagChange,
     ) -> Result<Flag, ControlError> {
-        let FlagChange { name, mut default_value, notes } = change;
+        let FlagChange { name, mut default_value, notes, is_enabled, flag_type } = change;
         let mut faults = Faults::default();
         check_flag(&Path::Root, None, name.as_deref(), default_value.as_mut(), &mut faults);
         notes.check(&Path::Root, &mut faults);
@@ -75,16 +80,21 @@ impl Engine {
         let now = self.control.clock.now();
         let view = self.current.pin();
         let state = find(&view, flag.into())?;
-        if name.is_none() && default_value.is_none() && notes.is_empty() {
+        let is_nothing = name.is_none() && default_value.is_none() && notes.is_empty();
+        if is_nothing && is_enabled.is_none() && flag_type.is_none() {
             return Ok(state.flag.clone());
         }
         let is_default = default_value.is_some();
         let notes = notes.apply(state.flag.notes());
         let flag = state.flag.changed(name.as_deref(), default_value, notes, now);
-        writer.publish(
-            view.with(FlagState { flag: flag.clone(), ..state.copy() }),
-            Action::ChangeFlag,
-        )?;
+        let flag = flag
+            .enabled(is_enabled.unwrap_or(state.flag.is_enabled()))
+            .typed(flag_type.unwrap_or(state.flag.flag_type()));
+        let next = FlagState { flag: flag.clone(), ..state.copy() };
+        let mut faults = Faults::default();
+        check_flag_state(&next, view.shared(), &Path::Root, &mut faults);
+        faults.into_result()?;
+        writer.publish(view.with(next), Action::ChangeFlag)?;
         if is_default {
             events::default_changed(flag.key());
         } else {

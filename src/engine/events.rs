@@ -8,7 +8,9 @@ use crate::engine::applying::report::ApplyReport;
 use crate::engine::load_report::SkippedFlag;
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, LoadError};
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, HoldoutId, LayerId, SegmentId};
+use crate::model::targeting::rule::Rule;
+use crate::model::targeting::share::Share;
 
 #[cfg(feature = "tracing")]
 use tracing::{info, warn};
@@ -103,6 +105,75 @@ pub(crate) fn user_unforced(experiment: ExperimentId) {
     info!(experiment = %experiment, "user no longer forced");
 }
 
+pub(crate) fn targeting_set(flag: &str, experiment: ExperimentId) {
+    info!(flag = ?flag, experiment = %experiment, "targeting set");
+}
+
+pub(crate) fn coverage_raised(flag: &str, experiment: ExperimentId, coverage: Share) {
+    info!(flag = ?flag, experiment = %experiment, coverage = %coverage, "coverage set");
+}
+
+pub(crate) fn rule_created(flag: &str, rule: &Rule) {
+    info!(
+        flag = ?flag,
+        rule = %rule.id,
+        environment = ?rule.environment.as_str(),
+        position = %rule.position,
+        "rule created"
+    );
+}
+
+pub(crate) fn rule_changed(flag: &str, rule: &Rule) {
+    info!(
+        flag = ?flag,
+        rule = %rule.id,
+        environment = ?rule.environment.as_str(),
+        position = %rule.position,
+        "rule changed"
+    );
+}
+
+pub(crate) fn rule_deleted(flag: &str, rule: &Rule) {
+    info!(flag = ?flag, rule = %rule.id, "rule deleted");
+}
+
+pub(crate) fn segment_created(segment: SegmentId) {
+    info!(segment = %segment, "segment created");
+}
+
+/// Emits a change of a segment, and how many running experiments it reaches.
+pub(crate) fn segment_changed(segment: SegmentId, reaches: usize) {
+    info!(segment = %segment, reaches = %reaches, "segment changed");
+}
+
+pub(crate) fn segment_deleted(segment: SegmentId) {
+    info!(segment = %segment, "segment deleted");
+}
+
+pub(crate) fn layer_created(layer: LayerId) {
+    info!(layer = %layer, "layer created");
+}
+
+pub(crate) fn layer_changed(layer: LayerId) {
+    info!(layer = %layer, "layer changed");
+}
+
+pub(crate) fn layer_deleted(layer: LayerId) {
+    info!(layer = %layer, "layer deleted");
+}
+
+pub(crate) fn holdout_created(holdout: HoldoutId) {
+    info!(holdout = %holdout, "holdout created");
+}
+
+pub(crate) fn holdout_changed(holdout: HoldoutId) {
+    info!(holdout = %holdout, "holdout changed");
+}
+
+pub(crate) fn holdout_deleted(holdout: HoldoutId) {
+    info!(holdout = %holdout, "holdout deleted");
+}
+
 /// Emits how a replacement ended; `Ok` has the number of flags.
 pub(crate) fn replaced(version: u64, outcome: &Result<usize, LoadError>) {
     match outcome {
@@ -114,8 +185,8 @@ pub(crate) fn replaced(version: u64, outcome: &Result<usize, LoadError>) {
 /// The names of fields. Those of forced users have user keys in them.
 fn without_users(fields: &[String]) -> String {
     let names = fields.iter().map(|field| match field.split_once('.') {
-        Some((name, _)) => name,
-        None => field,
+        Some((name @ "forced", _)) => name,
+        _ => field,
     });
     let mut names: Vec<&str> = names.collect();
     names.dedup();
@@ -175,6 +246,9 @@ pub(crate) fn applied(version: u64, outcome: &Result<ApplyReport, ApplyError>) {
             }
             for (named, fields) in &report.kept {
                 info!(what = %without_users(fields), named = %named, "kept as changed elsewhere");
+            }
+            for (segment, named) in &report.reaches {
+                info!(segment = ?segment, named = %named, "reached by a changed segment");
             }
             for (named, why) in &report.left {
                 info!(what = %why, named = %named, "left by the document");

@@ -1,6 +1,8 @@
 //! Creating and listing flags.
 
 use super::Engine;
+use super::consistency::check_flag_state;
+use super::ids::given_or_random;
 use crate::engine::events;
 use crate::model::change::Action;
 use crate::model::error::ControlError;
@@ -18,9 +20,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ControlError::Invalid`] if the key or the name is blank or overlong, or the value nested
-    /// too deep or with a number that 64 bits do not hold; [`ControlError::FlagKeyTaken`] or
-    /// [`ControlError::FlagIdTaken`] if another flag has the key or the id.
+    /// [`ControlError::Invalid`] if the key or the name is blank or overlong, the value nested too
+    /// deep, with a number that 64 bits do not hold, or not of the flag's type;
+    /// [`ControlError::FlagKeyTaken`] or [`ControlError::FlagIdTaken`] if another flag has the key
+    /// or the id.
     pub fn create_flag(&self, mut new: NewFlag) -> Result<Flag, ControlError> {
         let mut faults = Faults::default();
         check_flag(
@@ -37,12 +40,17 @@ impl Engine {
         if view.find(FlagRef::Key(&new.key)).is_some() {
             return Err(ControlError::FlagKeyTaken { key: new.key });
         }
-        let id = new.id.map_or_else(random_flag_id, Ok)?;
+        let id = given_or_random(new.id, FlagId::from_bytes)?;
         if view.find(FlagRef::Id(id)).is_some() {
             return Err(ControlError::FlagIdTaken { id });
         }
         let flag = Flag::create(id, &new.key, new.name.as_deref(), new.default_value, now);
-        writer.publish(view.with(FlagState::of(flag.clone())), Action::CreateFlag)?;
+        let flag = flag.enabled(new.is_enabled).typed(new.flag_type);
+        let state = FlagState::of(flag.clone());
+        let mut faults = Faults::default();
+        check_flag_state(&state, view.shared(), &Path::Root, &mut faults);
+        faults.into_result()?;
+        writer.publish(view.with(state), Action::CreateFlag)?;
         events::flag_created(flag.key());
         Ok(flag)
     }
@@ -70,15 +78,4 @@ pub(super) fn find<'v>(view: &'v Pinned, flag: FlagRef<'_>) -> Result<&'v FlagSt
             },
         }),
     }
-}
-
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-#[expect(clippy::unnecessary_wraps, reason = "there are platforms without randomness")]
-fn random_flag_id() -> Result<FlagId, ControlError> {
-    Ok(FlagId::random())
-}
-
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-fn random_flag_id() -> Result<FlagId, ControlError> {
-    Err(ControlError::IdRequired)
 }

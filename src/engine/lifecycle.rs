@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::consistency::{Targeted, check_change, check_variants, has_been_started, overlapping};
 use super::flags::find;
+use super::holdouts::bind;
+use super::ids::given_or_random;
+use super::targeting::targeting_of;
 use crate::count::counts::Baseline;
 use crate::count::registry::Record;
 use crate::count::runs::Runs;
@@ -38,16 +42,22 @@ impl Engine {
     /// [`ControlError::Invalid`] with every fault; [`ControlError::FlagNotFound`];
     /// [`ControlError::CreatesOnArchived`] if the flag is archived;
     /// [`ControlError::ExperimentIdTaken`]; [`ControlError::AlreadyRunning`] if it is created
-    /// running and another one runs on the flag in that environment.
+    /// running and another one runs on the flag in that environment; [`ControlError::LayerTaken`]
+    /// if it is created running and another one runs in that environment in a part of its range of
+    /// its layer.
     pub fn create_experiment<'a>(
         &self,
         flag: impl Into<FlagRef<'a>>,
         new: NewExperiment,
     ) -> Result<Experiment, ControlError> {
         let (id, status, count_users) = (new.id, new.status, new.count_users);
-        let (mut terms, count_users) = strictly(|faults| {
+        let of_targeting = Path::Root.field("targeting");
+        let targeting = new.targeting.clone();
+        let (mut terms, targeting, count_users) = strictly(|faults| {
             let count_users = Capacity::check(count_users, &Path::Root, faults);
-            Some((Unchecked::from(new).check(&Path::Root, faults)?, count_users))
+            let terms = Unchecked::from(new).check(&Path::Root, faults);
+            let targeting = targeting.check(&of_targeting, faults);
+            Some((terms?, targeting, count_users))
         })?;
 
         let mut writer = self.lock_to_change()?;
@@ -57,7 +67,7 @@ impl Engine {
         if state.flag.is_archived() {
             return Err(ControlError::CreatesOnArchived { flag: state.flag.key().to_owned() });
         }
-        let id = id.map_or_else(random_experiment_id, Ok)?;
+        let id = given_or_random(id, ExperimentId::from_bytes)?;
         if view.find_experiment(id).is_some() {
             return Err(ControlError::ExperimentIdTaken { id });
         }
@@ -70,11 +80,28 @@ impl Engine {
         if durability.is_some_and(|durability| durability.counts_for_others(id, &terms)) {
             faults.add(&Path::Root, FaultKind::CountsForOthers { id: id.to_string() });
         }
-        faults.into_result()?;
+        check_variants(&terms.variants, state.flag.flag_type(), &Path::Root, &mut faults);
+        let started = known.as_ref().filter(|known| known.started_at.is_some());
+        let mut targeting = targeting;
+        if let Some(started) = started {
+            let before = targeting_of(&started.definition);
+            check_change(id, &before, &targeting, &of_targeting, &mut faults);
+            targeting.held_out_by = before.held_out_by;
+        }
         let definition = Definition::create(id, terms, status, now);
-        let definition = Arc::new(Definition { count_users, ..definition });
+        let targeting = targeting.some();
+        let mut definition = Definition { count_users, targeting, ..definition };
+        if started.is_none() {
+            bind(&mut definition, None, view.shared());
+        }
+        let is_started = started.is_some() || definition.started_at.is_some();
+        let targeted = Targeted { definition: &definition, is_started, is_archived: false };
+        targeted.check(view.shared(), &of_targeting, &mut faults);
+        faults.into_result()?;
+        let definition = Arc::new(definition);
         if definition.is_running() {
             refuse_second_running(state, &definition)?;
+            refuse_taken_layer(&view, &definition)?;
         }
         let mut record = writer.apply(known, &definition, Baseline::default, Runs::default)?;
         if definition.is_running() {
@@ -97,12 +124,17 @@ impl Engine {
     /// Starts a draft or a stopped experiment: traffic is split from now on. `started_at` becomes
     /// now, `stopped_at` is cleared, the counts go on.
     ///
+    /// The first start fixes who is in it: from then on its targeting stays, but that its
+    /// [coverage](Engine::raise_coverage) can grow, and it is bound by the
+    /// [holdouts](Engine::create_holdout) that there are at that moment.
+    ///
     /// # Errors
     ///
     /// [`ControlError::ExperimentNotFound`]; [`ControlError::Transition`] if it is running or
     /// completed; [`ControlError::StartsArchived`] or [`ControlError::StartsOnArchived`] if it or
     /// its flag is archived; [`ControlError::AlreadyRunning`] if another one runs on the same flag
-    /// in the same environment.
+    /// in the same environment; [`ControlError::LayerTaken`] if another one runs in the same
+    /// environment in a part of its range of its layer.
     pub fn start(&self, id: ExperimentId) -> Result<Experiment, ControlError> {
         self.transition(id, Transition::Start)
     }
@@ -148,14 +180,19 @@ impl Engine {
         let view = self.current.pin();
         let found = find_experiment(&view, id)?;
         let definition = found.state.definition.after(transition, now);
-        let definition =
-            Arc::new(definition.map_err(|source| ControlError::Transition { id, source })?);
+        let mut definition =
+            definition.map_err(|source| ControlError::Transition { id, source })?;
+        if !has_been_started(found.state) {
+            bind(&mut definition, Some(&found.state.definition), view.shared());
+        }
+        let definition = Arc::new(definition);
         let known = self.control.registry.with(id, Arc::clone);
         let mut record = writer.apply(known, &definition, Baseline::default, Runs::default)?;
         match transition {
             Transition::Start => {
                 refuse_archived(found.flag, &definition)?;
                 refuse_second_running(found.flag, &definition)?;
+                refuse_taken_layer(&view, &definition)?;
                 record = writer.mark_start(&record);
                 writer.open(&record);
             }
@@ -223,20 +260,20 @@ fn refuse_second_running(state: &FlagState, definition: &Definition) -> Result<(
     }
 }
 
+fn refuse_taken_layer(view: &Snapshot, definition: &Definition) -> Result<(), ControlError> {
+    let part = definition.targeting.as_ref().and_then(|targeting| targeting.layer());
+    match (part, overlapping(view.states(), definition)) {
+        (Some(part), Some((flag, running))) => {
+            let (id, layer, flag) = (definition.id, part.id(), flag.to_owned());
+            Err(ControlError::LayerTaken { id, layer, running, flag })
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn find_experiment(
     snapshot: &Snapshot,
     id: ExperimentId,
 ) -> Result<FoundExperiment<'_>, ControlError> {
     snapshot.find_experiment(id).ok_or(ControlError::ExperimentNotFound { id })
-}
-
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-#[expect(clippy::unnecessary_wraps, reason = "there are platforms without randomness")]
-fn random_experiment_id() -> Result<ExperimentId, ControlError> {
-    Ok(ExperimentId::random())
-}
-
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-fn random_experiment_id() -> Result<ExperimentId, ControlError> {
-    Err(ControlError::IdRequired)
 }

@@ -1,22 +1,33 @@
 //! Replacing all definitions by a document, and writing one.
 
-use std::sync::PoisonError;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use super::Engine;
 use super::applying::options::ApplyError;
 use super::applying::report::ApplyReport;
+use super::consistency::{check_change, check_flag_state};
+use super::holdouts::refuse_fixed;
 use super::lifecycle::same_experiment;
+use super::references::FaultyParts;
+use super::replacing::open_and_close;
+use super::targeting::targeting_of;
 use super::writer::Writer;
 use crate::engine::events;
 use crate::engine::load_report::LastLoad;
-use crate::format::document::Document;
+use crate::format::document::{Document, HOLDOUTS};
 use crate::format::export::Export;
 use crate::format::stored::Stored;
+use crate::format::targeting::shared_part::SharedPart;
 use crate::model::change::Action;
 use crate::model::error::LoadError;
 use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
+use crate::model::id::ExperimentId;
 use crate::model::path::Path;
 use crate::model::source::Sources;
+use crate::model::targeting::shared::Shared;
+use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::Snapshot;
 
 impl Engine {
@@ -76,7 +87,9 @@ impl Engine {
     /// stay as they are in the engine; a new timestamp comes from the clock.
     ///
     /// The variants and the environment of an experiment never change: a document that changes them
-    /// under an id that the engine knows is refused, with a fault at that place.
+    /// under an id that the engine knows is refused, with a fault at that place. So is one that
+    /// changes who is in an experiment that has been started, other than by a larger coverage, and
+    /// one that changes a holdout that binds an experiment.
     ///
     /// [`docs::document`](crate::docs::document) describes the format.
     ///
@@ -112,7 +125,8 @@ impl Engine {
         // Definitions from before versions were stored are a first version.
         let Stored { version, sources } =
             document.stored.take().unwrap_or(Stored { version: 1, ..Stored::default() });
-        let (mut writer, next) = self.replacing(document)?;
+        // What was stored has been checked as it was made.
+        let (mut writer, next) = self.replacing(document, false)?;
         writer.set_sources((*sources).clone());
         if let Some(durability) = &self.control.durability {
             durability.keep(text)?;
@@ -136,7 +150,7 @@ impl Engine {
         let mut document = Document::read_stored(text)?;
         let Stored { version, sources } = document.stored.take().unwrap_or_default();
         let version = version.max(newest).max(1).saturating_add(1);
-        let (mut writer, next) = self.replacing(document)?;
+        let (mut writer, next) = self.replacing(document, true)?;
         writer.set_sources((*sources).clone());
         Ok(writer.publish(next.of_version(version), Action::AcceptEdits)?)
     }
@@ -146,19 +160,40 @@ impl Engine {
         // Do what does not depend on the engine before taking the writers' lock.
         let document = Document::read(text)?;
         let count = document.flags.len();
-        let (mut writer, next) = self.replacing(document)?;
+        let (mut writer, next) = self.replacing(document, true)?;
         writer.set_sources(Sources::default());
         writer.publish(next, Action::Replace)?;
         Ok(count)
     }
 
-    /// The next snapshot, of the flags of a document without faults.
-    fn replacing(&self, mut document: Document) -> Result<(Writer<'_>, Snapshot), LoadError> {
+    /// The next snapshot, of the flags of a document without faults, and of what they share.
+    fn replacing(
+        &self,
+        mut document: Document,
+        is_checked: bool,
+    ) -> Result<(Writer<'_>, Snapshot), LoadError> {
         let mut writer = self.lock_to_change()?;
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
+        self.refuse_changed_targeting(&mut document, |_| true);
+        refuse_changed_holdouts(&view, &mut document);
+        let faulty = FaultyParts::of(&document);
+        let shared = shared_by(&mut document, view.shared(), self.control.clock.now());
+        for (at, flag) in document.flags.iter_mut().enumerate() {
+            faulty.check(flag, at, &shared);
+        }
         document.take_faults().into_result()?;
-        let next = self.replaced_by(&mut writer, &view, document.flags)?;
+        let states = self.replaced_by(&mut writer, &view, document.flags, &shared)?;
+        if is_checked {
+            let mut faults = Faults::default();
+            let flags = Path::Root.field("flags");
+            for (at, state) in states.iter().enumerate() {
+                check_flag_state(state, &shared, &flags.item(at), &mut faults);
+            }
+            faults.into_result()?;
+        }
+        let next = view.with_definitions(&states, &shared);
+        open_and_close(&mut writer, &view, &next);
         Ok((writer, next))
     }
 
@@ -199,7 +234,7 @@ impl Engine {
     #[must_use]
     pub fn to_json(&self) -> String {
         let view = self.current.pin();
-        Export::of(view.states()).to_json()
+        Export::of(&view).to_json()
     }
 
     /// Adds a fault to each experiment whose variants or environment differ from those that the
@@ -223,4 +258,70 @@ impl Engine {
             }
         }
     }
+
+    /// Adds a fault for each part of an experiment's targeting that would change after a start, of
+    /// those experiments that the engine knows and that are `checked`.
+    pub(super) fn refuse_changed_targeting(
+        &self,
+        document: &mut Document,
+        is_checked: impl Fn(ExperimentId) -> bool,
+    ) {
+        let flags = Path::Root.field("flags");
+        for (at, flag) in document.flags.iter_mut().enumerate() {
+            let path = flags.item(at);
+            let path = path.field("targeting");
+            for section in &flag.experiments {
+                let id = section.experiment.id;
+                let targeting = section.experiment.targeting.as_deref();
+                let faults = &mut flag.faults;
+                self.control.registry.with(id, |record| {
+                    let known = &record.definition;
+                    let is_started = record.started_at.or(known.started_at).is_some();
+                    if is_started && is_checked(id) {
+                        let after = targeting.cloned().unwrap_or_default();
+                        let before = targeting_of(known);
+                        check_change(id, &before, &after, &path.field(&id.to_string()), faults);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Adds a fault to each holdout that would change although it binds an experiment.
+fn refuse_changed_holdouts(view: &Snapshot, document: &mut Document) {
+    let path = Path::Root.field(HOLDOUTS);
+    for (at, part) in document.holdouts.iter_mut().enumerate() {
+        if let Some(holdout) = &part.part {
+            refuse_fixed(view, holdout, &path.item(at), &mut part.faults);
+        }
+    }
+}
+
+/// What the flags of a document share, as far as it could be read. What is as it was keeps its
+/// memory.
+fn shared_by(document: &mut Document, known: &Arc<Shared>, now: Timestamp) -> Arc<Shared> {
+    fn all<I: Copy + Ord, T: PartialEq>(
+        parts: &mut [SharedPart<I, T>],
+        known: &BTreeMap<I, Arc<T>>,
+        dated: impl Fn(T, Option<Timestamp>, Option<&T>) -> T,
+    ) -> BTreeMap<I, Arc<T>> {
+        let sound = parts.iter_mut().filter(|part| part.is_sound());
+        let parts = sound.filter_map(|part| {
+            let (id, at) = (part.id?, part.updated_at);
+            let known = known.get(&id);
+            let part = dated(part.part.take()?, at, known.map(|known| &**known));
+            let as_known = known.filter(|known| ***known == part);
+            Some((id, as_known.map_or_else(|| Arc::new(part), Arc::clone)))
+        });
+        parts.collect()
+    }
+    let shared = Shared {
+        segments: all(&mut document.segments, &known.segments, |segment, at, known| {
+            segment.dated(at, known, now)
+        }),
+        layers: all(&mut document.layers, &known.layers, |layer, _, _| layer),
+        holdouts: all(&mut document.holdouts, &known.holdouts, |holdout, _, _| holdout),
+    };
+    if shared == **known { Arc::clone(known) } else { Arc::new(shared) }
 }

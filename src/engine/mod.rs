@@ -8,6 +8,8 @@
 //! * `lifecycle`: creating, starting, stopping and listing experiments; `shipping`: ending one with
 //!   a variant as the default; `archiving` and `deleting`: flags and experiments; `forcing`: users
 //!   forced into a variant;
+//! * `targeting`: who is in an experiment; `rules`: values for some users, without an experiment;
+//!   `segments`, `layers`, `holdouts`: what flags share;
 //! * `loading`: replacing everything by a document, and writing one; `applying`: merging one with
 //!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
 //!   reports;
@@ -18,10 +20,11 @@
 //! What they build on:
 //! * `writer`: one change, staged and published;
 //! * `store`: where changes are committed before they are published; `changes`: those that were;
-//! * `consistency`: what has to hold between flags and what they share;
+//! * `consistency`: what has to hold between flags and what they share; `references`: that what a
+//!   document names is there;
 //! * `durability`: the interface to counters that outlive the process; `process`: which process
 //!   that is;
-//! * `clock`: the source of time; `events`: what is traced.
+//! * `clock`: the source of time; `ids`: random ids; `events`: what is traced.
 
 pub(crate) mod applying;
 mod archiving;
@@ -37,16 +40,23 @@ pub(crate) mod environment;
 pub(crate) mod events;
 mod flags;
 mod forcing;
+mod holdouts;
+mod ids;
+mod layers;
 mod lifecycle;
 pub(crate) mod load_report;
 mod loading;
 #[cfg(any(feature = "durable", feature = "watch"))]
 pub(crate) mod process;
+mod references;
 mod replacing;
 mod requests;
+mod rules;
+pub(crate) mod segments;
 mod sharing;
 mod shipping;
 pub(crate) mod store;
+mod targeting;
 mod users;
 mod writer;
 
@@ -91,6 +101,19 @@ use crate::read::snapshot::Snapshot;
 ///   [`delete_experiment`](Engine::delete_experiment), [`experiment`](Engine::experiment),
 ///   [`experiments`](Engine::experiments); [`force`](Engine::force), [`unforce`](Engine::unforce),
 ///   [`forced`](Engine::forced).
+/// * Who is in an experiment: [`set_targeting`](Engine::set_targeting),
+///   [`raise_coverage`](Engine::raise_coverage).
+/// * Rules: [`create_rule`](Engine::create_rule), [`change_rule`](Engine::change_rule),
+///   [`delete_rule`](Engine::delete_rule), [`rule`](Engine::rule), [`rules`](Engine::rules).
+/// * Segments: [`create_segment`](Engine::create_segment),
+///   [`change_segment`](Engine::change_segment), [`delete_segment`](Engine::delete_segment),
+///   [`segment`](Engine::segment), [`segments`](Engine::segments).
+/// * Layers: [`create_layer`](Engine::create_layer), [`change_layer`](Engine::change_layer),
+///   [`delete_layer`](Engine::delete_layer), [`layer`](Engine::layer),
+///   [`layers`](Engine::layers).
+/// * Holdouts: [`create_holdout`](Engine::create_holdout),
+///   [`change_holdout`](Engine::change_holdout), [`delete_holdout`](Engine::delete_holdout),
+///   [`holdout`](Engine::holdout), [`holdouts`](Engine::holdouts).
 /// * Documents: [`from_json`](Engine::from_json), [`replace`](Engine::replace),
 ///   [`last_load`](Engine::last_load),
 ///   [`to_json`](Engine::to_json).

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::holdouts::bind;
 use super::sharing::Sharing;
 use super::writer::Writer;
 use crate::count::counts::Count;
@@ -14,18 +15,20 @@ use crate::model::error::FileError;
 use crate::model::flag::FlagRef;
 use crate::model::status::Status;
 use crate::model::targeting::rule::Rules;
+use crate::model::targeting::shared::Shared;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
 
 impl Engine {
-    /// The next snapshot: the flags of a document.
+    /// The flags of a document, as they are to be.
     pub(super) fn replaced_by(
         &self,
         writer: &mut Writer<'_>,
         old: &Snapshot,
         flags: Vec<FlagDocument>,
-    ) -> Result<Snapshot, FileError> {
+        shared: &Shared,
+    ) -> Result<Vec<Arc<FlagState>>, FileError> {
         let now = self.control.clock.now();
         // The records of all experiments, each looked up once, in the order of the document.
         let sections = flags.iter().flat_map(|document| &document.experiments);
@@ -54,10 +57,14 @@ impl Engine {
                 sharing.environment(&mut terms.environment);
                 sharing.variants(&mut terms.variants);
                 let record = records.next().flatten();
-                experiment_of(writer, record, old, section, now)
+                experiment_of(writer, record, old, section, shared, now)
             });
             let experiments = sections.collect::<Result<_, _>>()?;
-            let rules = Rules::default();
+            let mut rules = document.rules.rules;
+            for rule in &mut rules {
+                sharing.rule(rule);
+            }
+            let rules = Rules::new(rules);
             let state = FlagState { flag, experiments, rules };
             // An unchanged flag keeps its memory, and so stays in the readers' caches.
             states.push(match known {
@@ -65,9 +72,7 @@ impl Engine {
                 _ => Arc::new(state),
             });
         }
-        let next = old.with_all(&states);
-        open_and_close(writer, old, &next);
-        Ok(next)
+        Ok(states)
     }
 }
 
@@ -90,6 +95,7 @@ pub(super) fn experiment_of(
     record: Option<Arc<Record>>,
     old: &Snapshot,
     mut section: ExperimentSection,
+    shared: &Shared,
     now: Timestamp,
 ) -> Result<ExperimentState, FileError> {
     let known = old.find_experiment(section.experiment.id).map(|found| found.state);
@@ -102,7 +108,13 @@ pub(super) fn experiment_of(
     let is_dated = section.experiment.started_at.is_some();
     let is_known = record.is_some();
     let last_start = record.as_ref().and_then(|record| record.started_at);
-    let definition = definition_of(section.experiment, known, last_start, now);
+    let targeting = section.experiment.targeting.take();
+    let bound = record.as_ref().and_then(|record| record.definition.targeting.clone());
+    let targeting = targeting.as_deref().cloned().unwrap_or_default().bound_as(bound.as_deref());
+    section.experiment.targeting = targeting.some();
+    // A start with a date has been before, with the holdouts that the document gives.
+    let binding = (!is_dated && last_start.is_none()).then_some(shared);
+    let definition = definition_of(section.experiment, known, last_start, binding, now);
     let runs = || section.counters.runs(definition.started_at);
     let mut record = writer.apply(record, &definition, || carried, runs)?;
     // "Since start" begins anew with a later `started_at`, or with a start that has no date but
@@ -128,11 +140,13 @@ fn running(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
 }
 
 /// The definition that a document gives. What it leaves out comes from the known definition, or
-/// else from the clock.
+/// else from the clock. If the experiment starts for the first time, it is bound by the holdouts of
+/// `binding`.
 fn definition_of(
     document: ExperimentDocument,
     known: Option<&Arc<Definition>>,
     last_start: Option<Timestamp>,
+    binding: Option<&Shared>,
     now: Timestamp,
 ) -> Arc<Definition> {
     let was_running = known.is_some_and(|known| known.is_running());
@@ -165,6 +179,9 @@ fn definition_of(
         count_users: document.count_users,
         targeting: document.targeting,
     };
+    if let Some(shared) = binding {
+        bind(&mut definition, known.map(|known| &**known), shared);
+    }
     // An unchanged experiment keeps its `updated_at`.
     let as_before = known.filter(|known| definition == ***known);
     let updated_at = document.updated_at.or(as_before.map(|known| known.updated_at)).unwrap_or(now);

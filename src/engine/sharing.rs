@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use crate::model::environment_name::EnvironmentName;
+use crate::model::targeting::rule::Rule;
 use crate::model::variant::Variant;
 use crate::read::snapshot::Snapshot;
 
@@ -41,6 +42,11 @@ impl<'o> Sharing<'o> {
         if is_written_one_way(value) {
             share(value, &mut self.values);
         }
+    }
+
+    pub(super) fn rule(&mut self, rule: &mut Rule) {
+        self.environment(&mut rule.environment);
+        self.value(&mut rule.value);
     }
 
     pub(super) fn variants(&mut self, variants: &mut Arc<[Variant]>) {

@@ -104,13 +104,13 @@ impl<'a> Proposal<'a> {
     /// [`Engine::to_json`](crate::Engine::to_json) writes them. Cost: that of writing the document.
     #[must_use]
     pub fn definitions(&self) -> String {
-        Export::of(self.next.states()).to_json()
+        Export::of(self.next).to_json()
     }
 
     /// As [`definitions`](Proposal::definitions), with what belongs to this engine alone.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn stored(&self) -> String {
         let stored = Stored { version: self.change.version, sources: Arc::clone(self.sources) };
-        Export::of(self.next.states()).with(stored).to_json()
+        Export::of(self.next).with(stored).to_json()
     }
 }

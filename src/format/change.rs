@@ -5,6 +5,7 @@ use crate::format::node::Node;
 use crate::model::actor::Actor;
 use crate::model::change::{Action, Change, Edit, Unit};
 use crate::model::error::LoadError;
+use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::path::Path;
 
@@ -56,24 +57,47 @@ fn actor(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Actor> 
 
 fn edit(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Edit> {
     let mut fields = Fields::open(node, path, faults)?;
-    let flag_key = fields.required("flag_key", faults, string);
-    let kind = fields.required("unit", faults, string);
-    let flag = fields.required("flag", faults, parsed);
-    let experiment = fields.optional("experiment", faults, parsed);
+    let flag_key = fields.optional("flag_key", faults, string);
+    let name = fields.optional("name", faults, string);
+    let unit = unit(&mut fields, path, faults);
     let field = fields.required("field", faults, string);
     // A field that was not there is absent; one that is `null` was there.
     let before = fields.present("before", faults, any);
     let after = fields.present("after", faults, any);
     fields.close(faults);
-    let unit = match (kind?.as_str(), flag?, experiment) {
-        ("flag", flag, None) => Unit::Flag { flag },
-        ("experiment", flag, Some(experiment)) => Unit::Experiment { flag, experiment },
-        (other, ..) => {
-            mistyped(&Node::String(other.into()), "a unit", &path.field("unit"), faults);
-            return None;
+    let unit = unit?;
+    // What belongs to a flag is named by its key, and what flags share by a name of its own.
+    let (needed, name_of) =
+        if unit.is_shared() { ("name", &name) } else { ("flag_key", &flag_key) };
+    if name_of.is_none() {
+        faults.add(&path.field(needed), FaultKind::Required);
+    }
+    Some(Edit { flag_key, name, unit, field: field?, before, after })
+}
+
+/// A unit: its kind, and the ids that lead to one of that kind.
+fn unit(fields: &mut Fields<'_, '_>, path: &Path<'_>, faults: &mut Faults) -> Option<Unit> {
+    let kind = fields.required("unit", faults, string)?;
+    match kind.as_str() {
+        "flag" => Some(Unit::Flag { flag: fields.required("flag", faults, parsed)? }),
+        "experiment" => {
+            let flag = fields.required("flag", faults, parsed);
+            let experiment = fields.required("experiment", faults, parsed);
+            Some(Unit::Experiment { flag: flag?, experiment: experiment? })
         }
-    };
-    Some(Edit { flag_key: flag_key?, unit, field: field?, before, after })
+        "rule" => {
+            let flag = fields.required("flag", faults, parsed);
+            let rule = fields.required("rule", faults, parsed);
+            Some(Unit::Rule { flag: flag?, rule: rule? })
+        }
+        "segment" => Some(Unit::Segment { segment: fields.required("segment", faults, parsed)? }),
+        "layer" => Some(Unit::Layer { layer: fields.required("layer", faults, parsed)? }),
+        "holdout" => Some(Unit::Holdout { holdout: fields.required("holdout", faults, parsed)? }),
+        _ => {
+            mistyped(&Node::String(kind.into()), "a unit", &path.field("unit"), faults);
+            None
+        }
+    }
 }
 
 /// One of some words.

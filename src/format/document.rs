@@ -1,24 +1,45 @@
 //! The configuration document: flags with their experiments, as JSON. Reading finds every fault of
 //! the text itself; the engine finds conflicts with its own state.
 
-use crate::format::duplicates::refuse_duplicates;
-use crate::format::fields::{Fields, array, mistyped, string};
+use crate::format::duplicates::{refuse_duplicate_parts, refuse_duplicates};
+use crate::format::fields::{Fields, array, count, mistyped, string};
 use crate::format::flag_document::FlagDocument;
 use crate::format::node::Node;
+use crate::format::overlaps::refuse_overlaps;
 use crate::format::stored::{Stored, stored};
+use crate::format::targeting::holdout::holdout;
+use crate::format::targeting::layer::layer;
+use crate::format::targeting::segment::segment;
+use crate::format::targeting::shared_part::{SharedPart, parts};
 use crate::model::error::SyntaxError;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
+use crate::model::id::{HoldoutId, LayerId, SegmentId};
 use crate::model::path::Path;
+use crate::model::targeting::holdout::Holdout;
+use crate::model::targeting::layer::Layer;
+use crate::model::targeting::segment::Segment;
 use crate::model::validation::check_name;
 
 /// The version of the format, which a document may state and an export does.
 pub(crate) const FORMAT_VERSION: u64 = 1;
 
+/// What a document, or a flag of it, can need of the release that reads it: 1 is what every release
+/// reads, 2 adds rules, segments, layers, holdouts, targeting, and disabled flags. This release knows
+/// 2. Whatever decides who is meant, and is added later, raises it: a release that does not know it
+/// would serve everybody.
+pub(crate) const TARGETING: u64 = 2;
+
+/// The name of the field that says so.
+pub(crate) const NEEDS: &str = "needs";
+
 /// A document as far as it could be read.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) flags: Vec<FlagDocument>,
+    pub(crate) segments: Vec<SharedPart<SegmentId, Segment>>,
+    pub(crate) layers: Vec<SharedPart<LayerId, Layer>>,
+    pub(crate) holdouts: Vec<SharedPart<HoldoutId, Holdout>>,
     /// The faults outside of any flag. With one, it is unknown which flags the document means to
     /// have.
     pub(crate) frame: Faults,
@@ -50,13 +71,24 @@ impl Document {
         let node = Node::parse(text)?;
         let mut frame = Faults::default();
         let (mut flags, mut stored) = (Vec::new(), None);
+        let (mut segments, mut layers, mut holdouts) = (None, None, None);
         let (mut source, mut revision) = (None, None);
         let root = Path::Root;
         if let Some(mut fields) = Fields::open(node, &root, &mut frame) {
             fields.optional("version", &mut frame, format_version);
+            fields.optional(NEEDS, &mut frame, needs);
             source = fields.optional("source", &mut frame, name);
             revision = fields.optional("revision", &mut frame, integer);
             stored = read_stored(&mut fields, &mut frame);
+            segments = fields.optional(SEGMENTS, &mut frame, |node, path, faults| {
+                parts(node, SEGMENTS, path, faults, segment)
+            });
+            layers = fields.optional(LAYERS, &mut frame, |node, path, faults| {
+                parts(node, LAYERS, path, faults, layer)
+            });
+            holdouts = fields.optional(HOLDOUTS, &mut frame, |node, path, faults| {
+                parts(node, HOLDOUTS, path, faults, holdout)
+            });
             let nodes = fields.required("flags", &mut frame, array);
             fields.close(&mut frame);
             let path = root.field("flags");
@@ -65,17 +97,44 @@ impl Document {
             }
         }
         refuse_duplicates(&mut flags);
-        Ok(Document { flags, frame, source, revision, stored })
+        refuse_overlaps(&mut flags);
+        let mut segments = segments.unwrap_or_default();
+        let mut layers = layers.unwrap_or_default();
+        let mut holdouts = holdouts.unwrap_or_default();
+        refuse_duplicate_parts(&mut segments, SEGMENTS);
+        refuse_duplicate_parts(&mut layers, LAYERS);
+        refuse_duplicate_parts(&mut holdouts, HOLDOUTS);
+        Ok(Document { flags, segments, layers, holdouts, frame, source, revision, stored })
     }
 
     /// All faults, those of the frame first.
     pub(crate) fn take_faults(&mut self) -> Faults {
         let mut faults = std::mem::take(&mut self.frame);
+        let segments = self.segments.iter_mut().map(|part| &mut part.faults);
+        let layers = self.layers.iter_mut().map(|part| &mut part.faults);
+        let holdouts = self.holdouts.iter_mut().map(|part| &mut part.faults);
+        for of_part in segments.chain(layers).chain(holdouts) {
+            faults.append(std::mem::take(of_part));
+        }
         for flag in &mut self.flags {
             faults.append(std::mem::take(&mut flag.faults));
         }
         faults
     }
+}
+
+/// The names of the fields of what flags share.
+pub(crate) const SEGMENTS: &str = "segments";
+pub(crate) const LAYERS: &str = "layers";
+pub(crate) const HOLDOUTS: &str = "holdouts";
+
+/// A level that this release knows; another one is a fault.
+pub(super) fn needs(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<()> {
+    let needs = count(node, path, faults)?;
+    if needs > TARGETING {
+        faults.add(path, FaultKind::Needs { needs, known: TARGETING });
+    }
+    Some(())
 }
 
 fn name(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<String> {

@@ -2,36 +2,45 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt;
 use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 
 use crate::format::flag_document::FlagDocument;
+use crate::format::targeting::shared_part::SharedPart;
 use crate::model::fault::FaultKind;
-use crate::model::id::{ExperimentId, FlagId};
+use crate::model::id::{ExperimentId, FlagId, RuleId};
 use crate::model::path::{Path, quote};
 
-/// Adds a fault to every place that shares a flag key, a flag id or an experiment id with another
-/// one: it is unknown which one is meant.
+/// Adds a fault to every place that shares a flag key, or the id of a flag, an experiment or a rule,
+/// with another one: it is unknown which one is meant.
 pub(super) fn refuse_duplicates(flags: &mut [FlagDocument]) {
     let experiments = flags.iter().map(|flag| flag.experiment_ids.len()).sum();
     let mut keys = Occurrences::new("key", flags.len());
     let mut ids = Occurrences::new("id", flags.len());
     let mut experiments = Occurrences::new("id", experiments);
+    let mut rules = Occurrences::new("id", 0);
     for (at, flag) in flags.iter().enumerate() {
         if let Some(key) = &flag.key {
-            keys.add(key.as_str(), Place { flag: at, experiment: None });
+            keys.add(key.as_str(), Place { of: ("flags", at), inner: None });
         }
         if let Some(id) = flag.id {
-            ids.add(id, Place { flag: at, experiment: None });
+            ids.add(id, Place { of: ("flags", at), inner: None });
         }
         for (position, id) in &flag.experiment_ids {
-            experiments.add(*id, Place { flag: at, experiment: Some(*position) });
+            let inner = Some(("experiments", *position));
+            experiments.add(*id, Place { of: ("flags", at), inner });
+        }
+        for (position, id) in &flag.rules.ids {
+            let inner = Some(("rules", *position));
+            rules.add(*id, Place { of: ("flags", at), inner });
         }
     }
     let mut faults = keys.duplicates(|key| quote(key));
     faults.extend(ids.duplicates(FlagId::to_string));
     faults.extend(experiments.duplicates(ExperimentId::to_string));
+    faults.extend(rules.duplicates(RuleId::to_string));
     for (at, path, kind) in faults {
         if let Some(flag) = flags.get_mut(at) {
             flag.faults.add_at(path, kind);
@@ -39,11 +48,29 @@ pub(super) fn refuse_duplicates(flags: &mut [FlagDocument]) {
     }
 }
 
-/// A flag, or one of its experiments, by position.
+/// Adds a fault to each of several segments, layers or holdouts with one id.
+pub(super) fn refuse_duplicate_parts<I, T>(parts: &mut [SharedPart<I, T>], name: &'static str)
+where
+    I: Copy + Eq + Hash + fmt::Display,
+{
+    let mut ids = Occurrences::new("id", parts.len());
+    for (at, part) in parts.iter().enumerate() {
+        if let Some(id) = part.id {
+            ids.add(id, Place { of: (name, at), inner: None });
+        }
+    }
+    for (at, path, kind) in ids.duplicates(I::to_string) {
+        if let Some(part) = parts.get_mut(at) {
+            part.faults.add_at(path, kind);
+        }
+    }
+}
+
+/// An item of a list of the document, or an item of a list of it, by names and positions.
 #[derive(Clone, Copy)]
 struct Place {
-    flag: usize,
-    experiment: Option<usize>,
+    of: (&'static str, usize),
+    inner: Option<(&'static str, usize)>,
 }
 
 /// Where each value of one kind occurs. Most occur once, so nothing is kept of a value but its
@@ -75,7 +102,7 @@ impl<T: Copy + Eq + Hash> Occurrences<T> {
         }
     }
 
-    /// A fault for each place of a value that has several, with the position of its flag.
+    /// A fault for each place of a value that has several, with the position in the document.
     fn duplicates(&self, write: impl Fn(&T) -> String) -> Vec<(usize, String, FaultKind)> {
         let mut faults = Vec::new();
         for (value, places) in &self.repeated {
@@ -84,20 +111,19 @@ impl<T: Copy + Eq + Hash> Occurrences<T> {
                 // The first place points to the second, and every later one to the first.
                 let other = self.path(if at == 0 { second } else { first });
                 let kind = FaultKind::Duplicate { found: write(value), other };
-                faults.push((place.flag, self.path(*place), kind));
+                faults.push((place.of.1, self.path(*place), kind));
             }
         }
         faults
     }
 
     fn path(&self, place: Place) -> String {
-        let flags = Path::Root.field("flags");
-        let flag = flags.item(place.flag);
-        match place.experiment {
-            None => flag.field(self.field).to_string(),
-            Some(position) => {
-                flag.field("experiments").item(position).field(self.field).to_string()
-            }
+        let (list, at) = place.of;
+        let list = Path::Root.field(list);
+        let item = list.item(at);
+        match place.inner {
+            None => item.field(self.field).to_string(),
+            Some((list, at)) => item.field(list).item(at).field(self.field).to_string(),
         }
     }
 }

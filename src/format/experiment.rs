@@ -20,7 +20,7 @@ use crate::model::new_experiment::{NewExperiment, NewVariant};
 use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::path::Path;
 use crate::model::status::Status;
-use crate::model::targeting::experiment_targeting::Targeting;
+use crate::model::targeting::experiment_targeting::{NewTargeting, Targeting};
 use crate::model::terms::{Terms, Unchecked, UncheckedVariant};
 use crate::model::timestamp::Timestamp;
 
@@ -218,5 +218,6 @@ fn new_experiment(node: Node<'_>, faults: &mut Faults) -> Option<NewExperiment> 
         environment: (&terms.environment).into(),
         status: status.unwrap_or_default(),
         count_users: count_users.map(Capacity::users),
+        targeting: NewTargeting::new(),
     })
 }

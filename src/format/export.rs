@@ -1,8 +1,10 @@
 //! The configuration document, written: flags as they are now, counters included.
 //!
 //! An experiment is written as the API writes it. Exposures, counts at the last start and forced
-//! users, for which the API has no field, are in separate sections, by the experiment's id.
+//! users, for which the API has no field, are in separate sections, by the experiment's id, and so is
+//! who is in it. What most flags do not have is written only where there is any.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,23 +12,28 @@ use serde::ser::{SerializeStruct, Serializer};
 
 use crate::count::counts::Count;
 use crate::count::runs::{Runs, Start};
-use crate::format::document::FORMAT_VERSION;
+use crate::format::document::{FORMAT_VERSION, HOLDOUTS, LAYERS, NEEDS, SEGMENTS, TARGETING};
 use crate::format::stored::Stored;
 use crate::model::experiment::{ByVariant, Experiment};
+use crate::model::flag::{ENABLED, FLAG_TYPE};
 use crate::model::id::ExperimentId;
 use crate::model::notes::ARCHIVED;
+use crate::model::targeting::shared::Shared;
 use crate::model::variant::Variant;
+use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
 
 /// The document that holds some flags as they are now, counters included.
 pub(crate) struct Export<'a> {
     flags: Vec<FlagSection<'a>>,
+    shared: &'a Shared,
     stored: Option<Stored>,
 }
 
 impl<'a> Export<'a> {
-    pub(crate) fn of(states: impl Iterator<Item = &'a Arc<FlagState>>) -> Export<'a> {
-        Export { flags: states.map(|state| FlagSection::of(state)).collect(), stored: None }
+    pub(crate) fn of(snapshot: &'a Snapshot) -> Export<'a> {
+        let flags = snapshot.states().map(|state| FlagSection::of(state)).collect();
+        Export { flags, shared: snapshot.shared(), stored: None }
     }
 
     /// The document as it is stored.
@@ -42,13 +49,35 @@ impl<'a> Export<'a> {
 
 impl Serialize for Export<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Document", 3)?;
+        let mut fields = serializer.serialize_struct("Document", 7)?;
         fields.serialize_field("version", &FORMAT_VERSION)?;
+        let Shared { segments, layers, holdouts } = self.shared;
+        if !self.shared.is_empty() || self.flags.iter().any(FlagSection::has_targeting) {
+            fields.serialize_field(NEEDS, &TARGETING)?;
+        }
         if let Some(stored) = &self.stored {
             fields.serialize_field("stored", stored)?;
         }
+        if !segments.is_empty() {
+            fields.serialize_field(SEGMENTS, &Parts(segments))?;
+        }
+        if !layers.is_empty() {
+            fields.serialize_field(LAYERS, &Parts(layers))?;
+        }
+        if !holdouts.is_empty() {
+            fields.serialize_field(HOLDOUTS, &Parts(holdouts))?;
+        }
         fields.serialize_field("flags", &self.flags)?;
         fields.end()
+    }
+}
+
+/// An array of what is kept by id.
+struct Parts<'a, I, T>(&'a BTreeMap<I, Arc<T>>);
+
+impl<I, T: Serialize> Serialize for Parts<'_, I, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.values().map(|part| &**part))
     }
 }
 
@@ -63,11 +92,19 @@ impl<'a> FlagSection<'a> {
         let counts = state.experiments.iter().map(|experiment| experiment.counters.counts());
         FlagSection { state, counts: counts.collect() }
     }
+
+    /// Whether a release that does not know targeting would answer otherwise.
+    fn has_targeting(&self) -> bool {
+        let FlagState { flag, experiments, rules } = self.state;
+        let has_targeting =
+            |experiment: &ExperimentState| experiment.definition.targeting.is_some();
+        !flag.is_enabled() || !rules.is_empty() || experiments.iter().any(has_targeting)
+    }
 }
 
 impl Serialize for FlagSection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let FlagState { flag, experiments, .. } = self.state;
+        let FlagState { flag, experiments, rules } = self.state;
         let counted = || experiments.iter().zip(&self.counts);
         let as_they_stand: Vec<Experiment> = counted()
             .map(|(experiment, counts)| {
@@ -85,7 +122,10 @@ impl Serialize for FlagSection<'_> {
             .iter()
             .map(|experiment| (experiment.definition.id, ForcedSection(experiment)));
         let forced = ById(forced);
-        let mut fields = serializer.serialize_struct("Flag", 9)?;
+        let mut fields = serializer.serialize_struct("Flag", 19)?;
+        if self.has_targeting() {
+            fields.serialize_field(NEEDS, &TARGETING)?;
+        }
         fields.serialize_field("id", &flag.id())?;
         fields.serialize_field("key", flag.key())?;
         fields.serialize_field("name", flag.name())?;
@@ -96,11 +136,27 @@ impl Serialize for FlagSection<'_> {
         if flag.is_archived() {
             fields.serialize_field(ARCHIVED, &true)?;
         }
+        if !flag.is_enabled() {
+            fields.serialize_field(ENABLED, &false)?;
+        }
+        if let Some(flag_type) = flag.flag_type() {
+            fields.serialize_field(FLAG_TYPE, flag_type.as_str())?;
+        }
         fields.serialize_field("created_at", &flag.created_at())?;
         fields.serialize_field("updated_at", &flag.updated_at())?;
+        if !rules.is_empty() {
+            fields.serialize_field("rules", &**rules)?;
+        }
         fields.serialize_field("experiments", &as_they_stand)?;
         fields.serialize_field("counters", &counters)?;
         fields.serialize_field("forced", &forced)?;
+        let targeting = experiments.iter().filter_map(|experiment| {
+            let definition = &experiment.definition;
+            Some((definition.id, definition.targeting.as_deref()?))
+        });
+        if targeting.clone().next().is_some() {
+            fields.serialize_field("targeting", &ById(targeting))?;
+        }
         fields.end()
     }
 }

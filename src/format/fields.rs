@@ -12,6 +12,7 @@ use crate::model::capacity::{self, Capacity};
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::faults::{Faults, ValidationError};
 use crate::model::path::{Path, quote};
+use crate::model::targeting::share::Share;
 use crate::model::variant::Variant;
 
 /// The fields of a JSON object that have not been read yet.
@@ -83,6 +84,15 @@ impl<'p, 't> Fields<'p, 't> {
     pub(crate) fn close(self, faults: &mut Faults) {
         for (name, _) in &self.rest {
             faults.add_unknown_field(&self.path.field(name));
+        }
+    }
+
+    /// Ends the reading of a part that says who is meant: fields that were not read are faults, also
+    /// where unknown fields are tolerated. Without what a newer release says there, the part would
+    /// mean more users than it does.
+    pub(crate) fn close_targeting(self, faults: &mut Faults) {
+        for (name, _) in &self.rest {
+            faults.add(&self.path.field(name), FaultKind::UnknownTargeting);
         }
     }
 
@@ -172,6 +182,32 @@ pub(crate) fn boolean(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> O
     }
     mistyped(&node, "a boolean", path, faults);
     None
+}
+
+/// A share of users, in per cent.
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
+pub(crate) fn share(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Share> {
+    let percent = match &node {
+        Node::Number(number) => number.as_f64(),
+        _ => None,
+    };
+    if percent.is_none() {
+        mistyped(&node, "a number from 0 to 100", path, faults);
+    }
+    Share::check(percent?, path, faults)
+}
+
+/// The items of an array, each read by itself; `None` if it is not an array, or one of them could
+/// not be read.
+pub(crate) fn items<'t, T>(
+    node: Node<'t>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+    read: impl Fn(Node<'t>, &Path<'_>, &mut Faults) -> Option<T>,
+) -> Option<Vec<T>> {
+    let nodes = array(node, path, faults)?.into_iter().enumerate();
+    let read: Vec<_> = nodes.map(|(at, node)| read(node, &path.item(at), faults)).collect();
+    read.into_iter().collect()
 }
 
 /// How many users are kept at most.

@@ -1,11 +1,14 @@
 //! A flag as a request to create one writes it.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::Value;
 
-use crate::format::fields::{Fields, any, parsed, strictly, string};
+use crate::format::fields::{Fields, any, boolean, parsed, strictly, string};
 use crate::format::node::Node;
 use crate::model::error::LoadError;
 use crate::model::faults::Faults;
+use crate::model::flag::{ENABLED, FLAG_TYPE};
+use crate::model::flag_type::FlagType;
 use crate::model::new_flag::NewFlag;
 use crate::model::path::Path;
 use crate::model::validation::check_flag;
@@ -47,7 +50,25 @@ fn new_flag(node: Node<'_>, faults: &mut Faults) -> Option<NewFlag> {
     let key = fields.required("key", faults, string);
     let name = fields.optional("name", faults, string);
     let mut default_value = fields.required("default_value", faults, any);
+    let flag_type = fields.optional(FLAG_TYPE, faults, parsed);
+    let is_enabled = fields.optional(ENABLED, faults, boolean).unwrap_or(true);
     fields.close(faults);
+    settle_default(&mut default_value, flag_type, path, faults);
     check_flag(path, key.as_deref(), name.as_deref(), default_value.as_mut(), faults);
-    Some(NewFlag { id, key: key?, name, default_value: default_value? })
+    let (key, default_value) = (key?, default_value?);
+    Some(NewFlag { id, key, name, default_value, flag_type, is_enabled })
+}
+
+/// Takes the wrapper off a default value whose type says that it is one, and adds a fault if it is
+/// of another type.
+pub(super) fn settle_default(
+    default_value: &mut Option<Value>,
+    flag_type: Option<FlagType>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
+    if let (Some(value), Some(flag_type)) = (default_value, flag_type) {
+        *value = flag_type.unwrapped(std::mem::take(value));
+        flag_type.check_default(value, path, faults);
+    }
 }

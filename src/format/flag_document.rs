@@ -6,17 +6,23 @@ use serde_json::Value;
 
 use crate::count::counts::{Baseline, Count};
 use crate::format::counters_document::CountersDocument;
+use crate::format::document::{NEEDS, needs};
 use crate::format::experiment::{ExperimentDocument, experiment};
-use crate::format::fields::{Fields, any, array, boolean, entries, parsed, string, text};
+use crate::format::fields::{Fields, any, array, boolean, entries, mistyped, parsed, string, text};
+use crate::format::flag::settle_default;
 use crate::format::node::Node;
 use crate::format::notes::{notes, only_notes};
+use crate::format::targeting::experiment_targeting::targeting;
+use crate::format::targeting::rule::{RulesDocument, rules};
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::flag::Flag;
+use crate::model::flag::{ENABLED, FLAG_TYPE, Flag};
+use crate::model::flag_type::FlagType;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::path::{Path, quote};
 use crate::model::status::Status;
+use crate::model::targeting::experiment_targeting::Targeting;
 use crate::model::timestamp::Timestamp;
 use crate::model::validation::check_flag;
 use crate::read::state::ForcedUsers;
@@ -32,6 +38,9 @@ pub(crate) struct FlagDocument {
     pub(crate) default_value: Option<Value>,
     pub(crate) notes: SomeNotes,
     pub(crate) is_archived: bool,
+    pub(crate) is_enabled: bool,
+    pub(crate) flag_type: Option<FlagType>,
+    pub(crate) rules: RulesDocument,
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) updated_at: Option<Timestamp>,
     pub(crate) experiments: Vec<ExperimentSection>,
@@ -64,6 +73,7 @@ impl FlagDocument {
         let (id, key, name) = (self.id?, self.key.as_deref()?, self.name.as_deref());
         let flag = Flag::create(id, key, name, self.default_value.take()?, now);
         let flag = flag.noted(self.notes.clone()).archived(self.is_archived);
+        let flag = flag.enabled(self.is_enabled).typed(self.flag_type);
         Some(flag.dated(self.created_at, self.updated_at, known))
     }
 
@@ -79,13 +89,20 @@ impl FlagDocument {
             this.updated_at = fields.optional("updated_at", &mut faults, parsed);
             let notes = notes(&mut fields, &mut faults);
             let is_archived = fields.optional(ARCHIVED, &mut faults, boolean);
-            this.is_archived = is_archived.unwrap_or_default();
+            let status = fields.optional("status", &mut faults, status);
+            this.is_archived = is_archived.or(status).unwrap_or_default();
+            this.is_enabled = fields.optional(ENABLED, &mut faults, boolean).unwrap_or(true);
+            this.flag_type = fields.optional(FLAG_TYPE, &mut faults, parsed);
+            fields.optional(NEEDS, &mut faults, needs);
             let experiments = fields.optional("experiments", &mut faults, array);
             let counters = fields.optional("counters", &mut faults, keep);
             let forced = fields.optional("forced", &mut faults, keep);
             let of_experiments = fields.optional("notes", &mut faults, keep);
+            let of_rules = fields.optional("rules", &mut faults, keep);
+            let of_targeting = fields.optional("targeting", &mut faults, keep);
             fields.close(&mut faults);
 
+            settle_default(&mut this.default_value, this.flag_type, path, &mut faults);
             let (key, name) = (this.key.as_deref(), this.name.as_deref());
             check_flag(path, key, name, this.default_value.as_mut(), &mut faults);
             notes.check(path, &mut faults);
@@ -113,6 +130,17 @@ impl FlagDocument {
                     section.experiment.notes = only_notes(node, path, faults).apply(&None);
                 });
             }
+            if let Some(node) = of_targeting {
+                let path = path.field("targeting");
+                this.read_sections(node, &path, &mut faults, |section, node, path, faults| {
+                    let targeting = targeting(node, path, faults);
+                    section.experiment.targeting = targeting.and_then(Targeting::some);
+                });
+            }
+            if let Some(node) = of_rules {
+                this.rules = rules(node, this.id, &path.field("rules"), &mut faults);
+            }
+            this.check_types(path, &mut faults);
             this.refuse_second_running(&all, &mut faults);
             this.refuse_archived_running(path, &mut faults);
         }
@@ -181,6 +209,23 @@ impl FlagDocument {
         }
     }
 
+    /// Adds a fault for each value of a rule or a variant that is not of the flag's type.
+    fn check_types(&self, path: &Path<'_>, faults: &mut Faults) {
+        let Some(flag_type) = self.flag_type else { return };
+        let rules = path.field("rules");
+        for (at, rule) in self.rules.rules.iter().enumerate() {
+            flag_type.check(rule.value(), &rules.item(at).field("value"), faults);
+        }
+        let experiments = path.field("experiments");
+        for section in &self.experiments {
+            let experiment = experiments.item(section.at);
+            let variants = experiment.field("variants");
+            for (at, variant) in section.experiment.terms.variants.iter().enumerate() {
+                flag_type.check(variant.value(), &variants.item(at).field("value"), faults);
+            }
+        }
+    }
+
     fn refuse_archived_running(&self, path: &Path<'_>, faults: &mut Faults) {
         let is_running =
             |section: &&ExperimentSection| section.experiment.status == Some(Status::Running);
@@ -228,6 +273,18 @@ impl ExperimentSection {
             conversions: nth(self.experiment.conversions.as_ref(), at),
         });
         Baseline::new(&counts.collect::<Vec<_>>())
+    }
+}
+
+/// The status of a flag, as the Flags API has it: whether it is archived.
+fn status(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<bool> {
+    match &node {
+        Node::String(text) if text == "active" => Some(false),
+        Node::String(text) if text == "archived" => Some(true),
+        _ => {
+            mistyped(&node, "active or archived", path, faults);
+            None
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 //! * `experiment`, `flag`: as the Experiments API writes them;
 //! * `document`: the configuration document, read; `flag_document`: one flag of it;
 //!   `counters_document`: the counts that it carries for an experiment; `duplicates`: keys and ids
-//!   that it has twice;
+//!   that it has twice; `overlaps`: users of a layer that it gives twice;
+//! * `targeting`: rules, segments, layers, holdouts, and who is in an experiment, read;
 //! * `export`: the document, written; `stored`: what an engine stores beside it;
 //! * `units`: the definitions field by field, and what differs between two versions; `change`: a
 //!   change that was stored, read.
@@ -21,5 +22,7 @@ pub(crate) mod flag;
 pub(crate) mod flag_document;
 pub(crate) mod node;
 mod notes;
+pub(crate) mod overlaps;
 pub(crate) mod stored;
+pub(crate) mod targeting;
 pub(crate) mod units;

@@ -1,12 +1,14 @@
 //! Descriptions, owners and tags, and changes that may have them, read from JSON.
 
-use crate::format::fields::{Fields, any, array, capacity, strictly, string};
+use crate::format::fields::{Fields, any, array, boolean, capacity, parsed, strictly, string};
+use crate::format::flag::settle_default;
 use crate::format::node::Node;
 use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::error::LoadError;
 use crate::model::experiment_change::ExperimentChange;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
+use crate::model::flag::{ENABLED, FLAG_TYPE};
 use crate::model::flag_change::FlagChange;
 use crate::model::notes::{DESCRIPTION, NotesChange, OWNER, TAGS};
 use crate::model::path::Path;
@@ -43,10 +45,16 @@ fn flag_change(node: Node<'_>, faults: &mut Faults) -> Option<FlagChange> {
     let name = fields.optional("name", faults, string);
     let mut default_value = fields.present("default_value", faults, any);
     let notes = notes(&mut fields, faults);
+    let is_enabled = fields.optional(ENABLED, faults, boolean);
+    let flag_type = fields.present(FLAG_TYPE, faults, |node, path, faults| match node {
+        Node::Null => Some(None),
+        node => parsed(node, path, faults).map(Some),
+    });
     fields.close(faults);
+    settle_default(&mut default_value, flag_type.flatten(), path, faults);
     check_flag(path, None, name.as_deref(), default_value.as_mut(), faults);
     notes.check(path, faults);
-    Some(FlagChange { name, default_value, notes })
+    Some(FlagChange { name, default_value, notes, is_enabled, flag_type })
 }
 
 fn experiment_change(node: Node<'_>, faults: &mut Faults) -> Option<ExperimentChange> {

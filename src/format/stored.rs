@@ -57,13 +57,9 @@ impl Serialize for SaidSection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(Some(self.0.len()))?;
         for (unit, said) in self.0 {
-            let name = match unit.experiment() {
-                None => unit.flag().to_string(),
-                Some(experiment) => format!("{}/{experiment}", unit.flag()),
-            };
             // One text for a unit: there are many.
             let said = said.iter().map(|(name, value)| format!("{name:016x}={value:016x}"));
-            fields.serialize_entry(&name, &said.collect::<Vec<_>>().join(" "))?;
+            fields.serialize_entry(&name_of(*unit), &said.collect::<Vec<_>>().join(" "))?;
         }
         fields.end()
     }
@@ -102,14 +98,31 @@ fn source(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Source
     Some(Source { revision, units: units? })
 }
 
-fn unit(name: &str) -> Option<Unit> {
-    match name.split_once('/') {
-        None => Some(Unit::Flag { flag: name.parse().ok()? }),
-        Some((flag, experiment)) => Some(Unit::Experiment {
-            flag: flag.parse().ok()?,
-            experiment: experiment.parse().ok()?,
-        }),
+/// The name of a unit: ids, after a word where it is neither a flag nor an experiment.
+fn name_of(unit: Unit) -> String {
+    match unit {
+        Unit::Flag { flag } => flag.to_string(),
+        Unit::Experiment { flag, experiment } => format!("{flag}/{experiment}"),
+        Unit::Rule { flag, rule } => format!("rule/{flag}/{rule}"),
+        Unit::Segment { segment } => format!("segment/{segment}"),
+        Unit::Layer { layer } => format!("layer/{layer}"),
+        Unit::Holdout { holdout } => format!("holdout/{holdout}"),
     }
+}
+
+fn unit(name: &str) -> Option<Unit> {
+    let parts: Vec<&str> = name.split('/').collect();
+    Some(match parts.as_slice() {
+        [flag] => Unit::Flag { flag: flag.parse().ok()? },
+        ["segment", segment] => Unit::Segment { segment: segment.parse().ok()? },
+        ["layer", layer] => Unit::Layer { layer: layer.parse().ok()? },
+        ["holdout", holdout] => Unit::Holdout { holdout: holdout.parse().ok()? },
+        ["rule", flag, rule] => Unit::Rule { flag: flag.parse().ok()?, rule: rule.parse().ok()? },
+        [flag, experiment] => {
+            Unit::Experiment { flag: flag.parse().ok()?, experiment: experiment.parse().ok()? }
+        }
+        _ => return None,
+    })
 }
 
 fn said(text: &str) -> Option<Said> {

@@ -7,22 +7,73 @@ use serde_json::Value;
 
 use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::change::{Edit, Unit};
-use crate::model::flag::FlagRef;
+use crate::model::flag::{ENABLED, FLAG_TYPE, FlagRef};
+use crate::model::flag_type::FlagType;
 use crate::model::id::FlagId;
 use crate::model::merge::UnitFields;
 use crate::model::notes::{ARCHIVED, SomeNotes};
+use crate::model::targeting::experiment_targeting::Targeting;
+use crate::model::targeting::shared::Shared;
 use crate::model::variant::Variant;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
 
-/// The units of a flag: itself, and its experiments.
+/// The units of a flag: itself, its experiments and its rules.
 pub(crate) fn units_of(state: &FlagState) -> BTreeMap<Unit, UnitFields> {
     let flag = state.flag.id();
     let experiments = state.experiments.iter().map(|experiment| {
         let unit = Unit::Experiment { flag, experiment: experiment.definition.id };
         (unit, fields_of_experiment(experiment))
     });
-    [(Unit::Flag { flag }, fields_of_flag(state))].into_iter().chain(experiments).collect()
+    let rules = state.rules.iter().map(|rule| {
+        let unit = Unit::Rule { flag, rule: rule.id };
+        (unit, named(rule.fields()))
+    });
+    let itself = (Unit::Flag { flag }, fields_of_flag(state));
+    [itself].into_iter().chain(experiments).chain(rules).collect()
+}
+
+/// The units that flags share, each with its name.
+fn units_of_shared(shared: &Shared) -> BTreeMap<Unit, (&str, UnitFields)> {
+    let segments = shared.segments.values().map(|segment| {
+        (Unit::Segment { segment: segment.id }, (&*segment.name, named(segment.fields())))
+    });
+    let layers = shared
+        .layers
+        .values()
+        .map(|layer| (Unit::Layer { layer: layer.id }, (&*layer.name, named(layer.fields()))));
+    let holdouts = shared.holdouts.values().map(|holdout| {
+        (Unit::Holdout { holdout: holdout.id }, (&*holdout.name, named(holdout.fields())))
+    });
+    segments.chain(layers).chain(holdouts).collect()
+}
+
+/// Fields with their names.
+pub(crate) fn named(fields: impl Iterator<Item = (&'static str, Value)>) -> UnitFields {
+    fields.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The fields of a flag that most have not: that it is disabled, and its type.
+pub(crate) fn fields_of_use(
+    is_enabled: bool,
+    flag_type: Option<FlagType>,
+) -> impl Iterator<Item = (String, Value)> {
+    let enabled = (!is_enabled).then(|| (ENABLED.to_owned(), false.into()));
+    let flag_type = flag_type.map(|known| (FLAG_TYPE.to_owned(), known.as_str().into()));
+    [enabled, flag_type].into_iter().flatten()
+}
+
+/// The fields of who is in an experiment, in those of the experiment.
+pub(crate) fn targeting_fields(
+    targeting: Option<&Targeting>,
+) -> impl Iterator<Item = (String, Value)> {
+    let fields = targeting.into_iter().flat_map(Targeting::fields);
+    fields.map(|(name, value)| (targeting_field(name), value))
+}
+
+/// The name of a field of who is in an experiment.
+pub(crate) fn targeting_field(name: &str) -> String {
+    format!("targeting.{name}")
 }
 
 pub(crate) fn fields_of_flag(state: &FlagState) -> UnitFields {
@@ -36,6 +87,7 @@ pub(crate) fn fields_of_flag(state: &FlagState) -> UnitFields {
     ]);
     of_flag.extend(note_fields(flag.notes()));
     of_flag.extend(archived_field(flag.is_archived()));
+    of_flag.extend(fields_of_use(flag.is_enabled(), flag.flag_type()));
     of_flag
 }
 
@@ -73,6 +125,7 @@ pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
     fields.extend(note_fields(&definition.notes));
     fields.extend(archived_field(definition.is_archived));
     fields.extend(users_field(definition.count_users));
+    fields.extend(targeting_fields(definition.targeting.as_deref()));
     fields.extend(state.forced_users().filter_map(|(user_key, variant)| {
         let variant = state.variant(variant).map(Variant::key)?;
         Some((forced_field(user_key), variant.into()))
@@ -107,6 +160,9 @@ pub(crate) fn fields<const N: usize>(fields: [(&str, Value); N]) -> UnitFields {
 /// over.
 pub(crate) fn edits(before: &Snapshot, after: &Snapshot) -> Vec<Edit> {
     let mut edits = Vec::new();
+    if !Arc::ptr_eq(before.shared(), after.shared()) {
+        add_shared_edits(&mut edits, before.shared(), after.shared());
+    }
     let mut seen: BTreeSet<FlagId> = BTreeSet::new();
     for state in after.states() {
         let id = state.flag.id();
@@ -134,14 +190,38 @@ fn add_edits(
 ) {
     let units: BTreeSet<Unit> = before.keys().chain(after.keys()).copied().collect();
     for unit in units {
-        let mut before = before.remove(&unit).unwrap_or_default();
-        let mut after = after.remove(&unit).unwrap_or_default();
-        let names: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
-        for field in names {
-            let (before, after) = (before.remove(&field), after.remove(&field));
-            if before != after {
-                edits.push(Edit { flag_key: flag_key.to_owned(), unit, field, before, after });
-            }
+        let (before, after) = (before.remove(&unit), after.remove(&unit));
+        for (field, before, after) in differing(before, after) {
+            let flag_key = Some(flag_key.to_owned());
+            edits.push(Edit { flag_key, name: None, unit, field, before, after });
         }
     }
+}
+
+fn add_shared_edits(edits: &mut Vec<Edit>, before: &Shared, after: &Shared) {
+    let (mut before, mut after) = (units_of_shared(before), units_of_shared(after));
+    let units: BTreeSet<Unit> = before.keys().chain(after.keys()).copied().collect();
+    for unit in units {
+        let (before, after) = (before.remove(&unit), after.remove(&unit));
+        let name = after.as_ref().or(before.as_ref()).map(|(name, _)| (*name).to_owned());
+        let [before, after] = [before, after].map(|side| side.map(|(_, fields)| fields));
+        for (field, before, after) in differing(before, after) {
+            let name = name.clone();
+            edits.push(Edit { flag_key: None, name, unit, field, before, after });
+        }
+    }
+}
+
+/// The fields that differ, each with its values before and after.
+fn differing(
+    before: Option<UnitFields>,
+    after: Option<UnitFields>,
+) -> Vec<(String, Option<Value>, Option<Value>)> {
+    let (mut before, mut after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    let names: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
+    let fields = names.into_iter().map(|field| {
+        let (before, after) = (before.remove(&field), after.remove(&field));
+        (field, before, after)
+    });
+    fields.filter(|(_, before, after)| before != after).collect()
 }

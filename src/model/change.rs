@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::model::actor::Actor;
-use crate::model::id::{ExperimentId, FlagId};
+use crate::model::id::{ExperimentId, FlagId, HoldoutId, LayerId, RuleId, SegmentId};
 use crate::model::timestamp::Timestamp;
 
 /// A change of the definitions, as it was committed.
@@ -22,15 +22,16 @@ pub struct Change {
     pub actor: Actor,
     /// What was asked for.
     pub action: Action,
-    /// Every field that changed, flags before their experiments. Counting changes no field.
+    /// Every field that changed: segments, layers and holdouts first, and flags before their
+    /// experiments and their rules. Counting changes no field.
     pub edits: Vec<Edit>,
 }
 
 impl Change {
-    /// Whether it changed this flag, or an experiment of it.
+    /// Whether it changed this flag, or an experiment or a rule of it.
     #[must_use]
     pub fn concerns(&self, flag: FlagId) -> bool {
-        self.edits.iter().any(|edit| edit.unit.flag() == flag)
+        self.edits.iter().any(|edit| edit.unit.flag() == Some(flag))
     }
 }
 
@@ -69,6 +70,34 @@ pub enum Action {
     Force,
     /// A user is no longer forced.
     Unforce,
+    /// A rule of a flag was created.
+    CreateRule,
+    /// A rule of a flag was changed.
+    ChangeRule,
+    /// A rule of a flag was deleted.
+    DeleteRule,
+    /// A segment was created.
+    CreateSegment,
+    /// A segment was changed.
+    ChangeSegment,
+    /// A segment was deleted.
+    DeleteSegment,
+    /// A layer was created.
+    CreateLayer,
+    /// A layer was changed.
+    ChangeLayer,
+    /// A layer was deleted.
+    DeleteLayer,
+    /// A holdout was created.
+    CreateHoldout,
+    /// A holdout was changed.
+    ChangeHoldout,
+    /// A holdout was deleted.
+    DeleteHoldout,
+    /// The targeting of an experiment was set.
+    SetTargeting,
+    /// The coverage of an experiment was raised.
+    RaiseCoverage,
     /// A document replaced all definitions.
     Replace,
     /// A document was applied.
@@ -80,7 +109,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub(crate) const ALL: [Action; 18] = [
+    pub(crate) const ALL: [Action; 32] = [
         Action::CreateFlag,
         Action::ChangeFlag,
         Action::CreateExperiment,
@@ -96,6 +125,20 @@ impl Action {
         Action::DeleteFlag,
         Action::Force,
         Action::Unforce,
+        Action::CreateRule,
+        Action::ChangeRule,
+        Action::DeleteRule,
+        Action::CreateSegment,
+        Action::ChangeSegment,
+        Action::DeleteSegment,
+        Action::CreateLayer,
+        Action::ChangeLayer,
+        Action::DeleteLayer,
+        Action::CreateHoldout,
+        Action::ChangeHoldout,
+        Action::DeleteHoldout,
+        Action::SetTargeting,
+        Action::RaiseCoverage,
         Action::Replace,
         Action::Apply,
         Action::AcceptEdits,
@@ -120,6 +163,20 @@ impl Action {
             Action::DeleteFlag => "delete_flag",
             Action::Force => "force",
             Action::Unforce => "unforce",
+            Action::CreateRule => "create_rule",
+            Action::ChangeRule => "change_rule",
+            Action::DeleteRule => "delete_rule",
+            Action::CreateSegment => "create_segment",
+            Action::ChangeSegment => "change_segment",
+            Action::DeleteSegment => "delete_segment",
+            Action::CreateLayer => "create_layer",
+            Action::ChangeLayer => "change_layer",
+            Action::DeleteLayer => "delete_layer",
+            Action::CreateHoldout => "create_holdout",
+            Action::ChangeHoldout => "change_holdout",
+            Action::DeleteHoldout => "delete_holdout",
+            Action::SetTargeting => "set_targeting",
+            Action::RaiseCoverage => "raise_coverage",
             Action::Replace => "replace",
             Action::Apply => "apply",
             Action::AcceptEdits => "accept_edits",
@@ -131,8 +188,14 @@ impl Action {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Edit {
-    /// The flag's key, after the change if it is still there.
-    pub flag_key: String,
+    /// The flag's key, after the change if it is still there; `None`, and absent in JSON, for what
+    /// belongs to no flag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flag_key: Option<String>,
+    /// The name of a segment, a layer or a holdout, after the change if it is still there; `None`,
+    /// and absent in JSON, for what belongs to a flag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What the field belongs to.
     #[serde(flatten)]
     pub unit: Unit,
@@ -165,14 +228,39 @@ pub enum Unit {
         /// Its id.
         experiment: ExperimentId,
     },
+    /// A rule.
+    Rule {
+        /// The id of its flag.
+        flag: FlagId,
+        /// Its id.
+        rule: RuleId,
+    },
+    /// A segment.
+    Segment {
+        /// Its id.
+        segment: SegmentId,
+    },
+    /// A layer.
+    Layer {
+        /// Its id.
+        layer: LayerId,
+    },
+    /// A holdout.
+    Holdout {
+        /// Its id.
+        holdout: HoldoutId,
+    },
 }
 
 impl Unit {
-    /// The id of the flag, or of the flag that it belongs to.
+    /// The id of the flag, or of the flag that it belongs to; `None` for what flags share.
     #[must_use]
-    pub fn flag(self) -> FlagId {
+    pub fn flag(self) -> Option<FlagId> {
         match self {
-            Unit::Flag { flag } | Unit::Experiment { flag, .. } => flag,
+            Unit::Flag { flag } | Unit::Experiment { flag, .. } | Unit::Rule { flag, .. } => {
+                Some(flag)
+            }
+            Unit::Segment { .. } | Unit::Layer { .. } | Unit::Holdout { .. } => None,
         }
     }
 
@@ -180,8 +268,14 @@ impl Unit {
     #[must_use]
     pub fn experiment(self) -> Option<ExperimentId> {
         match self {
-            Unit::Flag { .. } => None,
             Unit::Experiment { experiment, .. } => Some(experiment),
+            _ => None,
         }
+    }
+
+    /// Whether flags share it: a segment, a layer or a holdout.
+    #[must_use]
+    pub fn is_shared(self) -> bool {
+        self.flag().is_none()
     }
 }

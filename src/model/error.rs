@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::model::faults::ValidationError;
-use crate::model::id::{ExperimentId, FlagId};
+use crate::model::id::{ExperimentId, FlagId, HoldoutId, LayerId, RuleId, SegmentId};
 use crate::model::status::TransitionError;
 
 /// Why a control-plane call was refused. A refused call changes nothing.
@@ -25,6 +25,30 @@ pub enum ControlError {
     ExperimentNotFound {
         /// The id.
         id: ExperimentId,
+    },
+    /// There is no such rule.
+    #[error("there is no rule {id}")]
+    RuleNotFound {
+        /// The id.
+        id: RuleId,
+    },
+    /// There is no such segment.
+    #[error("there is no segment {id}")]
+    SegmentNotFound {
+        /// The id.
+        id: SegmentId,
+    },
+    /// There is no such layer.
+    #[error("there is no layer {id}")]
+    LayerNotFound {
+        /// The id.
+        id: LayerId,
+    },
+    /// There is no such holdout.
+    #[error("there is no holdout {id}")]
+    HoldoutNotFound {
+        /// The id.
+        id: HoldoutId,
     },
     /// The experiment has no such variant.
     #[error("experiment {experiment} has no variant {variant:?}, only {}", known.join(", "))]
@@ -54,6 +78,30 @@ pub enum ControlError {
         /// The id.
         id: ExperimentId,
     },
+    /// Another rule has the id.
+    #[error("there is already a rule with id {id}")]
+    RuleIdTaken {
+        /// The id.
+        id: RuleId,
+    },
+    /// Another segment has the id.
+    #[error("there is already a segment with id {id}")]
+    SegmentIdTaken {
+        /// The id.
+        id: SegmentId,
+    },
+    /// Another layer has the id.
+    #[error("there is already a layer with id {id}")]
+    LayerIdTaken {
+        /// The id.
+        id: LayerId,
+    },
+    /// Another holdout has the id.
+    #[error("there is already a holdout with id {id}")]
+    HoldoutIdTaken {
+        /// The id.
+        id: HoldoutId,
+    },
     /// The status does not allow it.
     #[error(
         "cannot {} experiment {id}: it is {}, and {}",
@@ -77,6 +125,46 @@ pub enum ControlError {
         environment: String,
         /// The id of the running experiment.
         running: ExperimentId,
+    },
+    /// Another experiment runs in the same environment, in a part of the same range of the layer.
+    /// Users of that part would be in both.
+    #[error(
+        "cannot start experiment {id}: experiment {running} of flag {flag:?} runs in a part of its \
+         range of layer {layer}"
+    )]
+    LayerTaken {
+        /// The experiment's id.
+        id: ExperimentId,
+        /// The layer.
+        layer: LayerId,
+        /// The id of the running experiment.
+        running: ExperimentId,
+        /// The key of its flag.
+        flag: String,
+    },
+    /// A rule or an audience names the segment.
+    #[error("cannot delete segment {id}: {by} names it")]
+    SegmentInUse {
+        /// The segment's id.
+        id: SegmentId,
+        /// What names it.
+        by: String,
+    },
+    /// An experiment has a part of the layer.
+    #[error("cannot delete layer {id}: {by} has a part of it")]
+    LayerInUse {
+        /// The layer's id.
+        id: LayerId,
+        /// What has a part of it.
+        by: String,
+    },
+    /// The holdout binds an experiment that is not archived.
+    #[error("cannot delete holdout {id}: it binds {by}, which is not archived")]
+    HoldoutInUse {
+        /// The holdout's id.
+        id: HoldoutId,
+        /// What it binds.
+        by: String,
     },
     /// The experiment is running, and has to be stopped first.
     #[error("cannot delete experiment {id}: it is running")]

@@ -12,6 +12,7 @@ use crate::model::environment_name::EnvironmentName;
 use crate::model::id::ExperimentId;
 use crate::model::notes::ARCHIVED;
 use crate::model::status::Status;
+use crate::model::targeting::experiment_targeting::Targeting;
 use crate::model::timestamp::Timestamp;
 use crate::model::variant::Variant;
 
@@ -112,6 +113,12 @@ impl Experiment {
     #[must_use]
     pub fn count_users(&self) -> Option<u32> {
         self.definition.count_users.map(Capacity::users)
+    }
+
+    /// Who is in it; `None` for everybody. Not part of the JSON, which is the Experiments API's.
+    #[must_use]
+    pub fn targeting(&self) -> Option<&Targeting> {
+        self.definition.targeting.as_deref()
     }
 
     /// When it was last started, if ever.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::model::flag_type::FlagType;
 use crate::model::notes::NotesChange;
 
 /// A change of a flag; what is not set stays. [`Engine::change_flag`](crate::Engine::change_flag)
@@ -10,7 +11,8 @@ use crate::model::notes::NotesChange;
 /// # JSON
 ///
 /// [`from_json`](FlagChange::from_json) reads an object of one or more of `name`, `default_value`,
-/// `description`, `owner` and `tags`.
+/// `enabled`, `flag_type`, `description`, `owner` and `tags`; a `flag_type` of `null` takes the type
+/// away.
 ///
 /// # Examples
 ///
@@ -30,6 +32,9 @@ pub struct FlagChange {
     pub(crate) name: Option<String>,
     pub(crate) default_value: Option<Value>,
     pub(crate) notes: NotesChange,
+    pub(crate) is_enabled: Option<bool>,
+    /// `Some(None)` takes the type away.
+    pub(crate) flag_type: Option<Option<FlagType>>,
 }
 
 impl FlagChange {
@@ -65,6 +70,19 @@ impl FlagChange {
     /// Sets the tags: at most 32, each a name, none twice. None clears them.
     pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> FlagChange {
         self.notes.tags = Some(tags.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Enables the flag, or disables it: a disabled one answers its default value, in every
+    /// environment, and counts nothing.
+    pub fn enabled(mut self, is_enabled: bool) -> FlagChange {
+        self.is_enabled = Some(is_enabled);
+        self
+    }
+
+    /// Sets which values the flag can have.
+    pub fn flag_type(mut self, flag_type: FlagType) -> FlagChange {
+        self.flag_type = Some(Some(flag_type));
         self
     }
 }

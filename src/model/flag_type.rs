@@ -47,6 +47,27 @@ impl FlagType {
         }
     }
 
+    /// Adds a fault if a default value is not of this type; `null` fits every type.
+    pub(crate) fn check_default(self, value: &Value, path: &Path<'_>, faults: &mut Faults) {
+        if !value.is_null() {
+            self.check(value, &path.field("default_value"), faults);
+        }
+    }
+
+    /// A default value without the object `{"value": ...}` around it, with which it may be given
+    /// where the type says that the object is not the value.
+    pub(crate) fn unwrapped(self, value: Value) -> Value {
+        match value {
+            Value::Object(mut fields) if self != FlagType::Json && fields.len() == 1 => {
+                match fields.remove("value") {
+                    Some(value) => value,
+                    None => Value::Object(fields),
+                }
+            }
+            value => value,
+        }
+    }
+
     /// Adds a fault if a value is not of this type.
     pub(crate) fn check(self, value: &Value, path: &Path<'_>, faults: &mut Faults) {
         if !self.has(value) {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::model::id::ExperimentId;
 use crate::model::status::Status;
+use crate::model::targeting::experiment_targeting::NewTargeting;
 
 /// A request to create an experiment. Nothing in it is checked until
 /// [`Engine::create_experiment`](crate::Engine::create_experiment), which names every fault.
@@ -36,6 +37,7 @@ pub struct NewExperiment {
     pub(crate) variants: Vec<NewVariant>,
     pub(crate) status: Status,
     pub(crate) count_users: Option<u32>,
+    pub(crate) targeting: NewTargeting,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +58,7 @@ impl NewExperiment {
             variants: Vec::new(),
             status: Status::Draft,
             count_users: None,
+            targeting: NewTargeting::new(),
         }
     }
 
@@ -91,6 +94,12 @@ impl NewExperiment {
     /// [`Engine::count_users`](crate::Engine::count_users) says what is counted.
     pub fn count_users(mut self, capacity: u32) -> NewExperiment {
         self.count_users = Some(capacity);
+        self
+    }
+
+    /// Sets who is in the experiment: everybody, unless this says otherwise.
+    pub fn targeting(mut self, targeting: NewTargeting) -> NewExperiment {
+        self.targeting = targeting;
         self
     }
 }

@@ -25,7 +25,7 @@ impl Source {
     pub(crate) fn flags(&self) -> impl Iterator<Item = FlagId> {
         self.units.keys().filter_map(|unit| match unit {
             Unit::Flag { flag } => Some(*flag),
-            Unit::Experiment { .. } => None,
+            _ => None,
         })
     }
 }
@@ -36,10 +36,10 @@ impl Sources {
         self.0.get(name)
     }
 
-    /// The name of another source that names this flag.
-    pub(crate) fn owner_beside(&self, name: &str, flag: FlagId) -> Option<&str> {
+    /// The name of another source that names this flag, segment, layer or holdout.
+    pub(crate) fn owner_beside(&self, name: &str, unit: Unit) -> Option<&str> {
         let mut others = self.0.iter().filter(|(other, _)| *other != name);
-        let owner = others.find(|(_, source)| source.units.contains_key(&Unit::Flag { flag }));
+        let owner = others.find(|(_, source)| source.units.contains_key(&unit));
         owner.map(|(name, _)| name.as_str())
     }
 }

@@ -35,7 +35,7 @@ fn definitions(engine: &Engine) -> Units {
             fields.filter(|(name, value)| name == "default_value" || !value.is_null()).collect()
         };
         let names = ["key", "name", "default_value", "created_at", "updated_at"];
-        let notes = ["description", "owner", "tags", "archived"];
+        let notes = ["description", "owner", "tags", "archived", "enabled", "flag_type"];
         units.insert(Unit::Flag { flag }, of(section, &[names.as_slice(), &notes].concat()));
         for experiment in section["experiments"].as_array().unwrap() {
             let id = experiment["id"].as_str().unwrap();
@@ -51,13 +51,40 @@ fn definitions(engine: &Engine) -> Units {
             ];
             let mut fields = of(experiment, &[names.as_slice(), &notes].concat());
             fields.insert("run".to_owned(), section["counters"][id]["run"].clone());
+            for (field, value) in section["targeting"][id].as_object().into_iter().flatten() {
+                fields.insert(format!("targeting.{field}"), value.clone());
+            }
             for (user, variant) in section["forced"][id].as_object().unwrap() {
                 fields.insert(format!("forced.{user}"), variant.clone());
             }
             units.insert(Unit::Experiment { flag, experiment: id.parse().unwrap() }, fields);
         }
+        for rule in section["rules"].as_array().into_iter().flatten() {
+            let (id, fields) = without_id(rule);
+            units.insert(Unit::Rule { flag, rule: id.parse().unwrap() }, fields);
+        }
     }
+    let mut add_shared = |list: &str, unit: fn(&str) -> Unit| {
+        for part in document[list].as_array().into_iter().flatten() {
+            let (id, fields) = without_id(part);
+            units.insert(unit(id), fields);
+        }
+    };
+    add_shared("segments", |id| Unit::Segment { segment: id.parse().unwrap() });
+    add_shared("layers", |id| Unit::Layer { layer: id.parse().unwrap() });
+    add_shared("holdouts", |id| Unit::Holdout { holdout: id.parse().unwrap() });
     units
+}
+
+/// The id of an object, and its other fields. What is `null` or empty is no field of a unit.
+fn without_id(object: &Value) -> (&str, BTreeMap<String, Value>) {
+    let fields = object.as_object().unwrap().iter();
+    let is_there = |name: &str, value: &Value| {
+        name == "value" || !(value.is_null() || (name == "description" && value == ""))
+    };
+    let fields = fields.filter(|(name, value)| *name != "id" && is_there(name, value));
+    let fields = fields.map(|(name, value)| (name.clone(), value.clone()));
+    (object["id"].as_str().unwrap(), fields.collect())
 }
 
 /// The changes have every version up to that of the definitions, and lead to them.

@@ -45,7 +45,10 @@ fn a_durable_engine_lists_who_asked_for_which_change() {
         ]
     );
     let edits = changes[2].edits.iter().map(|edit| {
-        assert_eq!((&*edit.flag_key, edit.unit.experiment()), ("hero-banner", Some(id)));
+        assert_eq!(
+            (edit.flag_key.as_deref(), edit.unit.experiment()),
+            (Some("hero-banner"), Some(id))
+        );
         (&*edit.field, edit.before.clone(), edit.after.clone())
     });
     let edits: Vec<_> = edits.filter(|(field, ..)| !field.ends_with("_at")).collect();

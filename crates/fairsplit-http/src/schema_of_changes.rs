@@ -58,6 +58,20 @@ pub(crate) enum Action {
     DeleteFlag,
     Force,
     Unforce,
+    CreateRule,
+    ChangeRule,
+    DeleteRule,
+    CreateSegment,
+    ChangeSegment,
+    DeleteSegment,
+    CreateLayer,
+    ChangeLayer,
+    DeleteLayer,
+    CreateHoldout,
+    ChangeHoldout,
+    DeleteHoldout,
+    SetTargeting,
+    RaiseCoverage,
     Replace,
     Apply,
     AcceptEdits,
@@ -67,14 +81,31 @@ pub(crate) enum Action {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Edit {
+    /// Where the field is one of a flag, or of something that belongs to a flag.
+    #[schema(required = false)]
     flag_key: String,
+    /// The name, where the field is one of a segment, a layer or a holdout.
+    #[schema(required = false)]
+    name: String,
     unit: Unit,
-    /// The flag's id.
-    #[schema(format = "uuid")]
+    /// The flag's id, where there is a `flag_key`.
+    #[schema(format = "uuid", required = false)]
     flag: String,
     /// The experiment's id, where the field is one of an experiment.
     #[schema(format = "uuid", required = false)]
     experiment: String,
+    /// The rule's id, where the field is one of a rule.
+    #[schema(format = "uuid", required = false)]
+    rule: String,
+    /// The segment's id, where the field is one of a segment.
+    #[schema(format = "uuid", required = false)]
+    segment: String,
+    /// The layer's id, where the field is one of a layer.
+    #[schema(format = "uuid", required = false)]
+    layer: String,
+    /// The holdout's id, where the field is one of a holdout.
+    #[schema(format = "uuid", required = false)]
+    holdout: String,
     /// As documents name it.
     field: String,
     /// Absent if the field was not there.
@@ -91,4 +122,8 @@ pub(crate) struct Edit {
 pub(crate) enum Unit {
     Flag,
     Experiment,
+    Rule,
+    Segment,
+    Layer,
+    Holdout,
 }

@@ -10,7 +10,7 @@ use super::removals::Removals;
 use crate::engine::load_report::SkippedFlag;
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::flag::FlagRef;
-use crate::model::id::{ExperimentId, FlagId};
+use crate::model::id::{ExperimentId, FlagId, RuleId};
 use crate::read::state::FlagState;
 
 /// What only one flag can have.
@@ -18,13 +18,15 @@ use crate::read::state::FlagState;
 enum Claim {
     Key(Arc<str>),
     Experiment(ExperimentId),
+    Rule(RuleId),
 }
 
 impl Claim {
     fn of_plan(plan: &FlagPlan) -> Vec<Claim> {
         let key = Claim::Key(Arc::clone(plan.flag.shared_key()));
         let experiments = plan.experiments.iter().map(ExperimentPlan::id).map(Claim::Experiment);
-        [key].into_iter().chain(experiments).collect()
+        let rules = plan.rules.iter().map(|plan| Claim::Rule(plan.rule.id));
+        [key].into_iter().chain(experiments).chain(rules).collect()
     }
 
     /// What a flag has that stays as it is.
@@ -33,7 +35,11 @@ impl Claim {
         let removed = removals.experiments_of(state.flag.id());
         let ids = state.experiments.iter().map(|experiment| experiment.definition.id);
         let stay = ids.filter(|id| !removed.is_some_and(|removed| removed.contains(id)));
-        [key].into_iter().chain(stay.map(Claim::Experiment)).collect()
+        let removed = removals.rules_of(state.flag.id());
+        let rules = state.rules.iter().map(|rule| rule.id);
+        let rules = rules.filter(|id| !removed.is_some_and(|removed| removed.contains(id)));
+        let experiments = stay.map(Claim::Experiment);
+        [key].into_iter().chain(experiments).chain(rules.map(Claim::Rule)).collect()
     }
 }
 
@@ -42,12 +48,13 @@ impl fmt::Display for Claim {
         match self {
             Claim::Key(key) => f.write_str(key),
             Claim::Experiment(id) => id.fmt(f),
+            Claim::Rule(id) => id.fmt(f),
         }
     }
 }
 
 impl Application<'_> {
-    /// Skips flags that would have a key or an experiment of another flag, which stays as it is. A
+    /// Skips flags that would have a key, an experiment or a rule of another flag, which stays as it is. A
     /// flag that is skipped stays as well, so others may have to wait for it: each is looked at
     /// once, since writers wait meanwhile.
     pub(super) fn skip_conflicting(&mut self, removals: &Removals) {

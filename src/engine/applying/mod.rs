@@ -1,22 +1,26 @@
 //! Applying a document: a source changes what it changed in its own text, and nothing else.
 //!
-//! * `plan`: what a document changes of one flag; `removals`: what it no longer names; `conflicts`:
-//!   flags that would have what another one has;
+//! * `plan`: what a document changes of one flag; `shared_plan`: of what flags share;
+//! * `removals`: what it no longer names; `conflicts`: flags that would have what another one has;
+//!   `overlaps`: flags that would start an experiment with users of another one;
 //! * `options`: how a document is applied; `report`: what was done.
 
 mod conflicts;
 pub(crate) mod options;
+mod overlaps;
 mod plan;
 mod removals;
 pub(crate) mod report;
+mod shared_plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::options::{ApplyError, ApplyOptions};
-use self::plan::{ExperimentPlan, FlagPlan, Planned, plan};
+use self::plan::{Context, ExperimentPlan, FlagPlan, Planned, plan};
 use self::removals::Removals;
 use self::report::{ApplyReport, Left, Named};
+use self::shared_plan::{SharedContext, SharedPlan};
 use super::Engine;
 use super::replacing::{experiment_of, open_and_close};
 use super::sharing::Sharing;
@@ -30,9 +34,12 @@ use crate::model::actor::Actor;
 use crate::model::change::{Action, Unit};
 use crate::model::error::{FileError, LoadError};
 use crate::model::fault::FaultKind;
+use crate::model::faults::ValidationError;
 use crate::model::flag::FlagRef;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::source::{DOCUMENT, Source, Sources};
+use crate::model::targeting::rule::Rules;
+use crate::model::targeting::shared::Shared;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::{ExperimentState, FlagState};
@@ -49,7 +56,9 @@ impl Engine {
     /// [`docs::document`](crate::docs::document) has the rules.
     ///
     /// A flag with a fault is skipped: it stays as it was, and the others are applied. Unknown
-    /// fields are reported and otherwise ignored.
+    /// fields are reported and otherwise ignored, but for those that say who is meant: such a field
+    /// is a fault of its flag. A segment, a layer or a holdout with a fault stays as it was too, and
+    /// so does every flag of the document that names it.
     ///
     /// [`ApplyOptions`] names another source, or a revision, and allows removals.
     ///
@@ -118,18 +127,25 @@ impl Engine {
         let (old, sources) = (self.current.pin(), Arc::clone(writer.sources()));
         let source = sources.of(&name);
         let last = source.and_then(|source| source.revision);
-        let report =
+        let mut report =
             ApplyReport { source: name.clone(), revision, unknown_fields, ..Default::default() };
         if !options.goes_back && last.zip(revision).is_some_and(|(last, now)| now < last) {
             return Ok(ApplyReport { outdated_by: last, ..report });
         }
         self.refuse_changed_terms(&mut document);
+        // Of those that are there, the merge decides what changes.
+        self.refuse_changed_targeting(&mut document, |id| old.find_experiment(id).is_none());
+        let now = self.control.clock.now();
+        let context = SharedContext { old: &old, sources: &sources, name: &name, source, now };
+        let shared = SharedPlan::of(&mut document, &context, &mut report);
         let mut application = Application {
+            engine: self,
             old: &old,
             sources: &sources,
             name: &name,
             source,
-            now: self.control.clock.now(),
+            now,
+            shared,
             plans: BTreeMap::new(),
             skipped: BTreeSet::new(),
             is_any_unidentified: false,
@@ -137,14 +153,19 @@ impl Engine {
         };
         application.plan(document.flags);
         let removals = application.removals();
+        // A flag that is skipped goes on with what it has.
         application.skip_conflicting(&removals);
+        while application.skip_overlapping(&removals) {
+            application.skip_conflicting(&removals);
+        }
         application.check_removals(&removals, options)?;
+        let states = application.stage(&mut writer, &removals).map_err(LoadError::from)?;
+        let shared = application.settle_shared(&states).map_err(LoadError::from)?;
         let said = application.said(revision.or(last));
-        let states = application.stage(self, &mut writer, &removals).map_err(LoadError::from)?;
         let report = application.into_report(removals);
         let is_as_before = report.is_unchanged() && source == Some(&said);
         if !is_as_before {
-            let next = old.with_all(&states);
+            let next = old.with_definitions(&states, &shared);
             open_and_close(&mut writer, &old, &next);
             let mut sources = (*sources).clone();
             sources.0.insert(name.clone(), said);
@@ -161,6 +182,7 @@ impl Engine {
 
 /// A document as it is applied.
 struct Application<'a> {
+    engine: &'a Engine,
     old: &'a Snapshot,
     sources: &'a Sources,
     /// The name of the source.
@@ -168,6 +190,8 @@ struct Application<'a> {
     /// What the source said last.
     source: Option<&'a Source>,
     now: Timestamp,
+    /// What flags share, as it will be.
+    shared: SharedPlan,
     /// The flags that the document gives, with their positions in it.
     plans: BTreeMap<FlagId, (usize, FlagPlan)>,
     /// Flags of the document that stay as they are, and what was said of them too.
@@ -182,14 +206,24 @@ impl Application<'_> {
     fn plan(&mut self, flags: Vec<FlagDocument>) {
         for (at, mut flag) in flags.into_iter().enumerate() {
             self.report.unknown_fields.append(&mut flag.faults.take_unknown_fields());
-            let owner = flag.id.and_then(|id| self.sources.owner_beside(self.name, id));
+            let unit = flag.id.map(|flag| Unit::Flag { flag });
+            let owner = unit.and_then(|unit| self.sources.owner_beside(self.name, unit));
             if let Some(owner) = owner {
                 let kind = FaultKind::OwnedByOther { owner: owner.to_owned() };
                 flag.faults.add_at(format!("flags[{at}]"), kind);
             }
             let known = flag.id.and_then(|id| self.old.find(FlagRef::Id(id)));
+            self.shared.faulty.check(&mut flag, at, &self.shared.next);
             let planned = if flag.is_sound() {
-                plan(&mut flag, at, self.source, known.map(|known| &**known), self.now)
+                let context = Context {
+                    at,
+                    source: self.source,
+                    known: known.map(|known| &**known),
+                    shared: &self.shared.next,
+                    registry: &self.engine.control.registry,
+                    now: self.now,
+                };
+                plan(&mut flag, &context)
             } else {
                 Planned::Faulty
             };
@@ -263,10 +297,13 @@ impl Application<'_> {
             units.extend(plan.said.iter().map(|(unit, said)| (*unit, said.clone())));
         }
         let before = self.source.into_iter().flat_map(|source| &source.units);
-        let stays = |unit: &Unit| {
-            let id = unit.flag();
-            self.skipped.contains(&id)
-                || (self.is_any_unidentified && !self.plans.contains_key(&id))
+        units.extend(self.shared.said.iter().map(|(unit, said)| (*unit, said.clone())));
+        let stays = |unit: &Unit| match unit.flag() {
+            None => self.shared.stays.contains(unit),
+            Some(id) => {
+                self.skipped.contains(&id)
+                    || (self.is_any_unidentified && !self.plans.contains_key(&id))
+            }
         };
         let kept = before.filter(|(unit, _)| stays(unit));
         units.extend(kept.map(|(unit, said)| (*unit, said.clone())));
@@ -276,18 +313,12 @@ impl Application<'_> {
     /// The states of all flags after this, with their changes staged.
     fn stage(
         &mut self,
-        engine: &Engine,
         writer: &mut Writer<'_>,
         removals: &Removals,
     ) -> Result<Vec<Arc<FlagState>>, FileError> {
         let mut states = Vec::new();
-        for state in self.unplanned(removals) {
-            let removed = removals.experiments_of(state.flag.id());
-            states.push(match removed {
-                Some(removed) => Arc::new(state.without(|id| removed.contains(&id))),
-                None => Arc::clone(state),
-            });
-        }
+        states.extend(self.unplanned(removals).map(|state| removals.remaining(state)));
+        let engine = self.engine;
         let record_of = |id: ExperimentId| engine.control.registry.with(id, Arc::clone);
         for experiment in self.plans.values().flat_map(|(_, plan)| &plan.experiments) {
             if let ExperimentPlan::New(section) = experiment
@@ -306,7 +337,14 @@ impl Application<'_> {
                         let terms = &mut section.experiment.terms;
                         sharing.environment(&mut terms.environment);
                         sharing.variants(&mut terms.variants);
-                        experiment_of(writer, record, self.old, *section, self.now)?
+                        experiment_of(
+                            writer,
+                            record,
+                            self.old,
+                            *section,
+                            self.old.shared(),
+                            self.now,
+                        )?
                     }
                     ExperimentPlan::Known { forced, definition, starts } => {
                         let mut record =
@@ -320,8 +358,11 @@ impl Application<'_> {
             }
             let mut flag = plan.flag.clone();
             sharing.value(flag.shared_default_value());
-            let known = self.old.find(FlagRef::Id(flag.id()));
-            let rules = known.map(|known| known.rules.clone()).unwrap_or_default();
+            let rules = std::mem::take(&mut plan.rules).into_iter().map(|mut plan| {
+                sharing.rule(&mut plan.rule);
+                plan.rule
+            });
+            let rules = Rules::new(rules.collect());
             let state = FlagState { flag, experiments: experiments.into(), rules };
             // An unchanged flag keeps its memory, and so stays in the readers' caches.
             let known = self.old.find(FlagRef::Id(state.flag.id()));
@@ -331,6 +372,16 @@ impl Application<'_> {
             });
         }
         Ok(states)
+    }
+
+    /// What these flags share: without what the source no longer names, and no flag does either.
+    fn settle_shared(&mut self, states: &[Arc<FlagState>]) -> Result<Arc<Shared>, ValidationError> {
+        self.shared.remove_unused(states, &mut self.report);
+        let old = self.old.shared();
+        self.shared.check_number(old)?;
+        self.report.reaches = self.shared.reaches(old, states);
+        let next = &self.shared.next;
+        Ok(if *next == **old { Arc::clone(old) } else { Arc::new(next.clone()) })
     }
 
     fn into_report(self, removals: Removals) -> ApplyReport {

@@ -5,11 +5,13 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::engine::load_report::SkippedFlag;
+use crate::model::change::Unit;
 use crate::model::fault::Fault;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, FlagId, RuleId};
+use crate::read::state::ExperimentState;
 
-/// What [applying](crate::Engine::apply) a document did, by the keys of flags and the names of
-/// experiments.
+/// What [applying](crate::Engine::apply) a document did, by the keys of flags, the names of
+/// experiments, and what flags share.
 ///
 /// Displays one line for each thing that was done or left, and `nothing to do` if there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,11 +24,11 @@ pub struct ApplyReport {
     pub revision: Option<i64>,
     /// The revision that was applied last, if this document is older: then nothing was done.
     pub outdated_by: Option<i64>,
-    /// Flags and experiments that are new.
+    /// What is new.
     pub added: Vec<Named>,
-    /// Flags and experiments with the fields that changed.
+    /// What changed, with the fields that did.
     pub changed: Vec<(Named, Vec<String>)>,
-    /// Flags and experiments that are gone, since the source no longer names them.
+    /// What is gone, since the source no longer names it.
     pub removed: Vec<Named>,
     /// Experiments that were started.
     pub started: Vec<Named>,
@@ -37,21 +39,60 @@ pub struct ApplyReport {
     pub kept: Vec<(Named, Vec<String>)>,
     /// What the source no longer names and is still there, and why.
     pub left: Vec<(Named, Left)>,
-    /// Flags of the document that were skipped, and why.
+    /// Running experiments that a changed segment decides about, each with the name of the segment:
+    /// in its audience, or in a rule above it.
+    pub reaches: Vec<(String, Named)>,
+    /// Flags, segments, layers and holdouts of the document that were skipped, and why.
     pub skipped: Vec<SkippedFlag>,
     /// Fields that this release does not know, by path.
     pub unknown_fields: Vec<Fault>,
 }
 
-/// A flag, or an experiment of it. Displays as `"hero-banner"` or
-/// `"hero-banner", experiment "Hero Banner A/B Test"`.
+/// A flag, an experiment or a rule of it, or what flags share. Displays as `"hero-banner"`,
+/// `"hero-banner", experiment "Hero Banner A/B Test"`, `"hero-banner", rule` and its id, or
+/// `segment "Beta testers"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct Named {
-    /// The flag's key.
-    pub flag_key: String,
-    /// The id and the name of the experiment, if it is one.
-    pub experiment: Option<(ExperimentId, String)>,
+    /// What it is, with its ids.
+    #[serde(flatten)]
+    pub unit: Unit,
+    /// The flag's key; `None`, and absent in JSON, for what belongs to no flag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flag_key: Option<String>,
+    /// The name of an experiment, a segment, a layer or a holdout; `None`, and absent in JSON, for
+    /// flags and rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Named {
+    pub(super) fn flag(flag: FlagId, key: &str) -> Named {
+        Named { unit: Unit::Flag { flag }, flag_key: Some(key.to_owned()), name: None }
+    }
+
+    pub(super) fn experiment(
+        flag: FlagId,
+        key: &str,
+        experiment: ExperimentId,
+        name: &str,
+    ) -> Named {
+        let unit = Unit::Experiment { flag, experiment };
+        Named { unit, flag_key: Some(key.to_owned()), name: Some(name.to_owned()) }
+    }
+
+    pub(super) fn of_state(flag: FlagId, key: &str, state: &ExperimentState) -> Named {
+        Named::experiment(flag, key, state.definition.id, &state.definition.terms.name)
+    }
+
+    pub(super) fn rule(flag: FlagId, key: &str, rule: RuleId) -> Named {
+        Named { unit: Unit::Rule { flag, rule }, flag_key: Some(key.to_owned()), name: None }
+    }
+
+    /// A segment, a layer or a holdout.
+    pub(super) fn shared(unit: Unit, name: &str) -> Named {
+        Named { unit, flag_key: None, name: Some(name.to_owned()) }
+    }
 }
 
 /// Why something that a source no longer names is still there, or something that it names is not.
@@ -60,8 +101,13 @@ pub struct Named {
 pub enum Left {
     /// The flag has experiments that were made elsewhere.
     HasOtherExperiments,
-    /// A flag of the document could not be read, and may be this one.
+    /// Something of its kind in the document could not be read, and may be this.
     MayBeUnread,
+    /// The flag has rules that were made elsewhere.
+    HasOtherRules,
+    /// A flag names the segment or the layer, or the holdout binds an experiment. It is removed as
+    /// soon as nothing uses it.
+    InUse,
     /// It was removed by somebody else, and the document has not changed it since.
     RemovedElsewhere,
 }
@@ -71,6 +117,8 @@ impl fmt::Display for Left {
         f.write_str(match self {
             Left::HasOtherExperiments => "it has experiments that were made elsewhere",
             Left::MayBeUnread => "a flag that could not be read may be this one",
+            Left::HasOtherRules => "it has rules that were made elsewhere",
+            Left::InUse => "it is in use",
             Left::RemovedElsewhere => "it was removed elsewhere",
         })
     }
@@ -78,10 +126,17 @@ impl fmt::Display for Left {
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.flag_key)?;
-        match &self.experiment {
-            Some((_, name)) => write!(f, ", experiment {name:?}"),
-            None => Ok(()),
+        let name = self.name.as_deref().unwrap_or_default();
+        if let Some(key) = &self.flag_key {
+            write!(f, "{key:?}")?;
+        }
+        match self.unit {
+            Unit::Flag { .. } => Ok(()),
+            Unit::Experiment { .. } => write!(f, ", experiment {name:?}"),
+            Unit::Rule { rule, .. } => write!(f, ", rule {rule}"),
+            Unit::Segment { .. } => write!(f, "segment {name:?}"),
+            Unit::Layer { .. } => write!(f, "layer {name:?}"),
+            Unit::Holdout { .. } => write!(f, "holdout {name:?}"),
         }
     }
 }
@@ -118,6 +173,11 @@ impl fmt::Display for ApplyReport {
                     .map(|(named, fields)| format!("{what} {named}: {}{why}", fields.join(", "))),
             );
         }
+        lines.extend(
+            self.reaches
+                .iter()
+                .map(|(segment, named)| format!("segment {segment:?} reaches {named}")),
+        );
         lines.extend(self.left.iter().map(|(named, why)| format!("left {named}: {why}")));
         for flag in &self.skipped {
             let faults: Vec<String> = flag.faults.iter().map(ToString::to_string).collect();

@@ -212,6 +212,21 @@ impl Targeting {
         &self.held_out_by
     }
 
+    /// Bound by the holdouts of `known`, unless it says itself by which ones it is.
+    pub(crate) fn bound_as(self, known: Option<&Targeting>) -> Targeting {
+        match known {
+            Some(known) if self.held_out_by.is_empty() => {
+                Targeting { held_out_by: Arc::clone(&known.held_out_by), ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// As it was given, without the holdouts that bind it.
+    pub(crate) fn unbound(self) -> Targeting {
+        Targeting { held_out_by: Arc::default(), ..self }
+    }
+
     /// It, or `None` if it is as without.
     pub(crate) fn some(self) -> Option<Arc<Targeting>> {
         (self != Targeting::default()).then(|| Arc::new(self))

@@ -1,5 +1,6 @@
 //! A value for some users, without an experiment.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::Value;
 
 use crate::model::environment_name::EnvironmentName;
-use crate::model::fault::FaultKind;
+use crate::model::fault::{FaultKind, MAX_RULES};
 use crate::model::faults::Faults;
 use crate::model::id::{RuleId, SegmentId};
 use crate::model::path::Path;
@@ -246,15 +247,30 @@ impl Rules {
     /// Adds a fault for each rule whose place another one has: `path` is of the rules as they are
     /// listed.
     pub(crate) fn check_positions(rules: &[Rule], path: &Path<'_>, faults: &mut Faults) {
+        let mut first: BTreeMap<(&EnvironmentName, u32), usize> = BTreeMap::new();
         for (at, rule) in rules.iter().enumerate() {
-            let is_same = |other: &Rule| {
-                other.environment == rule.environment && other.position == rule.position
-            };
-            if let Some(other) = rules.iter().take(at).position(is_same) {
-                let other = path.item(other).to_string();
-                let (item, found) = (path.item(at), rule.position.to_string());
-                faults.add(&item.field("position"), FaultKind::Duplicate { found, other });
+            let place = (&rule.environment, rule.position);
+            match first.get(&place) {
+                Some(other) => {
+                    let other = path.item(*other).to_string();
+                    let (item, found) = (path.item(at), rule.position.to_string());
+                    faults.add(&item.field("position"), FaultKind::Duplicate { found, other });
+                }
+                None => drop(first.insert(place, at)),
             }
+        }
+    }
+
+    /// Adds a fault if an environment has too many of these rules.
+    pub(crate) fn check_numbers(rules: &[Rule], path: &Path<'_>, faults: &mut Faults) {
+        let mut numbers: BTreeMap<&EnvironmentName, usize> = BTreeMap::new();
+        for rule in rules {
+            let number = numbers.entry(&rule.environment).or_default();
+            *number = number.saturating_add(1);
+        }
+        if let Some(found) = numbers.into_values().max().filter(|found| *found > MAX_RULES) {
+            let what = "rules of one environment";
+            faults.add(path, FaultKind::TooMany { what, most: MAX_RULES, found });
         }
     }
 }

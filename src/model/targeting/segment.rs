@@ -184,6 +184,20 @@ impl Segment {
         }
     }
 
+    /// The segment with this date, or with that of `known` if it is the same as that one, or with
+    /// that of now.
+    pub(crate) fn dated(
+        mut self,
+        at: Option<Timestamp>,
+        known: Option<&Segment>,
+        now: Timestamp,
+    ) -> Segment {
+        self.updated_at = known.map_or(now, |known| known.updated_at);
+        let is_as_known = known.is_some_and(|known| *known == self);
+        self.updated_at = at.unwrap_or(if is_as_known { self.updated_at } else { now });
+        self
+    }
+
     /// Its fields except for the id, with their names.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, Value)> {
         let description = (!self.description.is_empty())

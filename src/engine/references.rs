@@ -1,0 +1,102 @@
+//! What the flags of a document name of what flags share: it has to be there, and without faults.
+
+use std::collections::BTreeSet;
+
+use crate::format::document::Document;
+use crate::format::flag_document::FlagDocument;
+use crate::model::fault::FaultKind;
+use crate::model::faults::Faults;
+use crate::model::id::{LayerId, SegmentId};
+use crate::model::path::Path;
+use crate::model::targeting::experiment_targeting::{AUDIENCE, LAYER, Targeting};
+use crate::model::targeting::shared::Shared;
+
+/// Segments and layers of a document that have faults.
+#[derive(Debug, Default)]
+pub(super) struct FaultyParts {
+    pub(super) segments: BTreeSet<SegmentId>,
+    pub(super) layers: BTreeSet<LayerId>,
+}
+
+impl FaultyParts {
+    /// Those that could not be read.
+    pub(super) fn of(document: &Document) -> FaultyParts {
+        let segments = document.segments.iter().filter(|part| !part.is_sound());
+        let layers = document.layers.iter().filter(|part| !part.is_sound());
+        FaultyParts {
+            segments: segments.filter_map(|part| part.id).collect(),
+            layers: layers.filter_map(|part| part.id).collect(),
+        }
+    }
+
+    /// Adds a fault for each segment and layer that a flag of the document names and that has
+    /// faults, or is not in `shared`. `at` is the position of the flag.
+    pub(super) fn check(&self, flag: &mut FlagDocument, at: usize, shared: &Shared) {
+        let names = Names { faulty: self, shared };
+        let flags = Path::Root.field("flags");
+        let path = flags.item(at);
+        let mut faults = Faults::default();
+        let rules = path.field("rules");
+        for (at, rule) in flag.rules.rules.iter().enumerate() {
+            if let Some(segment) = rule.segment {
+                names.segment(segment, &rules.item(at).field("segment_id"), &mut faults);
+            }
+        }
+        let path = path.field("targeting");
+        for section in &flag.experiments {
+            if let Some(targeting) = &section.experiment.targeting {
+                let id = section.experiment.id.to_string();
+                names.targeting(targeting, &path.field(&id), &mut faults);
+            }
+        }
+        flag.faults.append(faults);
+    }
+}
+
+struct Names<'a> {
+    faulty: &'a FaultyParts,
+    shared: &'a Shared,
+}
+
+impl Names<'_> {
+    fn targeting(&self, targeting: &Targeting, path: &Path<'_>, faults: &mut Faults) {
+        let of_audience = path.field(AUDIENCE);
+        let audience = &targeting.audience;
+        let lists = [("segments", &audience.segments), ("not_segments", &audience.not_segments)];
+        for (name, segments) in lists {
+            let path = of_audience.field(name);
+            for (at, segment) in segments.iter().enumerate() {
+                self.segment(*segment, &path.item(at), faults);
+            }
+        }
+        if let Some(part) = &targeting.layer {
+            let path = path.field(LAYER);
+            let is_faulty = self.faulty.layers.contains(&part.id);
+            let is_there = self.shared.layers.contains_key(&part.id);
+            check("layer", part.id.to_string(), is_faulty, is_there, &path.field("id"), faults);
+        }
+    }
+
+    fn segment(&self, id: SegmentId, path: &Path<'_>, faults: &mut Faults) {
+        let is_faulty = self.faulty.segments.contains(&id);
+        let is_there = self.shared.segments.contains_key(&id);
+        check("segment", id.to_string(), is_faulty, is_there, path, faults);
+    }
+}
+
+/// A faulty one is a fault also where the engine has it as it was: the flag was written for what it
+/// was to become.
+fn check(
+    what: &'static str,
+    found: String,
+    is_faulty: bool,
+    is_there: bool,
+    path: &Path<'_>,
+    faults: &mut Faults,
+) {
+    if is_faulty {
+        faults.add(path, FaultKind::Faulty { what, found });
+    } else if !is_there {
+        faults.add(path, FaultKind::NoSuch { what, found });
+    }
+}
