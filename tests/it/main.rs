@@ -35,6 +35,7 @@ mod peers;
 mod results;
 mod shipping;
 mod stress;
+mod targeting_answers;
 #[cfg(feature = "testing")]
 mod testing;
 mod typed;
