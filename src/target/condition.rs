@@ -65,7 +65,8 @@ impl Condition {
         Condition { negate: !self.negate, ..self }
     }
 
-    /// Compares texts without regard to the case of ASCII letters.
+    /// Compares texts without regard to the case of ASCII letters; for
+    /// [`Matches`](Operator::Matches), as `(?i)` in the pattern does.
     #[must_use]
     pub fn ignore_case(self) -> Condition {
         Condition { ignore_case: true, ..self }

@@ -179,6 +179,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
         #[test]
         fn the_crate_semver_reads_and_orders_them_the_same(one in texts(), other in texts()) {
             let ours = [&one, &other].map(|text| Version::parse(text));

@@ -225,7 +225,7 @@ fn text_of(attribute: &Plain) -> Option<String> {
         Plain::Uint(value) => Some(value.to_string()),
         Plain::Float(float) if float.is_nan() => None,
         Plain::Float(0.0) => Some("0".to_owned()),
-        Plain::Float(float) if float.trunc() == *float && float.abs() < 1e21 => {
+        Plain::Float(float) if float.fract() == 0.0 && float.abs() < 1e21 => {
             Some(format!("{float:.0}"))
         }
         Plain::Float(float) if (1e-6..1e21).contains(&float.abs()) => Some(float.to_string()),
@@ -283,9 +283,7 @@ fn instant_of(attribute: &Plain) -> Option<i128> {
         Plain::Uint(value) => Some((*value).into()),
         Plain::Time(time) => Some((*time).into()),
         #[expect(clippy::cast_possible_truncation, reason = "it is an integer, and not large")]
-        Plain::Float(float) if float.trunc() == *float && float.abs() < 1e30 => {
-            Some(*float as i128)
-        }
+        Plain::Float(float) if float.fract() == 0.0 && float.abs() < 1e30 => Some(*float as i128),
         Plain::Text(text) => instant_of_text(text),
         _ => None,
     }
@@ -294,13 +292,12 @@ fn instant_of(attribute: &Plain) -> Option<i128> {
 fn instant_of_text(text: &str) -> Option<i128> {
     let text = text.to_ascii_uppercase();
     let (date, rest) = text.split_once('T')?;
-    let (rest, offset) = match rest.strip_suffix('Z') {
-        Some(rest) => (rest, 0),
-        None => {
-            let at = rest.rfind(['+', '-'])?;
-            let offset = pair(&rest[at + 1..at + 3])? * 60 + pair(&rest[at + 4..])?;
-            (&rest[..at], if rest[at..].starts_with('+') { offset } else { -offset })
-        }
+    let (rest, offset) = if let Some(rest) = rest.strip_suffix('Z') {
+        (rest, 0)
+    } else {
+        let at = rest.rfind(['+', '-'])?;
+        let offset = pair(&rest[at + 1..at + 3])? * 60 + pair(&rest[at + 4..])?;
+        (&rest[..at], if rest[at..].starts_with('+') { offset } else { -offset })
     };
     let (time, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
     let fields: Vec<_> = date.split('-').chain(time.split(':')).collect();
