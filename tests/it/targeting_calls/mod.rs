@@ -6,6 +6,7 @@ mod flags;
 mod holdouts;
 mod layers;
 mod model;
+mod model_calls;
 mod rules;
 mod segments;
 
