@@ -175,6 +175,7 @@ fn each_refusal_of_a_call_for_targeting_says_what_forbids_it() {
              experiment {id}, which is running on flag \"hero-banner\""
         ),
     );
+    let by_company = NewTargeting::new().bucket_by("company");
     assert_refused(
         engine.delete_layer(layer),
         &format!("cannot delete layer {layer}: {by} has a part of it"),
@@ -194,13 +195,16 @@ fn each_refusal_of_a_call_for_targeting_says_what_forbids_it() {
         &format!("bucket_by: must stay as it is: experiment {id} has been started"),
     );
     assert_refused(
-        engine.set_targeting(id, NewTargeting::new().bucket_by("company").coverage(10)),
+        engine.set_targeting(id, by_company.clone().coverage(10)),
         &format!(
             "bucket_by: must stay as it is: experiment {id} has been started; \
              layer: must stay as it is: experiment {id} has been started; \
-             coverage: must not shrink: it was 20; \
-             bucket_by: must be the user key, the unit of holdout {holdout}"
+             coverage: must not shrink: it was 20"
         ),
+    );
+    assert_refused(
+        engine.create_experiment("other", banner("production").targeting(by_company)),
+        &format!("targeting.bucket_by: must be the user key, the unit of holdout {holdout}"),
     );
     assert_refused(engine.raise_coverage(first, 99), "coverage: must not shrink: it was 100");
     assert_refused(
