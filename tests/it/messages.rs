@@ -107,7 +107,7 @@ fn each_refusal_says_what_was_tried_and_what_forbids_it() {
 
 #[test]
 fn each_refusal_of_a_call_for_targeting_says_what_forbids_it() {
-    let (engine, first) = running();
+    let (engine, _) = running();
     let bytes = |number: u128| number.to_be_bytes();
     let (rule, segment) = (RuleId::from_bytes(bytes(2)), SegmentId::from_bytes(bytes(3)));
     let (layer, holdout) = (LayerId::from_bytes(bytes(4)), HoldoutId::from_bytes(bytes(5)));
@@ -161,7 +161,15 @@ fn each_refusal_of_a_call_for_targeting_says_what_forbids_it() {
     ] {
         assert_refused(refused, &message);
     }
+}
 
+#[test]
+fn each_refusal_after_a_start_names_the_experiment_that_was_started() {
+    let (engine, first) = running();
+    let bytes = |number: u128| number.to_be_bytes();
+    let (layer, holdout) = (LayerId::from_bytes(bytes(4)), HoldoutId::from_bytes(bytes(5)));
+    engine.create_layer(NewLayer::new("users").id(layer)).unwrap();
+    engine.create_holdout(NewHoldout::new("2026", 5).id(holdout)).unwrap();
     let part = NewTargeting::new().layer(layer, [(0, 10)]).coverage(20);
     let second = || banner("staging").targeting(part.clone()).status(Status::Running);
     let id = engine.create_experiment("hero-banner", second()).unwrap().id();
@@ -191,7 +199,7 @@ fn each_refusal_of_a_call_for_targeting_says_what_forbids_it() {
         ),
     );
     assert_refused(
-        engine.change_layer(layer, new_layer().bucket_by("company")),
+        engine.change_layer(layer, NewLayer::new("users").bucket_by("company")),
         &format!("bucket_by: must stay as it is: experiment {id} has been started"),
     );
     assert_refused(

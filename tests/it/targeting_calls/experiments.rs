@@ -122,9 +122,9 @@ fn targeting_that_names_what_there_is_not_is_refused_at_each_place() {
     };
     let expected = |prefix: &str| {
         [
-            ("audience.segments[1]", no_such("segment", segment_id(7))),
-            ("audience.not_segments[0]", no_such("segment", segment_id(8))),
-            ("layer.id", no_such("layer", layer_id(9))),
+            ("audience.segments[1]", no_such("segment", &segment_id(7))),
+            ("audience.not_segments[0]", no_such("segment", &segment_id(8))),
+            ("layer.id", no_such("layer", &layer_id(9))),
         ]
         .map(|(path, kind)| (format!("{prefix}{path}"), kind))
     };

@@ -90,7 +90,7 @@ fn a_deleted_holdout_leaves_the_experiments_that_it_bound_in_the_archive() {
     let held_out_by = || engine.experiment(id).unwrap().targeting().unwrap().held_out_by().to_vec();
     assert_eq!(held_out_by(), [holdout_id(1)]);
     let path = format!("targeting.{id}.held_out_by[0]");
-    let unfit = [(path, no_such("holdout", holdout_id(1)))];
+    let unfit = [(path, no_such("holdout", &holdout_id(1)))];
     assert_eq!(faults(&engine, |engine| engine.unarchive_experiment(id)), unfit);
     let created = faults(&engine, |engine| engine.create_holdout(new()));
     let kind = FaultKind::HoldoutFixed { experiment: id.to_string() };

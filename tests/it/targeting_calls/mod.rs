@@ -129,7 +129,7 @@ pub(super) fn fixed(id: ExperimentId) -> FaultKind {
     FaultKind::TargetingFixed { id: id.to_string() }
 }
 
-pub(super) fn no_such(what: &'static str, found: impl ToString) -> FaultKind {
+pub(super) fn no_such(what: &'static str, found: &dyn ToString) -> FaultKind {
     FaultKind::NoSuch { what, found: found.to_string() }
 }
 

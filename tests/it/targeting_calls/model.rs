@@ -111,6 +111,13 @@ impl Model {
     /// The model after a call; `None` if it is refused.
     fn after(&self, call: &Call) -> Option<Model> {
         let mut next = self.clone();
+        self.change_experiment(call, &mut next)?;
+        self.change_shared(call, &mut next)?;
+        Some(next)
+    }
+
+    /// A call for an experiment; `None` if it is refused.
+    fn change_experiment(&self, call: &Call, next: &mut Model) -> Option<()> {
         match call {
             Call::Create { experiment, flag, environment, aim, status } => {
                 let mut new = Experiment {
@@ -180,8 +187,17 @@ impl Model {
                 }
                 of.aim.coverage = *coverage;
             }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// A call for what experiments share, or for a rule; `None` if it is refused.
+    fn change_shared(&self, call: &Call, next: &mut Model) -> Option<()> {
+        match call {
             Call::CreateSegment(number) => {
-                if std::mem::replace(&mut next.segments[*number], true) {
+                let is_there = std::mem::replace(&mut next.segments[*number], true);
+                if is_there {
                     return None;
                 }
             }
@@ -193,7 +209,8 @@ impl Model {
                 }
             }
             Call::CreateLayer(number, unit) => {
-                if next.layers[*number].replace(*unit).is_some() {
+                let before = next.layers[*number].replace(*unit);
+                if before.is_some() {
                     return None;
                 }
             }
@@ -244,8 +261,9 @@ impl Model {
             Call::DeleteRule(rule) => {
                 next.rules[*rule].take()?;
             }
+            _ => {}
         }
-        Some(next)
+        Some(())
     }
 }
 
@@ -304,21 +322,18 @@ proptest! {
         for call in &calls {
             let before = state(&engine);
             let result = ask(&engine, call);
-            match model.after(call) {
-                Some(next) => {
-                    prop_assert!(result.is_ok(), "{call:?}: {result:?}");
-                    // What is so already is no change.
-                    prop_assert_eq!(state(&engine) == before, next == model, "{:?}", call);
-                    let now = read(&engine);
-                    prop_assert_eq!(&now, &next, "{:?}", call);
-                    check_promises(&model, &now);
-                    model = next;
-                }
-                None => {
-                    prop_assert!(result.is_err(), "{call:?}");
-                    prop_assert_eq!(state(&engine), before);
-                }
-            }
+            let Some(next) = model.after(call) else {
+                prop_assert!(result.is_err(), "{call:?}");
+                prop_assert_eq!(state(&engine), before);
+                continue;
+            };
+            prop_assert!(result.is_ok(), "{call:?}: {result:?}");
+            // What is so already is no change.
+            prop_assert_eq!(state(&engine) == before, next == model, "{:?}", call);
+            let now = read(&engine);
+            prop_assert_eq!(&now, &next, "{:?}", call);
+            check_promises(&model, &now);
+            model = next;
         }
     }
 }

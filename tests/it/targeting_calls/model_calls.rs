@@ -4,7 +4,7 @@ use super::model::{Experiment, Model, Rule};
 use super::{everybody, holdout_id, layer_id, plan, rule_id, segment_id};
 use crate::common::{banner, experiment_id};
 use fairsplit::error::ControlError;
-use fairsplit::targeting::{NewHoldout, NewLayer, NewRule, NewSegment, NewTargeting};
+use fairsplit::targeting::{NewHoldout, NewLayer, NewRule, NewSegment, NewTargeting, Share};
 use fairsplit::{Engine, Status};
 use proptest::prelude::*;
 
@@ -204,7 +204,8 @@ pub(super) fn ask(engine: &Engine, call: &Call) -> Result<(), ControlError> {
 /// What the engine has, as the model has it.
 pub(super) fn read(engine: &Engine) -> Model {
     let unit = |of: Option<&str>| UNITS.iter().position(|unit| *unit == of).unwrap();
-    let tenths = |percent: f64| (percent / 10.0) as u32;
+    let tenths = |share: Share| share.thousandths() / 10_000;
+    let percent = |share: Share| share.thousandths() / 1_000;
     let mut model = Model::default();
     for (flag, key) in FLAGS.iter().enumerate() {
         for experiment in engine.experiments(*key).unwrap() {
@@ -217,7 +218,7 @@ pub(super) fn read(engine: &Engine) -> Model {
                 let found: Vec<_> = part
                     .ranges()
                     .iter()
-                    .map(|range| (tenths(range.from().percent()), tenths(range.to().percent())))
+                    .map(|range| (tenths(range.from()), tenths(range.to())))
                     .collect();
                 let ranges = RANGES.iter().position(|ranges| **ranges == found[..]).unwrap();
                 (bytes(part.id().to_bytes()), ranges)
@@ -231,7 +232,7 @@ pub(super) fn read(engine: &Engine) -> Model {
                     .unwrap(),
                 aim: Aim {
                     segment: segment.map(|id| bytes(id.to_bytes())),
-                    coverage: targeting.map_or(100, |of| of.coverage().percent() as u32),
+                    coverage: targeting.map_or(100, |of| percent(of.coverage())),
                     unit: unit(targeting.and_then(|of| of.bucket_by())),
                     layer,
                     holdouts: targeting.is_none_or(|of| of.holdouts()),
@@ -258,8 +259,8 @@ pub(super) fn read(engine: &Engine) -> Model {
         model.layers[number] =
             engine.layer(layer_id(number as u128)).map(|layer| unit(layer.bucket_by()));
         let holdout = engine.holdout(holdout_id(number as u128));
-        model.holdouts[number] = holdout
-            .map(|holdout| (unit(holdout.bucket_by()), holdout.percentage().percent() as u32));
+        model.holdouts[number] =
+            holdout.map(|holdout| (unit(holdout.bucket_by()), percent(holdout.percentage())));
     }
     model
 }

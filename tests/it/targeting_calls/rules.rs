@@ -91,7 +91,7 @@ fn a_rule_is_refused_with_all_that_is_wrong_with_it() {
     let [value, segment, position] = &found[..] else { panic!("{found:?}") };
     let expected = FlagType::String;
     assert_eq!(*value, ("value".to_owned(), FaultKind::ValueType { expected }));
-    assert_eq!(*segment, ("segment_id".to_owned(), no_such("segment", segment_id(9))));
+    assert_eq!(*segment, ("segment_id".to_owned(), no_such("segment", &segment_id(9))));
     assert!(matches!(position, (path, FaultKind::Duplicate { .. }) if path == "position"));
     // A value of `null` is no default.
     let null = NewRule::new("production", json!(null));
