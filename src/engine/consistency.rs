@@ -124,30 +124,9 @@ impl<'d> Targeted<'d> {
                     check_segment(*segment, shared, &path.item(at), faults);
                 }
             }
-            self.check_layer(targeting, shared, path, faults);
+            check_layer(targeting, shared, path, faults);
         }
         self.check_holdouts(shared, path, faults);
-    }
-
-    fn check_layer(
-        self,
-        targeting: &Targeting,
-        shared: &Shared,
-        path: &Path<'_>,
-        faults: &mut Faults,
-    ) {
-        let Some(part) = &targeting.layer else { return };
-        match shared.layers.get(&part.id) {
-            Some(layer) if layer.bucket_by() != targeting.bucket_by() => {
-                let kind = unit_fault(layer.bucket_by(), format!("layer {}", part.id));
-                faults.add(&path.field(BUCKET_BY), kind);
-            }
-            Some(_) => {}
-            None => {
-                let kind = FaultKind::NoSuch { what: "layer", found: part.id.to_string() };
-                faults.add(&path.field(LAYER).field("id"), kind);
-            }
-        }
     }
 
     fn check_holdouts(self, shared: &Shared, path: &Path<'_>, faults: &mut Faults) {
@@ -189,6 +168,22 @@ impl<'d> Targeted<'d> {
     /// The attribute that it is split by.
     pub(super) fn bucket_by(self) -> Option<&'d str> {
         self.definition.targeting.as_ref().and_then(|targeting| targeting.bucket_by())
+    }
+}
+
+/// Adds what is wrong between an experiment's targeting and its layer.
+fn check_layer(targeting: &Targeting, shared: &Shared, path: &Path<'_>, faults: &mut Faults) {
+    let Some(part) = &targeting.layer else { return };
+    match shared.layers.get(&part.id) {
+        Some(layer) if layer.bucket_by() != targeting.bucket_by() => {
+            let kind = unit_fault(layer.bucket_by(), format!("layer {}", part.id));
+            faults.add(&path.field(BUCKET_BY), kind);
+        }
+        Some(_) => {}
+        None => {
+            let kind = FaultKind::NoSuch { what: "layer", found: part.id.to_string() };
+            faults.add(&path.field(LAYER).field("id"), kind);
+        }
     }
 }
 

@@ -36,6 +36,7 @@ mod results;
 mod shipping;
 mod stress;
 mod targeting_answers;
+mod targeting_calls;
 #[cfg(feature = "testing")]
 mod testing;
 mod typed;
