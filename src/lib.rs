@@ -38,23 +38,25 @@
 //!
 //! On this page: [when not to use it](#when-not-to-use-it), [words](#words), [three ways to
 //! ask](#three-ways-to-ask), [the life of an experiment](#the-life-of-an-experiment),
-//! [configuration](#configuration), [features and crates](#features-and-crates),
+//! [who is meant](#who-is-meant), [configuration](#configuration), [features and
+//! crates](#features-and-crates),
 //! [promises](#promises). The longer texts are in [`docs`].
 //!
 //! # When not to use it
 //!
-//! The engine splits by user key and percentage: there are no targeting rules, no percentage gates,
-//! no groups of experiments that exclude each other. It counts events, and distinct users where
-//! [asked to](Engine::count_users). Counts are of one process, and in memory unless the engine
-//! is from `Engine::open` (feature `durable`).
-//! [`docs::limitations`] has the list.
+//! The engine counts events, and distinct users where [asked to](Engine::count_users). Counts are of
+//! one process, and in memory unless the engine is from `Engine::open` (feature `durable`). Flags do
+//! not depend on other flags, and users have the attributes that a call gives: nothing about them is
+//! stored. [`docs::limitations`] has the list.
 //!
 //! # Words
 //!
 //! A **flag** is a named decision point with a default value, any JSON. An **experiment** is an A/B
 //! test on one flag in one **environment**. It has **variants**, each with a key, a value and an
-//! integer percentage. The **user key** identifies the user: a person, an account, a device.
-//! **Assignment** puts a user key into one of 100 **buckets**, and so into a variant; it is a pure
+//! integer percentage. The **user key** identifies the user: a person, an account, a device; a
+//! [`User`] is a key with **attributes**, what the caller knows of the user. A **rule** answers a
+//! value to some users without an experiment; an experiment's **audience** and **coverage** say which
+//! users it is for. **Assignment** puts a user key into one of 100 **buckets**, and so into a variant; it is a pure
 //! function, [published to the bit](docs::assignment_v1). An **evaluation** is the flag's answer: a
 //! value, and the reason for it. `evaluate` counts an **exposure** when the split of a running
 //! experiment decides; `convert` counts a **conversion**, when the user does what the experiment
@@ -97,7 +99,8 @@
 //! flag. What each way costs, counted and timed, is in [`docs::performance`].
 //!
 //! The first that holds decides: unknown flag (no value; the accessors give the caller's fallback);
-//! no user key (the default); forced; running experiment; default. [`Reason`] says which it was.
+//! archived or disabled (the default); forced; a rule; the running experiment, if it is for this
+//! user; default. [`Reason`] says which it was.
 //!
 //! # The life of an experiment
 //!
@@ -115,6 +118,43 @@
 //!
 //! Forcing a user into a variant ([`Engine::force`]) is for manual testing: the reason is
 //! [`Forced`](Reason::Forced), and nothing is counted for that user.
+//!
+//! # Who is meant
+//!
+//! Without more, everybody with a user key is in a running experiment. Its [targeting](targeting)
+//! narrows that: conditions on what is known of the user, a coverage that grows from 1 per cent to
+//! all, a unit other than the user, layers of experiments that share nobody, holdouts. Rules answer
+//! to some users without an experiment.
+//!
+//! ```
+//! use fairsplit::targeting::{Condition, NewRule, NewTargeting, Operator};
+//! use fairsplit::{Engine, NewExperiment, NewFlag, Reason, Status, User};
+//!
+//! let engine = Engine::new();
+//! engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+//! let germans = NewTargeting::new()
+//!     .condition(Condition::new("country", Operator::Equals, "DE"))
+//!     .coverage(10);
+//! let experiment = NewExperiment::new("Hero Banner A/B Test", "production")
+//!     .variant("control", "old", 50)
+//!     .variant("treatment", "new", 50)
+//!     .targeting(germans)
+//!     .status(Status::Running);
+//! let id = engine.create_experiment("hero-banner", experiment)?.id();
+//! let staff = Condition::new("email", Operator::EndsWith, "@example.com");
+//! engine.create_rule("hero-banner", NewRule::new("production", "new").condition(staff))?;
+//!
+//! let banner = engine.environment("production")?.flag("hero-banner");
+//! let known = [("country", "FR".into()), ("email", "ben@example.org".into())];
+//! let answer = banner.evaluate(User::new("ben").with(&known));
+//! assert_eq!(answer.reason(), Reason::NotInAudience);
+//!
+//! // The day after: half of the Germans. Those of yesterday stay, in the variants that they had.
+//! engine.raise_coverage(id, 50)?;
+//! # Ok::<(), fairsplit::Error>(())
+//! ```
+//!
+//! [`docs::targeting`] has the rules, [`docs::launching`] a launch step by step.
 //!
 //! # Configuration
 //!
@@ -151,7 +191,8 @@
 //! # Promises
 //!
 //! 1. **Deterministic.** An assignment depends on the experiment's id, its percentages in their
-//!    order, and the user key: nothing else.
+//!    order, and the user key (or what it is split by in its place): nothing else. Who is in an
+//!    experiment depends on its targeting and on what the call knows of the user, never on time.
 //! 2. **Fair.** Every bucket has the same chance for any realistic population of user keys, and a
 //!    user's buckets in two experiments are independent.
 //! 3. **Published.** [`docs::assignment_v1`] specifies the function to the bit. It will not change.
