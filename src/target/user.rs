@@ -24,9 +24,8 @@ use crate::target::user_key::UserKey;
 /// let anna = User::new("anna").with(&known);
 /// assert_eq!(anna.key(), "anna");
 ///
-/// let answer = production.evaluate("hero-banner", anna);
-/// let answer = production.evaluate("hero-banner", "anna");
-/// # let _ = answer;
+/// assert!(production.evaluate("hero-banner", anna).value().is_none());
+/// assert!(production.evaluate("hero-banner", "anna").value().is_none());
 /// # Ok::<(), fairsplit::Error>(())
 /// ```
 #[derive(Clone, Copy)]

@@ -20,9 +20,9 @@ use crate::target::attribute_value::AttributeValue;
 /// let key = UserKey::from(511_554);
 /// assert_eq!(&*key, "511554");
 /// # let production = Engine::new().environment("production")?;
-/// let answer = production.evaluate("hero-banner", &key);
-/// let answer = production.evaluate("hero-banner", User::new(&key).with(&[("plan", "pro".into())]));
-/// # let _ = answer;
+/// assert!(production.evaluate("hero-banner", &key).value().is_none());
+/// let known = [("plan", "pro".into())];
+/// assert!(production.evaluate("hero-banner", User::new(&key).with(&known)).value().is_none());
 /// # Ok::<(), fairsplit::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
