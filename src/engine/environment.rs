@@ -111,7 +111,6 @@ impl Environment {
     /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
     /// is running in this environment. Costs what [`evaluate`](Environment::evaluate) costs.
     #[inline]
-    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Conversion {
         let snapshot = self.engine.current.pin();
         let slot = self.slot(&snapshot, flag);

@@ -140,7 +140,7 @@ impl Guarded {
     pub(super) fn convert(&self, user: User<'_>) -> conversion::Apart {
         if let Some(position) = self.forced(user) {
             let (reason, outcome) = (Reason::Forced, Outcome::Forced);
-            return conversion::Apart { reason, position, outcome };
+            return conversion::Apart { position, reason, outcome };
         }
         let unit = match &self.split {
             Some(GuardedSplit { gates: Some(gates), .. }) => gates.unit(user).ok(),

@@ -92,7 +92,6 @@ impl FlagHandle {
 
     /// Counts a conversion for the variant that the user is assigned.
     #[inline]
-    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert<'u>(&self, user: impl Into<User<'u>>) -> Conversion {
         let user = user.into();
         Conversion::assigned(self.current.pin(), Some(self.slot), user.key(), user.attributes())
@@ -130,7 +129,6 @@ impl FlagHandle {
 
     /// As [`convert`](FlagHandle::convert), on a pinned snapshot.
     #[inline]
-    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert_on<'s, 'u>(
         &self,
         snapshot: &'s Snapshot,

@@ -58,7 +58,6 @@ impl View {
     /// Counts a conversion for the variant that the user is assigned, if an experiment on the flag
     /// is running in this environment. Costs what [`evaluate`](View::evaluate) costs.
     #[inline]
-    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Conversion<&Snapshot> {
         self.borrowed().convert(flag, user)
     }
@@ -96,7 +95,6 @@ impl<'s> View<&'s Snapshot> {
 
     /// As [`convert`](View::convert) on a pinned snapshot.
     #[inline]
-    #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Conversion<&'s Snapshot> {
         let user = user.into();
         Conversion::assigned(self.snapshot, self.slot(flag), user.key(), user.attributes())

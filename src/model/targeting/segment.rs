@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 use serde_json::Value;
 
 use crate::model::fault::{Fault, FaultKind, MAX_DESCRIPTION_LENGTH};
@@ -17,7 +18,8 @@ use crate::model::validation::check_name;
 use crate::target::condition::Condition;
 
 /// How the conditions of a segment are joined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "conditions are joined in these two ways")]
 pub enum MatchType {
     /// All of them have to hold.

@@ -100,7 +100,7 @@ mod tests {
             let share = Share(thousandths);
             let text = serde_json::to_string(&share).unwrap();
             assert_eq!(Share::from_percent(text.parse().unwrap()), Some(share), "{text}");
-            assert_eq!(share.to_string().parse::<f64>().unwrap(), share.percent());
+            assert_eq!(Share::from_percent(share.to_string().parse().unwrap()), Some(share));
         }
         for percent in [-0.001, 100.001, 0.0001, 99.9999, f64::NAN, f64::INFINITY, -1e300, 1e300] {
             assert_eq!(Share::from_percent(percent), None, "{percent}");

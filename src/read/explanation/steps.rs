@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::assign::slot::GateSeed;
 use crate::model::id::{HoldoutId, LayerId, RuleId, SegmentId};
-use crate::model::targeting::segment::MatchType;
+use crate::model::targeting::segment::{MatchType, Segment};
 use crate::model::targeting::share::Share;
 use crate::read::compiled_audience::{CompiledAudience, Member};
 use crate::read::gates::Gates;
@@ -57,7 +57,6 @@ pub struct ExplainedSegment {
     /// Whether the user must not be in it.
     pub negate: bool,
     /// How its conditions are joined.
-    #[serde(serialize_with = "as_text")]
     pub match_type: MatchType,
     /// What it says, after the negation.
     pub answer: Truth,
@@ -148,10 +147,6 @@ pub enum ExplainedGate {
     },
 }
 
-fn as_text<S: serde::Serializer>(of: &MatchType, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(of.as_str())
-}
-
 impl ExplainedSlot {
     fn of(seed: GateSeed, unit: &str, ranges: Vec<Range<u32>>) -> ExplainedSlot {
         let slot = seed.slot(unit).index();
@@ -185,9 +180,9 @@ fn audience(of: &CompiledAudience, user: User<'_>) -> ExplainedAudience {
         let segment = member.segment.as_deref();
         ExplainedSegment {
             id: member.id,
-            name: segment.map_or("", |segment| segment.name()).to_owned(),
+            name: segment.map_or("", Segment::name).to_owned(),
             negate: member.negate,
-            match_type: segment.map_or(MatchType::All, |segment| segment.match_type()),
+            match_type: segment.map_or(MatchType::All, Segment::match_type),
             answer: member.ask(user),
             conditions: segment.map_or_else(Vec::new, |segment| conditions(&segment.tests, user)),
         }

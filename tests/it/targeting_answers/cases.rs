@@ -307,3 +307,65 @@ fn typed_values_of_rules_are_decoded_too() {
     assert!(matches!(&**free.value().unwrap(), "old" | "new"));
     assert_eq!(free.evaluation().reason(), Reason::Split);
 }
+
+#[test]
+fn an_edit_of_a_segment_reaches_every_flag_that_names_it_and_no_other() {
+    let (engine, _) = targeted(NewTargeting::new());
+    let staff = |domain: &str| {
+        NewSegment::new("Staff").condition(Condition::new("email", Operator::EndsWith, domain))
+    };
+    engine.create_segment(staff("@example.com").id(segment_id(1))).unwrap();
+    for key in ["by-rule", "by-audience"] {
+        engine.create_flag(NewFlag::new(key, "old")).unwrap();
+    }
+    let rule = NewRule::new("production", "ruled").segment(segment_id(1));
+    engine.create_rule("by-rule", rule).unwrap();
+    let targeting = NewTargeting::new().segment(segment_id(1));
+    let new = banner("production").id(experiment_id(2)).status(Status::Running);
+    engine.create_experiment("by-audience", new.targeting(targeting)).unwrap();
+
+    let production = production(&engine);
+    let handles = ["by-rule", "by-audience", "hero-banner"].map(|key| production.flag(key));
+    let old = engine.snapshot();
+    let reasons = |email: &str| {
+        let known = [("email", email.into())];
+        handles.each_ref().map(|handle| handle.peek(User::new("anna").with(&known)).reason())
+    };
+    let out = [Reason::NotRunning, Reason::NotInAudience, Reason::Split];
+    let is_in = [Reason::Rule, Reason::Split, Reason::Split];
+    assert_eq!((reasons("a@example.com"), reasons("a@example.org")), (is_in, out));
+
+    let change = engine.change_segment(segment_id(1), staff("@example.org")).unwrap();
+    assert_eq!(change.reaches, [experiment_id(2)]);
+    assert_eq!((reasons("a@example.com"), reasons("a@example.org")), (out, is_in));
+    // A snapshot from before answers as it did.
+    let known = [("email", "a@example.com".into())];
+    let user = User::new("anna").with(&known);
+    assert_eq!(handles[0].peek_on(&old, user).reason(), Reason::Rule);
+}
+
+#[test]
+fn what_a_document_restores_answers_as_before() {
+    let (engine, _) =
+        targeted(NewTargeting::new().condition(plan_is("pro")).coverage(60).bucket_by("company"));
+    engine
+        .create_segment(NewSegment::new("Staff").id(segment_id(1)).condition(plan_is("staff")))
+        .unwrap();
+    let rule = NewRule::new("production", "ruled").segment(segment_id(1)).percentage(50);
+    engine.create_rule("hero-banner", rule.id(rule_id(9))).unwrap();
+    let restored = fairsplit::Engine::from_json(&engine.to_json()).unwrap();
+    let mut seen = BTreeSet::new();
+    for number in 0..2000 {
+        let (user, company) = (format!("user-{number}"), format!("company-{}", number % 700));
+        let plan = ["free", "pro", "staff"][number % 3];
+        let known = [("plan", plan.into()), ("company", (&company).into())];
+        let ask = |engine: &fairsplit::Engine| {
+            let answer = production(engine).peek("hero-banner", User::new(&user).with(&known));
+            (answer.reason(), answer.str_or("").to_owned())
+        };
+        assert_eq!(ask(&engine), ask(&restored));
+        seen.insert(ask(&engine).0);
+    }
+    let all = [Reason::Split, Reason::Rule, Reason::NotInAudience, Reason::NotCovered];
+    assert_eq!(seen, all.into());
+}
