@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, RuleId};
 use crate::model::variant::Variant;
 use crate::read::compiled_flag::Apart;
 use crate::read::place::{SlotId, VariantPosition};
@@ -74,6 +74,10 @@ impl Answer {
 
     pub(crate) fn experiment(self, snapshot: &Snapshot) -> Option<ExperimentId> {
         Some(snapshot.compiled(self.slot).experiment(self.position)?.definition.id)
+    }
+
+    pub(crate) fn rule(self, snapshot: &Snapshot) -> Option<RuleId> {
+        Some(snapshot.compiled(self.slot).rule(self.position)?.id())
     }
 
     pub(crate) fn experiment_name(self, snapshot: &Snapshot) -> Option<&str> {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::model::environment_name::EnvironmentName;
 use crate::model::status::Status;
+use crate::model::targeting::rule::Rule;
 use crate::model::targeting::shared::Shared;
 use crate::model::variant::Variant;
 use crate::read::forced::{Forced, Others};
@@ -191,10 +192,8 @@ impl CompiledFlag {
         if let Some(variant) = self.variant(position) {
             return Some(variant.value());
         }
-        if let CompiledFlag::Guarded(guarded) = self
-            && let Some(value) = guarded.rule_value(position)
-        {
-            return Some(value);
+        if let Some(rule) = self.rule(position) {
+            return Some(rule.value());
         }
         Some(self.state()?.flag.default_value())
     }
@@ -217,6 +216,14 @@ impl CompiledFlag {
     pub(crate) fn variant(&self, position: VariantPosition) -> Option<&Variant> {
         let place = self.place(position)?;
         self.state()?.experiments.get(place.experiment)?.variant(place.variant)
+    }
+
+    /// The rule at a position.
+    pub(crate) fn rule(&self, position: VariantPosition) -> Option<&Rule> {
+        match self {
+            CompiledFlag::Guarded(guarded) => guarded.rule(position),
+            _ => None,
+        }
     }
 
     /// The experiment of the variant at a position.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::count::counters::{Added, Event};
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, RuleId};
 use crate::model::variant::Variant;
 use crate::read::answer::{Answer, Decided};
 use crate::read::pinned::Pinned;
@@ -82,6 +82,12 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
     #[must_use]
     pub fn experiment_name(&self) -> Option<&str> {
         self.answer.experiment_name(&self.snapshot)
+    }
+
+    /// The rule whose value was served; `None` unless the reason is [`Rule`](Reason::Rule).
+    #[must_use]
+    pub fn rule(&self) -> Option<RuleId> {
+        self.answer.rule(&self.snapshot)
     }
 
     /// The experiment and the variant that the user is assigned. Keep them to convert later, with

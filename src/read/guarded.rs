@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::count::counters::{Added, Event};
 use crate::model::environment_name::EnvironmentName;
+use crate::model::targeting::rule::Rule;
 use crate::model::targeting::shared::Shared;
 use crate::read::compiled_flag::Apart;
 use crate::read::compiled_rule::CompiledRule;
@@ -187,14 +186,9 @@ impl Guarded {
     }
 
     /// The rule at a position.
-    pub(super) fn rule(&self, position: VariantPosition) -> Option<&CompiledRule> {
-        self.rules.get(position.index().checked_sub(self.variants.len())?)
-    }
-
-    /// The value of the rule at a position.
-    pub(super) fn rule_value(&self, position: VariantPosition) -> Option<&Value> {
-        let rule = self.rule(position)?;
-        self.state.rules.get(rule.at).map(|rule| &*rule.value)
+    pub(super) fn rule(&self, position: VariantPosition) -> Option<&Rule> {
+        let compiled = self.rules.get(position.index().checked_sub(self.variants.len())?)?;
+        self.state.rules.get(compiled.at)
     }
 }
 

@@ -301,6 +301,8 @@ proptest! {
             prop_assert_eq!((answer.reason(), answer.str_or("")), (reason, &*value));
             prop_assert_eq!(answer.is_counted(), reason == Reason::Split);
             prop_assert_eq!(answer.assignment().is_some(), reason == Reason::Split);
+            let rule = answer.rule().map(|rule| format!("rule {}", rule.to_bytes()[15] - 1));
+            prop_assert_eq!(rule, (reason == Reason::Rule).then(|| value.clone()));
             exposures += u64::from(answer.is_counted());
             for answer in [handle.peek(user), place.peek("flag", user)] {
                 prop_assert_eq!((answer.reason(), answer.str_or(""), answer.is_counted()), (reason, &*value, false));
