@@ -160,6 +160,9 @@ impl Engine {
     ///
     /// # What is counted
     ///
+    /// An experiment that is [split by an attribute](crate::targeting::NewTargeting::bucket_by) counts
+    /// what it is split by: companies, say.
+    ///
     /// A user is identified by the 64-bit hash that assigns it; two users share a hash with a
     /// chance of 1 in 2^64. A forced user, or one that gets the default value, is not a user of the
     /// experiment.
