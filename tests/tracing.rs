@@ -9,7 +9,11 @@ use std::fmt::{self, Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use common::{banner, engine_at_noon, experiment_id, flag_id, production};
-use fairsplit::NewFlag;
+use fairsplit::targeting::{
+    Condition, HoldoutId, LayerId, NewHoldout, NewLayer, NewRule, NewSegment, NewTargeting,
+    Operator, RuleId, SegmentId,
+};
+use fairsplit::{NewFlag, Status};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -152,6 +156,66 @@ INFO changed by the document what=default_value named="hero-banner"
 INFO kept as changed elsewhere what=forced, status named="hero-banner", experiment "Banner"
 WARN configuration refused version=4 error=invalid JSON at line 1, column 1: EOF while parsing an object
 "#
+    );
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn calls_for_targeting_emit_ids_and_no_value() {
+    let notebook = Notebook::default();
+    let bytes = |number: u128| number.to_be_bytes();
+    let (rule, segment) = (RuleId::from_bytes(bytes(2)), SegmentId::from_bytes(bytes(3)));
+    let (layer, holdout) = (LayerId::from_bytes(bytes(4)), HoldoutId::from_bytes(bytes(5)));
+    tracing::subscriber::with_default(notebook.clone(), || {
+        let (engine, _) = engine_at_noon();
+        engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+        let secret = |name: &str| {
+            let condition = Condition::new("email", Operator::Equals, "a secret");
+            NewSegment::new(name).condition(condition).id(segment)
+        };
+        let new = |name: &str| NewRule::new("production", name).id(rule).segment(segment);
+        engine.create_segment(secret("a")).unwrap();
+        engine.create_rule("hero-banner", new("a secret")).unwrap();
+        let running = banner("production").id(experiment_id(1)).status(Status::Running);
+        engine.create_experiment("hero-banner", running).unwrap();
+        let _ = engine.change_segment(segment, secret("b")).unwrap();
+        let _ = engine.change_segment(segment, secret("b")).unwrap();
+        engine.change_rule(rule, new("another secret")).unwrap();
+        engine.delete_segment(segment).unwrap_err();
+        engine.delete_rule(rule).unwrap();
+        engine.delete_segment(segment).unwrap();
+        engine.create_layer(NewLayer::new("a").id(layer)).unwrap();
+        engine.change_layer(layer, NewLayer::new("b")).unwrap();
+        engine.delete_layer(layer).unwrap();
+        engine.create_holdout(NewHoldout::new("a", 5).id(holdout)).unwrap();
+        engine.change_holdout(holdout, NewHoldout::new("b", 5)).unwrap();
+        engine.delete_holdout(holdout).unwrap();
+        let draft = banner("staging").id(experiment_id(2));
+        engine.create_experiment("hero-banner", draft).unwrap();
+        engine.set_targeting(experiment_id(2), NewTargeting::new().coverage(1)).unwrap();
+        engine.raise_coverage(experiment_id(2), 2.5).unwrap();
+    });
+    let (flag, events) = ("flag=\"hero-banner\"", notebook.to_string());
+    let (one, two) = (experiment_id(1), experiment_id(2));
+    let expected = format!(
+        "INFO flag created {flag}
+INFO segment created segment={segment}
+INFO rule created {flag} rule={rule} environment=\"production\" position=0
+INFO experiment created {flag} experiment={one} environment=\"production\" status=running
+INFO segment changed segment={segment} reaches=1
+INFO rule changed {flag} rule={rule} environment=\"production\" position=0
+INFO rule deleted {flag} rule={rule}
+INFO segment deleted segment={segment}
+INFO layer created layer={layer}
+INFO layer changed layer={layer}
+INFO layer deleted layer={layer}
+INFO holdout created holdout={holdout}
+INFO holdout changed holdout={holdout}
+INFO holdout deleted holdout={holdout}
+INFO experiment created {flag} experiment={two} environment=\"staging\" status=draft
+INFO targeting set {flag} experiment={two}
+INFO coverage set {flag} experiment={two} coverage=2.5
+"
     );
     assert_eq!(events, expected);
 }

@@ -6,7 +6,6 @@ use super::flags::find;
 use super::ids::given_or_random;
 use crate::engine::events;
 use crate::model::change::Action;
-use crate::model::environment_name::EnvironmentName;
 use crate::model::error::ControlError;
 use crate::model::fault::{FaultKind, MAX_RULES};
 use crate::model::faults::Faults;

@@ -133,25 +133,22 @@ impl Engine {
         if after == before {
             return Ok(found.state.read());
         }
-        let coverage = after.coverage;
         let mut definition = Definition { updated_at: now, ..(*found.state.definition).clone() };
+        definition.targeting = after.clone().some();
         let mut faults = Faults::default();
         if has_been_started(found.state) {
             check_change(id, &before, &after, &Path::Root, &mut faults);
+        } else {
+            let of_flag = Targeted::of(&found.flag.flag, found.state);
+            let next = Targeted { definition: &definition, ..of_flag };
+            next.check(view.shared(), &Path::Root, &mut faults);
         }
-        definition.targeting = after.some();
-        let of_flag = Targeted::of(&found.flag.flag, found.state);
-        Targeted { definition: &definition, ..of_flag }.check(
-            view.shared(),
-            &Path::Root,
-            &mut faults,
-        );
         faults.into_result()?;
         let (next, published) = self.with_definition(&mut writer, &view, found, definition)?;
         writer.publish(published, action)?;
         match action {
             Action::RaiseCoverage => {
-                events::coverage_raised(found.flag.flag.key(), id, coverage);
+                events::coverage_raised(found.flag.flag.key(), id, after.coverage);
             }
             _ => events::targeting_set(found.flag.flag.key(), id),
         }

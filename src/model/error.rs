@@ -126,11 +126,11 @@ pub enum ControlError {
         /// The id of the running experiment.
         running: ExperimentId,
     },
-    /// Another experiment runs in the same environment, in a part of the same range of the layer.
-    /// Users of that part would be in both.
+    /// Another experiment runs in the same environment, and their ranges of a layer overlap: users
+    /// of the overlap would be in both.
     #[error(
-        "cannot start experiment {id}: experiment {running} of flag {flag:?} runs in a part of its \
-         range of layer {layer}"
+        "cannot start experiment {id}: its ranges of layer {layer} overlap those of experiment \
+         {running}, which is running on flag {flag:?}"
     )]
     LayerTaken {
         /// The experiment's id.

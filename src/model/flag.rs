@@ -283,8 +283,8 @@ impl Flag {
         self.created_at
     }
 
-    /// When its key, name, default value or notes last changed, or it was last archived or
-    /// unarchived. Changes of its experiments do not move it.
+    /// When its key, name, default value, type or notes last changed, or it was last enabled,
+    /// disabled, archived or unarchived. Changes of its experiments and its rules do not move it.
     #[must_use]
     pub fn updated_at(&self) -> Timestamp {
         self.updated_at

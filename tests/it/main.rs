@@ -33,6 +33,7 @@ mod peers;
 mod results;
 mod shipping;
 mod stress;
+mod targeting_calls;
 mod targeting_documents;
 #[cfg(feature = "testing")]
 mod testing;

@@ -8,8 +8,11 @@ use crate::common::{banner, experiment_id, flag_id, production, running, staging
 use fairsplit::assign::Allocation;
 use fairsplit::error::{ControlError, DeltaError, LoadError, Transition};
 use fairsplit::fault::FaultKind;
-use fairsplit::targeting::{FlagType, Share};
-use fairsplit::{EnvironmentName, ExperimentId, NewExperiment, NewFlag, Status};
+use fairsplit::targeting::{
+    Condition, FlagType, HoldoutId, LayerId, NewHoldout, NewLayer, NewRule, NewSegment,
+    NewTargeting, Operator, RuleId, SegmentId, Share,
+};
+use fairsplit::{EnvironmentName, ExperimentId, FlagChange, NewExperiment, NewFlag, Status};
 use serde::Serialize;
 
 #[track_caller]
@@ -99,6 +102,114 @@ fn each_refusal_says_what_was_tried_and_what_forbids_it() {
     assert_refused(
         engine.start(id),
         "cannot start experiment 00000000-0000-0000-0000-000000000001: it is archived",
+    );
+}
+
+#[test]
+fn each_refusal_of_a_call_for_targeting_says_what_forbids_it() {
+    let (engine, first) = running();
+    let bytes = |number: u128| number.to_be_bytes();
+    let (rule, segment) = (RuleId::from_bytes(bytes(2)), SegmentId::from_bytes(bytes(3)));
+    let (layer, holdout) = (LayerId::from_bytes(bytes(4)), HoldoutId::from_bytes(bytes(5)));
+    assert_refused(engine.delete_rule(rule), &format!("there is no rule {rule}"));
+    assert_refused(engine.delete_segment(segment), &format!("there is no segment {segment}"));
+    assert_refused(engine.delete_layer(layer), &format!("there is no layer {layer}"));
+    assert_refused(engine.delete_holdout(holdout), &format!("there is no holdout {holdout}"));
+
+    let new_rule = || NewRule::new("production", "x").id(rule).segment(segment);
+    let plan = Condition::new("plan", Operator::Equals, "pro");
+    let new_segment = || NewSegment::new("pro").condition(plan.clone()).id(segment);
+    let new_layer = || NewLayer::new("users").id(layer);
+    let new_holdout = || NewHoldout::new("2026", 5).id(holdout);
+    assert_refused(
+        engine.create_rule("hero-banner", new_rule()),
+        &format!("segment_id: must be the id of a segment, found {segment}"),
+    );
+    engine.create_segment(new_segment()).unwrap();
+    engine.create_rule("hero-banner", new_rule()).unwrap();
+    engine.create_layer(new_layer()).unwrap();
+    engine.create_holdout(new_holdout()).unwrap();
+    for (refused, message) in [
+        (
+            engine.create_rule("hero-banner", new_rule()).map(drop),
+            format!("there is already a rule with id {rule}"),
+        ),
+        (
+            engine.create_segment(new_segment()).map(drop),
+            format!("there is already a segment with id {segment}"),
+        ),
+        (
+            engine.create_layer(new_layer()).map(drop),
+            format!("there is already a layer with id {layer}"),
+        ),
+        (
+            engine.create_holdout(new_holdout()).map(drop),
+            format!("there is already a holdout with id {holdout}"),
+        ),
+        (
+            engine.delete_segment(segment).map(drop),
+            format!(
+                "cannot delete segment {segment}: rule {rule} of flag \"hero-banner\" names it"
+            ),
+        ),
+        (
+            engine
+                .create_rule("hero-banner", new_rule().id(RuleId::random()).position(0))
+                .map(drop),
+            format!("position: must be unique, but \"0\" is also at rule {rule}"),
+        ),
+    ] {
+        assert_refused(refused, &message);
+    }
+
+    let part = NewTargeting::new().layer(layer, [(0, 10)]).coverage(20);
+    let second = || banner("staging").targeting(part.clone()).status(Status::Running);
+    let id = engine.create_experiment("hero-banner", second()).unwrap().id();
+    let by = format!("experiment {id} of flag \"hero-banner\"");
+    engine.create_flag(NewFlag::new("other", 1)).unwrap();
+    let third = ExperimentId::from_bytes(bytes(6));
+    assert_refused(
+        engine.create_experiment("other", second().id(third)),
+        &format!(
+            "cannot start experiment {third}: its ranges of layer {layer} overlap those of \
+             experiment {id}, which is running on flag \"hero-banner\""
+        ),
+    );
+    let by_company = NewTargeting::new().bucket_by("company");
+    assert_refused(
+        engine.delete_layer(layer),
+        &format!("cannot delete layer {layer}: {by} has a part of it"),
+    );
+    assert_refused(
+        engine.delete_holdout(holdout),
+        &format!("cannot delete holdout {holdout}: it binds {by}, which is not archived"),
+    );
+    assert_refused(
+        engine.change_holdout(holdout, NewHoldout::new("2026", 6)),
+        &format!(
+            "percentage: must stay as it is: it binds experiment {id}, which has been started"
+        ),
+    );
+    assert_refused(
+        engine.change_layer(layer, new_layer().bucket_by("company")),
+        &format!("bucket_by: must stay as it is: experiment {id} has been started"),
+    );
+    assert_refused(
+        engine.set_targeting(id, by_company.clone().coverage(10)),
+        &format!(
+            "bucket_by: must stay as it is: experiment {id} has been started; \
+             layer: must stay as it is: experiment {id} has been started; \
+             coverage: must not shrink: it was 20"
+        ),
+    );
+    assert_refused(
+        engine.create_experiment("other", banner("production").targeting(by_company)),
+        &format!("targeting.bucket_by: must be the user key, the unit of holdout {holdout}"),
+    );
+    assert_refused(engine.raise_coverage(first, 99), "coverage: must not shrink: it was 100");
+    assert_refused(
+        engine.change_flag("other", FlagChange::new().flag_type(FlagType::String)),
+        "default_value: must be of the type string, as flag_type says",
     );
 }
 

@@ -192,6 +192,7 @@ impl From<ControlError> for Failure {
             | ControlError::ExperimentIdTaken { .. }
             | ControlError::Transition { .. }
             | ControlError::AlreadyRunning { .. }
+            | ControlError::LayerTaken { .. }
             | ControlError::DeletesRunning { .. }
             | ControlError::FlagHasRunning { .. }
             | ControlError::ArchivesRunning { .. }

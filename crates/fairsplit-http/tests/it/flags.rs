@@ -1,5 +1,7 @@
 //! Flags, in the style of the API.
 
+use fairsplit::targeting::{NewLayer, NewTargeting};
+use fairsplit::{NewExperiment, NewFlag};
 use serde_json::json;
 
 use crate::app::{ALL, App, flag_path};
@@ -61,6 +63,27 @@ fn creating_a_flag_or_an_experiment_that_is_taken_answers_409() {
     );
     new["environment"] = json!("staging");
     assert_eq!(app.post(&experiments, &new.to_string()).status, 201);
+}
+
+#[test]
+fn starting_an_experiment_whose_range_of_a_layer_is_taken_answers_409() {
+    let app = App::new();
+    let layer = app.engine.create_layer(NewLayer::new("users")).unwrap().id();
+    let ids = ["one", "two"].map(|key| {
+        app.engine.create_flag(NewFlag::new(key, 0)).unwrap();
+        let part = NewTargeting::new().layer(layer, [(0, 50)]);
+        let new = NewExperiment::new(key, "production").variant("a", 1, 100).targeting(part);
+        app.engine.create_experiment(key, new).unwrap().id()
+    });
+    app.engine.start(ids[0]).unwrap();
+    let flag = app.engine.flag("two").unwrap().id();
+    let answer = app.post(&format!("/api/v1/flags/{flag}/experiments/{}/start", ids[1]), "");
+    let [running, refused] = ids;
+    let error = format!(
+        "Cannot start experiment {refused}: its ranges of layer {layer} overlap those of \
+         experiment {running}, which is running on flag \"one\""
+    );
+    assert_eq!((answer.status, &answer.json()["error"]), (409, &json!(error)));
 }
 
 #[test]
