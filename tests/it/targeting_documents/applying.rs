@@ -8,7 +8,9 @@ use crate::common::{experiment_id, flag_id};
 use fairsplit::apply::{ApplyOptions, ApplyReport, Left};
 use fairsplit::changes::Unit;
 use fairsplit::fault::FaultKind;
-use fairsplit::targeting::{Condition, NewHoldout, NewLayer, NewRule, NewSegment, Operator};
+use fairsplit::targeting::{
+    Condition, NewHoldout, NewLayer, NewRule, NewSegment, Operator, Share, Targeting,
+};
 use fairsplit::{Engine, FlagChange, Status};
 use serde_json::{Value, json};
 
@@ -158,31 +160,32 @@ fn coverage_only_grows_once_started_and_a_raise_by_hand_stays() {
     let coverage = |percent: f64| document(&[targeted(running(1), &json!({"coverage": percent}))]);
     let now = |engine: &Engine| {
         let experiment = engine.experiment(experiment_id(1)).unwrap();
-        experiment.targeting().map_or(100.0, |targeting| targeting.coverage().percent())
+        experiment.targeting().map_or(Share::ALL, Targeting::coverage)
     };
+    let percent = |percent: f64| Share::from_percent(percent).unwrap();
     let engine = engine();
     applied(&engine, &coverage(10.0));
     engine.raise_coverage(experiment_id(1), 50).unwrap();
     let report = apply(&engine, &coverage(10.0));
     assert_eq!(
         (now(&engine), report.kept[0].1.as_slice()),
-        (50.0, &["targeting.coverage".to_owned()][..])
+        (percent(50.0), &["targeting.coverage".to_owned()][..])
     );
     let path = format!("flags[0].targeting.{}.coverage", id(1));
     let (at, kind) = fault(&apply(&engine, &coverage(20.0)));
     assert_eq!(at, path);
-    assert!(matches!(kind, FaultKind::CoverageShrinks { was } if was.percent() == 50.0));
+    assert!(matches!(kind, FaultKind::CoverageShrinks { was } if was == percent(50.0)));
     applied(&engine, &coverage(60.5));
-    assert_eq!(now(&engine), 60.5);
+    assert_eq!(now(&engine), percent(60.5));
     // Its absence says everybody.
     applied(&engine, &document(&[running(1)]));
-    assert_eq!(now(&engine), 100.0);
+    assert_eq!(now(&engine), Share::ALL);
 
     // The first time a source comes, what has grown meanwhile stays.
     let other = super::engine();
     other.replace(&coverage(50.0).to_string()).unwrap();
     let report = apply(&other, &coverage(10.0));
-    assert_eq!((now(&other), report.kept.len(), report.skipped.len()), (50.0, 1, 0));
+    assert_eq!((now(&other), report.kept.len(), report.skipped.len()), (percent(50.0), 1, 0));
 }
 
 #[test]
@@ -432,4 +435,22 @@ fn an_experiment_that_comes_back_has_the_population_that_it_had() {
     applied(&engine, &document(&[targeted(running(1), &part), flag(2)]));
     assert!(engine.experiment(experiment_id(1)).unwrap().is_running());
     assert_eq!(engine.flag(flag_id(1)).unwrap().key(), "flag-1");
+}
+
+#[test]
+fn an_experiment_comes_back_only_with_the_holdouts_that_bound_it() {
+    let all = |flags: &[Value]| json!({"holdouts": [holdout(41)], "flags": flags});
+    let engine = engine();
+    applied(&engine, &all(&[running(1), flag(2)]));
+    let options = ApplyOptions::new().allow_removals();
+    let remove = || options.apply(&engine, &document(&[flag(2)]).to_string()).unwrap();
+    // In the first step, it binds what is there.
+    assert_eq!(remove().left[0].1, Left::InUse);
+    assert_eq!(remove().removed.len(), 1);
+    let (path, kind) = fault(&apply(&engine, &document(&[running(1), flag(2)])));
+    assert_eq!(path, format!("flags[0].targeting.{}.held_out_by[0]", id(1)));
+    assert_eq!(kind, FaultKind::NoSuch { what: "holdout", found: id(41) });
+    applied(&engine, &all(&[running(1), flag(2)]));
+    let experiment = engine.experiment(experiment_id(1)).unwrap();
+    assert_eq!(experiment.targeting().unwrap().held_out_by().len(), 1);
 }

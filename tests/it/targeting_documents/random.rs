@@ -365,10 +365,10 @@ fn edit(texts: &mut [Text; 2], operation: &Operation) -> bool {
             flag(texts, source, number).rules.remove(&rule);
         }
         Operation::Coverage(source, number, coverage) => {
-            flag(texts, source, number).coverage = coverage
+            flag(texts, source, number).coverage = coverage;
         }
         Operation::Enabled(source, number, enabled) => {
-            flag(texts, source, number).enabled = enabled
+            flag(texts, source, number).enabled = enabled;
         }
         Operation::Named(source, number, segment) => flag(texts, source, number).segment = segment,
         Operation::Segment(source, number, Some(content)) => {
@@ -391,7 +391,9 @@ fn call(engine: &Engine, is: &mut Text, operation: &Operation) {
             let done = engine.change_rule(rule_id(flag, rule), new).is_ok();
             let known = is.flags.get_mut(&flag).and_then(|flag| flag.rules.get_mut(&rule));
             assert_eq!(done, known.is_some());
-            known.into_iter().for_each(|known| *known = value);
+            if let Some(known) = known {
+                *known = value;
+            }
         }
         Operation::DeleteRule(flag, rule) => {
             let done = engine.delete_rule(rule_id(flag, rule)).is_ok();
@@ -412,7 +414,9 @@ fn call(engine: &Engine, is: &mut Text, operation: &Operation) {
             let done = engine.change_segment(segment_id(number), new).is_ok();
             let known = is.segments.get_mut(&number);
             assert_eq!(done, known.is_some());
-            known.into_iter().for_each(|known| *known = of);
+            if let Some(known) = known {
+                *known = of;
+            }
         }
         Operation::DeleteSegment(number) => {
             let done = engine.delete_segment(segment_id(number)).is_ok();

@@ -214,23 +214,24 @@ fn what_the_documentation_shows_is_sound() {
 /// A document that is sound, with one part replaced.
 fn faulty(pointer: &str, value: Value) -> Value {
     let mut document = everything();
-    match document.pointer_mut(pointer) {
-        Some(place) => *place = value,
-        None => {
-            let (parent, field) = pointer.rsplit_once('/').unwrap();
-            document.pointer_mut(parent).unwrap()[field] = value;
-        }
+    if let Some(place) = document.pointer_mut(pointer) {
+        *place = value;
+    } else {
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        document.pointer_mut(parent).unwrap()[field] = value;
     }
     document
 }
 
+type Is = Box<dyn Fn(&FaultKind) -> bool>;
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_fault_is_found_at_its_path() {
     let experiment = id(1);
     let targeting = format!("/flags/0/targeting/{experiment}");
     let at = |path: &str| format!("flags[0].targeting.{experiment}.{path}");
     let is = |expected: FaultKind| move |found: &FaultKind| *found == expected;
-    type Is = Box<dyn Fn(&FaultKind) -> bool>;
     let kind = |expected: FaultKind| -> Is { Box::new(is(expected)) };
     let mistyped = || -> Is { Box::new(|found| matches!(found, FaultKind::Type { .. })) };
     let share = |found: &str| kind(FaultKind::Share { found: found.to_owned() });
