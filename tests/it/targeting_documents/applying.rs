@@ -454,3 +454,18 @@ fn an_experiment_comes_back_only_with_the_holdouts_that_bound_it() {
     let experiment = engine.experiment(experiment_id(1)).unwrap();
     assert_eq!(experiment.targeting().unwrap().held_out_by().len(), 1);
 }
+
+#[test]
+fn sources_together_have_no_more_segments_than_there_may_be() {
+    let many = |first: u128, count: u128| {
+        let segments: Vec<Value> = (first..first + count).map(segment).collect();
+        json!({"segments": segments, "flags": []}).to_string()
+    };
+    let engine = engine();
+    let by = |source: &str, text: &str| ApplyOptions::new().source(source).apply(&engine, text);
+    let _ = by("one", &many(100, 600)).unwrap();
+    let before = engine.to_json();
+    by("other", &many(1000, 401)).unwrap_err();
+    assert_eq!(engine.to_json(), before);
+    let _ = by("other", &many(1000, 400)).unwrap();
+}

@@ -1,7 +1,8 @@
 //! Definitions replaced by a document that says who is meant: strictly, and whole.
 
 use super::{
-    document, engine, everything, export, flag, holdout, id, layer, pairs, running, targeted, with,
+    document, engine, everything, export, flag, holdout, id, layer, pairs, rule, running, targeted,
+    with,
 };
 #[cfg(feature = "durable")]
 use crate::common::changes::assert_replayed;
@@ -92,6 +93,19 @@ fn references_are_checked_within_the_document() {
     let (path, kind) = fault(&engine, &document(&[targeted(flag(1), &part)]));
     assert_eq!(path, format!("flags[0].targeting.{}.layer.id", id(1)));
     assert_eq!(kind, FaultKind::NoSuch { what: "layer", found: id(21) });
+}
+
+#[test]
+fn a_fault_in_a_rule_is_at_its_place_in_the_text() {
+    // The second by its position, and the first in the text.
+    let missing = with(rule(31, 1), "segment_id", json!(id(99)));
+    let rules = json!([missing, rule(32, 0)]);
+    let document = document(&[with(flag(1), "rules", rules)]);
+    let expected = FaultKind::NoSuch { what: "segment", found: id(99) };
+    let path = "flags[0].rules[0].segment_id".to_owned();
+    assert_eq!(fault(&engine(), &document), (path.clone(), expected.clone()));
+    let report = engine().apply(&document.to_string()).unwrap();
+    assert_eq!(pairs(&report.skipped[0].faults), [(path, expected)]);
 }
 
 #[cfg(feature = "durable")]
