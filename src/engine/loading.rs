@@ -177,10 +177,10 @@ impl Engine {
         self.refuse_changed_terms(&mut document);
         self.refuse_changed_targeting(&mut document, |_| true);
         refuse_changed_holdouts(&view, &mut document);
-        let faulty = FaultyParts::of(&document);
+        let unsound = FaultyParts::of(&document);
         let shared = shared_by(&mut document, view.shared(), self.control.clock.now());
         for (at, flag) in document.flags.iter_mut().enumerate() {
-            faulty.check(flag, at, &shared);
+            unsound.check(flag, at, &shared);
         }
         document.take_faults().into_result()?;
         let states = self.replaced_by(&mut writer, &view, document.flags, &shared)?;

@@ -277,6 +277,7 @@ impl ExperimentSection {
 }
 
 /// The status of a flag, as the Flags API has it: whether it is archived.
+#[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]
 fn status(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<bool> {
     match &node {
         Node::String(text) if text == "active" => Some(false),

@@ -34,7 +34,7 @@ pub struct FlagChange {
     pub(crate) notes: NotesChange,
     pub(crate) is_enabled: Option<bool>,
     /// `Some(None)` takes the type away.
-    #[expect(clippy::option_option, reason = "that it stays, is taken away, or is set")]
+    #[expect(clippy::option_option, reason = "it can be left, set, and taken away")]
     pub(crate) flag_type: Option<Option<FlagType>>,
 }
 

@@ -9,6 +9,10 @@ use fairsplit::changes::{Action, Actor, Change};
 use fairsplit::clock::ManualClock;
 use fairsplit::error::{CommitError, ControlError};
 use fairsplit::store::{Proposal, Store};
+use fairsplit::targeting::{
+    Condition, HoldoutId, LayerId, NewHoldout, NewLayer, NewRule, NewSegment, NewTargeting,
+    Operator, RuleId, SegmentId,
+};
 use fairsplit::{Engine, ExperimentChange, FlagChange, NewExperiment, NewFlag, Status, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -207,9 +211,87 @@ enum Operation {
     ArchiveExperiment(u128, bool),
     DeleteFlag(u128),
     DeleteExperiment(u128),
+    Rule(u128, u128, Option<u8>),
+    Segment(u128, Option<u8>),
+    Holdout(u128),
+    Layer(u128, bool),
+    Target(u128, u8, Option<u128>),
+    Enable(u128, bool),
     Drop(u128),
     ReloadOwn,
     Reopen,
+}
+
+/// Operations on who is meant.
+fn targeting() -> impl Strategy<Value = Operation> {
+    let number = 0_u128..3;
+    let some = || prop::option::weighted(0.7, 0_u8..3);
+    prop_oneof![
+        (number.clone(), number.clone(), some()).prop_map(|(f, r, v)| Operation::Rule(f, r, v)),
+        (number.clone(), some()).prop_map(|(number, value)| Operation::Segment(number, value)),
+        number.clone().prop_map(Operation::Holdout),
+        (number.clone(), any::<bool>())
+            .prop_map(|(number, is_unit)| Operation::Layer(number, is_unit)),
+        (number.clone(), 0_u8..=100, prop::option::of(number.clone()))
+            .prop_map(|(id, coverage, segment)| Operation::Target(id, coverage, segment)),
+        (number, any::<bool>()).prop_map(|(flag, to)| Operation::Enable(flag, to)),
+    ]
+}
+
+/// Does such an operation; many are refused.
+fn target(engine: &Engine, operation: &Operation) {
+    let bytes = |number: u128| number.to_be_bytes();
+    match *operation {
+        Operation::Rule(flag, rule, Some(value)) => {
+            let id = RuleId::from_bytes(bytes(rule));
+            let new = || NewRule::new("production", value).id(id).percentage(value);
+            if engine.change_rule(id, new()).is_err() {
+                drop(engine.create_rule(&format!("flag-{flag}"), new()));
+            }
+        }
+        Operation::Rule(_, rule, None) => {
+            drop(engine.delete_rule(RuleId::from_bytes(bytes(rule))));
+        }
+        Operation::Segment(number, Some(value)) => {
+            let id = SegmentId::from_bytes(bytes(number));
+            let condition = Condition::new("plan", Operator::Equals, value);
+            let new = NewSegment::new(format!("s{value}")).id(id).condition(condition);
+            if engine.change_segment(id, new.clone()).is_err() {
+                drop(engine.create_segment(new));
+            }
+        }
+        Operation::Segment(number, None) => {
+            drop(engine.delete_segment(SegmentId::from_bytes(bytes(number))));
+        }
+        Operation::Holdout(number) => {
+            let id = HoldoutId::from_bytes(bytes(number));
+            if engine.delete_holdout(id).is_err() {
+                drop(engine.create_holdout(NewHoldout::new("h", 0.5).id(id)));
+            }
+        }
+        Operation::Layer(number, is_unit) => {
+            let id = LayerId::from_bytes(bytes(number));
+            let new = NewLayer::new("l").id(id);
+            let new = if is_unit { new.bucket_by("company_id") } else { new };
+            if engine.change_layer(id, new.clone()).is_err() {
+                drop(engine.create_layer(new));
+            }
+        }
+        Operation::Target(id, coverage, segment) => {
+            let layer = LayerId::from_bytes(bytes(id));
+            let targeting = NewTargeting::new().coverage(coverage);
+            let targeting = match segment {
+                Some(segment) => targeting.segment(SegmentId::from_bytes(bytes(segment))),
+                None => targeting.layer(layer, [(0, 50)]),
+            };
+            drop(engine.set_targeting(experiment_id(id), targeting));
+        }
+        Operation::Enable(flag, to) => {
+            let change = FlagChange::new().enabled(to);
+            drop(engine.change_flag(&format!("flag-{flag}"), change));
+        }
+        _ => unreachable!(),
+    }
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -232,6 +314,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         (number.clone(), any::<bool>()).prop_map(|(flag, to)| Operation::ArchiveFlag(flag, to)),
         (number.clone(), any::<bool>()).prop_map(|(id, to)| Operation::ArchiveExperiment(id, to)),
         number.clone().prop_map(Operation::DeleteFlag),
+        targeting(),
         number.clone().prop_map(Operation::DeleteExperiment),
         number.prop_map(Operation::Drop),
         Just(Operation::ReloadOwn),
@@ -293,6 +376,12 @@ proptest! {
                 Operation::DeleteExperiment(id) => {
                     drop(engine.delete_experiment(experiment_id(id)));
                 }
+                Operation::Rule(..)
+                | Operation::Segment(..)
+                | Operation::Holdout(_)
+                | Operation::Layer(..)
+                | Operation::Target(..)
+                | Operation::Enable(..) => target(&engine, &operation),
                 Operation::Drop(flag) => {
                     let mut document: Value = serde_json::from_str(&engine.to_json()).unwrap();
                     let flags = document["flags"].as_array_mut().unwrap();

@@ -37,6 +37,7 @@ mod shipping;
 mod stress;
 mod targeting_answers;
 mod targeting_calls;
+mod targeting_documents;
 #[cfg(feature = "testing")]
 mod testing;
 mod typed;

@@ -10,7 +10,7 @@ use fairsplit::error::{ControlError, DeltaError, LoadError, Transition};
 use fairsplit::fault::FaultKind;
 use fairsplit::targeting::{
     Condition, FlagType, HoldoutId, LayerId, NewHoldout, NewLayer, NewRule, NewSegment,
-    NewTargeting, Operator, RuleId, SegmentId,
+    NewTargeting, Operator, RuleId, SegmentId, Share,
 };
 use fairsplit::{EnvironmentName, ExperimentId, FlagChange, NewExperiment, NewFlag, Status};
 use serde::Serialize;
@@ -440,6 +440,68 @@ fn each_kind_of_fault_says_what_must_be_and_what_was_found() {
             "must be the variants and the environment for which experiment \
              00000000-0000-0000-0000-000000000001 has counted; a new split is a new experiment",
         ),
+    ] {
+        assert_eq!(kind.to_string(), message);
+    }
+}
+
+#[test]
+fn each_fault_in_who_is_meant_says_what_must_be_and_what_was_found() {
+    let text = |text: &str| text.to_owned();
+    let id = || experiment_id(1).to_string();
+    let share = |percent| Share::from_percent(percent).unwrap();
+    let operators = "must be one of equals, not_equals, in, not_in, contains, not_contains, \
+        starts_with, ends_with, greater_than, greater_than_or_equals, less_than, \
+        less_than_or_equals, before, after, semver_equals, semver_greater_than, \
+        semver_greater_than_or_equals, semver_less_than, semver_less_than_or_equals, matches, \
+        is_set, is_not_set, found \"regx\"";
+    for (kind, message) in [
+        (FaultKind::Operator { found: text("regx") }, operators),
+        (FaultKind::MatchType { found: text("some") }, "must be all or any, found \"some\""),
+        (
+            FaultKind::FlagType { found: text("text") },
+            "must be boolean, string, number or json, found \"text\"",
+        ),
+        (
+            FaultKind::ValueType { expected: FlagType::String },
+            "must be of the type string, as flag_type says",
+        ),
+        (
+            FaultKind::Share { found: text("0.0001") },
+            "must be 0 to 100 with at most three decimals, found 0.0001",
+        ),
+        (
+            FaultKind::TooMany { what: "segments", most: 1000, found: 1001 },
+            "must hold at most 1000 segments, found 1001",
+        ),
+        (FaultKind::NoItems { what: "condition" }, "must hold at least one condition"),
+        (FaultKind::EmptyRange, "from must be below to"),
+        (FaultKind::Overlap { other: text("flags[0]") }, "overlaps flags[0]"),
+        (
+            FaultKind::NoSuch { what: "segment", found: id() },
+            "must be the id of a segment, found 00000000-0000-0000-0000-000000000001",
+        ),
+        (
+            FaultKind::Faulty { what: "segment", found: id() },
+            "is the id of a segment with faults: 00000000-0000-0000-0000-000000000001",
+        ),
+        (
+            FaultKind::Unit { expected: text("\"company_id\""), of: text("layer 1") },
+            "must be \"company_id\", the unit of layer 1",
+        ),
+        (FaultKind::IdForPercentage, "is required for a rule with a percentage"),
+        (
+            FaultKind::TargetingFixed { id: id() },
+            "must stay as it is: experiment 00000000-0000-0000-0000-000000000001 has been started",
+        ),
+        (FaultKind::CoverageShrinks { was: share(12.5) }, "must not shrink: it was 12.5"),
+        (
+            FaultKind::HoldoutFixed { experiment: id() },
+            "must stay as it is: it binds experiment 00000000-0000-0000-0000-000000000001, \
+             which has been started",
+        ),
+        (FaultKind::Needs { needs: 3, known: 2 }, "needs level 3, and this release knows 2"),
+        (FaultKind::UnknownTargeting, "is not a known field of targeting"),
     ] {
         assert_eq!(kind.to_string(), message);
     }

@@ -337,14 +337,8 @@ impl Application<'_> {
                         let terms = &mut section.experiment.terms;
                         sharing.environment(&mut terms.environment);
                         sharing.variants(&mut terms.variants);
-                        experiment_of(
-                            writer,
-                            record,
-                            self.old,
-                            *section,
-                            self.old.shared(),
-                            self.now,
-                        )?
+                        let shared = &self.shared.next;
+                        experiment_of(writer, record, self.old, *section, shared, self.now)?
                     }
                     ExperimentPlan::Known { forced, definition, starts } => {
                         let mut record =

@@ -266,6 +266,8 @@ fn an_experiment_that_left_the_configuration_comes_back_only_with_its_population
     let id = experiment(&engine, 1, first(), Status::Running);
     engine.replace(r#"{"flags": []}"#).unwrap();
     assert!(engine.experiment(id).is_none());
+    // The replacement took the holdout away as well.
+    engine.create_holdout(NewHoldout::new("one", 5).id(holdout_id(1))).unwrap();
     engine.create_flag(NewFlag::new("banner", "old")).unwrap();
     for (targeting, paths) in [
         (everybody(), &["targeting.audience"][..]),
@@ -274,9 +276,6 @@ fn an_experiment_that_left_the_configuration_comes_back_only_with_its_population
         let new = banner("production").id(id).targeting(targeting);
         let found = faults(&engine, |engine| engine.create_experiment("banner", new));
         assert_eq!(found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), paths);
-    }
-    if engine.holdout(holdout_id(1)).is_none() {
-        engine.create_holdout(NewHoldout::new("one", 5).id(holdout_id(1))).unwrap();
     }
     engine.create_holdout(NewHoldout::new("two", 5).id(holdout_id(2))).unwrap();
     experiment(&engine, 1, first().coverage(30), Status::Draft);

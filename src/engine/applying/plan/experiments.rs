@@ -176,6 +176,7 @@ impl FlagPlan {
             let is_archived = plan.is_archived() || self.flag.is_archived();
             let record = context.registry.with(id, Arc::clone);
             let was_started = record
+                .as_ref()
                 .is_some_and(|record| record.started_at.or(record.definition.started_at).is_some());
             let id_text = id.to_string();
             let path = of_targeting.field(&id_text);
@@ -193,7 +194,9 @@ impl FlagPlan {
                     let status = new.status.unwrap_or_default();
                     let mut definition =
                         Definition::create(id, new.terms.clone(), status, context.now);
-                    definition.targeting.clone_from(&new.targeting);
+                    let targeting = new.targeting.as_deref().cloned().unwrap_or_default();
+                    let bound = record.and_then(|record| record.definition.targeting.clone());
+                    definition.targeting = targeting.bound_as(bound.as_deref()).some();
                     let is_started = was_started || new.started_at.is_some();
                     let targeted = Targeted { definition: &definition, is_started, is_archived };
                     targeted.check(context.shared, &path, faults);
