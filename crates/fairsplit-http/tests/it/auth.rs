@@ -23,7 +23,7 @@ fn scope_of(method: &str, path: &str) -> Option<Scope> {
 fn a_request_without_the_scope_of_its_operation_answers_401_or_403() {
     let mut scopes = Vec::new();
     for (method, path) in operations() {
-        let app = App::with_draft();
+        let app = App::with_targeting();
         let scope = scope_of(&method, &path);
         // As the seed and its style have it: looking and evaluating reads, the rest writes.
         let expected = match path.as_str() {

@@ -93,7 +93,7 @@ fn routes_and_description_have_the_same_operations() {
     let described: BTreeSet<(String, String)> = operations().into_iter().collect();
     assert_eq!(described.len(), 51);
     let paths: BTreeSet<&String> = described.iter().map(|(_, path)| path).collect();
-    let app = App::with_draft();
+    let app = App::with_targeting();
     for path in paths {
         for method in ["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"] {
             let answer = app.send(method, path, ALL, "{}");
