@@ -73,6 +73,10 @@
 //! `GET .../results` returns `{"experiment", "status", "counts", "results"}`: the events that were
 //! counted since the last start and ever, and [`fairsplit::results::Results`] as it serialises.
 //!
+//! `PUT` of a segment returns `reaches` beside `data`: the running experiments whose users can be
+//! others from now on. The operator `matches` is a fault unless the service switches on the feature
+//! `regex` of [`fairsplit`].
+//!
 //! # Changes
 //!
 //! A change over HTTP is recorded with the name of its token: the comment of the token's line, or
