@@ -174,10 +174,14 @@ fn checked(
     view: &Snapshot,
 ) -> Result<Rule, ControlError> {
     let mut faults = Faults::default();
-    let known = known.filter(|known| known.environment.as_str() == new.environment);
+    let environment = new.environment.clone();
+    let environment = environment.unwrap_or_else(|| {
+        known.map_or_else(|| "production".to_owned(), |known| String::from(&known.environment))
+    });
+    let known = known.filter(|known| known.environment.as_str() == environment);
     let position = new.position.or(known.map(|known| known.position));
-    let position = position.unwrap_or_else(|| after_last(&new.environment, state));
-    let rule = new.check(id, position, &Path::Root, &mut faults);
+    let position = position.unwrap_or_else(|| after_last(&environment, state));
+    let rule = new.check(id, (&environment, position), &Path::Root, &mut faults);
     if let Some(rule) = &rule {
         check_rule(rule, state.flag.flag_type(), view.shared(), &Path::Root, &mut faults);
         check_place(rule, state, &mut faults);

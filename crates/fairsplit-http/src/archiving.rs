@@ -7,7 +7,7 @@ use crate::App;
 use crate::answer::data;
 use crate::extract::{ExperimentPath, FlagPath, OnExperiment, OnFlag, Writes};
 use crate::failure::Failure;
-use crate::schema::{self, Changes, Guarded, Named};
+use crate::schema::{self, Changes, Fits, Guarded, Named};
 
 /// Archives a flag on which no experiment is running: it answers its default from now on.
 #[utoipa::path(
@@ -26,13 +26,14 @@ pub(crate) async fn archive_flag(
     Ok(data(asked.engine(&app).archive_flag(flag.id())?))
 }
 
-/// Takes a flag out of the archive: it answers as before.
+/// Takes a flag out of the archive: it answers as before. Refused if a holdout that binds one of its
+/// experiments has been deleted.
 #[utoipa::path(
     post,
     path = "/api/v1/flags/{flag_id}/unarchive",
     operation_id = "unarchiveFlag",
     params(FlagPath),
-    responses((status = 200, description = "As it is now.", body = inline(schema::OneFlag)), Guarded, Named, Changes),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneFlag)), Guarded, Named, Changes, Fits),
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn unarchive_flag(
@@ -60,13 +61,14 @@ pub(crate) async fn archive_experiment(
     Ok(data(asked.engine(&app).archive_experiment(id)?))
 }
 
-/// Takes an experiment out of the archive, with the status that it had.
+/// Takes an experiment out of the archive, with the status that it had. Refused if a holdout that
+/// binds it has been deleted.
 #[utoipa::path(
     post,
     path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/unarchive",
     operation_id = "unarchiveExperiment",
     params(ExperimentPath),
-    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named, Changes),
+    responses((status = 200, description = "As it is now.", body = inline(schema::OneExperiment)), Guarded, Named, Changes, Fits),
     security(("token" = ["flags:write"]))
 )]
 pub(crate) async fn unarchive_experiment(

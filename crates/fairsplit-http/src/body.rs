@@ -6,6 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use fairsplit::fault::FaultKind;
+use fairsplit::targeting::{NewHoldout, NewLayer, NewRule, NewSegment, NewTargeting};
 use fairsplit::{ExperimentChange, FlagChange, NewExperiment, NewFlag};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
@@ -54,29 +55,28 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
-impl FromText for NewFlag {
-    fn from_text(text: &str) -> Result<NewFlag, Failure> {
-        Ok(NewFlag::from_json(text)?)
-    }
+/// Types that the engine reads.
+macro_rules! from_json {
+    ($($read:ident),*) => {$(
+        impl FromText for $read {
+            fn from_text(text: &str) -> Result<$read, Failure> {
+                Ok($read::from_json(text)?)
+            }
+        }
+    )*};
 }
 
-impl FromText for FlagChange {
-    fn from_text(text: &str) -> Result<FlagChange, Failure> {
-        Ok(FlagChange::from_json(text)?)
-    }
-}
-
-impl FromText for ExperimentChange {
-    fn from_text(text: &str) -> Result<ExperimentChange, Failure> {
-        Ok(ExperimentChange::from_json(text)?)
-    }
-}
-
-impl FromText for NewExperiment {
-    fn from_text(text: &str) -> Result<NewExperiment, Failure> {
-        Ok(NewExperiment::from_json(text)?)
-    }
-}
+from_json!(
+    NewFlag,
+    FlagChange,
+    NewExperiment,
+    ExperimentChange,
+    NewRule,
+    NewSegment,
+    NewLayer,
+    NewHoldout,
+    NewTargeting
+);
 
 /// The fields of an object.
 pub(crate) fn fields<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {

@@ -5,22 +5,32 @@ use std::collections::{BTreeMap, HashMap};
 use axum::extract::State;
 use axum::response::Response;
 use fairsplit::fault::FaultKind;
-use fairsplit::{EnvironmentName, Evaluation, ExperimentId, Outcome, Reason, Snapshot, View};
+use fairsplit::{EnvironmentName, Evaluation, ExperimentId, Outcome, Reason, Snapshot, User, View};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::App;
 use crate::answer::data;
 use crate::body::{Body, Field, FromText, fields};
 use crate::extract::{FlagPath, OnFlag, Reads, Writes};
 use crate::failure::{Failure, Faults};
-use crate::schema::{self, Guarded, Named, WithBody};
+use crate::schema::{Guarded, Named, WithBody};
+use crate::schema_of_evaluations as schema;
+use crate::schema_of_explanations::OneExplanation;
 
 /// A user in an environment. The environment stays a name and is not bound, since any client can
 /// make up any number of names.
 pub(crate) struct Asked {
     environment: EnvironmentName,
     user_key: String,
+    /// What is known of the user.
+    context: Map<String, Value>,
+}
+
+impl Asked {
+    fn user(&self) -> User<'_> {
+        User::new(&self.user_key).with(&self.context)
+    }
 }
 
 /// The fields that every body here has; others are faults.
@@ -30,6 +40,8 @@ struct AskedFields {
     environment: Field<String>,
     #[serde(default)]
     user_key: Field<String>,
+    #[serde(default)]
+    context: Field<Option<Map<String, Value>>>,
     #[serde(flatten)]
     unknown: BTreeMap<String, Value>,
 }
@@ -38,6 +50,7 @@ impl AskedFields {
     fn check(self, faults: &mut Faults) -> Option<Asked> {
         let name = self.environment.required("environment", faults);
         let user_key = self.user_key.required("user_key", faults);
+        let context = self.context.optional("context", faults).flatten().unwrap_or_default();
         for name in self.unknown.into_keys() {
             faults.add(name, FaultKind::UnknownField);
         }
@@ -50,7 +63,7 @@ impl AskedFields {
                 return None;
             }
         };
-        Some(Asked { environment, user_key: user_key? })
+        Some(Asked { environment, user_key: user_key?, context })
     }
 }
 
@@ -159,11 +172,11 @@ impl<'a> Evaluated<'a> {
 
 fn answer<'a>(
     view: &'a View<&Snapshot>,
-    user_key: &str,
+    user: User<'_>,
     flag: &str,
     is_counting: bool,
 ) -> Evaluation<&'a Snapshot> {
-    if is_counting { view.evaluate(flag, user_key) } else { view.peek(flag, user_key) }
+    if is_counting { view.evaluate(flag, user) } else { view.peek(flag, user) }
 }
 
 /// What a user gets of all flags, or of those that are named, of one version of the configuration.
@@ -185,7 +198,7 @@ pub(crate) async fn evaluate_all(
     let all = || view.flags().map(|flag| flag.key().to_owned()).collect();
     let flags: Vec<String> = flags.unwrap_or_else(all);
     let evaluations: Vec<Evaluation<&Snapshot>> =
-        flags.iter().map(|flag| answer(&view, &asked.user_key, flag, is_counting)).collect();
+        flags.iter().map(|flag| answer(&view, asked.user(), flag, is_counting)).collect();
     let answers = flags.iter().zip(&evaluations);
     data(answers.map(|(flag, of)| Evaluated::new(flag, of)).collect::<Vec<_>>())
 }
@@ -208,7 +221,7 @@ pub(crate) async fn evaluate(
 ) -> Response {
     let snapshot = app.engine.snapshot();
     let view = snapshot.in_environment(&asked.environment);
-    let evaluation = answer(&view, &asked.user_key, flag.key(), is_counting);
+    let evaluation = answer(&view, asked.user(), flag.key(), is_counting);
     data(Evaluated::new(flag.key(), &evaluation))
 }
 
@@ -241,7 +254,7 @@ pub(crate) async fn track(
 ) -> Response {
     let snapshot = app.engine.snapshot();
     let view = snapshot.in_environment(&asked.environment);
-    let conversion = view.convert(flag.key(), &asked.user_key);
+    let conversion = view.convert(flag.key(), asked.user());
     data(Converted {
         flag: flag.key(),
         counted: conversion.is_counted(),
@@ -249,4 +262,29 @@ pub(crate) async fn track(
         variant: conversion.variant(),
         experiment: conversion.experiment(),
     })
+}
+
+/// How the answer of a flag for a user comes about: what each rule, and each gate of the running
+/// experiment, says of the user. Counts nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/flags/{flag_id}/explain",
+    operation_id = "explain",
+    params(FlagPath),
+    request_body = schema::Explain,
+    responses((status = 200, description = "How it comes about.", body = inline(OneExplanation)), Guarded, Named, WithBody),
+    security(("token" = ["flags:read"]))
+)]
+pub(crate) async fn explain(
+    _: Reads,
+    OnFlag(flag): OnFlag,
+    State(app): State<App>,
+    Body(asked): Body<Asked>,
+) -> Response {
+    let snapshot = app.engine.snapshot();
+    let view = snapshot.in_environment(&asked.environment);
+    let mut explanation = view.explain(flag.key(), asked.user());
+    // The engine does not keep the name of an environment that it does not know.
+    explanation.environment = String::from(&asked.environment);
+    data(explanation)
 }

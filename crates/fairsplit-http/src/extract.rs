@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use fairsplit::changes::Actor;
+use fairsplit::targeting::{Holdout, Layer, Rule, Segment};
 use fairsplit::{Engine, ExperimentId, Flag, FlagId};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -101,6 +102,17 @@ pub(crate) struct ExperimentPath {
     experiment_id: String,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct RulePath {
+    /// The flag's id.
+    #[param(format = "uuid")]
+    flag_id: String,
+    /// The rule's id.
+    #[param(format = "uuid")]
+    rule_id: String,
+}
+
 /// The flag that the path names.
 pub(crate) struct OnFlag(pub(crate) Flag);
 
@@ -128,6 +140,53 @@ impl FromRequestParts<App> for OnExperiment {
             _ => Err(Failure::NotFound),
         }
     }
+}
+
+/// The rule that the path names; it must be one of the flag that the path names.
+pub(crate) struct OnRule(pub(crate) Rule);
+
+impl FromRequestParts<App> for OnRule {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<OnRule, Failure> {
+        let Path(RulePath { flag_id, rule_id }) = path(parts).await?;
+        let flag = find(&flag_id, app)?;
+        let id = rule_id.parse().map_err(|_| Failure::NotFound)?;
+        let mut rules = app.engine.rules(flag.id())?.into_iter();
+        rules.find(|rule| rule.id() == id).map(OnRule).ok_or(Failure::NotFound)
+    }
+}
+
+/// What flags share: each kind has its own path, with its id alone in it.
+macro_rules! shared {
+    ($($path:ident, $id:ident, $on:ident, $of:ty, $find:ident: $what:literal;)*) => {$(
+        #[derive(Deserialize, IntoParams)]
+        #[into_params(parameter_in = Path)]
+        pub(crate) struct $path {
+            #[doc = concat!("The ", $what, "'s id.")]
+            #[param(format = "uuid")]
+            $id: String,
+        }
+
+        #[doc = concat!("The ", $what, " that the path names.")]
+        pub(crate) struct $on(pub(crate) $of);
+
+        impl FromRequestParts<App> for $on {
+            type Rejection = Failure;
+
+            async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<$on, Failure> {
+                let Path($path { $id }) = path(parts).await?;
+                let id = $id.parse().map_err(|_| Failure::NotFound)?;
+                app.engine.$find(id).map($on).ok_or(Failure::NotFound)
+            }
+        }
+    )*};
+}
+
+shared! {
+    SegmentPath, segment_id, OnSegment, Segment, segment: "segment";
+    LayerPath, layer_id, OnLayer, Layer, layer: "layer";
+    HoldoutPath, holdout_id, OnHoldout, Holdout, holdout: "holdout";
 }
 
 /// A path with bytes that are not UTF-8 names nothing.

@@ -184,15 +184,25 @@ impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Failure {
         match error {
             ControlError::Invalid(invalid) => invalid.into(),
-            ControlError::FlagNotFound { .. } | ControlError::ExperimentNotFound { .. } => {
-                Failure::NotFound
-            }
+            ControlError::FlagNotFound { .. }
+            | ControlError::ExperimentNotFound { .. }
+            | ControlError::RuleNotFound { .. }
+            | ControlError::SegmentNotFound { .. }
+            | ControlError::LayerNotFound { .. }
+            | ControlError::HoldoutNotFound { .. } => Failure::NotFound,
             ControlError::FlagKeyTaken { .. }
             | ControlError::FlagIdTaken { .. }
             | ControlError::ExperimentIdTaken { .. }
+            | ControlError::RuleIdTaken { .. }
+            | ControlError::SegmentIdTaken { .. }
+            | ControlError::LayerIdTaken { .. }
+            | ControlError::HoldoutIdTaken { .. }
             | ControlError::Transition { .. }
             | ControlError::AlreadyRunning { .. }
             | ControlError::LayerTaken { .. }
+            | ControlError::SegmentInUse { .. }
+            | ControlError::LayerInUse { .. }
+            | ControlError::HoldoutInUse { .. }
             | ControlError::DeletesRunning { .. }
             | ControlError::FlagHasRunning { .. }
             | ControlError::ArchivesRunning { .. }

@@ -38,8 +38,13 @@
 //! | POST | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/archive`, `/unarchive` | `flags:write` |
 //! | POST | `/api/v1/flags/{flag_id}/archive`, `/unarchive` | `flags:write` |
 //! | GET | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/results` | `flags:read` |
+//! | GET; PUT, PATCH | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/targeting` | `flags:read`; `flags:write` |
+//! | GET, POST | `/api/v1/flags/{flag_id}/rules` | `flags:read`, `flags:write` |
+//! | GET; PUT, DELETE | `/api/v1/flags/{flag_id}/rules/{rule_id}` | `flags:read`; `flags:write` |
+//! | GET, POST | `/api/v1/segments`, `/api/v1/layers`, `/api/v1/holdouts` | `flags:read`, `flags:write` |
+//! | GET; PUT, DELETE | `/api/v1/segments/{segment_id}`, `/api/v1/layers/{layer_id}`, `/api/v1/holdouts/{holdout_id}` | `flags:read`; `flags:write` |
 //! | GET | `/api/v1/changes`, `/api/v1/flags/{flag_id}/changes` | `flags:read` |
-//! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate` | `flags:read` |
+//! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate`, `/explain` | `flags:read` |
 //! | POST | `/api/v1/flags/{flag_id}/track` | `flags:write` |
 //! | GET | `/api/v1/openapi.json`, `/healthz`, `/readyz` | none |
 //! | GET | `/metrics` | `flags:read` |
@@ -57,7 +62,7 @@
 //!
 //! * 400 for a body that is not JSON, with line and column, or not an object;
 //! * 401 without a known token, 403 without the scope;
-//! * 404 for an unknown id, an id that is not a UUID, and an experiment of another flag;
+//! * 404 for an unknown id, an id that is not a UUID, and an experiment or a rule of another flag;
 //! * 409 for an operation that the state forbids, naming the state;
 //! * 422 for a body or a query that breaks rules; `details` has all of them:
 //!   `{"variants[1].percentage": ["..."]}`;
@@ -67,6 +72,10 @@
 //!
 //! `GET .../results` returns `{"experiment", "status", "counts", "results"}`: the events that were
 //! counted since the last start and ever, and [`fairsplit::results::Results`] as it serialises.
+//!
+//! `PUT` of a segment returns `reaches` beside `data`: the running experiments whose users can be
+//! others from now on. The operator `matches` is a fault unless the service switches on the feature
+//! `regex` of [`fairsplit`].
 //!
 //! # Changes
 //!
@@ -106,12 +115,20 @@ mod experiments;
 mod extract;
 mod failure;
 mod flags;
+mod holdouts;
+mod layers;
 mod limits;
 mod operations;
 mod page;
 mod requests;
+mod rules;
 mod schema;
 mod schema_of_changes;
+mod schema_of_evaluations;
+mod schema_of_explanations;
+mod schema_of_targeting;
+mod segments;
+mod targeting;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -317,11 +334,25 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(archiving::archive_experiment))
         .routes(routes!(archiving::unarchive_experiment))
         .routes(routes!(experiments::get_results))
+        .routes(routes!(
+            targeting::get_targeting,
+            targeting::set_targeting,
+            targeting::raise_coverage
+        ))
+        .routes(routes!(rules::list_rules, rules::create_rule))
+        .routes(routes!(rules::get_rule, rules::change_rule, rules::delete_rule))
+        .routes(routes!(segments::list_segments, segments::create_segment))
+        .routes(routes!(segments::get_segment, segments::change_segment, segments::delete_segment))
+        .routes(routes!(layers::list_layers, layers::create_layer))
+        .routes(routes!(layers::get_layer, layers::change_layer, layers::delete_layer))
+        .routes(routes!(holdouts::list_holdouts, holdouts::create_holdout))
+        .routes(routes!(holdouts::get_holdout, holdouts::change_holdout, holdouts::delete_holdout))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::list_changes_of_flag))
         .routes(routes!(evaluate::evaluate_all))
         .routes(routes!(evaluate::evaluate))
         .routes(routes!(evaluate::track))
+        .routes(routes!(evaluate::explain))
         .routes(routes!(operations::describe))
 }
 

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType};
 use utoipa::openapi::{Ref, Type};
-use utoipa::{IntoResponses, PartialSchema, ToSchema};
+use utoipa::{IntoResponses, ToSchema};
 
-pub(crate) use crate::schema_of_changes::Change;
+use crate::schema_of_changes::Change;
 
 /// Envelopes of answers: `{"data": ...}`. Not generic: a derived generic repeats its whole argument
 /// instead of referring to it.
@@ -31,12 +31,11 @@ macro_rules! envelopes {
         )*
     };
 }
+pub(crate) use envelopes;
 
 envelopes! {
     OneFlag, Flags: Flag;
     OneExperiment, Experiments: Experiment;
-    OneEvaluation, Evaluations: Evaluation;
-    OneConversion, Conversions: Conversion;
     OneResults, AllResults: ExperimentResults;
     OneChange, ChangeList: Change;
 }
@@ -69,6 +68,23 @@ pub(crate) struct Flag {
     /// Absent if it is not.
     #[schema(required = false)]
     archived: bool,
+    /// Absent if it is: only `false` is written. A flag that is not enabled answers its default.
+    #[schema(required = false)]
+    enabled: bool,
+    /// Absent if it was not given: then it has values of any type.
+    #[schema(required = false)]
+    flag_type: FlagType,
+}
+
+/// Which values a flag has. A default value of `null` fits every type.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FlagType {
+    Boolean,
+    String,
+    Number,
+    /// Any JSON.
+    Json,
 }
 
 /// A flag to create. Without an id it gets one, and without a name its key is its name.
@@ -83,6 +99,10 @@ pub(crate) struct NewFlag {
     name: Option<String>,
     #[schema(schema_with = any)]
     default_value: (),
+    /// Values of any type, if it is absent.
+    flag_type: Option<FlagType>,
+    #[schema(default = true)]
+    enabled: Option<bool>,
 }
 
 /// A change of a flag: at least one field. Empty texts, and no tags, clear them.
@@ -93,6 +113,10 @@ pub(crate) struct FlagChange {
     name: Option<String>,
     #[schema(schema_with = any, required = false)]
     default_value: (),
+    /// A flag that is not enabled answers its default in every environment.
+    enabled: Option<bool>,
+    /// `null` takes the type away.
+    flag_type: Option<FlagType>,
     #[schema(max_length = 4096)]
     description: Option<String>,
     #[schema(max_length = 255)]
@@ -275,98 +299,6 @@ pub(crate) struct Ship {
     variant: String,
 }
 
-/// A user in an environment, and the flags to answer.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EvaluateAll {
-    #[schema(schema_with = name)]
-    environment: String,
-    /// With an empty one, flags answer their defaults.
-    user_key: String,
-    /// Whether to count exposures.
-    #[schema(default = true)]
-    count: Option<bool>,
-    /// Keys of flags, each once. All flags, if it is absent.
-    #[schema(schema_with = flag_keys, required = false)]
-    flags: Option<Vec<String>>,
-}
-
-/// A user in an environment.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Evaluate {
-    #[schema(schema_with = name)]
-    environment: String,
-    /// With an empty one, the flag answers its default.
-    user_key: String,
-    /// Whether to count an exposure.
-    #[schema(default = true)]
-    count: Option<bool>,
-}
-
-/// Why a flag answered what it did.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Reason {
-    Split,
-    Forced,
-    NotRunning,
-    NoUserKey,
-    Archived,
-    FlagNotFound,
-}
-
-/// What a flag answered, and why.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Evaluation {
-    flag: String,
-    #[schema(schema_with = any)]
-    value: (),
-    reason: Reason,
-    #[schema(required)]
-    variant: Option<String>,
-    #[schema(required, format = "uuid")]
-    experiment: Option<String>,
-    counted: bool,
-}
-
-/// A user in an environment.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Track {
-    #[schema(schema_with = name)]
-    environment: String,
-    /// With an empty one, nothing is counted.
-    user_key: String,
-}
-
-/// Whether a conversion was counted, and why not.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Outcome {
-    Counted,
-    Forced,
-    NotRunning,
-    /// Users are counted, and this one has not been exposed since the start.
-    NotExposed,
-    NoUserKey,
-    Archived,
-}
-
-/// What a conversion counted for.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Conversion {
-    flag: String,
-    counted: bool,
-    outcome: Outcome,
-    #[schema(required)]
-    variant: Option<String>,
-    #[schema(required, format = "uuid")]
-    experiment: Option<String>,
-}
-
 /// Why a request was refused.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -404,10 +336,10 @@ pub(crate) enum Guarded {
     Overloaded(Error),
 }
 
-/// Refusals of an operation whose path names a flag or an experiment.
+/// Refusals of an operation whose path names something.
 #[derive(IntoResponses)]
 pub(crate) enum Named {
-    /// There is no such flag or experiment, or the experiment belongs to another flag.
+    /// There is no such thing, or it belongs to another flag.
     #[response(status = 404)]
     NotFound(Error),
 }
@@ -443,6 +375,14 @@ pub(crate) enum Changes {
     NotStored(Error),
 }
 
+/// Refusals of an operation without a body that may no longer fit what else there is.
+#[derive(IntoResponses)]
+pub(crate) enum Fits {
+    /// It does not fit; every fault is named, by path.
+    #[response(status = 422)]
+    Invalid(Invalid),
+}
+
 /// Refusals of an operation that answers a page of changes.
 #[derive(IntoResponses)]
 pub(crate) enum Listed {
@@ -454,7 +394,7 @@ pub(crate) enum Listed {
     NotRead(Error),
 }
 
-fn name() -> ObjectBuilder {
+pub(crate) fn name() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length(Some(1))
@@ -483,12 +423,4 @@ fn tags() -> ArrayBuilder {
         .max_items(Some(fairsplit::fault::MAX_TAGS))
         .unique_items(true)
         .description(Some("Words to find it by, each once."))
-}
-
-fn flag_keys() -> ArrayBuilder {
-    ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .items(String::schema())
-        .unique_items(true)
-        .description(Some("Keys of flags, each once. All flags, if it is absent."))
 }

@@ -122,13 +122,18 @@ pub(crate) fn apply(options: &Apply) -> Result<(), Failure> {
     let report = applied.map_err(|error| Failure::about(file, refused(&error)))?;
     engine.sync()?;
     print(&report.to_string())?;
-    match report.skipped.len() {
-        0 => Ok(()),
-        skipped => {
-            let skipped = number(skipped, "flag");
-            Err(Failure::about(file, format!("skipped {skipped}; the others are applied")))
-        }
+    if report.skipped.is_empty() {
+        return Ok(());
     }
+    // By their paths, as in `segments[0]`: what was skipped is not always a flag.
+    let skipped = ["flag", "segment", "layer", "holdout"].into_iter().filter_map(|what| {
+        let all = report.skipped.iter().filter(|skipped| skipped.path.starts_with(what));
+        let found = all.count();
+        (found > 0).then(|| number(found, what))
+    });
+    let skipped: Vec<String> = skipped.collect();
+    let skipped = skipped.join(", ");
+    Err(Failure::about(file, format!("skipped {skipped}; the others are applied")))
 }
 
 /// `fairsplit import`.

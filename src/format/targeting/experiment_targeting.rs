@@ -17,8 +17,8 @@ use crate::model::targeting::share::Share;
 impl NewTargeting {
     /// Reads who is in an experiment: an object of `audience` (with `conditions`, `segments` and
     /// `not_segments`), `coverage`, `bucket_by`, `layer` (with `id` and `ranges`, each `from` and
-    /// `to`) and `holdouts`. What is absent is as in an experiment without targeting. An error names
-    /// every fault.
+    /// `to`) and `holdouts`. What is absent is as in an experiment without targeting. A `held_out_by`
+    /// is not used: so targeting can be sent back as it was answered. An error names every fault.
     ///
     /// # Errors
     ///
@@ -69,7 +69,8 @@ pub(crate) fn targeting(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) ->
     fields(node, path, faults, true).map(|read| read.targeting)
 }
 
-/// In a document, the holdouts that bind the experiment are read as well: an export has them.
+/// The holdouts that bind the experiment are used in a document: an export has them. In a request the
+/// engine keeps its own, and they are read so that an answer can be sent back.
 fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: bool) -> Option<Read> {
     let mut fields = Fields::open(node, path, faults)?;
     let audience = fields.optional(AUDIENCE, faults, audience).unwrap_or_default();
@@ -77,11 +78,9 @@ fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: boo
     let bucket_by = fields.optional(BUCKET_BY, faults, unit).map(Into::into);
     let layer = fields.optional(LAYER, faults, layer_part);
     let holdouts = fields.optional(HOLDOUTS, faults, boolean);
-    let held_out_by = if is_document {
-        fields.optional(HELD_OUT_BY, faults, |node, path, faults| items(node, path, faults, parsed))
-    } else {
-        None
-    };
+    let held_out_by = fields
+        .optional(HELD_OUT_BY, faults, |node, path, faults| items(node, path, faults, parsed))
+        .filter(|_| is_document);
     fields.close_targeting(faults);
     let targeting = Targeting {
         audience,

@@ -22,8 +22,9 @@ use crate::model::validation::check_value;
 
 impl NewRule {
     /// Reads a request to create a rule, or to change one: an object of `value`, which is required,
-    /// and `environment` (`production` if absent, as in the Flags API), `conditions`, `segment_id`,
-    /// `percentage`, `position`, `enabled` and `id`, which may be given. An error names every fault.
+    /// and `environment` (if absent, `production` for a new rule, as in the Flags API, and its own
+    /// for one that is changed), `conditions`, `segment_id`, `percentage`, `position`, `enabled` and
+    /// `id`, which may be given. An error names every fault.
     ///
     /// # Errors
     ///
@@ -45,10 +46,9 @@ impl NewRule {
         let node = Node::parse(text)?;
         Ok(strictly(|faults| {
             let read = fields(node, &Path::Root, faults, false)?;
-            let environment = read.environment.map(|environment| String::from(&environment));
             Some(NewRule {
                 id: read.id,
-                environment: environment.unwrap_or_else(|| "production".to_owned()),
+                environment: read.environment.map(|environment| String::from(&environment)),
                 position: read.position,
                 is_enabled: read.is_enabled,
                 segment: read.segment,

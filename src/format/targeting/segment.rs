@@ -15,8 +15,9 @@ use crate::model::timestamp::Timestamp;
 impl NewSegment {
     /// Reads a request to create a segment, or to change one: an object of `name` and `rules`, the
     /// conditions, which are required, and `match_type` (`all` if absent), `description` and `id`,
-    /// which may be given. A condition names its attribute by `key` or by `attribute`. An error
-    /// names every fault.
+    /// which may be given. A condition names its attribute by `key` or by `attribute`. An
+    /// `updated_at` is not used: so a segment can be sent back as it was answered. An error names
+    /// every fault.
     ///
     /// # Errors
     ///
@@ -62,12 +63,13 @@ struct Read {
 /// A document has an id, and may have a date.
 fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: bool) -> Option<Read> {
     let mut fields = Fields::open(node, path, faults)?;
-    let (id, updated_at) = if is_document {
-        let id = fields.required("id", faults, parsed);
-        (id, fields.optional("updated_at", faults, parsed))
+    let id = if is_document {
+        fields.required("id", faults, parsed)
     } else {
-        (fields.optional("id", faults, parsed), None)
+        fields.optional("id", faults, parsed)
     };
+    // In a request it is not used, and read so that an answer can be sent back.
+    let updated_at = fields.optional("updated_at", faults, parsed);
     let name = fields.required("name", faults, string);
     let description = fields.optional("description", faults, string).unwrap_or_default();
     let match_type = fields.optional("match_type", faults, parsed).unwrap_or_default();

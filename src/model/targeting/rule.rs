@@ -32,7 +32,8 @@ use crate::target::condition::Condition;
 #[must_use = "a rule does nothing until an engine takes it"]
 pub struct NewRule {
     pub(crate) id: Option<RuleId>,
-    pub(crate) environment: String,
+    /// Where a request may leave it out, and does: as the engine decides.
+    pub(crate) environment: Option<String>,
     pub(crate) position: Option<u32>,
     pub(crate) is_enabled: bool,
     pub(crate) segment: Option<SegmentId>,
@@ -46,7 +47,7 @@ impl NewRule {
     pub fn new(environment: impl Into<String>, value: impl Into<Value>) -> NewRule {
         NewRule {
             id: None,
-            environment: environment.into(),
+            environment: Some(environment.into()),
             position: None,
             is_enabled: true,
             segment: None,
@@ -94,15 +95,15 @@ impl NewRule {
         self
     }
 
-    /// The rule of this id and position, if nothing is wrong with it; faults are added.
+    /// The rule of this id and place, if nothing is wrong with it; faults are added.
     pub(crate) fn check(
         mut self,
         id: RuleId,
-        position: u32,
+        (environment, position): (&str, u32),
         path: &Path<'_>,
         faults: &mut Faults,
     ) -> Option<Rule> {
-        let environment = match EnvironmentName::new(&self.environment) {
+        let environment = match EnvironmentName::new(environment) {
             Ok(environment) => Some(environment),
             Err(error) => {
                 for fault in error.faults() {

@@ -8,6 +8,8 @@ const Z = 1.959963984540054;
 const $ = (id) => document.getElementById(id);
 const stamp = (id) => $(id).content.firstElementChild.cloneNode(true);
 const flags = new Map();
+/** What flags share, by kind and id. */
+const shared = { segments: new Map(), layers: new Map(), holdouts: new Map() };
 let token = "";
 
 class Refused extends Error {
@@ -59,11 +61,7 @@ function value(text) {
 
 function show(faults, error) {
   const lines = Object.entries(error.details).flatMap(([path, messages]) => messages.map((message) => (path ? path + ": " : "") + message));
-  faults.replaceChildren(...(lines.length ? lines : [error.message]).map((line) => {
-    const item = document.createElement("li");
-    item.textContent = line;
-    return item;
-  }));
+  list(faults, lines.length ? lines : [error.message]);
 }
 
 /** Sends a form once, and shows what is wrong with it where it stands. */
@@ -98,6 +96,44 @@ function interval(converted, exposed) {
 const percent = (share) => (100 * share).toFixed(share < 0.1 ? 2 : 1) + " %";
 const count = (number) => number.toLocaleString("en");
 
+const named = (kind, id) => (shared[kind].has(id) ? "“" + shared[kind].get(id).name + "”" : id);
+
+/** A list of items that are texts. */
+function list(root, texts) {
+  root.replaceChildren(...texts.map((text) => {
+    const item = document.createElement("li");
+    item.textContent = text;
+    return item;
+  }));
+}
+
+function condition({ attribute, key, operator, value, negate, ignore_case }) {
+  const asked = (attribute || key) + " " + operator.replaceAll("_", " ") + (value === undefined ? "" : " " + JSON.stringify(value)) + (ignore_case ? " in any case" : "");
+  return negate ? "not (" + asked + ")" : asked;
+}
+
+function rule({ environment, enabled, segment_id, percentage, value, conditions }) {
+  const all = [...(segment_id ? ["in " + named("segments", segment_id)] : []), ...conditions.map(condition)];
+  return environment + ": " + JSON.stringify(value) + (percentage === null ? " for " : " for " + percentage + " % of ") + (all.length ? "users " + all.join(" and ") : "all users") + (enabled ? "" : " (not used)");
+}
+
+const segment = ({ name, match_type, rules }) => name + ": " + rules.map(condition).join(match_type === "any" ? " or " : " and ");
+
+/** Who is in an experiment. */
+function meant({ audience = {}, coverage = 100, bucket_by, layer, holdouts = true, held_out_by = [] }) {
+  const all = [
+    ...(audience.segments || []).map((id) => "in " + named("segments", id)),
+    ...(audience.not_segments || []).map((id) => "not in " + named("segments", id)),
+    ...(audience.conditions || []).map(condition),
+  ];
+  const parts = [(coverage === 100 ? "For " : "For " + coverage + " % of ") + (all.length ? "users " + all.join(" and ") : "all users")];
+  if (bucket_by) parts.push("split by " + bucket_by);
+  if (layer) parts.push("in layer " + named("layers", layer.id) + " from " + layer.ranges.map(({ from, to }) => from + " to " + to + " %").join(" and from "));
+  if (!holdouts) parts.push("holdouts do not apply");
+  else if (held_out_by.length) parts.push("without holdout " + held_out_by.map((id) => named("holdouts", id)).join(" and "));
+  return parts.join("; ") + ".";
+}
+
 class ExperimentView {
   constructor(flag, experiment) {
     this.path = "/flags/" + flag.id + "/experiments/" + experiment.id;
@@ -126,7 +162,7 @@ class ExperimentView {
     }
   }
 
-  update(experiment, counts) {
+  update(experiment, counts, targeting) {
     const find = (name) => this.root.querySelector("." + name);
     find("name").textContent = experiment.name;
     const badge = find("badge");
@@ -134,6 +170,7 @@ class ExperimentView {
     badge.className = "badge " + experiment.status;
     const since = counts.since ? "since the start at " + counts.since : "never started";
     find("about").textContent = experiment.environment + ", " + since + ", " + experiment.id;
+    find("meant").textContent = meant(targeting);
     find("start").hidden = !["draft", "stopped"].includes(experiment.status);
     find("stop").hidden = experiment.status !== "running";
 
@@ -252,6 +289,8 @@ class FlagView {
     const key = this.root.querySelector(".key");
     key.textContent = flag.key;
     key.hidden = flag.key === flag.name;
+    this.root.querySelector(".state").textContent = flag.archived ? "archived" : flag.enabled === false ? "disabled" : "";
+    this.root.querySelector(".type").textContent = flag.flag_type ? "Its values are of the type " + flag.flag_type + "." : "";
     // Not while the operator types in it.
     const text = JSON.stringify(flag.default_value);
     if (this.shown !== text) this.input.value = text;
@@ -259,8 +298,10 @@ class FlagView {
   }
 
   async load() {
-    const experiments = await call("GET", "/flags/" + this.id + "/experiments");
-    const results = await Promise.all(experiments.map((experiment) => call("GET", "/flags/" + this.id + "/experiments/" + experiment.id + "/results")));
+    const [experiments, rules] = await Promise.all(["experiments", "rules"].map((what) => call("GET", "/flags/" + this.id + "/" + what)));
+    const ask = (what) => Promise.all(experiments.map((experiment) => call("GET", "/flags/" + this.id + "/experiments/" + experiment.id + "/" + what)));
+    const [results, targeting] = await Promise.all(["results", "targeting"].map(ask));
+    list(this.root.querySelector(".rules"), rules.map(rule));
     const running = experiments.filter((experiment) => experiment.status === "running").length;
     this.root.querySelector(".counts").textContent = experiments.length + (experiments.length === 1 ? " experiment" : " experiments") + (running ? ", " + running + " running" : "");
     const seen = new Set();
@@ -272,7 +313,7 @@ class FlagView {
         this.experiments.set(experiment.id, view);
         this.root.querySelector(".experiments").append(view.root);
       }
-      view.update(experiment, results[at].counts);
+      view.update(experiment, results[at].counts, targeting[at]);
     });
     for (const [id, view] of this.experiments) {
       if (!seen.has(id)) { view.root.remove(); this.experiments.delete(id); }
@@ -292,7 +333,11 @@ function filter() {
 }
 
 async function refresh() {
-  const all = await call("GET", "/flags");
+  const kinds = Object.keys(shared);
+  const [all, ...known] = await Promise.all(["flags", ...kinds].map((kind) => call("GET", "/" + kind)));
+  kinds.forEach((kind, at) => { shared[kind] = new Map(known[at].map((one) => [one.id, one])); });
+  $("segments").hidden = shared.segments.size === 0;
+  list($("segments").querySelector("ul"), [...shared.segments.values()].map(segment));
   document.querySelector("main").hidden = false;
   const seen = new Set();
   for (const flag of all) {

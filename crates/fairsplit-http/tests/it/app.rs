@@ -6,6 +6,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, Response};
 use fairsplit::clock::ManualClock;
+use fairsplit::targeting::{
+    Condition, HoldoutId, LayerId, NewHoldout, NewLayer, NewRule, NewSegment, Operator, RuleId,
+    SegmentId,
+};
 use fairsplit::{Engine, NewFlag};
 use fairsplit_http::{Auth, Limits, RouterBuilder, Scope};
 use serde_json::Value;
@@ -119,6 +123,23 @@ impl App {
         app
     }
 
+    /// As [`with_draft`](App::with_draft), with a rule, a segment, a layer and a holdout, whose ids
+    /// are 1.
+    pub(crate) fn with_targeting() -> App {
+        let app = App::with_draft();
+        let engine = &app.engine;
+        let is_staff = || Condition::new("email", Operator::EndsWith, "@example.com");
+        let segment = NewSegment::new("Staff").id(SegmentId::from_bytes(id(1)));
+        engine.create_segment(segment.condition(is_staff())).unwrap();
+        let rule = NewRule::new("staging", "new").id(RuleId::from_bytes(id(1)));
+        engine.create_rule("hero-banner", rule.condition(is_staff())).unwrap();
+        let layer = NewLayer::new("checkout").id(LayerId::from_bytes(id(1)));
+        engine.create_layer(layer).unwrap();
+        let holdout = NewHoldout::new("2026", 5).id(HoldoutId::from_bytes(id(1)));
+        engine.create_holdout(holdout).unwrap();
+        app
+    }
+
     pub(crate) fn router(&self) -> &axum::Router {
         &self.router
     }
@@ -145,6 +166,10 @@ impl App {
     pub(crate) fn send(&self, method: &str, path: &str, token: &str, body: &str) -> Answer {
         self.call(request(method, path, token, body))
     }
+}
+
+fn id(number: u128) -> [u8; 16] {
+    number.to_be_bytes()
 }
 
 pub(crate) fn flag_path(number: u128) -> String {

@@ -12,13 +12,8 @@ use crate::described::{description, operations};
 const UNKNOWN: &str = r#"{"error":"Invalid or missing API key"}"#;
 
 fn scope_of(method: &str, path: &str) -> Option<Scope> {
-    let flag = crate::common::flag_id(1).to_string();
-    let experiment = crate::common::experiment_id(1).to_string();
-    let path = path.replace(&experiment, "{experiment_id}").replacen(&flag, "{flag_id}", 1);
-    // Flag and experiment have one id in the tests.
-    let path = path.replace("experiments/{flag_id}", "experiments/{experiment_id}");
-    let path = path.replace("flags/{experiment_id}", "flags/{flag_id}");
-    let operation = &description()["paths"][&path][method.to_ascii_lowercase()];
+    let path = crate::described::template(path).unwrap();
+    let operation = &description()["paths"][path][method.to_ascii_lowercase()];
     assert!(operation.is_object(), "{method} {path}");
     let scope = operation["security"][0]["token"][0].as_str();
     scope.map(|scope| scope.parse().unwrap())
@@ -28,12 +23,17 @@ fn scope_of(method: &str, path: &str) -> Option<Scope> {
 fn a_request_without_the_scope_of_its_operation_answers_401_or_403() {
     let mut scopes = Vec::new();
     for (method, path) in operations() {
-        let app = App::with_draft();
+        let app = App::with_targeting();
         let scope = scope_of(&method, &path);
         // As the seed and its style have it: looking and evaluating reads, the rest writes.
         let expected = match path.as_str() {
             "/healthz" | "/readyz" | "/api/v1/openapi.json" => None,
-            path if method == "GET" || path.ends_with("/evaluate") => Some(Scope::FlagsRead),
+            path if method == "GET"
+                || path.ends_with("/evaluate")
+                || path.ends_with("/explain") =>
+            {
+                Some(Scope::FlagsRead)
+            }
             _ => Some(Scope::FlagsWrite),
         };
         assert_eq!(scope, expected, "{method} {path}");
@@ -57,7 +57,7 @@ fn a_request_without_the_scope_of_its_operation_answers_401_or_403() {
         forbidden.is(403, r#"{"error":"Insufficient scope"}"#);
         assert!(!matches!(granted.status, 401 | 403), "{method} {path}: {}", granted.text);
     }
-    assert_eq!(scopes.len(), 27);
+    assert_eq!(scopes.len(), 51);
 }
 
 #[test]

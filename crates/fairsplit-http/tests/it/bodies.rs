@@ -25,6 +25,20 @@ fn any_json() -> impl Strategy<Value = Value> {
         "user_key",
         "flags",
         "count",
+        "context",
+        "rules",
+        "conditions",
+        "attribute",
+        "operator",
+        "segments",
+        "audience",
+        "coverage",
+        "layer",
+        "ranges",
+        "from",
+        "to",
+        "bucket_by",
+        "equals",
         "draft",
         "running",
         "production",
@@ -39,6 +53,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         word.clone().prop_map(Value::from),
         any::<String>().prop_map(Value::from),
         Just(json!([{"key": "a", "value": 1, "percentage": 100}])),
+        Just(json!([{"attribute": "plan", "operator": "in", "value": ["pro"]}])),
+        Just(json!({"id": flag_id(1).to_string(), "ranges": [{"from": 0, "to": 50}]})),
     ];
     leaf.prop_recursive(4, 32, 6, move |inner| {
         let name = prop_oneof![9 => word.clone().prop_map(str::to_owned), 1 => any::<String>()];
@@ -73,7 +89,7 @@ proptest! {
     fn any_body_is_answered_below_500(
         requests in prop::collection::vec((any_body(), any::<prop::sample::Index>()), AT_A_TIME),
     ) {
-        let app = App::with_draft();
+        let app = App::with_targeting();
         let operations = operations();
         for (body, which) in requests {
             let (method, path) = &operations[which.index(operations.len())];
@@ -93,7 +109,7 @@ proptest! {
     fn any_path_is_answered_below_500(
         paths in prop::collection::vec(prop::collection::vec("[^/?# ]{0,40}", 0..6), AT_A_TIME),
     ) {
-        let app = App::with_draft();
+        let app = App::with_targeting();
         let ids = |part: &String| match part.len() % 7 {
             0 => flag_id(1).to_string(),
             1 => experiment_id(1).to_string(),

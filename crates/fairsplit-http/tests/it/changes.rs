@@ -250,3 +250,54 @@ impl Store for Unreadable {
         Err(CommitError::Store("lost".to_owned()))
     }
 }
+
+#[test]
+fn changes_of_what_flags_share_and_of_rules_are_listed_by_their_ids() {
+    let kept = Kept::new("shared");
+    let router = kept.router(auth());
+    change_everything(&router, ALL);
+    let id = experiment_id(1).to_string();
+    let condition = json!({"attribute": "plan", "operator": "equals", "value": "pro"});
+    let layer = json!({"id": id, "ranges": [{"from": 0, "to": 50}]});
+    for (path, body) in [
+        ("/api/v1/segments", json!({"id": id, "name": "Pro", "rules": [condition]})),
+        ("/api/v1/layers", json!({"id": id, "name": "checkout"})),
+        ("/api/v1/holdouts", json!({"id": id, "name": "2026", "percentage": 5})),
+        (&format!("{}/rules", flag_path(1)), json!({"id": id, "value": 1})),
+        (&format!("{}/experiments", flag_path(1)), {
+            let mut new: Value = serde_json::from_str(CREATE_REQUEST).unwrap();
+            new["id"] = json!(experiment_id(2).to_string());
+            new
+        }),
+    ] {
+        done(&router, "POST", path, ALL, &body.to_string());
+    }
+    let targeting = format!("{}/targeting", experiment_path(1, 2));
+    let body = json!({"layer": layer, "coverage": 1}).to_string();
+    done(&router, "PUT", &targeting, ALL, &body);
+    done(&router, "PATCH", &targeting, ALL, r#"{"coverage": 50}"#);
+    done(&router, "DELETE", &format!("/api/v1/segments/{id}"), ALL, "");
+
+    let path = "/api/v1/changes";
+    let listed = call(&router, request("GET", path, READ, ""));
+    hold_to_description("GET", path, &listed);
+    let listed = listed.data();
+    let of = |at: usize, field: &str| listed[at][field].clone();
+    let actions: Vec<Value> = (0..8).map(|at| of(at, "action")).collect();
+    let expected = [
+        "delete_segment",
+        "raise_coverage",
+        "set_targeting",
+        "create_experiment",
+        "create_rule",
+        "create_holdout",
+        "create_layer",
+        "create_segment",
+    ];
+    assert_eq!(actions, expected);
+    for (at, unit) in [(0, "segment"), (4, "rule"), (5, "holdout"), (6, "layer"), (7, "segment")] {
+        let edit = &listed[at]["edits"][0];
+        assert_eq!([&edit["unit"], &edit[unit]], [&json!(unit), &json!(id)], "{edit}");
+    }
+    assert_eq!(listed[1]["edits"][0]["after"], 50);
+}

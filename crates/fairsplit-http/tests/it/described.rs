@@ -25,7 +25,7 @@ pub(crate) fn description() -> &'static Value {
 }
 
 /// The described path that a request's path is one of.
-fn template(path: &str) -> Option<&'static str> {
+pub(crate) fn template(path: &str) -> Option<&'static str> {
     let paths = description()["paths"].as_object().unwrap().keys();
     let mut fitting = paths.filter(|template| {
         let (template, path) = (template.split('/'), path.split('/'));
@@ -78,6 +78,10 @@ pub(crate) fn operations() -> Vec<(String, String)> {
         let path = path
             .replace("{flag_id}", &crate::common::flag_id(1).to_string())
             .replace("{experiment_id}", &crate::common::experiment_id(1).to_string());
+        // Of the rest there is one each, with the same number.
+        let path = ["{rule_id}", "{segment_id}", "{layer_id}", "{holdout_id}"]
+            .iter()
+            .fold(path, |path, id| path.replace(id, &crate::common::flag_id(1).to_string()));
         let methods = operations.as_object().unwrap().keys().filter(|word| *word != "parameters");
         methods.map(|method| (method.to_ascii_uppercase(), path.clone())).collect::<Vec<_>>()
     };
@@ -87,9 +91,9 @@ pub(crate) fn operations() -> Vec<(String, String)> {
 #[test]
 fn routes_and_description_have_the_same_operations() {
     let described: BTreeSet<(String, String)> = operations().into_iter().collect();
-    assert_eq!(described.len(), 27);
+    assert_eq!(described.len(), 51);
     let paths: BTreeSet<&String> = described.iter().map(|(_, path)| path).collect();
-    let app = App::with_draft();
+    let app = App::with_targeting();
     for path in paths {
         for method in ["GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"] {
             let answer = app.send(method, path, ALL, "{}");

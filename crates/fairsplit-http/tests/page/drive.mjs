@@ -84,6 +84,33 @@ const widths = await flag.locator(".interval").evaluateAll((bars) => bars.map((b
 insist(widths.every((width) => width > 10), "bars of " + widths);
 seen("moves the bars by itself: " + (await cells("rate")).join(", "));
 
+// Who is meant, in words: of the flag, of another experiment, and of what they share.
+const json = (method, what, body) => fetch(base + "/api/v1" + what, { method, headers, body: JSON.stringify(body) }).then((answer) => answer.json()).then((answer) => { insist(answer.data, what + ": " + JSON.stringify(answer)); return answer.data; });
+const staff = await json("POST", "/segments", { name: "Staff <i>", match_type: "any", rules: [{ key: "email", operator: "ends_with", value: "@example.com" }, { key: "staff", operator: "is_set" }] });
+const layer = await json("POST", "/layers", { name: "checkout", bucket_by: "company_id" });
+await json("POST", "/flags/" + id + "/rules", { value: "new", segment_id: staff.id, percentage: 12.5, conditions: [{ attribute: "plan", operator: "in", value: ["beta"], negate: true }] });
+await json("POST", "/flags/" + id + "/rules", { environment: "staging", value: "old", enabled: false });
+await json("PATCH", "/flags/" + id, { flag_type: "string", enabled: false });
+const next = await json("POST", "/flags/" + id + "/experiments", { name: "Next test", environment: "staging", variants: [{ key: "only", value: "x", percentage: 100 }] });
+const targeting = "/flags/" + id + "/experiments/" + next.id + "/targeting";
+await json("PUT", targeting, { audience: { conditions: [{ attribute: "country", operator: "equals", value: "DE" }], not_segments: [staff.id] }, coverage: 1.5, bucket_by: "company_id", layer: { id: layer.id, ranges: [{ from: 0, to: 30 }, { from: 50, to: 60 }] }, holdouts: false });
+await flag.getByText("production: \"new\" for 12.5 % of users in “Staff <i>” and not (plan in [\"beta\"])", { exact: true }).waitFor();
+await flag.getByText("staging: \"old\" for all users (not used)", { exact: true }).waitFor();
+await flag.locator(".state", { hasText: "disabled" }).waitFor();
+await flag.getByText("Its values are of the type string.").waitFor();
+seen("shows a flag's rules in words, its type, and that it is disabled");
+await flag.getByText("For all users.", { exact: true }).waitFor();
+await flag.getByText("For 1.5 % of users not in “Staff <i>” and country equals \"DE\"; split by company_id; in layer “checkout” from 0 to 30 % and from 50 to 60 %; holdouts do not apply.", { exact: true }).waitFor();
+await json("POST", "/holdouts", { name: "2026", percentage: 5 });
+await json("PUT", targeting, { coverage: 1.5 });
+await post("/experiments/" + next.id + "/start", {});
+await flag.getByText("For 1.5 % of all users; without holdout “2026”.", { exact: true }).waitFor();
+await post("/experiments/" + next.id + "/stop", {});
+seen("shows audience, coverage, unit, layer and holdouts of an experiment in words");
+await page.click("#segments > summary");
+await page.locator("#segments li").getByText("Staff <i>: email ends with \"@example.com\" or staff is set", { exact: true }).waitFor();
+seen("lists segments in words");
+
 await page.screenshot({ path: folder + "/light.png", fullPage: true });
 await page.emulateMedia({ colorScheme: "dark" });
 await page.screenshot({ path: folder + "/dark.png", fullPage: true });
@@ -92,9 +119,11 @@ await page.screenshot({ path: folder + "/phone.png", fullPage: true });
 insist(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it scrolls sideways");
 seen("fits a phone");
 
-await flag.getByRole("button", { name: "Stop" }).click();
-await flag.locator(".badge", { hasText: "stopped" }).waitFor();
+const first = flag.locator(".experiment", { hasText: "Banner test" });
+await first.getByRole("button", { name: "Stop" }).click();
+await first.locator(".badge", { hasText: "stopped" }).waitFor();
 seen("stops it");
+await json("PATCH", "/flags/" + id, { flag_type: null, enabled: true });
 await flag.locator(".default input").fill('{"steps": 3}');
 await page.keyboard.press("Enter");
 await page.getByText('is {"steps":3}').waitFor();

@@ -7,4 +7,5 @@ mod directory;
 mod reload;
 mod server;
 mod storage;
+mod targeting;
 mod users;
