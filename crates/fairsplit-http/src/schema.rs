@@ -43,6 +43,7 @@ envelopes! {
 /// A named decision point.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the API calls it so")]
 pub(crate) struct Flag {
     #[schema(format = "uuid")]
     id: String,
