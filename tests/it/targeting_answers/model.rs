@@ -20,6 +20,7 @@ struct Part {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 struct Setup {
     is_enabled: bool,
     is_running: bool,

@@ -29,7 +29,7 @@ fn targeting_set_on_a_draft_is_what_the_draft_has_and_replaces_all_that_it_had()
     let audience = targeting.audience();
     assert_eq!(audience.conditions().cloned().collect::<Vec<_>>(), [plan("pro")]);
     assert_eq!((audience.segments(), audience.not_segments()), (&[segment_id(1)][..], &[][..]));
-    assert_eq!(targeting.coverage().percent(), 12.5);
+    assert_eq!(targeting.coverage().thousandths(), 12_500);
     assert_eq!(targeting.bucket_by(), Some("company"));
     assert_eq!(targeting.layer().unwrap().id(), layer_id(2));
     assert!(!targeting.holdouts());
@@ -41,7 +41,7 @@ fn targeting_set_on_a_draft_is_what_the_draft_has_and_replaces_all_that_it_had()
 
     idle(&engine, |engine| engine.set_targeting(id, whole()));
     let set = engine.set_targeting(id, everybody().not_segment(segment_id(1))).unwrap();
-    assert_eq!(set.targeting().unwrap().coverage().percent(), 100.0);
+    assert_eq!(set.targeting().unwrap().coverage().thousandths(), 100_000);
     assert!(set.targeting().unwrap().audience().conditions().next().is_none());
     assert_eq!(engine.set_targeting(id, everybody()).unwrap().targeting(), None);
     assert!(matches!(
@@ -73,7 +73,7 @@ fn after_a_start_the_coverage_grows_and_every_other_part_stays_also_while_stoppe
         assert_eq!(set(other_unit), [at("bucket_by"), at("layer")].concat());
         let shrinks = set(first().coverage(19.999));
         assert!(matches!(&shrinks[..], [(path, FaultKind::CoverageShrinks { was })]
-            if path == "coverage" && was.percent() == 20.0));
+            if path == "coverage" && was.thousandths() == 20_000));
         let raised = faults(&engine, |engine| engine.raise_coverage(id, 0));
         assert!(
             matches!(&raised[..], [(path, FaultKind::CoverageShrinks { .. })] if path == "coverage")
@@ -83,7 +83,7 @@ fn after_a_start_the_coverage_grows_and_every_other_part_stays_also_while_stoppe
     }
     engine.set_targeting(id, first().coverage(20.001)).unwrap();
     let raised = engine.raise_coverage(id, 100).unwrap();
-    assert_eq!(raised.targeting().unwrap().coverage().percent(), 100.0);
+    assert_eq!(raised.targeting().unwrap().coverage().thousandths(), 100_000);
     // It has 100 now, and not 20.
     assert_eq!(faults(&engine, |engine| engine.set_targeting(id, first())).len(), 1);
 }
@@ -94,7 +94,7 @@ fn the_coverage_of_a_draft_is_any_and_one_that_is_no_share_is_refused_of_any_exp
     let id = experiment(&engine, 1, everybody().condition(plan("pro")), Status::Draft);
     for percent in [50.0, 0.0, 0.001, 99.999] {
         let set = engine.raise_coverage(id, percent).unwrap();
-        assert_eq!(set.targeting().unwrap().coverage().percent(), percent);
+        assert_eq!(set.targeting().unwrap().coverage().to_string(), percent.to_string());
         assert_eq!(set.targeting().unwrap().audience().conditions().len(), 1);
     }
     for percent in [-0.001, 100.001, 0.0001, f64::NAN] {

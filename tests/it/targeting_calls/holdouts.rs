@@ -19,7 +19,7 @@ fn a_holdout_that_binds_no_experiment_is_created_changed_and_deleted() {
     experiment(&engine, 1, everybody(), Status::Draft);
     idle(&engine, |engine| engine.change_holdout(holdout_id(1), new().id(holdout_id(9))));
     let changed = engine.change_holdout(holdout_id(1), NewHoldout::new("half", 0.5)).unwrap();
-    assert_eq!((changed.name(), changed.percentage().percent()), ("half", 0.5));
+    assert_eq!((changed.name(), changed.percentage().thousandths()), ("half", 500));
     assert_eq!(engine.holdout(holdout_id(1)), Some(changed.clone()));
     // The draft would be bound by it.
     let of_teams = || NewHoldout::new("teams", 5).bucket_by("team");

@@ -235,7 +235,7 @@ pub(super) fn read(engine: &Engine) -> Model {
                     coverage: targeting.map_or(100, |of| percent(of.coverage())),
                     unit: unit(targeting.and_then(|of| of.bucket_by())),
                     layer,
-                    holdouts: targeting.is_none_or(|of| of.holdouts()),
+                    holdouts: targeting.is_none_or(fairsplit::targeting::Targeting::holdouts),
                 },
                 status: experiment.status(),
                 is_archived: experiment.is_archived(),

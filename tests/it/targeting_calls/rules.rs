@@ -132,7 +132,7 @@ fn a_changed_rule_keeps_its_id_and_its_position_unless_another_one_is_given() {
     engine.create_rule("banner", NewRule::new("canary", "c")).unwrap();
     let changed = engine.change_rule(id, new("a").percentage(20).id(rule_id(9))).unwrap();
     assert_eq!((changed.id(), changed.position()), (id, 0));
-    assert_eq!(changed.percentage().unwrap().percent(), 20.0);
+    assert_eq!(changed.percentage().unwrap().thousandths(), 20_000);
     assert!(engine.rule(rule_id(9)).is_none());
     idle(&engine, |engine| engine.change_rule(id, new("a").percentage(20)));
     // All of it is replaced.

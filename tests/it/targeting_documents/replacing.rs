@@ -1,8 +1,9 @@
 //! Definitions replaced by a document that says who is meant: strictly, and whole.
 
+#[cfg(feature = "durable")]
+use super::export;
 use super::{
-    document, engine, everything, export, flag, holdout, id, layer, pairs, rule, running, targeted,
-    with,
+    document, engine, everything, flag, holdout, id, layer, pairs, rule, running, targeted, with,
 };
 #[cfg(feature = "durable")]
 use crate::common::changes::assert_replayed;

@@ -7,8 +7,8 @@ use super::{
 #[cfg(feature = "durable")]
 use crate::common::directory::Directory;
 use crate::common::{flag_id, production};
+use fairsplit::Reason;
 use fairsplit::fault::FaultKind;
-use fairsplit::{Engine, Reason};
 use serde_json::{Value, json};
 
 /// Places of [`everything`] that say who is meant.
@@ -185,7 +185,7 @@ fn a_directory_of_a_later_release_is_not_opened() {
         assert!(refused.to_string().contains(".later"), "{refused}");
         // As it was, it opens.
         std::fs::write(&path, text).unwrap();
-        let engine: Engine = directory.open();
+        let engine: fairsplit::Engine = directory.open();
         assert_eq!(engine.flags().len(), 1);
     }
 }
