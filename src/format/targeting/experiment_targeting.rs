@@ -8,8 +8,9 @@ use crate::model::error::LoadError;
 use crate::model::faults::Faults;
 use crate::model::path::Path;
 use crate::model::targeting::audience::Audience;
+use crate::model::targeting::coverage_step::{AT, CoverageStep};
 use crate::model::targeting::experiment_targeting::{
-    AUDIENCE, BUCKET_BY, COVERAGE, HELD_OUT_BY, HOLDOUTS, LAYER, LayerPart, LayerRange,
+    AUDIENCE, BUCKET_BY, COVERAGE, COVERAGES, HELD_OUT_BY, HOLDOUTS, LAYER, LayerPart, LayerRange,
     NewTargeting, Targeting,
 };
 use crate::model::targeting::share::Share;
@@ -69,7 +70,8 @@ pub(crate) fn targeting(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) ->
     fields(node, path, faults, true).map(|read| read.targeting)
 }
 
-/// In a document, the holdouts that bind the experiment are read as well: an export has them.
+/// In a document, what the engine fills in is read as well, since an export has it: the holdouts
+/// that bind the experiment, and the coverages that it has had.
 fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: bool) -> Option<Read> {
     let mut fields = Fields::open(node, path, faults)?;
     let audience = fields.optional(AUDIENCE, faults, audience).unwrap_or_default();
@@ -77,10 +79,15 @@ fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: boo
     let bucket_by = fields.optional(BUCKET_BY, faults, unit).map(|unit| unit.into());
     let layer = fields.optional(LAYER, faults, layer_part);
     let holdouts = fields.optional(HOLDOUTS, faults, boolean);
-    let held_out_by = if is_document {
-        fields.optional(HELD_OUT_BY, faults, |node, path, faults| items(node, path, faults, parsed))
+    let (held_out_by, coverages) = if is_document {
+        let held_out_by = fields
+            .optional(HELD_OUT_BY, faults, |node, path, faults| items(node, path, faults, parsed));
+        let coverages = fields.optional(COVERAGES, faults, |node, path, faults| {
+            items(node, path, faults, coverage_step)
+        });
+        (held_out_by, coverages)
     } else {
-        None
+        (None, None)
     };
     fields.close_targeting(faults);
     let targeting = Targeting {
@@ -90,6 +97,7 @@ fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: boo
         layer,
         holdouts: holdouts.unwrap_or(true),
         held_out_by: held_out_by.unwrap_or_default().into(),
+        coverages: coverages.unwrap_or_default().into(),
     };
     Some(Read { targeting, coverage, holdouts })
 }
@@ -109,6 +117,14 @@ fn audience(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Audi
         segments: segments.unwrap_or_default(),
         not_segments: not_segments.unwrap_or_default(),
     })
+}
+
+fn coverage_step(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<CoverageStep> {
+    let mut fields = Fields::open(node, path, faults)?;
+    let at = fields.required(AT, faults, parsed);
+    let coverage = fields.required(COVERAGE, faults, share);
+    fields.close_targeting(faults);
+    Some(CoverageStep { at: at?, coverage: coverage? })
 }
 
 fn layer_part(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<LayerPart> {
