@@ -334,6 +334,7 @@ pub mod targeting {
     pub use crate::model::flag_type::FlagType;
     pub use crate::model::id::{HoldoutId, LayerId, RuleId, SegmentId};
     pub use crate::model::targeting::audience::Audience;
+    pub use crate::model::targeting::coverage_step::CoverageStep;
     pub use crate::model::targeting::experiment_targeting::{
         LayerPart, LayerRange, NewTargeting, Targeting,
     };

@@ -77,6 +77,14 @@ impl Clock for ManualClock {
 }
 
 /// A clock that is shared with the code that sets it.
+impl super::Engine {
+    /// The time of the engine's clock.
+    #[cfg(feature = "results")]
+    pub(crate) fn now(&self) -> Timestamp {
+        self.control.clock.now()
+    }
+}
+
 impl<C: Clock> Clock for std::sync::Arc<C> {
     fn now(&self) -> Timestamp {
         C::now(self)

@@ -87,6 +87,7 @@ impl Engine {
             let before = targeting_of(&started.definition);
             check_change(id, &before, &targeting, &of_targeting, &mut faults);
             targeting.held_out_by = before.held_out_by;
+            targeting.coverages = before.coverages;
         }
         let definition = Definition::create(id, terms, status, now);
         let targeting = targeting.some();
@@ -94,6 +95,7 @@ impl Engine {
         if started.is_none() {
             bind(&mut definition, None, view.shared());
         }
+        definition.note_coverage(now);
         let is_started = started.is_some() || definition.started_at.is_some();
         let targeted = Targeted { definition: &definition, is_started, is_archived: false };
         targeted.check(view.shared(), &of_targeting, &mut faults);
@@ -185,6 +187,7 @@ impl Engine {
         if !has_been_started(found.state) {
             bind(&mut definition, Some(&found.state.definition), view.shared());
         }
+        definition.note_coverage(now);
         let definition = Arc::new(definition);
         let known = self.control.registry.with(id, Arc::clone);
         let mut record = writer.apply(known, &definition, Baseline::default, Runs::default)?;

@@ -182,6 +182,7 @@ fn definition_of(
     if let Some(shared) = binding {
         bind(&mut definition, known.map(|known| &**known), shared);
     }
+    definition.note_coverage(now);
     // An unchanged experiment keeps its `updated_at`.
     let as_before = known.filter(|known| definition == ***known);
     let updated_at = document.updated_at.or(as_before.map(|known| known.updated_at)).unwrap_or(now);

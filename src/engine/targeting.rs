@@ -70,6 +70,7 @@ impl Engine {
         faults.into_result()?;
         self.target(id, Action::SetTargeting, |before| Targeting {
             held_out_by: Arc::clone(&before.held_out_by),
+            coverages: Arc::clone(&before.coverages),
             ..targeting
         })
     }
@@ -135,6 +136,7 @@ impl Engine {
         }
         let mut definition = Definition { updated_at: now, ..(*found.state.definition).clone() };
         definition.targeting = after.clone().some();
+        definition.note_coverage(now);
         let mut faults = Faults::default();
         if has_been_started(found.state) {
             check_change(id, &before, &after, &Path::Root, &mut faults);

@@ -71,6 +71,14 @@ impl Definition {
         Ok(next)
     }
 
+    /// Notes since when it has its coverage, if it has been started.
+    pub(crate) fn note_coverage(&mut self, now: Timestamp) {
+        let targeting = self.targeting.as_ref().zip(self.started_at);
+        if let Some(noted) = targeting.and_then(|(of, started_at)| of.noted(started_at, now)) {
+            self.targeting = noted.some();
+        }
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.status == Status::Running
     }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::assign::bucket::{Bucket, Seed};
+use crate::model::definition::Definition;
 use crate::model::id::{ExperimentId, RuleId};
 use crate::model::variant::Variant;
 use crate::read::compiled_flag::Apart;
@@ -10,6 +12,8 @@ use crate::read::reason::Reason;
 use crate::read::running_split::RunningSplit;
 use crate::read::snapshot::Snapshot;
 use crate::target::attributes::Attributes;
+use crate::target::user::User;
+use crate::target::user_key::Unit;
 
 /// The place of an answer on a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,5 +86,21 @@ impl Answer {
 
     pub(crate) fn experiment_name(self, snapshot: &Snapshot) -> Option<&str> {
         Some(&snapshot.compiled(self.slot).experiment(self.position)?.definition.terms.name)
+    }
+
+    /// A user's bucket in the experiment whose variant is answered.
+    pub(crate) fn bucket(self, snapshot: &Snapshot, user: User<'_>) -> Option<Bucket> {
+        let definition = &snapshot.compiled(self.slot).experiment(self.position)?.definition;
+        let unit = unit(definition, user)?;
+        Some(Bucket::from_hash(Seed::from_id(definition.id.to_bytes()).hash(unit.as_str())))
+    }
+}
+
+/// What an experiment splits a user by; `None` if the user has no such attribute.
+pub(super) fn unit<'u>(definition: &Definition, user: User<'u>) -> Option<Unit<'u>> {
+    let bucket_by = definition.targeting.as_ref().and_then(|targeting| targeting.bucket_by());
+    match bucket_by {
+        Some(attribute) => user.get(attribute).and_then(Unit::of),
+        None => Some(Unit::Text(user.key())),
     }
 }

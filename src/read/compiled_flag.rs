@@ -119,6 +119,11 @@ impl CompiledFlag {
         matches!(self, CompiledFlag::Guarded(_))
     }
 
+    /// Whether it has rules in the environment that are enabled.
+    pub(crate) fn has_rules(&self) -> bool {
+        matches!(self, CompiledFlag::Guarded(guarded) if !guarded.rules.is_empty())
+    }
+
     /// The state that it was compiled from.
     #[inline]
     pub(crate) fn state(&self) -> Option<&Arc<FlagState>> {

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::assign::bucket::Bucket;
 use crate::count::counters::{Added, Event};
 use crate::model::id::{ExperimentId, RuleId};
 use crate::model::variant::Variant;
@@ -15,6 +16,7 @@ use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 use crate::read::value::{DeserializeError, MismatchError, exact_f64};
 use crate::target::attributes::Attributes;
+use crate::target::user::User;
 
 /// The answer for a flag, an environment and a user key: a value, and the reason.
 ///
@@ -99,6 +101,24 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
             Reason::Split => Some((self.experiment()?, self.variant()?)),
             _ => None,
         }
+    }
+
+    /// The bucket, 0 to 99, of a user in the [`experiment`](Evaluation::experiment) whose variant
+    /// was served, by the unit that it is split by. `None` where no variant was served, and for a
+    /// user without such a unit.
+    ///
+    /// Cost: hashes the unit once more.
+    #[must_use]
+    pub fn bucket<'u>(&self, user: impl Into<User<'u>>) -> Option<Bucket> {
+        self.answer.bucket(&self.snapshot, user.into())
+    }
+
+    /// Whether the flag has rules in the environment that are enabled. Where it has none, and the
+    /// reason is [`NotRunning`](Reason::NotRunning), the value is the same for all users that are
+    /// not forced.
+    #[must_use]
+    pub fn has_rules(&self) -> bool {
+        self.snapshot.compiled(self.answer.slot).has_rules()
     }
 
     /// Whether this evaluation counted an exposure. A peek never does. An evaluation with the

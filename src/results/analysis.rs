@@ -10,6 +10,7 @@ use super::conversions_only::{ConversionsOnly, conversions_only};
 use super::difference::{difference, lift, lift_interval, newcombe, z_test};
 use super::exact::ExactTest;
 use super::minimum::Minimum;
+use super::notes::Note;
 use super::observations::{Observations, Observed, Period, Unit};
 use super::proportion::Proportion;
 use super::report::Results;
@@ -183,6 +184,7 @@ impl Analysis {
             events: observed.events.clone(),
             comparisons,
             conversions_only,
+            notes: Vec::new(),
             verdict,
         })
     }
@@ -418,6 +420,8 @@ impl Engine {
     ) -> Option<Result<Results, AnalysisError>> {
         let (experiment, counts) = (self.experiment(id)?, self.counts(id)?);
         let users = self.users(id);
-        Some(analysis.results(&experiment, &counts, users.as_ref()))
+        let results = analysis.results(&experiment, &counts, users.as_ref());
+        let notes = Note::all_of(self, id, analysis.period);
+        Some(results.map(|results| Results { notes, ..results }))
     }
 }

@@ -40,6 +40,7 @@ mod difference;
 mod exact;
 mod minimum;
 mod multinomial;
+mod notes;
 mod observations;
 mod planning;
 mod plot;
@@ -64,6 +65,7 @@ pub use self::exact::ExactTest;
 pub use self::multinomial::{
     CONCENTRATIONS, ChiSquare, chi_square, sequential_multinomial, sequential_sample_ratio,
 };
+pub use self::notes::{CoverageTime, NamedBy, Note};
 pub use self::observations::{Observations, Observed, Period, RunEvents, Unit, VariantEvents};
 pub use self::planning::{Plan, PlanError};
 pub use self::plot::Plot;

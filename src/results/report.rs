@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::comparison::{Comparison, VariantResult};
 use super::confidence::Confidence;
 use super::conversions_only::ConversionsOnly;
+use super::notes::Note;
 use super::observations::{Period, RunEvents, Unit};
 use super::sample_ratio::SampleRatio;
 use super::verdict::Verdict;
@@ -47,6 +48,11 @@ pub struct Results {
     pub comparisons: Vec<Comparison>,
     /// The test that needs no exposures.
     pub conversions_only: Option<ConversionsOnly>,
+    /// What a reader has to know of the run: coverage, segments that were changed, holdouts. Filled
+    /// in by [`Engine::results`](crate::Engine::results) and
+    /// [`Engine::analyse`](crate::Engine::analyse); an analysis of counts alone does not know it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
     /// What the experiment has shown, in one sentence.
     pub verdict: Verdict,
 }

@@ -51,6 +51,9 @@ impl<'a> Table<'a> {
                         the next event. The events of the whole run stand below.";
             wrapped(line, self.width, f)?;
         }
+        for note in &results.notes {
+            wrapped(&note.to_string(), self.width, f)?;
+        }
         wrapped(&self.sample_ratio(), self.width, f)
     }
 

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::engine::TestEngine;
-use super::plan::{Plan, flag_id};
+use super::plan::{Plan, flag_id, rule_id};
 use super::unknown::{no_experiment, no_variant};
 use crate::engine::Engine;
 use crate::engine::clock::ManualClock;
 use crate::model::new_flag::NewFlag;
+use crate::model::targeting::experiment_targeting::NewTargeting;
+use crate::model::targeting::rule::NewRule;
+use crate::model::targeting::segment::NewSegment;
 use crate::model::timestamp::Timestamp;
+use crate::target::condition::Condition;
+use crate::target::user::User;
 
 /// 2025-01-01T00:00:00Z.
 const START: i64 = 1_735_689_600;
@@ -22,6 +27,8 @@ const START: i64 = 1_735_689_600;
 pub struct TestEngineBuilder {
     environment: String,
     flags: Vec<(String, Value)>,
+    segments: Vec<NewSegment>,
+    rules: Vec<(String, Vec<Condition>, Value)>,
     plans: Vec<Plan>,
 }
 
@@ -32,6 +39,8 @@ impl TestEngine {
         TestEngineBuilder {
             environment: environment.to_owned(),
             flags: Vec::new(),
+            segments: Vec::new(),
+            rules: Vec::new(),
             plans: Vec::new(),
         }
     }
@@ -44,6 +53,39 @@ impl TestEngineBuilder {
         let (key, value) = (key.into(), value.into());
         self.flags.retain(|(known, _)| *known != key);
         self.flags.push((key, value));
+        self
+    }
+
+    /// Adds a rule to a flag: users for whom all conditions hold get this value, in place of what the
+    /// flag answers otherwise. The first of several rules that holds answers.
+    pub fn rule(
+        mut self,
+        flag: impl Into<String>,
+        conditions: impl IntoIterator<Item = Condition>,
+        value: impl Into<Value>,
+    ) -> TestEngineBuilder {
+        self.rules.push((flag.into(), conditions.into_iter().collect(), value.into()));
+        self
+    }
+
+    /// Adds a segment, which [`targeting`](TestEngineBuilder::targeting) can name by the id that it
+    /// is given.
+    pub fn segment(mut self, segment: NewSegment) -> TestEngineBuilder {
+        self.segments.push(segment);
+        self
+    }
+
+    /// Sets who is in the experiment on a flag. Users that are assigned are covered, whatever the
+    /// coverage; whether they are in the audience is up to the attributes that they are evaluated
+    /// with.
+    ///
+    /// # Panics
+    ///
+    /// If no experiment on the flag was given before, or if users are assigned to it already.
+    #[track_caller]
+    pub fn targeting(mut self, flag: &str, targeting: NewTargeting) -> TestEngineBuilder {
+        let _ = self.plan(flag);
+        self.try_plan(flag, |plan| plan.target(&targeting));
         self
     }
 
@@ -73,18 +115,24 @@ impl TestEngineBuilder {
     /// id must fit all users of the experiment; the search finds one for about 18 users in two
     /// variants. [`users_in`](TestEngine::users_in) has no such limit.
     ///
+    /// Of an experiment that is split by an attribute, all users with the attribute of this one are
+    /// put into the variant.
+    ///
     /// # Panics
     ///
     /// If no experiment on the flag was given before, if it has no such variant, or if the user key
-    /// is empty, which stands for no user.
+    /// is empty, which stands for no user; where the experiment is split by an attribute, if the user
+    /// has none.
     #[track_caller]
-    pub fn assign(mut self, flag: &str, user_key: &str, variant: &str) -> TestEngineBuilder {
-        assert!(
-            !user_key.is_empty(),
-            "user key must not be empty: it cannot be in {variant:?} of {flag:?}"
-        );
+    pub fn assign<'u>(
+        mut self,
+        flag: &str,
+        user: impl Into<User<'u>>,
+        variant: &str,
+    ) -> TestEngineBuilder {
         let position = self.position(flag, variant);
-        self.plan(flag).for_each(|plan| plan.assign(user_key, position));
+        let user = user.into();
+        self.try_plan(flag, |plan| plan.assign(user, position));
         self
     }
 
@@ -96,7 +144,10 @@ impl TestEngineBuilder {
     #[track_caller]
     pub fn assign_everyone(mut self, flag: &str, variant: &str) -> TestEngineBuilder {
         let position = self.position(flag, variant);
-        self.plan(flag).for_each(|plan| plan.assign_everyone(position));
+        self.try_plan(flag, |plan| {
+            plan.assign_everyone(position);
+            Ok(())
+        });
         self
     }
 
@@ -127,6 +178,19 @@ impl TestEngineBuilder {
                 panic!("the flag {key:?} is refused: {error}");
             }
         }
+        for segment in self.segments {
+            let name = segment.name.clone();
+            if let Err(error) = engine.create_segment(segment) {
+                panic!("the segment {name:?} is refused: {error}");
+            }
+        }
+        for (at, (flag, conditions, value)) in self.rules.into_iter().enumerate() {
+            let rule = NewRule::new(&self.environment, value).id(rule_id(&flag, at));
+            let rule = conditions.into_iter().fold(rule, NewRule::condition);
+            if let Err(error) = engine.create_rule(flag.as_str(), rule) {
+                panic!("a rule of {flag:?} is refused: {error}");
+            }
+        }
         let mut experiments = Vec::new();
         for plan in self.plans {
             let new = match plan.experiment(environment.name().as_str()) {
@@ -143,16 +207,27 @@ impl TestEngineBuilder {
 
     #[track_caller]
     fn position(&self, flag: &str, variant: &str) -> usize {
+        let plan = self.plan(flag);
+        match plan.position(variant) {
+            Some(position) => position,
+            None => no_variant(flag, variant, plan.keys()),
+        }
+    }
+
+    #[track_caller]
+    fn plan(&self, flag: &str) -> &Plan {
         match self.plans.iter().find(|plan| plan.flag == flag) {
-            Some(plan) => match plan.position(variant) {
-                Some(position) => position,
-                None => no_variant(flag, variant, plan.keys()),
-            },
+            Some(plan) => plan,
             None => no_experiment(flag, self.plans.iter().map(|plan| plan.flag.as_str())),
         }
     }
 
-    fn plan<'a>(&'a mut self, flag: &'a str) -> impl Iterator<Item = &'a mut Plan> {
-        self.plans.iter_mut().filter(move |plan| plan.flag == flag)
+    /// Changes the experiment on a flag.
+    #[track_caller]
+    fn try_plan(&mut self, flag: &str, change: impl FnOnce(&mut Plan) -> Result<(), String>) {
+        let plan = self.plans.iter_mut().find(|plan| plan.flag == flag);
+        if let Some(Err(message)) = plan.map(change) {
+            panic!("{message}");
+        }
     }
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::unknown::{no_experiment, no_variant};
+use crate::assign::slot::{Gate, GateSeed};
 use crate::count::counts::{Count, Counts};
 use crate::engine::Engine;
 use crate::engine::clock::ManualClock;
 use crate::engine::environment::Environment;
 use crate::model::experiment::Experiment;
 use crate::model::id::ExperimentId;
+use crate::model::targeting::experiment_targeting::Targeting;
+use crate::model::targeting::share::Share;
 use crate::model::variant::Variant;
 
 /// An engine for tests, with flags that answer what the test has fixed, and assertions on what was
@@ -63,19 +66,28 @@ impl TestEngine {
     /// without end, the same in every run. For tests that need some user in a variant, but no
     /// particular one.
     ///
+    /// With targeting, they are of those that the experiment covers; where it is split by an
+    /// attribute, they are values of that attribute. Layers, holdouts and the audience are not
+    /// asked.
+    ///
     /// # Panics
     ///
     /// If the builder was given no such experiment, if that has no such variant, or if no user can
-    /// be in the variant, since it has 0 %.
+    /// be in the variant, since the variant or the coverage has 0 %.
     #[track_caller]
     pub fn users_in(&self, flag: &str, variant: &str) -> impl Iterator<Item = String> + use<> {
         let experiment = self.current(flag);
         let position = position(flag, &experiment, variant);
         let assignment = experiment.assignment();
-        let is_reachable = !assignment.allocation().buckets(position).is_empty();
+        let coverage = experiment.targeting().map_or(Share::ALL, Targeting::coverage);
+        let gate = GateSeed::new(Gate::Coverage, experiment.id().to_bytes());
+        let is_reachable =
+            !assignment.allocation().buckets(position).is_empty() && coverage != Share::NONE;
         assert!(is_reachable, "no user can be in {variant:?} of {flag:?}: it has 0 % of the users");
         let users = (1_u64..).map(|number| format!("user-{number}"));
-        users.filter(move |user| assignment.variant(user) == Some(position))
+        users.filter(move |user| {
+            assignment.variant(user) == Some(position) && coverage.has(gate.slot(user))
+        })
     }
 
     /// How many exposures were counted for a variant.

@@ -5,9 +5,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::{Bucket, Seed};
-use crate::model::id::{ExperimentId, FlagId};
+use crate::assign::slot::{Gate, GateSeed};
+use crate::model::id::{ExperimentId, FlagId, RuleId};
 use crate::model::new_experiment::NewExperiment;
 use crate::model::status::Status;
+use crate::model::targeting::experiment_targeting::NewTargeting;
+use crate::model::targeting::share::Share;
+use crate::target::user::User;
+use crate::target::user_key::Unit;
 
 /// The number of ids to try: enough for about 18 users in two variants, and a few seconds in an
 /// unoptimised build.
@@ -18,7 +23,9 @@ const TRIES: u64 = 1 << 22;
 pub(super) struct Plan {
     pub(super) flag: String,
     variants: Vec<(String, Value)>,
-    /// User keys, each with the position of its variant.
+    targeting: NewTargeting,
+    /// User keys, or the units that the experiment is split by, each with the position of its
+    /// variant.
     users: Vec<(String, usize)>,
     /// The position of the variant that every user is in.
     everyone: Option<usize>,
@@ -26,7 +33,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(flag: String, variants: Vec<(String, Value)>) -> Plan {
-        Plan { flag, variants, users: Vec::new(), everyone: None }
+        let targeting = NewTargeting::new();
+        Plan { flag, variants, targeting, users: Vec::new(), everyone: None }
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
@@ -42,9 +50,36 @@ impl Plan {
         self.keys().position(|key| key == variant)
     }
 
-    pub(super) fn assign(&mut self, user_key: &str, variant: usize) {
-        self.users.retain(|(known, _)| known != user_key);
-        self.users.push((user_key.to_owned(), variant));
+    /// Sets who is in it; an error if users are assigned already, since it decides by what they are.
+    pub(super) fn target(&mut self, targeting: &NewTargeting) -> Result<(), String> {
+        if self.users.is_empty() {
+            self.targeting = targeting.clone();
+            return Ok(());
+        }
+        Err(format!("the targeting of {:?} comes before the users that are assigned", self.flag))
+    }
+
+    pub(super) fn assign(&mut self, user: User<'_>, variant: usize) -> Result<(), String> {
+        let unit = match &self.targeting.bucket_by {
+            None => Some(Unit::Text(user.key())).filter(|_| !user.key().is_empty()),
+            Some(attribute) => user.get(attribute).and_then(Unit::of),
+        };
+        let Some(unit) = unit else {
+            let variant = self.keys().nth(variant).unwrap_or_default();
+            let (flag, key) = (&self.flag, user.key());
+            return Err(match &self.targeting.bucket_by {
+                None => {
+                    format!("user key must not be empty: it cannot be in {variant:?} of {flag:?}")
+                }
+                Some(attribute) => format!(
+                    "user {key:?} must have {attribute:?}, which the experiment on {flag:?} is split \
+                     by: without it no user can be in {variant:?}"
+                ),
+            });
+        };
+        self.users.retain(|(known, _)| known != unit.as_str());
+        self.users.push((unit.as_str().to_owned(), variant));
+        Ok(())
     }
 
     pub(super) fn assign_everyone(&mut self, variant: usize) {
@@ -60,6 +95,7 @@ impl Plan {
         let id = self.id(&percentages)?;
         let name = format!("test of {}", self.flag);
         let new = NewExperiment::new(name, environment).id(id).status(Status::Running);
+        let new = new.targeting(self.targeting.clone());
         let variants = self.variants.iter().zip(percentages);
         Ok(variants.fold(new, |new, ((key, value), percentage)| {
             new.variant(key, value.clone(), percentage)
@@ -77,10 +113,15 @@ impl Plan {
             ));
         }
         let allocation = Allocation::of(percentages.iter().copied());
+        // The engine refuses what is not a share.
+        let covered = self.targeting.coverage.and_then(Share::from_percent);
+        let covered = covered.unwrap_or(Share::ALL);
         let fits = |id: &ExperimentId| {
             let seed = Seed::from_id(id.to_bytes());
             let variant = |user: &str| allocation.variant(Bucket::from_hash(seed.hash(user)));
-            self.users.iter().all(|(user, expected)| variant(user) == *expected)
+            let coverage = GateSeed::new(Gate::Coverage, id.to_bytes());
+            let covers = |user: &str| covered == Share::ALL || covered.has(coverage.slot(user));
+            self.users.iter().all(|(user, expected)| variant(user) == *expected && covers(user))
         };
         let mut ids = (0..TRIES).map(|number| ExperimentId::from_bytes(id(&self.flag, number)));
         ids.find(fits).ok_or_else(|| {
@@ -111,6 +152,12 @@ impl Plan {
 /// The id of a flag in tests: the same in every run.
 pub(super) fn flag_id(key: &str) -> FlagId {
     FlagId::from_bytes(id(key, u64::MAX))
+}
+
+/// The id of a rule in tests, by its number among the rules of the test.
+pub(super) fn rule_id(flag: &str, number: usize) -> RuleId {
+    let number = u64::try_from(number).unwrap_or_default();
+    RuleId::from_bytes(id(flag, u64::MAX.saturating_sub(1).saturating_sub(number)))
 }
 
 fn id(flag: &str, number: u64) -> [u8; 16] {

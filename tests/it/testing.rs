@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 use std::{panic, thread};
 
+use fairsplit::targeting::{Condition, NewSegment, NewTargeting, Operator, SegmentId};
 use fairsplit::testing::{TestEngine, TestEngineBuilder};
-use fairsplit::{Outcome, Reason, Timestamp};
+use fairsplit::{Outcome, Reason, Timestamp, User};
 use serde_json::json;
 
 fn banner() -> TestEngineBuilder {
@@ -308,4 +309,122 @@ fn an_assertion_on_a_removed_experiment_panics() {
     let test = banner().build();
     test.engine().replace("{\"flags\": []}").unwrap();
     test.assert_exposures("hero-banner", "control", 0);
+}
+
+/// What a test that fails prints.
+fn panic_message(failing: impl FnOnce() + panic::UnwindSafe) -> String {
+    let panic = panic::catch_unwind(failing).unwrap_err();
+    *panic.downcast::<String>().unwrap()
+}
+
+fn plan(plan: &str) -> Condition {
+    Condition::new("plan", Operator::Equals, plan)
+}
+
+#[test]
+fn users_for_whom_the_conditions_of_a_rule_hold_get_its_value_and_the_others_do_not() {
+    let test = banner()
+        .flag("page-size", 25)
+        .rule("page-size", [plan("pro"), Condition::is_set("age")], 100)
+        .rule("page-size", [plan("pro")], 50)
+        .rule("hero-banner", [plan("staff")], "staff")
+        .build();
+    let size = |attributes: &dyn fairsplit::targeting::Attributes| {
+        test.environment().evaluate("page-size", User::new("anna").with(attributes)).i64_or(10)
+    };
+    assert_eq!(size(&[("plan", "pro".into()), ("age", 42.into())]), 100);
+    assert_eq!(size(&[("plan", "pro".into())]), 50);
+    assert_eq!(size(&[("plan", "free".into())]), 25);
+    let staff = [("plan", "staff".into())];
+    let answer = test.environment().evaluate("hero-banner", User::new("anna").with(&staff));
+    assert_eq!((answer.str_or(""), answer.reason()), ("staff", Reason::Rule));
+    test.assert_nothing_counted();
+    let again = test.engine().rules("page-size").unwrap();
+    let other = banner().flag("page-size", 25).rule("page-size", [plan("pro")], 1).build();
+    assert_eq!(other.engine().rules("page-size").unwrap()[0].id(), again[0].id());
+}
+
+#[test]
+fn an_assigned_user_of_the_audience_is_covered_and_one_outside_of_it_has_the_default() {
+    let staff = SegmentId::from_bytes([1; 16]);
+    let test = banner()
+        .flag("hero-banner", "none")
+        .segment(NewSegment::new("staff").id(staff).condition(plan("staff")))
+        .targeting("hero-banner", NewTargeting::new().segment(staff).coverage(10))
+        .assign("hero-banner", "anna", "treatment")
+        .assign("hero-banner", "ben", "control")
+        .assign("hero-banner", "carla", "treatment")
+        .build();
+    let attributes = [("plan", "staff".into())];
+    for (key, expected) in [("anna", "treatment"), ("ben", "control"), ("carla", "treatment")] {
+        let user = User::new(key).with(&attributes);
+        assert_eq!(test.environment().evaluate("hero-banner", user).variant(), Some(expected));
+    }
+    let outside = test.environment().evaluate("hero-banner", "anna");
+    assert_eq!((outside.str_or(""), outside.reason()), ("none", Reason::NotInAudience));
+    test.assert_exposures("hero-banner", "treatment", 2);
+}
+
+#[test]
+fn users_in_a_variant_are_covered() {
+    let test = banner().targeting("hero-banner", NewTargeting::new().coverage(10)).build();
+    for user in test.users_in("hero-banner", "treatment").take(20) {
+        let answer = test.environment().peek("hero-banner", &user);
+        assert_eq!((answer.reason(), answer.variant()), (Reason::Split, Some("treatment")));
+    }
+}
+
+#[test]
+fn all_users_of_an_assigned_company_are_in_its_variant() {
+    let test = banner()
+        .targeting("hero-banner", NewTargeting::new().bucket_by("company"))
+        .assign("hero-banner", User::new("anna").with(&[("company", 7.into())]), "treatment")
+        .assign("hero-banner", User::new("ben").with(&[("company", "acme".into())]), "control")
+        .build();
+    for key in ["anna", "carla"] {
+        let seven = [("company", "7".into())];
+        let answer = test.environment().evaluate("hero-banner", User::new(key).with(&seven));
+        assert_eq!(answer.variant(), Some("treatment"));
+    }
+    let acme = [("company", "acme".into())];
+    let answer = test.environment().peek("hero-banner", User::new("anna").with(&acme));
+    assert_eq!(answer.variant(), Some("control"));
+}
+
+#[test]
+fn targeting_that_cannot_be_is_refused_and_named() {
+    let company = || NewTargeting::new().bucket_by("company");
+    let none = || NewTargeting::new().coverage(0);
+    assert_eq!(
+        panic_message(|| drop(TestEngine::builder("production").targeting("flag", company()))),
+        "there is no experiment on \"flag\", only on nothing"
+    );
+    assert_eq!(
+        panic_message(|| {
+            let assigned = banner().assign("hero-banner", "anna", "control");
+            drop(assigned.targeting("hero-banner", company()));
+        }),
+        "the targeting of \"hero-banner\" comes before the users that are assigned"
+    );
+    assert_eq!(
+        panic_message(|| {
+            let by_company = banner().targeting("hero-banner", company());
+            drop(by_company.assign("hero-banner", "anna", "control"));
+        }),
+        "user \"anna\" must have \"company\", which the experiment on \"hero-banner\" is split by: \
+         without it no user can be in \"control\""
+    );
+    assert_eq!(
+        panic_message(|| {
+            let test = banner().targeting("hero-banner", none()).build();
+            drop(test.users_in("hero-banner", "control"));
+        }),
+        "no user can be in \"control\" of \"hero-banner\": it has 0 % of the users"
+    );
+    let message = panic_message(|| {
+        let segment = SegmentId::from_bytes([1; 16]);
+        let targeting = NewTargeting::new().segment(segment);
+        drop(banner().targeting("hero-banner", targeting).build());
+    });
+    assert!(message.starts_with("the experiment on \"hero-banner\" is refused: "), "{message}");
 }

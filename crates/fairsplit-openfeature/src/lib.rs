@@ -12,6 +12,7 @@
 )]
 #![doc(test(attr(deny(warnings))))]
 
+mod context;
 mod message;
 mod provider;
 mod value;

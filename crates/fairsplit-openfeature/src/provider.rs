@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use fairsplit::assign::{Bucket, Seed};
-use fairsplit::{Conversion, Environment, Evaluation, Reason, Snapshot};
+use fairsplit::{Conversion, Environment, Evaluation, Reason, Snapshot, User};
 use open_feature::provider::{FeatureProvider, ProviderMetadata, ResolutionDetails};
 use open_feature::{
     EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult,
@@ -11,6 +10,7 @@ use open_feature::{
 };
 use serde_json::Value;
 
+use crate::context::Known;
 use crate::message::shortened;
 use crate::value::{self, Misfit};
 
@@ -34,7 +34,7 @@ impl Provider {
     }
 
     /// Counts a conversion for the variant that the user is assigned, by [`Environment::convert`]
-    /// with the context's targeting key as the user key.
+    /// with the context's targeting key as the user key, and its other fields as attributes.
     ///
     /// Where users are counted, a conversion counts only after an evaluation for the same user
     /// since the start: the outcome is [`NotExposed`](fairsplit::Outcome::NotExposed) otherwise.
@@ -44,7 +44,7 @@ impl Provider {
     /// context and the global one are not merged into `context`.
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert(&self, flag: &str, context: &EvaluationContext) -> Conversion {
-        self.environment.convert(flag, user_key(context))
+        self.environment.convert(flag, user(&Known(context)))
     }
 
     /// Evaluates, for every type of value; `read` converts the value.
@@ -55,12 +55,15 @@ impl Provider {
         read: impl FnOnce(&Evaluation<&Snapshot>, &Value) -> Result<T, Misfit>,
     ) -> EvaluationResult<ResolutionDetails<T>> {
         let view = self.environment.view();
-        let evaluation = view.evaluate(flag, user_key(context));
+        let known = Known(context);
+        let user = user(&known);
+        let evaluation = view.evaluate(flag, user);
         let Some(value) = evaluation.value() else {
             let message = format!("there is no flag {:?}", shortened(flag));
             return Err(error(EvaluationErrorCode::FlagNotFound, message));
         };
-        if context.targeting_key.is_none() {
+        // A rule that answers without a percentage asks for no key.
+        if context.targeting_key.is_none() && evaluation.reason() != Reason::Rule {
             let message = format!(
                 "flag {:?} is answered for a user, and the evaluation context has no targeting key",
                 shortened(flag)
@@ -71,8 +74,8 @@ impl Provider {
         Ok(ResolutionDetails {
             value,
             variant: evaluation.variant().map(str::to_owned),
-            reason: Some(reason(evaluation.reason())),
-            flag_metadata: metadata(&view, &evaluation, user_key(context)),
+            reason: Some(reason(&evaluation)),
+            flag_metadata: metadata(&view, &evaluation, user),
         })
     }
 }
@@ -126,22 +129,29 @@ impl FeatureProvider for Provider {
     }
 }
 
-/// The targeting key; without one the empty user key, for which nothing is counted.
-fn user_key(context: &EvaluationContext) -> &str {
-    context.targeting_key.as_deref().unwrap_or_default()
+/// The targeting key, or without one the empty user key, for which nothing is counted; and the
+/// other fields as attributes.
+fn user<'a>(known: &'a Known<'_>) -> User<'a> {
+    User::new(known.0.targeting_key.as_deref().unwrap_or_default()).with(known)
 }
 
-fn reason(reason: Reason) -> EvaluationReason {
-    match reason {
+fn reason(evaluation: &Evaluation<&Snapshot>) -> EvaluationReason {
+    match evaluation.reason() {
         Reason::Split => EvaluationReason::Split,
-        // "specific user-targeting"
-        Reason::Forced => EvaluationReason::TargetingMatch,
+        // "a dynamic evaluation of the flag's rules, such as specific user-targeting"
+        Reason::Forced | Reason::Rule => EvaluationReason::TargetingMatch,
         // "no dynamic evaluation": every user gets it
-        Reason::NotRunning => EvaluationReason::Static,
-        // "fell back to a pre-configured value": with a user key it may be another
-        Reason::NoUserKey => EvaluationReason::Default,
+        Reason::NotRunning if !evaluation.has_rules() => EvaluationReason::Static,
+        // "a dynamic evaluation yielded no result", or "fell back to a pre-configured value"
+        Reason::NotRunning
+        | Reason::NoUserKey
+        | Reason::NoUnit
+        | Reason::HeldOut
+        | Reason::OtherLayerRange
+        | Reason::NotInAudience
+        | Reason::NotCovered => EvaluationReason::Default,
         // "the flag being disabled in the management system"
-        Reason::Archived => EvaluationReason::Disabled,
+        Reason::Archived | Reason::Disabled => EvaluationReason::Disabled,
         // `resolve` has returned an error
         Reason::FlagNotFound => EvaluationReason::Error,
         // a reason that a later release of fairsplit adds
@@ -149,22 +159,41 @@ fn reason(reason: Reason) -> EvaluationReason {
     }
 }
 
-/// The experiment whose variant is served, or `None` for a flag's default.
+/// The experiment whose variant is served; or why the running one does not have the user. `None` for
+/// a default that no experiment has a part in, and for the value of a rule.
 fn metadata(
     snapshot: &Snapshot,
     evaluation: &Evaluation<&Snapshot>,
-    user_key: &str,
+    user: User<'_>,
 ) -> Option<FlagMetadata> {
-    let id = evaluation.experiment()?;
+    let reason = evaluation.reason();
+    let Some(id) = evaluation.experiment() else { return detail(reason) };
     let mut metadata = FlagMetadata { values: HashMap::with_capacity(4) };
     metadata.add_value("experimentId", id.to_string());
     metadata.add_value("experimentName", evaluation.experiment_name()?);
     metadata.add_value("version", snapshot.version().to_string());
-    if evaluation.reason() == Reason::Split {
-        let bucket = Bucket::from_hash(Seed::from_id(id.to_bytes()).hash(user_key));
+    if reason == Reason::Split
+        && let Some(bucket) = evaluation.bucket(user)
+    {
         metadata.add_value("bucket", FlagMetadataValue::from(bucket.index()));
     }
     Some(metadata)
+}
+
+/// The reason's name, where several of fairsplit's are the one `DEFAULT` of OpenFeature.
+fn detail(reason: Reason) -> Option<FlagMetadata> {
+    match reason {
+        Reason::NoUnit
+        | Reason::HeldOut
+        | Reason::OtherLayerRange
+        | Reason::NotInAudience
+        | Reason::NotCovered => {
+            let mut metadata = FlagMetadata { values: HashMap::with_capacity(1) };
+            metadata.add_value("detail", reason.as_str());
+            Some(metadata)
+        }
+        _ => None,
+    }
 }
 
 fn error(code: EvaluationErrorCode, message: String) -> EvaluationError {

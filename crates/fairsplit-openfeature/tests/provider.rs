@@ -5,15 +5,21 @@ mod common;
 use std::collections::HashMap;
 
 use common::{client, production, provider, running, user};
-use fairsplit::{Counts, Engine, NewExperiment, NewFlag, Outcome, Status};
+use fairsplit::targeting::{
+    Condition, LayerId, NewHoldout, NewLayer, NewRule, NewTargeting, Operator,
+};
+use fairsplit::{
+    Counts, Engine, ExperimentId, FlagChange, NewExperiment, NewFlag, Outcome, Status, User,
+};
 use fairsplit_openfeature::Provider;
 use open_feature::provider::{FeatureProvider, ProviderStatus, ResolutionDetails};
 use open_feature::{
-    EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult,
-    FlagMetadata, FlagMetadataValue, StructValue, Value,
+    EvaluationContext, EvaluationContextFieldValue, EvaluationError, EvaluationErrorCode,
+    EvaluationReason, EvaluationResult, FlagMetadata, FlagMetadataValue, StructValue, Value,
 };
 use pollster::block_on;
 use serde_json::json;
+use time::OffsetDateTime;
 
 /// Exposures and conversions of each variant, ever.
 fn ever(counts: &Counts) -> Vec<(u64, u64)> {
@@ -361,6 +367,190 @@ fn a_conversion_through_the_provider_counts_as_the_engines_for_the_targeting_key
     assert_eq!(outcome("hero-baner", &user("anna")), Outcome::FlagNotFound);
     engine.stop(id).unwrap();
     assert_eq!(outcome("hero-banner", &user("anna")), Outcome::NotRunning);
+}
+
+fn when(attribute: &str, operator: Operator, value: impl Into<serde_json::Value>) -> Condition {
+    Condition::new(attribute, operator, value)
+}
+
+/// An engine whose flag "flag" has this rule, which answers "rule".
+fn ruled(condition: Condition) -> Engine {
+    let engine = Engine::new();
+    engine.create_flag(NewFlag::new("flag", "default")).unwrap();
+    engine.create_rule("flag", NewRule::new("production", "rule").condition(condition)).unwrap();
+    engine
+}
+
+/// An engine whose flag "flag" runs an experiment for a part of the users.
+fn targeted(targeting: NewTargeting) -> (Engine, ExperimentId) {
+    let engine = Engine::new();
+    engine.create_flag(NewFlag::new("flag", "default")).unwrap();
+    let new = NewExperiment::new("Targeted", "production")
+        .id(ExperimentId::from_bytes([1; 16]))
+        .variant("control", "old", 50)
+        .variant("treatment", "new", 50)
+        .targeting(targeting)
+        .status(Status::Running);
+    let id = engine.create_experiment("flag", new).unwrap().id();
+    (engine, id)
+}
+
+#[test]
+fn a_condition_sees_a_field_of_every_type_but_a_structure() {
+    let noon = 1_764_244_800_123_i64;
+    let after_noon = OffsetDateTime::from_unix_timestamp_nanos(i128::from(noon + 1) * 1_000_000);
+    let context = user("anna")
+        .with_custom_field("beta", true)
+        .with_custom_field("age", 42)
+        .with_custom_field("score", 2.5)
+        .with_custom_field("plan", "pro")
+        .with_custom_field("since", after_noon.unwrap())
+        .with_custom_field("company", EvaluationContextFieldValue::new_struct(7_u8));
+    for (condition, expected) in [
+        (when("beta", Operator::Equals, true), "rule"),
+        (when("beta", Operator::Equals, false), "default"),
+        (when("age", Operator::GreaterThan, 41), "rule"),
+        (when("age", Operator::LessThan, 42), "default"),
+        (when("score", Operator::Equals, 2.5), "rule"),
+        (when("plan", Operator::In, json!(["pro", "team"])), "rule"),
+        (when("plan", Operator::Equals, "PRO"), "default"),
+        (when("since", Operator::After, noon), "rule"),
+        (when("since", Operator::After, noon + 1), "default"),
+        (Condition::is_set("company"), "default"),
+        (Condition::is_set("plan"), "rule"),
+        (Condition::is_set("missing"), "default"),
+        (when("user_key", Operator::Equals, "anna"), "rule"),
+        (when("targetingKey", Operator::Equals, "anna"), "rule"),
+    ] {
+        let provider = provider(&ruled(condition.clone()));
+        assert_eq!(string(&provider, "flag", &context).unwrap().value, expected, "{condition:?}");
+    }
+}
+
+#[test]
+fn a_time_before_1970_is_cut_towards_the_past() {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(-1).unwrap();
+    let context = user("anna").with_custom_field("born", time);
+    let provider = provider(&ruled(when("born", Operator::Before, 0)));
+    assert_eq!(string(&provider, "flag", &context).unwrap().value, "rule");
+}
+
+#[test]
+fn a_user_with_an_empty_targeting_key_has_no_attribute_of_that_name() {
+    let provider = provider(&ruled(Condition::is_set("targetingKey")));
+    assert_eq!(string(&provider, "flag", &user("")).unwrap().value, "default");
+    assert_eq!(string(&provider, "flag", &user("anna")).unwrap().value, "rule");
+}
+
+#[test]
+fn a_user_whom_a_rule_answers_is_a_targeting_match_and_the_others_have_the_default() {
+    let provider = provider(&ruled(when("plan", Operator::Equals, "pro")));
+    for (plan, expected, why) in [
+        ("pro", "rule", EvaluationReason::TargetingMatch),
+        ("free", "default", EvaluationReason::Default),
+    ] {
+        let context = user("anna").with_custom_field("plan", plan);
+        let (value, variant, reason, metadata) =
+            parts(string(&provider, "flag", &context).unwrap());
+        assert_eq!((value.as_str(), variant, reason), (expected, None, Some(why)));
+        assert!(metadata.is_empty(), "{metadata:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_disabled_or_of_another_environment_leaves_a_flag_static() {
+    let engine = Engine::new();
+    engine.create_flag(NewFlag::new("flag", "default")).unwrap();
+    engine.create_rule("flag", NewRule::new("staging", "rule")).unwrap();
+    engine.create_rule("flag", NewRule::new("production", "rule").enabled(false)).unwrap();
+    let answer = string(&provider(&engine), "flag", &user("anna")).unwrap();
+    assert_eq!((answer.value.as_str(), answer.reason), ("default", Some(EvaluationReason::Static)));
+}
+
+#[test]
+fn a_visitor_without_a_targeting_key_gets_the_value_of_a_rule_and_else_an_error() {
+    let provider = provider(&ruled(when("plan", Operator::Equals, "pro")));
+    let visitor = |plan: &str| EvaluationContext::default().with_custom_field("plan", plan);
+    let answer = string(&provider, "flag", &visitor("pro")).unwrap();
+    assert_eq!(answer.reason, Some(EvaluationReason::TargetingMatch));
+    let refused = string(&provider, "flag", &visitor("free")).unwrap_err();
+    assert_eq!(refused.code, EvaluationErrorCode::TargetingKeyMissing);
+}
+
+#[test]
+fn a_user_whom_the_running_experiment_does_not_have_gets_the_default_and_the_detail_why() {
+    let everybody = NewTargeting::new;
+    let layer = LayerId::from_bytes([2; 16]);
+    let held = || {
+        let engine = Engine::new();
+        engine.create_holdout(NewHoldout::new("all", 100)).unwrap();
+        engine
+    };
+    let layered = || {
+        let engine = Engine::new();
+        engine.create_layer(NewLayer::new("layer").id(layer)).unwrap();
+        engine
+    };
+    let pro = when("plan", Operator::Equals, "pro");
+    let cases = [
+        (Engine::new(), everybody().bucket_by("company"), "no_unit"),
+        (held(), everybody(), "held_out"),
+        (layered(), everybody().layer(layer, [(0.0, 0.001)]), "other_layer_range"),
+        (Engine::new(), everybody().condition(pro), "not_in_audience"),
+        (Engine::new(), everybody().coverage(0), "not_covered"),
+    ];
+    for (engine, targeting, detail) in cases {
+        engine.create_flag(NewFlag::new("flag", "default")).unwrap();
+        let new = NewExperiment::new("All", "production").variant("all", "new", 100);
+        let new = new.targeting(targeting).status(Status::Running);
+        let id = engine.create_experiment("flag", new).unwrap().id();
+        let answer = string(&provider(&engine), "flag", &user("anna")).unwrap();
+        let (value, variant, reason, metadata) = parts(answer);
+        let expected = ("default", None, Some(EvaluationReason::Default));
+        assert_eq!((value.as_str(), variant, reason), expected, "{detail}");
+        let expected = FlagMetadata::default().with_value("detail", detail);
+        assert_eq!(metadata, expected.values);
+        assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0)]);
+    }
+}
+
+#[test]
+fn a_disabled_flag_answers_its_default_as_disabled() {
+    let (engine, id) = running();
+    engine.change_flag("hero-banner", FlagChange::new().enabled(false)).unwrap();
+    let answer = string(&provider(&engine), "hero-banner", &user("anna")).unwrap();
+    let (value, variant, reason, metadata) = parts(answer);
+    assert_eq!((value.as_str(), variant, reason), ("old", None, Some(EvaluationReason::Disabled)));
+    assert!(metadata.is_empty());
+    assert_eq!(ever(&engine.counts(id).unwrap()), [(0, 0), (0, 0)]);
+}
+
+#[test]
+fn a_user_of_an_experiment_by_company_has_the_bucket_of_the_company() {
+    let (engine, id) = targeted(NewTargeting::new().bucket_by("company_id"));
+    let provider = provider(&engine);
+    for number in 0..20 {
+        let context = user("anna").with_custom_field("company_id", number);
+        let (.., metadata) = parts(string(&provider, "flag", &context).unwrap());
+        let attributes = [("company_id", number.into())];
+        let anna = User::new("anna").with(&attributes);
+        let why = production(&engine).explain("flag", anna).assignment.unwrap();
+        assert_eq!(metadata["bucket"], FlagMetadataValue::from(why.bucket));
+        let text = number.to_string();
+        let assignment = engine.experiment(id).unwrap().assignment();
+        assert_eq!(assignment.bucket(&text).index(), why.bucket);
+    }
+}
+
+#[test]
+fn a_conversion_through_the_provider_is_decided_with_the_fields_of_its_context() {
+    let (engine, id) = targeted(NewTargeting::new().condition(Condition::is_set("plan")));
+    let provider = provider(&engine);
+    let known = user("anna").with_custom_field("plan", "pro");
+    assert_eq!(provider.convert("flag", &known).outcome(), Outcome::Counted);
+    assert_eq!(provider.convert("flag", &user("anna")).outcome(), Outcome::NotInAudience);
+    let counts = ever(&engine.counts(id).unwrap());
+    assert_eq!(counts.iter().map(|(_, conversions)| conversions).sum::<u64>(), 1);
 }
 
 #[test]

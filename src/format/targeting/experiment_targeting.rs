@@ -8,8 +8,9 @@ use crate::model::error::LoadError;
 use crate::model::faults::Faults;
 use crate::model::path::Path;
 use crate::model::targeting::audience::Audience;
+use crate::model::targeting::coverage_step::{AT, CoverageStep};
 use crate::model::targeting::experiment_targeting::{
-    AUDIENCE, BUCKET_BY, COVERAGE, HELD_OUT_BY, HOLDOUTS, LAYER, LayerPart, LayerRange,
+    AUDIENCE, BUCKET_BY, COVERAGE, COVERAGES, HELD_OUT_BY, HOLDOUTS, LAYER, LayerPart, LayerRange,
     NewTargeting, Targeting,
 };
 use crate::model::targeting::share::Share;
@@ -69,8 +70,9 @@ pub(crate) fn targeting(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) ->
     fields(node, path, faults, true).map(|read| read.targeting)
 }
 
-/// The holdouts that bind the experiment are used in a document: an export has them. In a request the
-/// engine keeps its own, and they are read so that an answer can be sent back.
+/// What the engine fills in is used in a document, since an export has it: the holdouts that bind the
+/// experiment, and the coverages that it has had. In a request the engine keeps its own, and they are
+/// read so that an answer can be sent back.
 fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: bool) -> Option<Read> {
     let mut fields = Fields::open(node, path, faults)?;
     let audience = fields.optional(AUDIENCE, faults, audience).unwrap_or_default();
@@ -81,6 +83,9 @@ fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: boo
     let held_out_by = fields
         .optional(HELD_OUT_BY, faults, |node, path, faults| items(node, path, faults, parsed))
         .filter(|_| is_document);
+    let coverages = fields
+        .optional(COVERAGES, faults, |node, path, faults| items(node, path, faults, coverage_step))
+        .filter(|_| is_document);
     fields.close_targeting(faults);
     let targeting = Targeting {
         audience,
@@ -89,6 +94,7 @@ fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: boo
         layer,
         holdouts: holdouts.unwrap_or(true),
         held_out_by: held_out_by.unwrap_or_default().into(),
+        coverages: coverages.unwrap_or_default().into(),
     };
     Some(Read { targeting, coverage, holdouts })
 }
@@ -108,6 +114,14 @@ fn audience(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Audi
         segments: segments.unwrap_or_default(),
         not_segments: not_segments.unwrap_or_default(),
     })
+}
+
+fn coverage_step(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<CoverageStep> {
+    let mut fields = Fields::open(node, path, faults)?;
+    let at = fields.required(AT, faults, parsed);
+    let coverage = fields.required(COVERAGE, faults, share);
+    fields.close_targeting(faults);
+    Some(CoverageStep { at: at?, coverage: coverage? })
 }
 
 fn layer_part(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<LayerPart> {

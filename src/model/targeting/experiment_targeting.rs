@@ -11,7 +11,9 @@ use crate::model::faults::Faults;
 use crate::model::id::{HoldoutId, LayerId, SegmentId};
 use crate::model::path::Path;
 use crate::model::targeting::audience::{Audience, check_conditions};
+use crate::model::targeting::coverage_step::CoverageStep;
 use crate::model::targeting::share::{Share, to_value};
+use crate::model::timestamp::Timestamp;
 use crate::model::validation::check_name;
 use crate::target::condition::Condition;
 
@@ -134,6 +136,7 @@ impl NewTargeting {
             layer,
             holdouts: self.holdouts.unwrap_or(true),
             held_out_by: Arc::default(),
+            coverages: Arc::default(),
         }
     }
 }
@@ -152,6 +155,8 @@ pub struct Targeting {
     pub(crate) holdouts: bool,
     /// The holdouts that bind it: those that there were when it was first started.
     pub(crate) held_out_by: Arc<[HoldoutId]>,
+    /// The coverages that it has had since its first start; none if it always covered everybody.
+    pub(crate) coverages: Arc<[CoverageStep]>,
 }
 
 impl Default for Targeting {
@@ -163,6 +168,7 @@ impl Default for Targeting {
             layer: None,
             holdouts: true,
             held_out_by: Arc::default(),
+            coverages: Arc::default(),
         }
     }
 }
@@ -174,6 +180,7 @@ pub(crate) const BUCKET_BY: &str = "bucket_by";
 pub(crate) const LAYER: &str = "layer";
 pub(crate) const HOLDOUTS: &str = "holdouts";
 pub(crate) const HELD_OUT_BY: &str = "held_out_by";
+pub(crate) const COVERAGES: &str = "coverages";
 
 impl Targeting {
     /// Whom it is for.
@@ -212,19 +219,41 @@ impl Targeting {
         &self.held_out_by
     }
 
-    /// Bound by the holdouts of `known`, unless it says itself by which ones it is.
-    pub(crate) fn bound_as(self, known: Option<&Targeting>) -> Targeting {
-        match known {
-            Some(known) if self.held_out_by.is_empty() => {
-                Targeting { held_out_by: Arc::clone(&known.held_out_by), ..self }
-            }
-            _ => self,
-        }
+    /// The coverages that it has had since the experiment was first started, in the order of time.
+    /// None before the first start, and none if it has always covered everybody.
+    #[must_use]
+    pub fn coverages(&self) -> &[CoverageStep] {
+        &self.coverages
     }
 
-    /// As it was given, without the holdouts that bind it.
+    /// With what the engine fills in as it is known, unless it says so itself.
+    pub(crate) fn bound_as(mut self, known: Option<&Targeting>) -> Targeting {
+        let Some(known) = known else { return self };
+        if self.held_out_by.is_empty() {
+            self.held_out_by = Arc::clone(&known.held_out_by);
+        }
+        if self.coverages.is_empty() {
+            self.coverages = Arc::clone(&known.coverages);
+        }
+        self
+    }
+
+    /// As it was given, without what the engine fills in.
     pub(crate) fn unbound(self) -> Targeting {
-        Targeting { held_out_by: Arc::default(), ..self }
+        Targeting { held_out_by: Arc::default(), coverages: Arc::default(), ..self }
+    }
+
+    /// With its coverage noted, if it is not yet: since `now`, or since `first_start` if it is the
+    /// first.
+    pub(crate) fn noted(&self, first_start: Timestamp, now: Timestamp) -> Option<Targeting> {
+        let last = self.coverages.last().map(|step| step.coverage);
+        if last.unwrap_or(Share::ALL) == self.coverage {
+            return None;
+        }
+        let at = if last.is_none() { first_start } else { now };
+        let step = CoverageStep { at, coverage: self.coverage };
+        let coverages = self.coverages.iter().copied().chain([step]).collect();
+        Some(Targeting { coverages, ..self.clone() })
     }
 
     /// It, or `None` if it is as without.
@@ -242,7 +271,10 @@ impl Targeting {
         let holdouts = (!self.holdouts).then_some((HOLDOUTS, false.into()));
         let held =
             (!self.held_out_by.is_empty()).then(|| (HELD_OUT_BY, to_value(&*self.held_out_by)));
-        [audience, coverage, bucket_by, layer, holdouts, held].into_iter().flatten()
+        let coverages =
+            (!self.coverages.is_empty()).then(|| (COVERAGES, to_value(&*self.coverages)));
+        let fields = [audience, coverage, bucket_by, layer, holdouts, held, coverages];
+        fields.into_iter().flatten()
     }
 
     /// Whether the other differs in nothing but in what the engine fills in, and in that its coverage may be

@@ -9,6 +9,7 @@
 //! * `shared`: all segments, layers and holdouts of an engine.
 
 pub(crate) mod audience;
+pub(crate) mod coverage_step;
 pub(crate) mod experiment_targeting;
 pub(crate) mod holdout;
 pub(crate) mod layer;

@@ -17,7 +17,7 @@ use crate::model::environment_name::EnvironmentName;
 use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
-use crate::read::answer::Answer;
+use crate::read::answer::{Answer, unit};
 use crate::read::compiled_flag::CompiledFlag;
 use crate::read::explanation::steps::{ExplainedGate, ExplainedRule, gates, rules};
 use crate::read::place::SlotId;
@@ -25,7 +25,6 @@ use crate::read::reason::Reason;
 use crate::read::snapshot::Snapshot;
 use crate::read::state::FlagState;
 use crate::target::user::User;
-use crate::target::user_key::Unit;
 
 /// How an answer came about. It is decided on the same path as an evaluation, and counts nothing.
 ///
@@ -155,12 +154,7 @@ impl Explanation {
 fn assignment(definition: &Definition, user: User<'_>) -> Option<ExplainedAssignment> {
     let assignment = definition.assignment();
     let seed = assignment.seed();
-    let bucket_by = definition.targeting.as_ref().and_then(|targeting| targeting.bucket_by());
-    let unit = match bucket_by {
-        Some(attribute) => user.get(attribute).and_then(Unit::of)?,
-        None => Unit::Text(user.key()),
-    };
-    let hash = seed.hash(unit.as_str());
+    let hash = seed.hash(unit(definition, user)?.as_str());
     let bucket = Bucket::from_hash(hash);
     let variant = assignment.allocation().variant(bucket);
     Some(ExplainedAssignment {

@@ -3,6 +3,7 @@
 
 mod calibration;
 mod laws;
+mod notes;
 mod numbers;
 mod oracles;
 mod texts;

@@ -1,6 +1,7 @@
 //! Calls for rules, segments, layers, holdouts, and for who is in an experiment: what each makes,
 //! what each refuses, and that a refused one changes nothing.
 
+mod coverages;
 mod experiments;
 mod flags;
 mod holdouts;

@@ -1,12 +1,15 @@
 //! The steps of the scenarios.
 //!
 //! Two assertions of the suite cannot hold at once here, since a variant is an experiment's: that a
-//! flag has a variant, and that the reason is `STATIC`. So each scenario is run twice. Where the
-//! flag answers its default, the reason is as the suite has it, and there is no variant; where an
-//! experiment decides, the variant is as the suite has it, and the reason is `SPLIT`.
+//! flag has a variant, and that the reason is `STATIC` or `TARGETING_MATCH`. So each scenario is run
+//! twice. Where the flag answers its default or a rule's value, the reason is as the suite has it,
+//! and there is no variant; where an experiment decides, the variant is as the suite has it, and the
+//! reason is `SPLIT`. For users outside of its audience the reason is `DEFAULT`, as the suite has it.
 
 use cucumber::{given, then, when};
-use open_feature::{EvaluationErrorCode, StructValue, Value};
+use open_feature::{
+    EvaluationContext, EvaluationContextFieldValue, EvaluationErrorCode, StructValue, Value,
+};
 
 use crate::world::{Setup, World};
 
@@ -124,6 +127,45 @@ fn variant_and_reason(world: &mut World, variant: String, reason: String) {
     reason_is(world, reason);
 }
 
+#[when(
+    regex = r#"^context contains keys "([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)" with values "([^"]*)", "([^"]*)", (\d+), "([^"]*)"$"#
+)]
+#[expect(clippy::too_many_arguments, reason = "as the step has it")]
+fn context_contains(
+    world: &mut World,
+    a: String,
+    b: String,
+    c: String,
+    d: String,
+    first: String,
+    second: String,
+    third: i64,
+    fourth: String,
+) {
+    world.context = EvaluationContext::default()
+        .with_custom_field(a, first)
+        .with_custom_field(b, second)
+        .with_custom_field(c, third)
+        .with_custom_field(d, fourth);
+}
+
+#[when(regex = r#"^a flag with key "([^"]*)" is evaluated with default value "([^"]*)"$"#)]
+fn string_evaluated(world: &mut World, key: String, fallback: String) {
+    evaluated(world, "string".to_owned(), key, fallback);
+}
+
+#[then(regex = r#"^the resolved string response should be "([^"]*)"$"#)]
+fn resolved_string(world: &mut World, expected: String) {
+    resolved_value(world, "string".to_owned(), expected);
+}
+
+#[then(regex = r#"^the resolved flag value is "([^"]*)" when the context is empty$"#)]
+fn resolved_without_context(world: &mut World, expected: String) {
+    world.context = EvaluationContext::default();
+    world.ask();
+    resolved_string(world, expected);
+}
+
 #[then(regex = r"^the default (?:string|integer) value should be returned$")]
 fn fallback_returned(world: &mut World) {
     let (_, _, fallback) = world.flag.as_ref().expect("a flag was named");
@@ -144,6 +186,25 @@ fn error_indicated(world: &mut World, code: String) {
 )]
 fn flag(world: &mut World, kind: String, key: String, fallback: String) {
     world.flag = Some((kind.clone(), key, value(&kind, &fallback)));
+}
+
+#[given(
+    regex = r#"^a context containing a key "([^"]*)", with type "(Boolean|String|Integer)" and with value "([^"]*)"$"#
+)]
+fn context_field(world: &mut World, name: String, kind: String, text: String) {
+    let field = match value(&kind, &text) {
+        Value::Bool(value) => EvaluationContextFieldValue::Bool(value),
+        Value::Int(value) => EvaluationContextFieldValue::Int(value),
+        Value::String(value) => EvaluationContextFieldValue::String(value),
+        other => panic!("no field of a context: {other:?}"),
+    };
+    world.context.add_custom_field(name, field);
+}
+
+#[given(regex = r#"^a context containing a key "([^"]*)" with null value$"#)]
+fn null_context_field(world: &mut World, name: String) {
+    // The crate has no null: a field without a value is not there.
+    world.context.custom_fields.remove(&name);
 }
 
 #[when(regex = "^the flag was evaluated with details(?: asynchronously)?$")]
@@ -185,7 +246,7 @@ fn reason_is(world: &mut World, expected: String) {
         return;
     }
     let expected = match (world.setup, expected.as_str()) {
-        (Setup::Experiment, "STATIC") => "SPLIT",
+        (Setup::Experiment, "STATIC" | "TARGETING_MATCH") => "SPLIT",
         (_, expected) => expected,
     };
     let reason = world.details().reason.as_ref().expect("there is a reason");

@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// The specification's flags.
     pub(crate) flags: Arc<Map<String, serde_json::Value>>,
     client: Option<ClientOfWorld>,
+    /// What a scenario knows of the user beside the key.
+    pub(crate) context: EvaluationContext,
     /// The type, key and fallback of the flag that is asked for.
     pub(crate) flag: Option<(String, String, Value)>,
     pub(crate) result: Option<Result<EvaluationDetails<Value>, EvaluationError>>,
@@ -70,20 +72,20 @@ impl World {
     pub(crate) fn ask(&mut self) {
         let ClientOfWorld(client) = self.client.as_ref().expect("a provider is set first");
         let (kind, key, _) = self.flag.as_ref().expect("a flag is named first");
-        self.result =
-            Some(match kind.to_lowercase().as_str() {
-                "boolean" => at_once(client.get_bool_details(key, None, None))
-                    .map(EvaluationDetails::into_value),
-                "integer" => at_once(client.get_int_details(key, None, None))
-                    .map(EvaluationDetails::into_value),
-                "float" => at_once(client.get_float_details(key, None, None))
-                    .map(EvaluationDetails::into_value),
-                "string" => at_once(client.get_string_details(key, None, None))
-                    .map(EvaluationDetails::into_value),
-                "object" => at_once(client.get_struct_details::<StructValue>(key, None, None))
-                    .map(EvaluationDetails::into_value),
-                other => panic!("no such type: {other}"),
-            });
+        let context = Some(&self.context);
+        self.result = Some(match kind.to_lowercase().as_str() {
+            "boolean" => at_once(client.get_bool_details(key, context, None))
+                .map(EvaluationDetails::into_value),
+            "integer" => at_once(client.get_int_details(key, context, None))
+                .map(EvaluationDetails::into_value),
+            "float" => at_once(client.get_float_details(key, context, None))
+                .map(EvaluationDetails::into_value),
+            "string" => at_once(client.get_string_details(key, context, None))
+                .map(EvaluationDetails::into_value),
+            "object" => at_once(client.get_struct_details::<StructValue>(key, context, None))
+                .map(EvaluationDetails::into_value),
+            other => panic!("no such type: {other}"),
+        });
     }
 
     pub(crate) fn details(&self) -> &EvaluationDetails<Value> {

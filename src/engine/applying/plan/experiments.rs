@@ -327,6 +327,7 @@ impl Changing<'_> {
         if starts && !has_been_started(state) {
             bind(&mut definition, Some(&state.definition), self.context.shared);
         }
+        definition.note_coverage(now);
         let is_same = definition == *state.definition;
         let definition = if is_same { Arc::clone(&state.definition) } else { Arc::new(definition) };
         let forced = self.forced(&definition);
@@ -347,6 +348,7 @@ impl Changing<'_> {
             layer: from(LAYER).layer.clone(),
             holdouts: from(HOLDOUTS).holdouts,
             held_out_by: Arc::clone(&before.held_out_by),
+            coverages: Arc::clone(&before.coverages),
         };
         if after == before {
             return;
