@@ -73,6 +73,7 @@ pub(crate) struct ExplainedExperiment {
 pub(crate) struct ExplainedRule {
     #[schema(format = "uuid")]
     id: String,
+    #[schema(value_type = u64, maximum = 4_294_967_295_u64)]
     position: u32,
     /// Its conditions hold, and its percentage picks the user.
     answers: bool,

@@ -81,6 +81,7 @@ pub(crate) struct Rule {
     #[schema(schema_with = name)]
     environment: String,
     /// The lowest is asked first.
+    #[schema(value_type = u64, maximum = 4_294_967_295_u64)]
     position: u32,
     enabled: bool,
     #[schema(required, format = "uuid")]
@@ -104,6 +105,7 @@ pub(crate) struct NewRule {
     #[schema(min_length = 1, max_length = 255, pattern = "\\S")]
     environment: Option<String>,
     /// After the others of its environment, if it is absent; a changed rule keeps its own.
+    #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     position: Option<u32>,
     #[schema(default = true)]
     enabled: Option<bool>,

@@ -36,8 +36,8 @@ fn a_context_decides_what_a_flag_answers_and_whether_a_conversion_counts() {
     let of = |id: u32| json!({"company": {"id": id, "country": "DE"}});
     // Found, not made up: which companies are covered is not this test's matter.
     let is_covered = |id: &u32| ask(&app, "explain", &of(*id))["reason"] == "split";
-    let covered = (0..).find(is_covered).unwrap();
-    let uncovered = (0..).find(|id| !is_covered(id)).unwrap();
+    let covered = (0..1000).find(is_covered).unwrap();
+    let uncovered = (0..1000).find(|id| !is_covered(id)).unwrap();
     for (context, reason) in [
         (json!({"plan": "beta"}), "rule"),
         (of(covered), "split"),
