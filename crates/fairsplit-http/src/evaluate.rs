@@ -186,6 +186,7 @@ pub(crate) async fn evaluate_all(
     let flags: Vec<String> = flags.unwrap_or_else(all);
     let evaluations: Vec<Evaluation<&Snapshot>> =
         flags.iter().map(|flag| answer(&view, &asked.user_key, flag, is_counting)).collect();
+    evaluations.iter().for_each(|of| app.reasons.add(of.reason()));
     let answers = flags.iter().zip(&evaluations);
     data(answers.map(|(flag, of)| Evaluated::new(flag, of)).collect::<Vec<_>>())
 }
@@ -209,6 +210,7 @@ pub(crate) async fn evaluate(
     let snapshot = app.engine.snapshot();
     let view = snapshot.in_environment(&asked.environment);
     let evaluation = answer(&view, &asked.user_key, flag.key(), is_counting);
+    app.reasons.add(evaluation.reason());
     data(Evaluated::new(flag.key(), &evaluation))
 }
 

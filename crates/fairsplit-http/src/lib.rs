@@ -125,7 +125,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use fairsplit::Engine;
-use fairsplit_prometheus::EngineCollector;
+use fairsplit_prometheus::{EngineCollector, ReasonCounts};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -192,6 +192,8 @@ struct Shared {
     /// One permit for each request at once.
     places: Arc<Semaphore>,
     metrics: Registry,
+    /// The reasons of all evaluations.
+    reasons: ReasonCounts,
     /// The description of the API, as JSON.
     description: Bytes,
 }
@@ -271,6 +273,8 @@ impl RouterBuilder {
         let requests = Requests::default();
         let mut metrics = Registry::default();
         metrics.register(requests::NAME, requests::HELP, requests.clone());
+        let reasons = ReasonCounts::new();
+        metrics.register(requests::EVALUATIONS, requests::EVALUATIONS_HELP, reasons.clone());
         metrics.register_collector(Box::new(EngineCollector::new(&self.engine)));
         let app = App(Arc::new(Shared {
             places: Arc::new(Semaphore::new(self.limits.requests.min(Semaphore::MAX_PERMITS))),
@@ -279,6 +283,7 @@ impl RouterBuilder {
             auth: self.auth,
             limits: self.limits,
             metrics,
+            reasons,
         }));
         let header = |name, value| {
             SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))

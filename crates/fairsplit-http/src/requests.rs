@@ -1,4 +1,4 @@
-//! The number of requests by route and status.
+//! The number of requests by route and status, and of evaluations by reason.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
@@ -14,6 +14,10 @@ pub(crate) type Requests = Family<Labels, Counter>;
 pub(crate) const NAME: &str = "fairsplit_http_requests";
 pub(crate) const HELP: &str =
     "Requests by route and status; 499 is a client that did not wait for its answer";
+
+pub(crate) const EVALUATIONS: &str = "fairsplit_http_evaluations";
+pub(crate) const EVALUATIONS_HELP: &str =
+    "Evaluations that requests asked for, by reason, those that count no exposure included";
 
 /// The labels of a series. Method and route are empty for requests that no operation answered, so
 /// that clients cannot create series.

@@ -19,7 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`EngineCollector`] lists the metrics. The crate `fairsplit-http` serves them at `/metrics`.
+//! [`EngineCollector`] lists the metrics. For evaluations by reason a service counts its own, with
+//! [`ReasonCounts`]. The crate `fairsplit-http` serves them at `/metrics`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -34,13 +35,18 @@
 )]
 #![doc(test(attr(deny(warnings))))]
 
+mod reasons;
+
 use std::fmt;
 
 use fairsplit::counts::VariantCounts;
+use fairsplit::targeting::{Share, Targeting};
 use fairsplit::{Count, Counts, Engine, Experiment, Flag, Status};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+
+pub use crate::reasons::ReasonCounts;
 
 /// Tests the README's examples along with the crate's own.
 #[cfg(doctest)]
@@ -58,6 +64,8 @@ struct ReadmeDoctests;
 /// | `fairsplit_exposures_total` | counter | `flag`, `environment`, `experiment`, `variant` |
 /// | `fairsplit_conversions_total` | counter | the same |
 /// | `fairsplit_experiment_running` | gauge | `flag`, `environment`, `experiment` |
+/// | `fairsplit_experiment_coverage_ratio` | gauge | the same |
+/// | `fairsplit_flag_enabled` | gauge | `flag` |
 /// | `fairsplit_config_version` | gauge | |
 /// | `fairsplit_storage_ok` | gauge | |
 /// | `fairsplit_last_load_success` | gauge | |
@@ -65,7 +73,8 @@ struct ReadmeDoctests;
 /// | `fairsplit_last_load_timestamp_seconds` | gauge | |
 ///
 /// Exposures and conversions are events, not users, and totals over all runs. The label
-/// `experiment` is the experiment's id. `fairsplit_storage_ok` is 0 after a save or sync of the
+/// `experiment` is the experiment's id. The coverage is 0 to 1, of the running experiments alone; an
+/// archived flag counts as not enabled, since both answer the default. `fairsplit_storage_ok` is 0 after a save or sync of the
 /// engine's directory that failed, until one succeeds; an engine in memory has 1. The last three
 /// metrics appear after the first load of a document.
 #[derive(Clone, Debug)]
@@ -107,6 +116,21 @@ impl Collector for EngineCollector {
             let is_running = u64::from(experiment.status() == Status::Running);
             let of = Labels { flag, experiment, variant: None };
             family.encode_family(&of)?.encode_gauge(&is_running)?;
+        }
+        let help = "Which part of its audience a running experiment covers, 0 to 1.";
+        let name = "fairsplit_experiment_coverage_ratio";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (flag, experiment, _) in experiments.iter().filter(|(_, of, _)| of.is_running()) {
+            let coverage = experiment.targeting().map_or(Share::ALL, Targeting::coverage);
+            let of = Labels { flag, experiment, variant: None };
+            family.encode_family(&of)?.encode_gauge(&(coverage.percent() / 100.0))?;
+        }
+        let help = "1 for a flag that is enabled and not archived, else 0: it answers its default.";
+        let name = "fairsplit_flag_enabled";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for flag in snapshot.flags() {
+            let is_enabled = u64::from(flag.is_enabled() && !flag.is_archived());
+            family.encode_family(&[("flag", flag.key())])?.encode_gauge(&is_enabled)?;
         }
         let mut gauge = |name, help, value: i64| {
             encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairsplit::clock::ManualClock;
-use fairsplit::{Engine, Environment, ExperimentId, NewExperiment, NewFlag, Status, Timestamp};
-use fairsplit_prometheus::EngineCollector;
+use fairsplit::targeting::NewTargeting;
+use fairsplit::{
+    Engine, Environment, ExperimentId, FlagChange, NewExperiment, NewFlag, Reason, Status,
+    Timestamp,
+};
+use fairsplit_prometheus::{EngineCollector, ReasonCounts};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use proptest::prelude::*;
@@ -113,6 +117,12 @@ fairsplit_conversions_total{{{labels},variant="none"}} 0
 # HELP fairsplit_experiment_running 1 for an experiment that splits traffic now, else 0.
 # TYPE fairsplit_experiment_running gauge
 fairsplit_experiment_running{{{labels}}} 1
+# HELP fairsplit_experiment_coverage_ratio Which part of its audience a running experiment covers, 0 to 1.
+# TYPE fairsplit_experiment_coverage_ratio gauge
+fairsplit_experiment_coverage_ratio{{{labels}}} 1.0
+# HELP fairsplit_flag_enabled 1 for a flag that is enabled and not archived, else 0: it answers its default.
+# TYPE fairsplit_flag_enabled gauge
+fairsplit_flag_enabled{{flag="a \"b\"\\\n"}} 1
 # HELP fairsplit_config_version One more with every change that was published.
 # TYPE fairsplit_config_version gauge
 fairsplit_config_version 2
@@ -149,6 +159,65 @@ fn the_last_load_shows_as_successful_refused_or_partial() {
     let report = engine.apply(r#"{"flags": [{}, {"key": 1}]}"#).unwrap();
     assert_eq!(report.skipped.len(), 2);
     assert_eq!(last(&engine), [Some(1.0), Some(2.0)]);
+}
+
+#[test]
+fn a_running_experiment_shows_its_coverage_and_a_stopped_one_none() {
+    let (engine, _) = engine_at_noon();
+    engine.create_flag(NewFlag::new("flag", 0)).unwrap();
+    let new = NewExperiment::new("n", "production").id(experiment_id(1)).variant("all", 1, 100);
+    let new = new.targeting(NewTargeting::new().coverage(12.5)).status(Status::Running);
+    engine.create_experiment("flag", new).unwrap();
+    let id = experiment_id(1).to_string();
+    let labels = [("flag", "flag"), ("environment", "production"), ("experiment", id.as_str())];
+    let coverage = || of(&parse(&scrape(&engine)), "fairsplit_experiment_coverage_ratio", &labels);
+    assert_eq!(coverage(), Some(0.125));
+    engine.raise_coverage(experiment_id(1), 50).unwrap();
+    assert_eq!(coverage(), Some(0.5));
+    engine.stop(experiment_id(1)).unwrap();
+    assert_eq!(coverage(), None);
+}
+
+#[test]
+fn a_flag_that_is_disabled_or_archived_is_a_gauge_of_0() {
+    let (engine, _) = engine_at_noon();
+    engine.create_flag(NewFlag::new("flag", 0)).unwrap();
+    let enabled = || of(&parse(&scrape(&engine)), "fairsplit_flag_enabled", &[("flag", "flag")]);
+    assert_eq!(enabled(), Some(1.0));
+    engine.change_flag("flag", FlagChange::new().enabled(false)).unwrap();
+    assert_eq!(enabled(), Some(0.0));
+    engine.change_flag("flag", FlagChange::new().enabled(true)).unwrap();
+    assert_eq!(enabled(), Some(1.0));
+    engine.archive_flag("flag").unwrap();
+    assert_eq!(enabled(), Some(0.0));
+}
+
+#[test]
+fn evaluations_that_a_service_adds_are_counted_by_their_reasons_from_all_threads() {
+    let reasons = ReasonCounts::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let reasons = reasons.clone();
+            scope.spawn(move || {
+                for (at, reason) in Reason::ALL.into_iter().enumerate() {
+                    (0..=at).for_each(|_| reasons.add(reason));
+                }
+            });
+        }
+    });
+    let mut registry = Registry::default();
+    registry.register("shop_evaluations", "Evaluations by reason", reasons.clone());
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    assert!(text.contains("# TYPE shop_evaluations counter\n"), "{text}");
+    let series = parse(&text);
+    assert_eq!(series.len(), Reason::ALL.len());
+    for (at, reason) in Reason::ALL.into_iter().enumerate() {
+        let expected = 4 * (u32::try_from(at).unwrap() + 1);
+        let labels = [("reason", reason.as_str())];
+        assert_eq!(of(&series, "shop_evaluations_total", &labels), Some(expected.into()));
+        assert_eq!(reasons.get(reason), u64::from(expected));
+    }
 }
 
 proptest! {

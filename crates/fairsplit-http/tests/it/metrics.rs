@@ -51,3 +51,37 @@ fairsplit_http_requests_total{method="POST",route="/api/v1/flags/{flag_id}/evalu
 fairsplit_http_requests_total{method="POST",route="/api/v1/flags/{flag_id}/track",status="200"} 1"#
     );
 }
+
+#[test]
+fn a_scrape_has_the_evaluations_of_requests_by_reason() {
+    let app = App::new();
+    for number in [1, 2] {
+        let key = format!("flag-{number}");
+        app.engine.create_flag(NewFlag::new(key, "old").id(flag_id(number))).unwrap();
+    }
+    let new = NewExperiment::new("n", "production").variant("all", 1, 100);
+    app.engine.create_experiment(flag_id(1), new.status(Status::Running)).unwrap();
+    let body = r#"{"environment": "production", "user_key": "anna"}"#;
+    app.send("POST", &format!("{}/evaluate", flag_path(1)), READ, body).data();
+    let peek = r#"{"environment": "production", "user_key": "anna", "count": false}"#;
+    app.send("POST", &format!("{}/evaluate", flag_path(1)), READ, peek).data();
+    app.send("POST", "/api/v1/evaluate", READ, body).data();
+    let refused = r#"{"user_key": "anna"}"#;
+    app.send("POST", "/api/v1/evaluate", READ, refused);
+
+    let text = app.get("/metrics").text;
+    let counts: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            line.starts_with("fairsplit_http_evaluations_total") && !line.ends_with(" 0")
+        })
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            r#"fairsplit_http_evaluations_total{reason="split"} 3"#,
+            r#"fairsplit_http_evaluations_total{reason="not_running"} 1"#,
+        ]
+    );
+    assert_eq!(text.matches("fairsplit_http_evaluations_total{").count(), 13);
+}
