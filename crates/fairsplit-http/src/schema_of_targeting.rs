@@ -265,6 +265,18 @@ pub(crate) struct Targeting {
     /// answer can be sent back.
     #[schema(schema_with = some_ids, required = false)]
     held_out_by: (),
+    /// The coverages that the last run has had, with when each began. Not used in a request either.
+    coverages: Option<Vec<CoverageStep>>,
+}
+
+/// A coverage, from this moment on.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CoverageStep {
+    #[schema(format = "date-time")]
+    at: String,
+    #[schema(schema_with = percent)]
+    coverage: (),
 }
 
 /// Those of whom all conditions hold, and who are in all of these segments, and in none of those.

@@ -403,8 +403,8 @@ fn a_start_into_a_range_that_is_taken_is_a_conflict_that_names_the_other() {
     is_conflict(
         &app.post(&format!("{other}/start"), ""),
         &format!(
-            "Cannot start experiment {TWO}: experiment {ONE} of flag \"hero-banner\" runs in a \
-             part of its range of layer {ONE}"
+            "Cannot start experiment {TWO}: its ranges of layer {ONE} overlap those of experiment \
+             {ONE}, which is running on flag \"hero-banner\""
         ),
     );
     put(&app, &format!("{other}/targeting"), &part(50, 100)).data();
