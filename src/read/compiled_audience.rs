@@ -53,8 +53,16 @@ impl CompiledAudience {
         }
     }
 
-    /// Whether a user is in it.
-    #[inline]
+    /// Whether a user is in it: as [`ask`](CompiledAudience::ask), which goes on after what is
+    /// undecided, for the sake of an explanation.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
+    pub(super) fn has(&self, user: User<'_>) -> bool {
+        self.tests.iter().all(|test| test.ask(user).is_true())
+            && self.segments.iter().all(|member| member.ask(user).is_true())
+    }
+
+    /// Whether a user is in it, or why that cannot be decided.
     pub(super) fn ask(&self, user: User<'_>) -> Truth {
         let tests = self.tests.iter().map(|test| test.ask(user));
         all(tests.chain(self.segments.iter().map(|member| member.ask(user))))

@@ -163,13 +163,13 @@ impl CompiledFlag {
         attributes: &dyn Attributes,
         counts: bool,
     ) -> Apart {
+        if let CompiledFlag::Guarded(guarded) = self {
+            return guarded.decide(User::new(key).with(attributes), counts);
+        }
         match self {
             CompiledFlag::NotFound => Apart::default_value(Reason::FlagNotFound),
             CompiledFlag::Archived(_) => Apart::default_value(Reason::Archived),
             CompiledFlag::Disabled(_) => Apart::default_value(Reason::Disabled),
-            CompiledFlag::Guarded(guarded) => {
-                guarded.decide(User::new(key).with(attributes), counts)
-            }
             _ if key.is_empty() => Apart::default_value(Reason::NoUserKey),
             CompiledFlag::Forced(forced) => match forced.users.get(key) {
                 Some(position) => {
@@ -194,6 +194,13 @@ impl CompiledFlag {
 
     #[inline(never)]
     fn value_without_split(&self, position: VariantPosition) -> Option<&Value> {
+        // The variants of the running experiment have the first positions.
+        if let CompiledFlag::Guarded(guarded) = self
+            && let Some(split) = &guarded.split
+            && let Some(variant) = split.split.variants.get(position.index())
+        {
+            return Some(variant.value());
+        }
         if let Some(variant) = self.variant(position) {
             return Some(variant.value());
         }

@@ -5,7 +5,6 @@ use crate::model::targeting::rule::Rule;
 use crate::model::targeting::share::Share;
 use crate::model::targeting::shared::Shared;
 use crate::read::compiled_audience::CompiledAudience;
-use crate::target::truth::Truth;
 use crate::target::user::User;
 
 /// A rule that is used in the environment.
@@ -30,7 +29,7 @@ impl CompiledRule {
 
     /// Whether it answers to a user.
     pub(super) fn answers(&self, user: User<'_>) -> bool {
-        self.audience.ask(user) == Truth::True && self.picks(user)
+        self.audience.has(user) && self.picks(user)
     }
 
     /// Whether its percentage picks a user. Without a user key there is no user to pick.

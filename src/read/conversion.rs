@@ -175,7 +175,8 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
     }
 
     /// Counts for the variant that assignment gives the user.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     pub(crate) fn assigned(
         snapshot: S,
         slot: Option<SlotId>,

@@ -104,21 +104,40 @@ impl Gates {
     }
 
     /// Why a user of this unit is not in the experiment; `None` if the user is.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     pub(super) fn refuse(&self, unit: &str, user: User<'_>) -> Option<Reason> {
         if let Some(reason) = self.refuse_place(unit) {
             return Some(reason);
         }
-        if self.audience.as_ref().is_some_and(|audience| !audience.ask(user).is_true()) {
+        if self.audience.as_ref().is_some_and(|audience| !audience.has(user)) {
             return Some(Reason::NotInAudience);
         }
-        let is_covered = |gate: &CoverageGate| gate.share.has(gate.seed.slot(unit));
-        (!self.coverage.as_ref().is_none_or(is_covered)).then_some(Reason::NotCovered)
+        self.refuse_slot(unit)
+    }
+
+    /// Whether the coverage refuses the unit.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
+    fn refuse_slot(&self, unit: &str) -> Option<Reason> {
+        match &self.coverage {
+            Some(gate) if !gate.share.has(gate.seed.slot(unit)) => Some(Reason::NotCovered),
+            _ => None,
+        }
     }
 
     /// What the unit alone refuses, before the audience is asked.
     #[inline]
     fn refuse_place(&self, unit: &str) -> Option<Reason> {
+        // Most experiments have neither, and most of the code is apart from them.
+        if self.holdouts.is_empty() && self.layer.is_none() {
+            return None;
+        }
+        self.refuse_known_place(unit)
+    }
+
+    #[inline(never)]
+    fn refuse_known_place(&self, unit: &str) -> Option<Reason> {
         if self.holdouts.iter().any(|gate| gate.has(gate.seed.slot(unit))) {
             return Some(Reason::HeldOut);
         }
@@ -128,9 +147,6 @@ impl Gates {
 
     /// What the unit alone refuses, whatever else is known of the user.
     pub(super) fn refuse_unit(&self, unit: &str) -> Option<Reason> {
-        self.refuse_place(unit).or_else(|| {
-            let is_out = |gate: &CoverageGate| !gate.share.has(gate.seed.slot(unit));
-            self.coverage.as_ref().is_some_and(is_out).then_some(Reason::NotCovered)
-        })
+        self.refuse_place(unit).or_else(|| self.refuse_slot(unit))
     }
 }

@@ -85,7 +85,9 @@ impl Guarded {
         }
     }
 
-    /// Why the flag does not split a user; `None` if it does.
+    /// Why the flag does not split a user; `None` if it does. A separate function, so that an
+    /// evaluation has the decision inlined.
+    #[inline(never)]
     fn refuse(&self, user: User<'_>) -> Option<Reason> {
         match self.decide_before_split(user) {
             Some((reason, _)) => Some(reason),
@@ -109,7 +111,8 @@ impl Guarded {
     }
 
     /// The running experiment and the hash of the user in it, or why the user is not in it.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     fn decide_split(&self, user: User<'_>) -> Result<(&RunningSplit, u64), Reason> {
         let Some(GuardedSplit { split, gates }) = &self.split else {
             let is_nobody = user.key().is_empty();
@@ -123,10 +126,15 @@ impl Guarded {
                 Ok((split, split.hash(user.key())))
             };
         };
-        let unit = gates.unit(user)?;
-        match gates.refuse(unit.as_str(), user) {
+        if gates.bucket_by.is_some() {
+            return Ok((split, hash_by_attribute(split, gates, user)?));
+        }
+        if user.key().is_empty() {
+            return Err(Reason::NoUserKey);
+        }
+        match gates.refuse(user.key(), user) {
             Some(reason) => Err(reason),
-            None => Ok((split, split.hash(unit.as_str()))),
+            None => Ok((split, split.hash(user.key()))),
         }
     }
 
@@ -189,6 +197,17 @@ impl Guarded {
     pub(super) fn rule(&self, position: VariantPosition) -> Option<&Rule> {
         let compiled = self.rules.get(position.index().checked_sub(self.variants.len())?)?;
         self.state.rules.get(compiled.at)
+    }
+}
+
+/// The hash of a user in an experiment that is split by an attribute. A separate function: a unit
+/// that may be written lies in memory.
+#[inline(never)]
+fn hash_by_attribute(split: &RunningSplit, gates: &Gates, user: User<'_>) -> Result<u64, Reason> {
+    let unit = gates.unit(user)?;
+    match gates.refuse(unit.as_str(), user) {
+        Some(reason) => Err(reason),
+        None => Ok(split.hash(unit.as_str())),
     }
 }
 

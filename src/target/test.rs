@@ -7,6 +7,7 @@ use crate::target::comparand::Comparand;
 use crate::target::compile::compile;
 use crate::target::condition::Condition;
 use crate::target::defect::{ConditionDefect, Part};
+use crate::target::number::Number;
 use crate::target::scalar::Scalar;
 use crate::target::truth::{Truth, any};
 use crate::target::user::User;
@@ -34,14 +35,25 @@ impl Test {
 
     /// What it says of a user. Takes no lock and allocates nothing; linear in a list or a text.
     pub(crate) fn ask(&self, user: User<'_>) -> Truth {
-        let truth = match user.get(&self.condition.attribute) {
-            Some(value) => self.ask_value(value),
-            None => self.comparand.ask(Scalar::Missing),
+        let truth = match (user.get(&self.condition.attribute), &self.comparand) {
+            // The most frequent, without the way through a scalar.
+            (Some(AttributeValue::Str(text)), Comparand::OneOf(set)) => set.has_text(text).into(),
+            (
+                Some(AttributeValue::Int(integer)),
+                Comparand::Number(relation, Number::Integer(comparand)),
+            ) => relation.holds(i128::from(integer).cmp(comparand)),
+            (
+                Some(AttributeValue::Uint(integer)),
+                Comparand::Number(relation, Number::Integer(comparand)),
+            ) => relation.holds(i128::from(integer).cmp(comparand)),
+            (value, _) => self.ask_value(value),
         };
         if self.negate { !truth } else { truth }
     }
 
-    fn ask_value(&self, value: AttributeValue<'_>) -> Truth {
+    #[inline(never)]
+    fn ask_value(&self, value: Option<AttributeValue<'_>>) -> Truth {
+        let Some(value) = value else { return self.comparand.ask(Scalar::Missing) };
         let ask = |scalar| self.comparand.ask(scalar);
         match value {
             // A list is known, whatever is in it.

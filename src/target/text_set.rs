@@ -50,11 +50,8 @@ impl TextSet {
     #[inline]
     pub(crate) fn has_text(&self, text: &str) -> bool {
         match &self.texts {
-            Texts::Exact(Set::Few(texts)) => texts.iter().any(|known| **known == *text),
-            Texts::Exact(Set::Many(texts)) => texts.contains(text),
-            Texts::Folded(texts) => {
-                texts.binary_search_by(|known| compare_folded(known, text)).is_ok()
-            }
+            Texts::Exact(Set::Few(texts)) => texts.iter().any(|known| is_same(known, text)),
+            texts => texts.have(text),
         }
     }
 
@@ -67,6 +64,20 @@ impl TextSet {
     }
 }
 
+impl Texts {
+    /// A separate function, so that looking through a few is short enough to be inlined.
+    #[inline(never)]
+    fn have(&self, text: &str) -> bool {
+        match self {
+            Texts::Exact(Set::Few(texts)) => texts.iter().any(|known| is_same(known, text)),
+            Texts::Exact(Set::Many(texts)) => texts.contains(text),
+            Texts::Folded(texts) => {
+                texts.binary_search_by(|known| compare_folded(known, text)).is_ok()
+            }
+        }
+    }
+}
+
 impl<T: Eq + Hash> Set<T> {
     fn new(items: Vec<T>) -> Set<T> {
         if items.len() <= LINEAR {
@@ -75,6 +86,14 @@ impl<T: Eq + Hash> Set<T> {
             Set::Many(items.into_iter().collect())
         }
     }
+}
+
+/// As `==`, which calls a function to compare texts of one length; most that are in a list together
+/// differ in their last byte.
+#[inline]
+fn is_same(known: &str, text: &str) -> bool {
+    let last = |text: &str| text.as_bytes().last().copied();
+    known.len() == text.len() && last(known) == last(text) && known == text
 }
 
 /// The order of a text in lower case, and any text read as if it were.

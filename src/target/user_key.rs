@@ -1,7 +1,6 @@
 //! The text that identifies: borrowed, or written without the heap.
 
 use std::fmt;
-use std::io::Write as _;
 use std::ops::Deref;
 
 use serde_json::Value;
@@ -35,14 +34,13 @@ impl UserKey {
     /// That of a hyphenated UUID; no integer of 64 bits is longer.
     const LENGTH: usize = 36;
 
-    fn written(of: impl fmt::Display) -> UserKey {
+    fn new(text: &str) -> UserKey {
         let mut bytes = [0; UserKey::LENGTH];
-        let mut rest = bytes.as_mut_slice();
-        // It has room for every type that is written here.
-        let is_written = write!(rest, "{of}").is_ok();
-        let left = rest.len();
-        let length = if is_written { UserKey::LENGTH.saturating_sub(left) } else { 0 };
-        UserKey { bytes, length: u8::try_from(length).unwrap_or_default() }
+        // It has room for every text that is written here.
+        for (to, byte) in bytes.iter_mut().zip(text.bytes()) {
+            *to = byte;
+        }
+        UserKey { bytes, length: u8::try_from(text.len()).unwrap_or_default() }
     }
 
     /// The text.
@@ -73,17 +71,23 @@ impl fmt::Debug for UserKey {
     }
 }
 
-macro_rules! written {
+macro_rules! integers {
     ($($of:ty),*) => {$(
         impl From<$of> for UserKey {
             fn from(key: $of) -> UserKey {
-                UserKey::written(key)
+                UserKey::new(itoa::Buffer::new().format(key))
             }
         }
     )*};
 }
 
-written!(i32, i64, u32, u64, usize, Uuid);
+integers!(i32, i64, u32, u64, usize);
+
+impl From<Uuid> for UserKey {
+    fn from(key: Uuid) -> UserKey {
+        UserKey::new(key.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+    }
+}
 
 /// What an experiment, a layer or a holdout is split by: the user key, or the text of an attribute.
 #[derive(Clone, Copy)]
