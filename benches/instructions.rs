@@ -16,7 +16,9 @@ use std::{env, fs};
 
 use arc_swap::{ArcSwap, Cache};
 use common::chain::{Bare, Chain};
+use common::targeted::{self, requests};
 use common::{KEYS, engine, experiment_id, flag_key, production, uuid_keys};
+use fairsplit::User;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What is counted: the cases by name, each with the floor that it stands on, if any.
@@ -40,6 +42,9 @@ const CASES: &[(&str, &str)] = &[
     ("evaluate, known user: handle on a reader", "evaluate: handle on a reader"),
     ("evaluate, known user: handle", "evaluate: handle"),
     ("convert, known user: handle", "convert: handle"),
+    ("evaluate, one condition and coverage: handle on a reader", "evaluate: handle on a reader"),
+    ("evaluate, three conditions: handle on a reader", "evaluate: handle on a reader"),
+    ("convert, three conditions: handle on a reader", "convert: handle on a reader"),
     ("str_or: handle on a reader", "peek: handle on a reader"),
     ("typed: handle on a reader", "str_or: handle on a reader"),
 ];
@@ -66,6 +71,22 @@ fn run(case: &str) {
                     let at = at % KEYS;
                     let ($name, $key) = black_box((names[at].as_str(), keys[at].as_str()));
                     black_box($call);
+                }
+            })
+        };
+    }
+    // The same with attributes, of a flag with conditions.
+    macro_rules! each_known {
+        ($flag:literal, $call:ident, $answer:ident) => {
+            let (engine, known) = (targeted::engine(), requests(KEYS, true));
+            let place = production(&engine);
+            let (handle, mut reader) = (place.flag($flag), place.reader());
+            measured(&mut || {
+                for at in 0..CALLS {
+                    let at = at % KEYS;
+                    let (request, key) = black_box((&known[at], keys[at].as_str()));
+                    let user = User::new(key).with(request);
+                    black_box(handle.$call(reader.snapshot(), user).$answer());
                 }
             })
         };
@@ -127,6 +148,15 @@ fn run(case: &str) {
         "evaluate: handle on a reader" | "evaluate, known user: handle on a reader" => {
             let mut reader = production.reader();
             each!(|_name, key| handle.evaluate_on(reader.snapshot(), key).value());
+        }
+        "evaluate, one condition and coverage: handle on a reader" => {
+            each_known!("condition and coverage", evaluate_on, value);
+        }
+        "evaluate, three conditions: handle on a reader" => {
+            each_known!("conditions", evaluate_on, value);
+        }
+        "convert, three conditions: handle on a reader" => {
+            each_known!("conditions", convert_on, outcome);
         }
         "evaluate: handle" | "evaluate, known user: handle" => {
             each!(|_name, key| black_box(handle.evaluate(key).value()).is_some());

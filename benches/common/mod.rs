@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 pub(crate) mod chain;
+pub(crate) mod targeted;
 
 use std::fs;
 use std::path::{Path, PathBuf};
