@@ -123,7 +123,7 @@
 //!
 //! Without more, everybody with a user key is in a running experiment. Its [`targeting`]
 //! narrows that: conditions on what is known of the user, a coverage that grows from 1 per cent to
-//! all, a unit other than the user, layers of experiments that share nobody, holdouts. Rules answer
+//! all, a unit other than the user, layers of experiments that share no user, holdouts. Rules answer
 //! to some users without an experiment.
 //!
 //! ```

@@ -14,7 +14,7 @@ use crate::count::counters::ExperimentCounters;
 use crate::count::counts::{Baseline, Count};
 use crate::count::runs::Runs;
 use crate::model::definition::Definition;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, HoldoutId};
 use crate::model::timestamp::Timestamp;
 
 /// What an engine knows of an experiment, even after it has left the configuration.
@@ -91,6 +91,19 @@ impl Registry {
         read: impl FnOnce(&Arc<Record>) -> R,
     ) -> Option<R> {
         self.known.get(&id).map(|record| read(&record.key().0))
+    }
+
+    /// An experiment that a holdout binds since its first start, also one that has left the
+    /// configuration.
+    pub(crate) fn bound_by(&self, holdout: HoldoutId) -> Option<ExperimentId> {
+        let mut records = self.known.iter();
+        let bound = records.find(|record| {
+            let Record { definition, started_at, .. } = &*record.key().0;
+            let targeting = definition.targeting.as_ref();
+            started_at.or(definition.started_at).is_some()
+                && targeting.is_some_and(|targeting| targeting.held_out_by.contains(&holdout))
+        })?;
+        Some(bound.key().0.definition.id)
     }
 
     /// What every experiment has counted, in the order of the ids. Of one id, what was counted

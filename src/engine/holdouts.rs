@@ -6,13 +6,14 @@ use super::Engine;
 use super::consistency::{Targeted, named, targeted, unit_fault};
 use super::ids::given_or_random;
 use super::targeting::targeting_of;
+use crate::count::registry::Registry;
 use crate::engine::events;
 use crate::model::change::Action;
 use crate::model::definition::Definition;
 use crate::model::error::ControlError;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::id::HoldoutId;
+use crate::model::id::{ExperimentId, HoldoutId};
 use crate::model::path::Path;
 use crate::model::targeting::experiment_targeting::BUCKET_BY;
 use crate::model::targeting::holdout::{Holdout, NewHoldout};
@@ -58,7 +59,7 @@ impl Engine {
         let mut faults = Faults::default();
         let holdout = new.check(id, &Path::Root, &mut faults);
         if let Some(holdout) = &holdout {
-            refuse_fixed(&view, holdout, &Path::Root, &mut faults);
+            refuse_fixed(&view, &self.control.registry, holdout, &Path::Root, &mut faults);
             refuse_other_unit(&view, holdout, &Path::Root, &mut faults);
         }
         let holdout = sound(holdout, faults)?;
@@ -97,7 +98,7 @@ impl Engine {
         let mut faults = Faults::default();
         let holdout = new.check(id, &Path::Root, &mut faults);
         if let Some(holdout) = &holdout {
-            check_change(&view, known, holdout, &mut faults);
+            check_change(&view, &self.control.registry, known, holdout, &mut faults);
         }
         let holdout = sound(holdout, faults)?;
         if holdout == **known {
@@ -193,40 +194,61 @@ pub(super) fn bind(definition: &mut Definition, before: Option<&Definition>, sha
 }
 
 /// The id of an experiment that a holdout binds.
-fn bound_by(view: &Snapshot, id: HoldoutId) -> Option<String> {
+fn bound_by(view: &Snapshot, id: HoldoutId) -> Option<ExperimentId> {
     let mut bound = targeted(view).filter(|(_, of)| of.held_out_by().contains(&id));
-    bound.next().map(|(_, of)| of.definition.id.to_string())
+    bound.next().map(|(_, of)| of.definition.id)
 }
 
 /// Adds a fault for each part of a holdout that would change while it has to stay.
-fn check_change(view: &Snapshot, known: &Holdout, holdout: &Holdout, faults: &mut Faults) {
-    let is_same = holdout.bucket_by == known.bucket_by && holdout.percentage == known.percentage;
-    if is_same {
+fn check_change(
+    view: &Snapshot,
+    registry: &Registry,
+    known: &Holdout,
+    holdout: &Holdout,
+    faults: &mut Faults,
+) {
+    if is_same_group(known, holdout) {
         return;
     }
-    refuse_fixed(view, holdout, &Path::Root, faults);
+    refuse_fixed(view, registry, holdout, &Path::Root, faults);
     if !faults.has_any() {
         refuse_other_unit(view, holdout, &Path::Root, faults);
     }
+}
+
+/// Whether two holdouts of one id hold out the same users.
+fn is_same_group(one: &Holdout, other: &Holdout) -> bool {
+    one.bucket_by == other.bucket_by && one.percentage == other.percentage
 }
 
 /// Adds a fault for each part of a holdout that would change although it binds an experiment; also
 /// one that comes back with what it bound still there.
 pub(super) fn refuse_fixed(
     view: &Snapshot,
+    registry: &Registry,
     holdout: &Holdout,
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
-    let Some(experiment) = bound_by(view, holdout.id) else { return };
-    let Some(known) = view.shared().holdouts.get(&holdout.id) else {
-        return faults.add(&path.field("id"), FaultKind::HoldoutFixed { experiment });
+    let known = view.shared().holdouts.get(&holdout.id);
+    if known.is_some_and(|known| is_same_group(known, holdout)) {
+        return;
+    }
+    let bound = bound_by(view, holdout.id);
+    let Some(known) = known else {
+        if let Some(experiment) = bound {
+            let experiment = experiment.to_string();
+            faults.add(&path.field("id"), FaultKind::HoldoutFixed { experiment });
+        }
+        return;
     };
+    // An experiment that has left the configuration can come back, and its counts go on.
+    let Some(experiment) = bound.or_else(|| registry.bound_by(holdout.id)) else { return };
     let is_other_unit = holdout.bucket_by != known.bucket_by;
     let is_other_share = holdout.percentage != known.percentage;
     for (name, is_other) in [("percentage", is_other_share), (BUCKET_BY, is_other_unit)] {
         if is_other {
-            let experiment = experiment.clone();
+            let experiment = experiment.to_string();
             faults.add(&path.field(name), FaultKind::HoldoutFixed { experiment });
         }
     }

@@ -13,6 +13,7 @@ use super::references::FaultyParts;
 use super::replacing::open_and_close;
 use super::targeting::targeting_of;
 use super::writer::Writer;
+use crate::count::registry::Registry;
 use crate::engine::events;
 use crate::engine::load_report::LastLoad;
 use crate::format::document::{Document, HOLDOUTS};
@@ -176,7 +177,7 @@ impl Engine {
         let view = self.current.pin();
         self.refuse_changed_terms(&mut document);
         self.refuse_changed_targeting(&mut document, |_| true);
-        refuse_changed_holdouts(&view, &mut document);
+        refuse_changed_holdouts(&view, &self.control.registry, &mut document);
         let unsound = FaultyParts::of(&document);
         let shared = shared_by(&mut document, view.shared(), self.control.clock.now());
         for (at, flag) in document.flags.iter_mut().enumerate() {
@@ -289,11 +290,11 @@ impl Engine {
 }
 
 /// Adds a fault to each holdout that would change although it binds an experiment.
-fn refuse_changed_holdouts(view: &Snapshot, document: &mut Document) {
+fn refuse_changed_holdouts(view: &Snapshot, registry: &Registry, document: &mut Document) {
     let path = Path::Root.field(HOLDOUTS);
     for (at, part) in document.holdouts.iter_mut().enumerate() {
         if let Some(holdout) = &part.part {
-            refuse_fixed(view, holdout, &path.item(at), &mut part.faults);
+            refuse_fixed(view, registry, holdout, &path.item(at), &mut part.faults);
         }
     }
 }

@@ -11,11 +11,13 @@ use crate::model::path::Path;
 use crate::model::targeting::experiment_targeting::{AUDIENCE, LAYER, Targeting};
 use crate::model::targeting::shared::Shared;
 
-/// Segments and layers of a document that have faults.
+/// Segments, layers and holdouts of a document that have faults.
 #[derive(Debug, Default)]
 pub(super) struct FaultyParts {
     pub(super) segments: BTreeSet<SegmentId>,
     pub(super) layers: BTreeSet<LayerId>,
+    /// One of them, by its path. No flag names a holdout, so each may be meant.
+    pub(super) holdout: Option<String>,
 }
 
 impl FaultyParts {
@@ -26,6 +28,7 @@ impl FaultyParts {
         FaultyParts {
             segments: segments.filter_map(|part| part.id).collect(),
             layers: layers.filter_map(|part| part.id).collect(),
+            holdout: None,
         }
     }
 

@@ -77,7 +77,7 @@ impl Engine {
     /// nothing.
     ///
     /// A running experiment that the change reaches goes on with other users than it was started
-    /// with. The report names these experiments.
+    /// with. The report names these experiments. Another name or description reaches none.
     ///
     /// Cost: goes through all flags.
     ///
@@ -121,7 +121,9 @@ impl Engine {
         if (Segment { updated_at: known.updated_at, ..segment.clone() }) == **known {
             return Ok(SegmentChange { segment: (**known).clone(), reaches: Vec::new() });
         }
-        let reaches: Vec<_> = view.states().flat_map(|state| reached(state, id)).collect();
+        let is_other_group = known.tests != segment.tests || known.match_type != segment.match_type;
+        let states = view.states().filter(|_| is_other_group);
+        let reaches: Vec<_> = states.flat_map(|state| reached(state, id)).collect();
         writer.publish(view.with_segment(&segment), Action::ChangeSegment)?;
         events::segment_changed(id, reaches.len());
         Ok(SegmentChange { segment, reaches })

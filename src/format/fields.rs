@@ -16,6 +16,24 @@ use crate::model::targeting::share::Share;
 use crate::model::variant::Variant;
 
 /// The fields of a JSON object that have not been read yet.
+/// Names of fields that say who is meant. Where they are not read they are faults, and not only
+/// unknown: a launch to 1 % that gives its `coverage` in the wrong object would go to everybody.
+const SAYS_WHO_IS_MEANT: [&str; 13] = [
+    "audience",
+    "bucket_by",
+    "conditions",
+    "coverage",
+    "held_out_by",
+    "holdouts",
+    "layer",
+    "layers",
+    "not_segments",
+    "rules",
+    "segment_id",
+    "segments",
+    "targeting",
+];
+
 pub(crate) struct Fields<'p, 't> {
     path: &'p Path<'p>,
     rest: Vec<(Cow<'t, str>, Node<'t>)>,
@@ -83,7 +101,11 @@ impl<'p, 't> Fields<'p, 't> {
     /// Ends the reading: fields that were not read are unknown.
     pub(crate) fn close(self, faults: &mut Faults) {
         for (name, _) in &self.rest {
-            faults.add_unknown_field(&self.path.field(name));
+            if SAYS_WHO_IS_MEANT.contains(&&**name) {
+                faults.add(&self.path.field(name), FaultKind::MisplacedTargeting);
+            } else {
+                faults.add_unknown_field(&self.path.field(name));
+            }
         }
     }
 

@@ -329,11 +329,11 @@ pub enum FaultKind {
         found: String,
     },
     /// A segment, layer or holdout that has faults itself.
-    #[error("is the id of a {what} with faults: {found}")]
+    #[error("depends on a {what} with faults: {found}")]
     Faulty {
         /// What has faults.
         what: &'static str,
-        /// Its id.
+        /// Its id; of a holdout, which flags do not name, its path.
         found: String,
     },
     /// An experiment whose unit is not that of its layer, or of a holdout that binds it.
@@ -376,6 +376,10 @@ pub enum FaultKind {
     /// A field of targeting that this release does not know: what it says might be who is not meant.
     #[error("is not a known field of targeting")]
     UnknownTargeting,
+    /// A field that says who is meant, in an object that has no such field: ignored, the flag would
+    /// mean everybody.
+    #[error("is a field of targeting, and has no place here")]
+    MisplacedTargeting,
     /// An experiment that the engine already knows with other variants.
     #[error(
         "must be the variants that experiment {id} already has; a new split is a new experiment"

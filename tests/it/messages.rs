@@ -483,7 +483,7 @@ fn each_fault_in_who_is_meant_says_what_must_be_and_what_was_found() {
         ),
         (
             FaultKind::Faulty { what: "segment", found: id() },
-            "is the id of a segment with faults: 00000000-0000-0000-0000-000000000001",
+            "depends on a segment with faults: 00000000-0000-0000-0000-000000000001",
         ),
         (
             FaultKind::Unit { expected: text("\"company_id\""), of: text("layer 1") },
@@ -502,6 +502,7 @@ fn each_fault_in_who_is_meant_says_what_must_be_and_what_was_found() {
         ),
         (FaultKind::Needs { needs: 3, known: 2 }, "needs level 3, and this release knows 2"),
         (FaultKind::UnknownTargeting, "is not a known field of targeting"),
+        (FaultKind::MisplacedTargeting, "is a field of targeting, and has no place here"),
     ] {
         assert_eq!(kind.to_string(), message);
     }

@@ -136,7 +136,9 @@ impl Engine {
         // Of those that are there, the merge decides what changes.
         self.refuse_changed_targeting(&mut document, |id| old.find_experiment(id).is_none());
         let now = self.control.clock.now();
-        let context = SharedContext { old: &old, sources: &sources, name: &name, source, now };
+        let registry = &self.control.registry;
+        let context =
+            SharedContext { old: &old, sources: &sources, name: &name, source, registry, now };
         let shared = SharedPlan::of(&mut document, &context, &mut report);
         let mut application = Application {
             engine: self,
@@ -220,6 +222,7 @@ impl Application<'_> {
                     source: self.source,
                     known: known.map(|known| &**known),
                     shared: &self.shared.next,
+                    faulty_holdout: self.shared.faulty.holdout.as_deref(),
                     registry: &self.engine.control.registry,
                     now: self.now,
                 };

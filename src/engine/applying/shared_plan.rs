@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::plan::note;
 use super::report::{ApplyReport, Left, Named};
+use crate::count::registry::Registry;
 use crate::engine::consistency::targeted;
 use crate::engine::holdouts::{self, refuse_fixed};
 use crate::engine::layers;
@@ -51,6 +52,7 @@ pub(super) struct SharedContext<'a> {
     /// The name of the source, and what it said last.
     pub(super) name: &'a str,
     pub(super) source: Option<&'a Source>,
+    pub(super) registry: &'a Registry,
     pub(super) now: Timestamp,
 }
 
@@ -140,7 +142,7 @@ impl SharedPlan {
         };
         let is_news = known.as_ref().is_none_or(|known| **known != merged);
         if is_news {
-            merged.check(context.old, path, &mut part.faults);
+            merged.check(context, path, &mut part.faults);
         }
         if part.faults.has_any() {
             return;
@@ -161,6 +163,9 @@ impl SharedPlan {
         path: &Path<'_>,
         report: &mut ApplyReport,
     ) {
+        if T::LIST == HOLDOUTS {
+            self.faulty.holdout.get_or_insert_with(|| path.to_string());
+        }
         if let Some(unit) = part.id.map(T::unit) {
             self.stays.insert(unit);
             match unit {
@@ -313,7 +318,7 @@ trait Part: Clone + PartialEq {
     }
 
     /// Adds what forbids that it becomes so in this configuration.
-    fn check(&self, _old: &Snapshot, _path: &Path<'_>, _faults: &mut Faults) {}
+    fn check(&self, _context: &SharedContext<'_>, _path: &Path<'_>, _faults: &mut Faults) {}
 }
 
 impl Part for Segment {
@@ -390,8 +395,8 @@ impl Part for Layer {
         }
     }
 
-    fn check(&self, old: &Snapshot, path: &Path<'_>, faults: &mut Faults) {
-        layers::refuse_other_unit(old, self, path, faults);
+    fn check(&self, context: &SharedContext<'_>, path: &Path<'_>, faults: &mut Faults) {
+        layers::refuse_other_unit(context.old, self, path, faults);
     }
 }
 
@@ -429,10 +434,10 @@ impl Part for Holdout {
         }
     }
 
-    fn check(&self, old: &Snapshot, path: &Path<'_>, faults: &mut Faults) {
-        refuse_fixed(old, self, path, faults);
+    fn check(&self, context: &SharedContext<'_>, path: &Path<'_>, faults: &mut Faults) {
+        refuse_fixed(context.old, context.registry, self, path, faults);
         if !faults.has_any() {
-            holdouts::refuse_other_unit(old, self, path, faults);
+            holdouts::refuse_other_unit(context.old, self, path, faults);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What holds for all users: ramps only add, no gate moves a user to another variant, and groups of
-//! experiments share nobody.
+//! experiments share no user.
 
 use std::collections::{BTreeMap, BTreeSet};
 

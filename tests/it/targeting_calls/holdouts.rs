@@ -71,6 +71,29 @@ fn percentage_and_unit_of_a_holdout_stay_from_the_first_experiment_that_it_binds
     engine.change_holdout(holdout_id(1), NewHoldout::new("2026", 6)).unwrap();
 }
 
+/// The experiment can come back with a document, and its counts go on.
+#[test]
+fn percentage_of_a_holdout_stays_while_what_it_binds_is_out_of_the_configuration() {
+    let engine = shop();
+    engine.create_holdout(new()).unwrap();
+    let id = experiment(&engine, 1, everybody(), Status::Running);
+    let with_it = engine.to_json();
+    let mut without_it: serde_json::Value = serde_json::from_str(&with_it).unwrap();
+    without_it["flags"] = serde_json::json!([]);
+    engine.replace(&without_it.to_string()).unwrap();
+
+    let fixed =
+        |path: &str| (path.to_owned(), FaultKind::HoldoutFixed { experiment: id.to_string() });
+    let half = || NewHoldout::new("2026", 50).id(holdout_id(1));
+    let change = faults(&engine, |engine| engine.change_holdout(holdout_id(1), half()));
+    assert_eq!(change, [fixed("percentage")]);
+    without_it["holdouts"][0]["percentage"] = serde_json::json!(50);
+    let report = engine.apply(&without_it.to_string()).unwrap();
+    assert_eq!(report.skipped[0].path, "holdouts[0]");
+    assert!(engine.replace(&without_it.to_string()).is_err());
+    engine.replace(&with_it).unwrap();
+}
+
 /// Neither by a call on the experiment, nor by one on its flag, nor by another holdout of that id.
 #[test]
 fn a_deleted_holdout_leaves_the_experiments_that_it_bound_in_the_archive() {

@@ -81,6 +81,8 @@ fn a_change_of_a_segment_names_the_running_experiments_whose_users_depend_on_it(
     assert_eq!(reaches("a"), [by_audience, experiment_id(10)]);
     engine.change_rule(rule_id(1), above().enabled(false)).unwrap();
     assert_eq!(reaches("b"), [by_audience]);
+    let renamed = new("b").description("another description");
+    assert_eq!(engine.change_segment(segment_id(1), renamed).unwrap().reaches, []);
     engine.stop(by_audience).unwrap();
     assert_eq!(reaches("c"), []);
 }

@@ -1,4 +1,4 @@
-//! A release that does not know what a document says of who is meant serves nobody by it: not
+//! A release that does not know a part of who is meant leaves its flag as it was, and does not serve
 //! everybody.
 
 use super::{
@@ -76,6 +76,73 @@ fn an_unknown_key_that_says_nothing_of_who_is_meant_is_tolerated() {
     let report = engine().apply(&document.to_string()).unwrap();
     assert!(report.skipped.is_empty());
     assert_eq!(report.unknown_fields[0].path(), "flags[0].colour");
+}
+
+/// A launch to 1 % that gives its coverage in the wrong object is not a launch to everybody.
+#[test]
+fn a_part_of_targeting_in_the_wrong_place_is_a_fault_of_its_flag() {
+    for (name, in_flag) in [
+        ("audience", true),
+        ("bucket_by", true),
+        ("coverage", true),
+        ("held_out_by", true),
+        ("holdouts", true),
+        ("layer", true),
+        ("rules", false),
+        ("segments", true),
+        ("targeting", false),
+    ] {
+        let engine = engine();
+        let mut of_experiment = running(1);
+        of_experiment["experiments"][0][name] = json!(1);
+        let mut flags = vec![(of_experiment, format!("flags[0].experiments[0].{name}"))];
+        if in_flag {
+            flags.push((with(running(1), name, json!(1)), format!("flags[0].{name}")));
+        }
+        for (flag, path) in flags {
+            let report = engine.apply(&document(&[flag]).to_string()).unwrap();
+            let expected = (path, FaultKind::MisplacedTargeting);
+            assert_eq!(pairs(&report.skipped[0].faults), [expected]);
+            let reason = production(&engine).evaluate("flag-1", "anna").reason();
+            assert_eq!(reason, Reason::FlagNotFound, "{name}");
+        }
+    }
+}
+
+/// An experiment is bound at its first start, so it would run without that holdout for ever.
+#[test]
+fn a_first_start_waits_until_the_holdouts_of_its_document_have_no_faults() {
+    let sound = super::holdout(41);
+    let unowned = with(targeted(running(2), &json!({"holdouts": false})), "key", json!("free"));
+    let all = |holdout: Value| {
+        let flags = [running(1), unowned.clone(), flag(3)];
+        json!({"holdouts": [holdout], "flags": flags}).to_string()
+    };
+    for faulty in [
+        with(sound.clone(), "later", json!(1)),
+        with(sound.clone(), "percentage", json!(101)),
+        with(sound.clone(), "id", json!("unreadable")),
+    ] {
+        let engine = engine();
+        let report = engine.apply(&all(faulty)).unwrap();
+        let kind = FaultKind::Faulty { what: "holdout", found: "holdouts[0]".to_owned() };
+        let path = format!("flags[0].targeting.{}.holdouts", id(1));
+        assert_eq!(pairs(&report.skipped[0].faults), [(path, kind)]);
+        let keys: Vec<_> = engine.flags().iter().map(|flag| flag.key().to_owned()).collect();
+        assert_eq!(keys, ["free", "flag-3"]);
+
+        let _ = engine.apply(&all(sound.clone())).unwrap();
+        let started = engine.experiment(id(1).parse().unwrap()).unwrap();
+        assert_eq!(started.targeting().unwrap().held_out_by(), [id(41).parse().unwrap()]);
+    }
+    // What has been started is bound already.
+    let engine = engine();
+    let _ = engine.apply(&all(sound.clone())).unwrap();
+    engine.stop(id(1).parse().unwrap()).unwrap();
+    let newer = all(with(sound, "later", json!(1))).replace("\"old\"", "\"newer\"");
+    let report = engine.apply(&newer).unwrap();
+    assert_eq!(report.skipped.len(), 1);
+    assert_eq!(engine.flag("flag-1").unwrap().default_value(), "newer");
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn a_launch_goes_from_one_per_cent_to_all_without_the_staff_and_those_held_out()
     assert!(is_near(share(&reasons, "other_layer_range"), 0.475), "{reasons:?}");
     assert!(is_near(share(&reasons, "split"), 0.00475), "{reasons:?}");
 
-    // Whoever is in stays in, with the same variant.
+    // Those who are in stay in, with the same variant.
     for percent in [10, 50, 100] {
         launch.send("PATCH", &targeting, &json!({"coverage": percent}));
         let (wider, wider_reasons) = launch.everybody();

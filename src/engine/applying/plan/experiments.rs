@@ -64,6 +64,15 @@ impl ExperimentPlan {
         }
     }
 
+    /// Whether it starts without a date: a start with one has been before.
+    fn starts_first(&self) -> bool {
+        let is_dated = match self {
+            ExperimentPlan::Known { .. } => false,
+            ExperimentPlan::New(section) => section.experiment.started_at.is_some(),
+        };
+        self.starts() && !is_dated
+    }
+
     pub(in super::super) fn targeting(&self) -> Option<&Targeting> {
         match self {
             ExperimentPlan::Known { definition, .. } => definition.targeting.as_deref(),
@@ -180,6 +189,15 @@ impl FlagPlan {
                 .is_some_and(|record| record.started_at.or(record.definition.started_at).is_some());
             let id_text = id.to_string();
             let path = of_targeting.field(&id_text);
+            if let Some(holdout) = context.faulty_holdout
+                && !was_started
+                && plan.starts_first()
+                && plan.targeting().is_none_or(|targeting| targeting.holdouts)
+            {
+                // It would run without that holdout for ever.
+                let (what, found) = ("holdout", holdout.to_owned());
+                faults.add(&path.field(HOLDOUTS), FaultKind::Faulty { what, found });
+            }
             match plan {
                 ExperimentPlan::Known { definition, .. } => {
                     check_variants(&definition.terms.variants, flag_type, &experiments, faults);

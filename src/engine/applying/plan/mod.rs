@@ -60,6 +60,8 @@ pub(super) struct Context<'a> {
     pub(super) known: Option<&'a FlagState>,
     /// What flags share, as it will be.
     pub(super) shared: &'a Shared,
+    /// A holdout of the document that has faults, by its path.
+    pub(super) faulty_holdout: Option<&'a str>,
     pub(super) registry: &'a Registry,
     pub(super) now: Timestamp,
 }
