@@ -140,9 +140,11 @@ impl Guarded {
 
     /// Counts a conversion of a user, if it is one.
     ///
-    /// Where it is known whether the unit was exposed in this run, that alone decides: what is known
-    /// of a user may have changed since, often by the very conversion. Where it is not known, the
-    /// answer of an evaluation decides.
+    /// A unit that is held out, elsewhere in the layer or not covered cannot have been exposed in
+    /// this run, since the coverage only grows and the rest stays: so it takes no place among the
+    /// users that are counted. Where it is known whether the unit was exposed, that alone decides:
+    /// what is known of a user may have changed since, often by the very conversion. Where it is not
+    /// known, the answer of an evaluation decides.
     #[inline(never)]
     pub(super) fn convert(&self, user: User<'_>) -> conversion::Apart {
         if let Some(position) = self.forced(user) {
@@ -157,6 +159,10 @@ impl Guarded {
         let (Some(GuardedSplit { split, gates }), Some(unit)) = (&self.split, unit) else {
             return refused(self.refuse(user).unwrap_or(Reason::NotRunning));
         };
+        let of_unit = gates.as_ref().and_then(|gates| gates.refuse_unit(unit.as_str()));
+        if let Some(reason) = of_unit {
+            return refused(reason);
+        }
         let hash = split.hash(unit.as_str());
         let position = split.position(hash);
         let mut why = None;
@@ -166,17 +172,6 @@ impl Guarded {
         };
         match split.count_if(position, Event::Conversion, hash, is_meant) {
             None => refused(why.unwrap_or(Reason::NotRunning)),
-            Some(Added::Unexposed) => {
-                let of_unit = gates.as_ref().and_then(|gates| gates.refuse_unit(unit.as_str()));
-                match of_unit {
-                    Some(reason) => refused(reason),
-                    None => conversion::Apart {
-                        reason: Reason::Split,
-                        position,
-                        outcome: Outcome::NotExposed,
-                    },
-                }
-            }
             Some(added) => {
                 conversion::Apart { reason: Reason::Split, position, outcome: added.into() }
             }

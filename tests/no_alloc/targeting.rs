@@ -38,6 +38,7 @@ fn evaluating_and_converting_with_attributes_allocate_nothing() {
                     // Adding a user may allocate; one who is known does not.
                     if counts_users {
                         drop(handle.evaluate(User::new(key).with(attributes)));
+                        drop(handle.convert(User::new(key).with(attributes)));
                     }
                     let (allocations, reason) =
                         calls(|| ask(&place, &handle, &mut reader, key, attributes));

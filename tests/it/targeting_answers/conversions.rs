@@ -104,6 +104,19 @@ fn a_rule_made_later_takes_no_conversion_of_those_who_were_exposed() {
 }
 
 #[test]
+fn users_who_are_not_covered_take_no_place_among_those_who_are_counted() {
+    let (engine, id) = targeted_counting(NewTargeting::new().coverage(1), 1000);
+    let production = production(&engine);
+    for user in (0..20_000).map(|number| format!("user-{number}")) {
+        let is_covered = production.evaluate("hero-banner", &user).is_counted();
+        let outcome = production.convert("hero-banner", &user).outcome();
+        let expected = if is_covered { Outcome::Counted } else { Outcome::NotCovered };
+        assert_eq!(outcome, expected);
+    }
+    assert_eq!(engine.users(id).unwrap().one_in(), 1, "all 200 of them are kept");
+}
+
+#[test]
 fn a_held_out_user_converts_nothing() {
     let (engine, _) = targeted(NewTargeting::new());
     engine.create_holdout(NewHoldout::new("2026", 50).id(HoldoutId::from_bytes([7; 16]))).unwrap();

@@ -102,7 +102,10 @@ fn an_export_has_what_was_noted_and_a_document_without_it_keeps_and_extends_it()
 }
 
 #[test]
-fn a_request_that_gives_coverages_is_refused() {
-    let text = r#"{"coverage": 10, "coverages": []}"#;
-    assert!(NewTargeting::from_json(text).is_err());
+fn the_coverages_that_a_request_gives_are_read_and_not_used() {
+    let steps = r#"[{"at": "2025-03-12T12:00:00Z", "coverage": 5}]"#;
+    let text = format!(r#"{{"coverage": 10, "coverages": {steps}}}"#);
+    let (given, plain) = (NewTargeting::from_json(&text), NewTargeting::new().coverage(10));
+    assert_eq!(given.unwrap(), plain);
+    assert!(NewTargeting::from_json(r#"{"coverages": 5}"#).is_err());
 }
