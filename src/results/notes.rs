@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::model::definition::Definition;
 use crate::model::id::{ExperimentId, HoldoutId, SegmentId};
 use crate::model::targeting::experiment_targeting::Targeting;
+use crate::model::targeting::rule::Rule;
 use crate::model::targeting::share::Share;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::FoundExperiment;
@@ -122,7 +123,7 @@ fn named_segments(found: FoundExperiment<'_>) -> impl Iterator<Item = (SegmentId
     let environment = &definition.terms.environment;
     let rules = found.flag.rules.iter();
     let here = rules.filter(|rule| rule.is_enabled() && rule.environment() == environment);
-    let mut of_rules: Vec<SegmentId> = here.filter_map(|rule| rule.segment()).collect();
+    let mut of_rules: Vec<SegmentId> = here.filter_map(Rule::segment).collect();
     of_rules.sort_unstable();
     let of_rules = of_rules.into_iter().map(|id| (id, NamedBy::Rule));
     audience.map(|id| (*id, NamedBy::Audience)).chain(of_rules)

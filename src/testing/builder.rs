@@ -85,7 +85,7 @@ impl TestEngineBuilder {
     #[track_caller]
     pub fn targeting(mut self, flag: &str, targeting: NewTargeting) -> TestEngineBuilder {
         let _ = self.plan(flag);
-        self.try_plan(flag, |plan| plan.target(&targeting));
+        self.try_plan(flag, |plan| plan.target(targeting));
         self
     }
 

@@ -51,9 +51,9 @@ impl Plan {
     }
 
     /// Sets who is in it; an error if users are assigned already, since it decides by what they are.
-    pub(super) fn target(&mut self, targeting: &NewTargeting) -> Result<(), String> {
+    pub(super) fn target(&mut self, targeting: NewTargeting) -> Result<(), String> {
         if self.users.is_empty() {
-            self.targeting = targeting.clone();
+            self.targeting = targeting;
             return Ok(());
         }
         Err(format!("the targeting of {:?} comes before the users that are assigned", self.flag))
