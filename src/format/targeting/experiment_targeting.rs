@@ -75,7 +75,7 @@ fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: boo
     let mut fields = Fields::open(node, path, faults)?;
     let audience = fields.optional(AUDIENCE, faults, audience).unwrap_or_default();
     let coverage = fields.optional(COVERAGE, faults, share);
-    let bucket_by = fields.optional(BUCKET_BY, faults, unit).map(|unit| unit.into());
+    let bucket_by = fields.optional(BUCKET_BY, faults, unit).map(Into::into);
     let layer = fields.optional(LAYER, faults, layer_part);
     let holdouts = fields.optional(HOLDOUTS, faults, boolean);
     let held_out_by = fields
