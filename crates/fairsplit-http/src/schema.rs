@@ -43,7 +43,7 @@ envelopes! {
 /// A named decision point.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the API calls it so")]
+#[expect(clippy::struct_field_names, reason = "as the API has it")]
 pub(crate) struct Flag {
     #[schema(format = "uuid")]
     id: String,
