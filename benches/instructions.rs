@@ -59,6 +59,7 @@ fn measured(calls: &mut dyn FnMut()) {
 }
 
 /// Makes the calls of a case.
+#[expect(clippy::too_many_lines, reason = "a list of cases")]
 fn run(case: &str) {
     let keys = uuid_keys();
     let flags = if case.ends_with("1000 flags") { 1000 } else { 1 };

@@ -127,14 +127,15 @@ fn one_that_holds(operator: Operator) -> Option<Condition> {
         Operator::Matches if !cfg!(feature = "regex") => return None,
         Operator::Matches => ("email", json!("^[a-z]+@")),
         Operator::Equals => ("active", json!(true)),
-        Operator::NotEquals => ("number", json!(-1)),
         Operator::In => ("country", json!(["AT", "CH", "DE"])),
         Operator::NotIn => ("country", json!(many)),
         Operator::Contains => ("email", json!("@")),
         Operator::NotContains => ("email", json!(["#", "?"])),
         Operator::StartsWith => ("email", json!("anna")),
         Operator::EndsWith => ("email", json!([".org", ".com"])),
-        Operator::GreaterThan | Operator::GreaterThanOrEquals => ("number", json!(-1)),
+        Operator::NotEquals | Operator::GreaterThan | Operator::GreaterThanOrEquals => {
+            ("number", json!(-1))
+        }
         Operator::LessThan | Operator::LessThanOrEquals => ("number", json!(1e9)),
         Operator::Before => ("joined", json!("2026-01-01T00:00:00Z")),
         Operator::After => ("joined", json!(0)),
@@ -173,7 +174,7 @@ impl Attributes for Request {
 
 /// Asks for users of this number, each with the same attributes in every form.
 fn in_every_form(number: u64, ask: &mut dyn FnMut(&str, &dyn Attributes)) {
-    let plan = if number % 10 == 0 { "free" } else { "pro" };
+    let plan = if number.is_multiple_of(10) { "free" } else { "pro" };
     let request = Request { plan, company: format!("company {number}"), number };
     let names = ["plan", "company", "number", "active", "country", "email", "joined", "version"];
     let pairs = names.map(|name| (name, request.get(name).unwrap()));

@@ -199,7 +199,9 @@ pub(crate) async fn evaluate_all(
     let flags: Vec<String> = flags.unwrap_or_else(all);
     let evaluations: Vec<Evaluation<&Snapshot>> =
         flags.iter().map(|flag| answer(&view, asked.user(), flag, is_counting)).collect();
-    evaluations.iter().for_each(|of| app.reasons.add(of.reason()));
+    for evaluation in &evaluations {
+        app.reasons.add(evaluation.reason());
+    }
     let answers = flags.iter().zip(&evaluations);
     data(answers.map(|(flag, of)| Evaluated::new(flag, of)).collect::<Vec<_>>())
 }
