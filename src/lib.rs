@@ -44,10 +44,10 @@
 //!
 //! # When not to use it
 //!
-//! The engine counts events, and distinct users where [asked to](Engine::count_users). Counts are of
-//! one process, and in memory unless the engine is from `Engine::open` (feature `durable`). Flags do
-//! not depend on other flags, and users have the attributes that a call gives: nothing about them is
-//! stored. [`docs::limitations`] has the list.
+//! The engine counts events, and distinct users where [asked to](Engine::count_users). Counts are
+//! of one process, and in memory unless the engine is from `Engine::open` (feature `durable`).
+//! Flags do not depend on other flags, and users have the attributes that a call gives: nothing
+//! about them is stored. [`docs::limitations`] has the list.
 //!
 //! # Words
 //!
@@ -55,13 +55,13 @@
 //! test on one flag in one **environment**. It has **variants**, each with a key, a value and an
 //! integer percentage. The **user key** identifies the user: a person, an account, a device; a
 //! [`User`] is a key with **attributes**, what the caller knows of the user. A **rule** answers a
-//! value to some users without an experiment; an experiment's **audience** and **coverage** say which
-//! users it is for. **Assignment** puts a user key into one of 100 **buckets**, and so into a variant; it is a pure
-//! function, [published to the bit](docs::assignment_v1). An **evaluation** is the flag's answer: a
-//! value, and the reason for it. `evaluate` counts an **exposure** when the split of a running
-//! experiment decides; `convert` counts a **conversion**, when the user does what the experiment
-//! hopes for. A **snapshot** is one version of the whole configuration, immutable, that evaluations
-//! read.
+//! value to some users without an experiment; an experiment's **audience** and **coverage** say
+//! which users it is for. **Assignment** puts a user key into one of 100 **buckets**, and so into a
+//! variant; it is a pure function, [published to the bit](docs::assignment_v1). An **evaluation**
+//! is the flag's answer: a value, and the reason for it. `evaluate` counts an **exposure** when the
+//! split of a running experiment decides; `convert` counts a **conversion**, when the user does
+//! what the experiment hopes for. A **snapshot** is one version of the whole configuration,
+//! immutable, that evaluations read.
 //!
 //! # Three ways to ask
 //!
@@ -121,10 +121,10 @@
 //!
 //! # Who is meant
 //!
-//! Without more, everybody with a user key is in a running experiment. Its [`targeting`]
-//! narrows that: conditions on what is known of the user, a coverage that grows from 1 per cent to
-//! all, a unit other than the user, layers of experiments that share no user, holdouts. Rules answer
-//! to some users without an experiment.
+//! Without more, everybody with a user key is in a running experiment. Its [`targeting`] narrows
+//! that: conditions on what is known of the user, a coverage that grows from 1 per cent to all, a
+//! unit other than the user, layers of experiments that share no user, holdouts. Rules answer to
+//! some users without an experiment.
 //!
 //! ```
 //! use fairsplit::targeting::{Condition, NewRule, NewTargeting, Operator};
@@ -176,7 +176,8 @@
 //! * `durable`: definitions and counts that outlive the process, `Engine::open`.
 //! * `watch`: applies a configuration file whenever it changes, `Engine::watch`.
 //! * `results`: rates, intervals, tests and a verdict, `Engine::results`.
-//! * `regex`: the operator `matches` of conditions; without it, a condition that uses it is refused.
+//! * `regex`: the operator `matches` of conditions; without it, a condition that uses it is
+//!   refused.
 //! * `tracing`: events of changes and documents, never of an evaluation.
 //! * `testing`: flags that answer what a test fixes, and assertions on what was counted,
 //!   `fairsplit::testing`.

@@ -1,5 +1,6 @@
 //! Any condition is refused or has an answer for any attribute, and its negation has the opposite
-//! one. The input is three lines: the operator, the value and the attribute, the latter two in JSON.
+//! one. The input is three lines: the operator, the value and the attribute, the latter two in
+//! JSON.
 
 #![no_main]
 

@@ -160,8 +160,8 @@ impl Engine {
     ///
     /// # What is counted
     ///
-    /// An experiment that is [split by an attribute](crate::targeting::NewTargeting::bucket_by) counts
-    /// what it is split by: companies, say.
+    /// An experiment that is [split by an attribute](crate::targeting::NewTargeting::bucket_by)
+    /// counts what it is split by: companies, say.
     ///
     /// A user is identified by the 64-bit hash that assigns it; two users share a hash with a
     /// chance of 1 in 2^64. A forced user, or one that gets the default value, is not a user of the
@@ -233,8 +233,8 @@ impl Engine {
     /// effect as for one experiment: at once for those that are running.
     ///
     /// It belongs to this engine, not to the definitions: no document has it, and a directory does
-    /// not keep it. `OpenOptions::default_users` opens a directory with it; an engine that is opened
-    /// without it goes on to count the users of the runs where they were counted.
+    /// not keep it. `OpenOptions::default_users` opens a directory with it; an engine that is
+    /// opened without it goes on to count the users of the runs where they were counted.
     ///
     /// Cost: goes through all flags.
     ///

@@ -25,7 +25,8 @@ use crate::model::validation::check_name;
 pub(crate) const FORMAT_VERSION: u64 = 1;
 
 /// What a document, or a flag of it, can need of the release that reads it: 1 is what every release
-/// reads, 2 adds rules, segments, layers, holdouts, targeting, and disabled flags. This release knows
+/// reads, 2 adds rules, segments, layers, holdouts, targeting, and disabled flags. This release
+/// knows
 /// 2. Whatever decides who is meant, and is added later, raises it: a release that does not know it
 /// would serve everybody.
 pub(crate) const TARGETING: u64 = 2;

@@ -13,8 +13,8 @@ use crate::model::fault::FaultKind;
 use crate::model::id::{ExperimentId, FlagId, RuleId};
 use crate::model::path::{Path, quote};
 
-/// Adds a fault to every place that shares a flag key, or the id of a flag, an experiment or a rule,
-/// with another one: it is unknown which one is meant.
+/// Adds a fault to every place that shares a flag key, or the id of a flag, an experiment or a
+/// rule, with another one: it is unknown which one is meant.
 pub(super) fn refuse_duplicates(flags: &mut [FlagDocument]) {
     let experiments = flags.iter().map(|flag| flag.experiment_ids.len()).sum();
     let mut keys = Occurrences::new("key", flags.len());

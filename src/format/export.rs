@@ -1,8 +1,8 @@
 //! The configuration document, written: flags as they are now, counters included.
 //!
 //! An experiment is written as the API writes it. Exposures, counts at the last start and forced
-//! users, for which the API has no field, are in separate sections, by the experiment's id, and so is
-//! who is in it. What most flags do not have is written only where there is any.
+//! users, for which the API has no field, are in separate sections, by the experiment's id, and so
+//! is who is in it. What most flags do not have is written only where there is any.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -109,9 +109,9 @@ impl<'p, 't> Fields<'p, 't> {
         }
     }
 
-    /// Ends the reading of a part that says who is meant: fields that were not read are faults, also
-    /// where unknown fields are tolerated. Without what a newer release says there, the part would
-    /// mean more users than it does.
+    /// Ends the reading of a part that says who is meant: fields that were not read are faults,
+    /// also where unknown fields are tolerated. Without what a newer release says there, the part
+    /// would mean more users than it does.
     pub(crate) fn close_targeting(self, faults: &mut Faults) {
         for (name, _) in &self.rest {
             faults.add(&self.path.field(name), FaultKind::UnknownTargeting);

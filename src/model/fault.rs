@@ -373,7 +373,8 @@ pub enum FaultKind {
         /// What this release knows.
         known: u64,
     },
-    /// A field of targeting that this release does not know: what it says might be who is not meant.
+    /// A field of targeting that this release does not know: what it says might be who is not
+    /// meant.
     #[error("is not a known field of targeting")]
     UnknownTargeting,
     /// A field that says who is meant, in an object that has no such field: ignored, the flag would

@@ -19,8 +19,8 @@ pub(crate) const FLAG_TYPE: &str = "flag_type";
 ///
 /// Serialises in the style of the Experiments API, as an object of `id`, `key`, `name`,
 /// `default_value`, `created_at`, `updated_at`, `description`, `owner` and `tags` where they are
-/// not empty, `archived` where it is true, `enabled` where it is false, and `flag_type` where it was
-/// given. Cloning shares the texts.
+/// not empty, `archived` where it is true, `enabled` where it is false, and `flag_type` where it
+/// was given. Cloning shares the texts.
 #[derive(Clone, Debug)]
 pub struct Flag {
     id: FlagId,

@@ -11,8 +11,8 @@ use crate::model::notes::NotesChange;
 /// # JSON
 ///
 /// [`from_json`](FlagChange::from_json) reads an object of one or more of `name`, `default_value`,
-/// `enabled`, `flag_type`, `description`, `owner` and `tags`; a `flag_type` of `null` takes the type
-/// away.
+/// `enabled`, `flag_type`, `description`, `owner` and `tags`; a `flag_type` of `null` takes the
+/// type away.
 ///
 /// # Examples
 ///

@@ -10,8 +10,8 @@ use crate::model::id::FlagId;
 /// # JSON
 ///
 /// Deserialises from an object of `key` and `default_value`, which are required, and `name`, `id`,
-/// `flag_type` and `enabled`, which may be given. Read it with [`NewFlag::from_json`], which names every fault with its
-/// path. Unknown fields are refused.
+/// `flag_type` and `enabled`, which may be given. Read it with [`NewFlag::from_json`], which names
+/// every fault with its path. Unknown fields are refused.
 ///
 /// # Examples
 ///

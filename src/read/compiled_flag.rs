@@ -155,7 +155,8 @@ impl CompiledFlag {
     /// counts an exposure, if it is one and if that is asked for. A separate function, so that the
     /// code inlined into callers is short.
     ///
-    /// In this order: no such flag; archived or disabled; forced; rules; running experiment; default.
+    /// In this order: no such flag; archived or disabled; forced; rules; running experiment;
+    /// default.
     #[inline(never)]
     pub(crate) fn decide_apart(
         &self,

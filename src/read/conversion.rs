@@ -17,8 +17,8 @@ use crate::read::snapshot::{FoundExperiment, Snapshot};
 use crate::target::attributes::Attributes;
 use crate::target::user::User;
 
-/// What a conversion comes to where the running experiment does not decide at once. Small, so that a
-/// function returns it in a register.
+/// What a conversion comes to where the running experiment does not decide at once. Small, so that
+/// a function returns it in a register.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Apart {
     pub(super) position: VariantPosition,

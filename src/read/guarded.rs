@@ -143,8 +143,8 @@ impl Guarded {
     /// A unit that is held out, elsewhere in the layer or not covered cannot have been exposed in
     /// this run, since the coverage only grows and the rest stays: so it takes no place among the
     /// users that are counted. Where it is known whether the unit was exposed, that alone decides:
-    /// what is known of a user may have changed since, often by the very conversion. Where it is not
-    /// known, the answer of an evaluation decides.
+    /// what is known of a user may have changed since, often by the very conversion. Where it is
+    /// not known, the answer of an evaluation decides.
     #[inline(never)]
     pub(super) fn convert(&self, user: User<'_>) -> conversion::Apart {
         if let Some(position) = self.forced(user) {

@@ -56,8 +56,8 @@ impl TestEngineBuilder {
         self
     }
 
-    /// Adds a rule to a flag: users for whom all conditions hold get this value, in place of what the
-    /// flag answers otherwise. The first of several rules that holds answers.
+    /// Adds a rule to a flag: users for whom all conditions hold get this value, in place of what
+    /// the flag answers otherwise. The first of several rules that holds answers.
     pub fn rule(
         mut self,
         flag: impl Into<String>,
@@ -121,8 +121,8 @@ impl TestEngineBuilder {
     /// # Panics
     ///
     /// If no experiment on the flag was given before, if it has no such variant, or if the user key
-    /// is empty, which stands for no user; where the experiment is split by an attribute, if the user
-    /// has none.
+    /// is empty, which stands for no user; where the experiment is split by an attribute, if the
+    /// user has none.
     #[track_caller]
     pub fn assign<'u>(
         mut self,

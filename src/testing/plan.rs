@@ -50,7 +50,8 @@ impl Plan {
         self.keys().position(|key| key == variant)
     }
 
-    /// Sets who is in it; an error if users are assigned already, since it decides by what they are.
+    /// Sets who is in it; an error if users are assigned already, since it decides by what they
+    /// are.
     pub(super) fn target(&mut self, targeting: NewTargeting) -> Result<(), String> {
         if self.users.is_empty() {
             self.targeting = targeting;

@@ -1,5 +1,5 @@
-//! Every way of asking, of a flag with rules, segments, an audience with every operator, coverage, a
-//! layer and a holdout, for users with attributes in every form.
+//! Every way of asking, of a flag with rules, segments, an audience with every operator, coverage,
+//! a layer and a holdout, for users with attributes in every form.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hint::black_box;

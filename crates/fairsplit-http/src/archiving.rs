@@ -26,8 +26,8 @@ pub(crate) async fn archive_flag(
     Ok(data(asked.engine(&app).archive_flag(flag.id())?))
 }
 
-/// Takes a flag out of the archive: it answers as before. Refused if a holdout that binds one of its
-/// experiments has been deleted.
+/// Takes a flag out of the archive: it answers as before. Refused if a holdout that binds one of
+/// its experiments has been deleted.
 #[utoipa::path(
     post,
     path = "/api/v1/flags/{flag_id}/unarchive",

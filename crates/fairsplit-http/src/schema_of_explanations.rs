@@ -29,10 +29,11 @@ pub(crate) struct Explanation {
     variant: Option<String>,
     #[schema(required, format = "uuid")]
     experiment: Option<String>,
-    /// Those that are enabled, in the order in which they are asked. The first that answers decides.
+    /// Those that are enabled, in the order in which they are asked. The first that answers
+    /// decides.
     rules: Vec<ExplainedRule>,
-    /// What is asked before the running experiment splits, in this order; each that refuses the user
-    /// is enough. Also where something before it has decided.
+    /// What is asked before the running experiment splits, in this order; each that refuses the
+    /// user is enough. Also where something before it has decided.
     gates: Vec<ExplainedGate>,
     /// In the experiment that decided.
     #[schema(required)]
@@ -86,8 +87,8 @@ pub(crate) struct ExplainedRule {
     slot: Option<ExplainedSlot>,
 }
 
-/// What a condition says of a user: only `true` lets a user in, and what is undecided stays so under a
-/// negation.
+/// What a condition says of a user: only `true` lets a user in, and what is undecided stays so
+/// under a negation.
 #[derive(Serialize, ToSchema)]
 pub(crate) enum Truth {
     #[serde(rename = "true")]

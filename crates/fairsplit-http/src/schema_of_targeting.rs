@@ -1,5 +1,5 @@
-//! The types of rules, segments, layers, holdouts and targeting, for the description of the API: see
-//! `schema`.
+//! The types of rules, segments, layers, holdouts and targeting, for the description of the API:
+//! see `schema`.
 #![expect(dead_code, reason = "described, and never made")]
 
 use std::borrow::Cow;
@@ -94,8 +94,8 @@ pub(crate) struct Rule {
     conditions: Vec<Condition>,
 }
 
-/// A rule to create, or to change one into. The id of a new one may be given; that of a rule that is
-/// there stays.
+/// A rule to create, or to change one into. The id of a new one may be given; that of a rule that
+/// is there stays.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRule {
@@ -261,8 +261,8 @@ pub(crate) struct Targeting {
     /// Whether users that are held out stay out; an answer has only `false`.
     #[schema(default = true)]
     holdouts: Option<bool>,
-    /// The holdouts that bind the experiment since its first start. Not used in a request, so that an
-    /// answer can be sent back.
+    /// The holdouts that bind the experiment since its first start. Not used in a request, so that
+    /// an answer can be sent back.
     #[schema(schema_with = some_ids, required = false)]
     held_out_by: (),
     /// The coverages that the last run has had, with when each began. Not used in a request either.

@@ -57,7 +57,8 @@ pub(crate) async fn get_segment(_: Reads, OnSegment(segment): OnSegment) -> Resp
     data(segment)
 }
 
-/// What a change of a segment reaches stands beside the segment, which can so be sent back as it is.
+/// What a change of a segment reaches stands beside the segment, which can so be sent back as it
+/// is.
 #[derive(Serialize)]
 struct Changed {
     data: Segment,

@@ -159,8 +159,8 @@ fn reason(evaluation: &Evaluation<&Snapshot>) -> EvaluationReason {
     }
 }
 
-/// The experiment whose variant is served; or why the running one does not have the user. `None` for
-/// a default that no experiment has a part in, and for the value of a rule.
+/// The experiment whose variant is served; or why the running one does not have the user. `None`
+/// for a default that no experiment has a part in, and for the value of a rule.
 fn metadata(
     snapshot: &Snapshot,
     evaluation: &Evaluation<&Snapshot>,

@@ -73,10 +73,10 @@ struct ReadmeDoctests;
 /// | `fairsplit_last_load_timestamp_seconds` | gauge | |
 ///
 /// Exposures and conversions are events, not users, and totals over all runs. The label
-/// `experiment` is the experiment's id. The coverage is 0 to 1, of the running experiments alone; an
-/// archived flag counts as not enabled, since both answer the default. `fairsplit_storage_ok` is 0 after a save or sync of the
-/// engine's directory that failed, until one succeeds; an engine in memory has 1. The last three
-/// metrics appear after the first load of a document.
+/// `experiment` is the experiment's id. The coverage is 0 to 1, of the running experiments alone;
+/// an archived flag counts as not enabled, since both answer the default. `fairsplit_storage_ok` is
+/// 0 after a save or sync of the engine's directory that failed, until one succeeds; an engine in
+/// memory has 1. The last three metrics appear after the first load of a document.
 #[derive(Clone, Debug)]
 pub struct EngineCollector {
     engine: Engine,

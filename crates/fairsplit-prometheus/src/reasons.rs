@@ -8,11 +8,11 @@ use fairsplit::Reason;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
-/// How often flags were answered for each reason, as a counter with the label `reason`, whose values
-/// are those of [`Reason::ALL`]: `split`, `rule`, `not_in_audience` and so on.
+/// How often flags were answered for each reason, as a counter with the label `reason`, whose
+/// values are those of [`Reason::ALL`]: `split`, `rule`, `not_in_audience` and so on.
 ///
-/// The engine counts exposures and conversions, and not why all other evaluations were answered: that
-/// would be one more write in each of them. A service that wants it adds the reasons of the
+/// The engine counts exposures and conversions, and not why all other evaluations were answered:
+/// that would be one more write in each of them. A service that wants it adds the reasons of the
 /// evaluations it cares about. Clones count together.
 ///
 /// # Cost

@@ -1,4 +1,5 @@
-//! When the files of users go: not before a sync has those that follow, and all with their counting.
+//! When the files of users go: not before a sync has those that follow, and all with their
+//! counting.
 
 use super::users::{convert_users, counting, evaluate, killed, only_table, tables, users};
 use super::{Directory, id, new, open};

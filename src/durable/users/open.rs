@@ -22,8 +22,8 @@ use crate::engine::process::Process;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
 
-/// A table whose head is sound, and what was taken of its file. The file is not kept open: there may
-/// be more of them than a process may have open.
+/// A table whose head is sound, and what was taken of its file. The file is not kept open: there
+/// may be more of them than a process may have open.
 struct Found<T> {
     path: PathBuf,
     head: Head,

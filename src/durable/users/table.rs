@@ -49,9 +49,9 @@ pub(super) struct Mapped {
     flushed: AtomicU64,
 }
 
-/// Up to this length, a table is read to see whether anything in it is new: one of 2,048 slots, with
-/// its head. That takes some microseconds, and a flush about a millisecond, with nothing to write
-/// too.
+/// Up to this length, a table is read to see whether anything in it is new: one of 2,048 slots,
+/// with its head. That takes some microseconds, and a flush about a millisecond, with nothing to
+/// write too.
 const COMPARED: usize = 64 * 1024;
 
 /// What tells a file from another one that has its name.

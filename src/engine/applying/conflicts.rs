@@ -54,9 +54,9 @@ impl fmt::Display for Claim {
 }
 
 impl Application<'_> {
-    /// Skips flags that would have a key, an experiment or a rule of another flag, which stays as it is. A
-    /// flag that is skipped stays as well, so others may have to wait for it: each is looked at
-    /// once, since writers wait meanwhile.
+    /// Skips flags that would have a key, an experiment or a rule of another flag, which stays as
+    /// it is. A flag that is skipped stays as well, so others may have to wait for it: each is
+    /// looked at once, since writers wait meanwhile.
     pub(super) fn skip_conflicting(&mut self, removals: &Removals) {
         let mut plans: Vec<_> = self.plans.values().collect();
         plans.sort_by_key(|(at, _)| *at);

@@ -57,8 +57,8 @@ impl Engine {
     ///
     /// A flag with a fault is skipped: it stays as it was, and the others are applied. Unknown
     /// fields are reported and otherwise ignored, but for those that say who is meant: such a field
-    /// is a fault of its flag. A segment, a layer or a holdout with a fault stays as it was too, and
-    /// so does every flag of the document that names it.
+    /// is a fault of its flag. A segment, a layer or a holdout with a fault stays as it was too,
+    /// and so does every flag of the document that names it.
     ///
     /// [`ApplyOptions`] names another source, or a revision, and allows removals.
     ///

@@ -22,8 +22,8 @@ struct Running {
 }
 
 impl Application<'_> {
-    /// Skips flags that would start an experiment in a range of which another one has a part; of two
-    /// that would start, the first one does. Returns whether there were any.
+    /// Skips flags that would start an experiment in a range of which another one has a part; of
+    /// two that would start, the first one does. Returns whether there were any.
     pub(super) fn skip_overlapping(&mut self, removals: &Removals) -> bool {
         let running = self.running(removals);
         let ranges: Vec<_> = running.iter().map(|running| running.range.clone()).collect();

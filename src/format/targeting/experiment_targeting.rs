@@ -18,8 +18,9 @@ use crate::model::targeting::share::Share;
 impl NewTargeting {
     /// Reads who is in an experiment: an object of `audience` (with `conditions`, `segments` and
     /// `not_segments`), `coverage`, `bucket_by`, `layer` (with `id` and `ranges`, each `from` and
-    /// `to`) and `holdouts`. What is absent is as in an experiment without targeting. A `held_out_by`
-    /// is not used: so targeting can be sent back as it was answered. An error names every fault.
+    /// `to`) and `holdouts`. What is absent is as in an experiment without targeting. A
+    /// `held_out_by` is not used: so targeting can be sent back as it was answered. An error names
+    /// every fault.
     ///
     /// # Errors
     ///
@@ -70,9 +71,9 @@ pub(crate) fn targeting(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) ->
     fields(node, path, faults, true).map(|read| read.targeting)
 }
 
-/// What the engine fills in is used in a document, since an export has it: the holdouts that bind the
-/// experiment, and the coverages that it has had. In a request the engine keeps its own, and they are
-/// read so that an answer can be sent back.
+/// What the engine fills in is used in a document, since an export has it: the holdouts that bind
+/// the experiment, and the coverages that it has had. In a request the engine keeps its own, and
+/// they are read so that an answer can be sent back.
 fn fields(node: Node<'_>, path: &Path<'_>, faults: &mut Faults, is_document: bool) -> Option<Read> {
     let mut fields = Fields::open(node, path, faults)?;
     let audience = fields.optional(AUDIENCE, faults, audience).unwrap_or_default();

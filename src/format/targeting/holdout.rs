@@ -14,7 +14,8 @@ use crate::model::validation::check_name;
 
 impl NewHoldout {
     /// Reads a request to create a holdout, or to change one: an object of `name` and `percentage`,
-    /// which are required, and `bucket_by` and `id`, which may be given. An error names every fault.
+    /// which are required, and `bucket_by` and `id`, which may be given. An error names every
+    /// fault.
     ///
     /// # Errors
     ///

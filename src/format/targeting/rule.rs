@@ -23,8 +23,8 @@ use crate::model::validation::check_value;
 impl NewRule {
     /// Reads a request to create a rule, or to change one: an object of `value`, which is required,
     /// and `environment` (if absent, `production` for a new rule, as in the Flags API, and its own
-    /// for one that is changed), `conditions`, `segment_id`, `percentage`, `position`, `enabled` and
-    /// `id`, which may be given. An error names every fault.
+    /// for one that is changed), `conditions`, `segment_id`, `percentage`, `position`, `enabled`
+    /// and `id`, which may be given. An error names every fault.
     ///
     /// # Errors
     ///
@@ -173,10 +173,10 @@ fn next_positions<'r>(rules: impl Iterator<Item = &'r Read>) -> BTreeMap<Environ
     next
 }
 
-/// The id of a rule that is given none. It is the same wherever the document is loaded, and as often
-/// as it is, so that the rule is merged with itself, and processes agree on it. It moves with the
-/// position, which is why a rule with a percentage needs an id of its own: another id picks other
-/// users.
+/// The id of a rule that is given none. It is the same wherever the document is loaded, and as
+/// often as it is, so that the rule is merged with itself, and processes agree on it. It moves with
+/// the position, which is why a rule with a percentage needs an id of its own: another id picks
+/// other users.
 fn derived_id(flag: FlagId, environment: &EnvironmentName, position: u32) -> RuleId {
     let mut bytes = b"rule\0".to_vec();
     bytes.extend(flag.to_bytes());

@@ -73,7 +73,8 @@ impl NewTargeting {
         self
     }
 
-    /// Sets the attribute that is split by, in place of the user key: all users of one company, say.
+    /// Sets the attribute that is split by, in place of the user key: all users of one company,
+    /// say.
     pub fn bucket_by(mut self, attribute: impl Into<String>) -> NewTargeting {
         self.bucket_by = Some(attribute.into());
         self
@@ -277,8 +278,8 @@ impl Targeting {
         fields.into_iter().flatten()
     }
 
-    /// Whether the other differs in nothing but in what the engine fills in, and in that its coverage may be
-    /// another.
+    /// Whether the other differs in nothing but in what the engine fills in, and in that its
+    /// coverage may be another.
     pub(crate) fn has_same_population(&self, other: &Targeting) -> bool {
         self.audience == other.audience
             && self.bucket_by == other.bucket_by

@@ -37,8 +37,8 @@ impl RunningRange {
     }
 }
 
-/// Pairs of ranges, by their positions in `ranges`, that overlap and belong to two experiments which
-/// run in one environment: for each range that overlaps another one, at least one pair.
+/// Pairs of ranges, by their positions in `ranges`, that overlap and belong to two experiments
+/// which run in one environment: for each range that overlaps another one, at least one pair.
 pub(crate) fn overlapping(ranges: &[RunningRange]) -> Vec<(usize, usize)> {
     let mut groups: BTreeMap<_, Vec<(usize, &RunningRange)>> = BTreeMap::new();
     for (at, range) in ranges.iter().enumerate() {

@@ -58,8 +58,8 @@ impl FromStr for MatchType {
     }
 }
 
-/// A request to create a segment, or to change one to this; nothing in it is checked until an engine
-/// takes it.
+/// A request to create a segment, or to change one to this; nothing in it is checked until an
+/// engine takes it.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a segment does nothing until an engine takes it"]
 pub struct NewSegment {

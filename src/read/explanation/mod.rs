@@ -73,8 +73,8 @@ pub struct Explanation {
     /// The rules of the flag in this environment that are enabled, in the order in which they are
     /// asked. The first that answers decides.
     pub rules: Vec<ExplainedRule>,
-    /// What is asked before the running experiment splits, in this order; each that refuses the user
-    /// is enough. Also where something before it has decided.
+    /// What is asked before the running experiment splits, in this order; each that refuses the
+    /// user is enough. Also where something before it has decided.
     pub gates: Vec<ExplainedGate>,
     /// The user's assignment in the experiment that decided. For a forced user, it shows what would
     /// be served without forcing.

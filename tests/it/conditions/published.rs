@@ -35,7 +35,8 @@ struct Row {
     expect: String,
 }
 
-/// `number_equals` is here "neither less nor greater", and a word boundary is of ASCII, and says so.
+/// `number_equals` is here "neither less nor greater", and a word boundary is of ASCII, and says
+/// so.
 fn translated(test: &Value) -> Value {
     let Value::Object(test) = test else { return test.clone() };
     if test.get("operator") == Some(&json!("number_equals")) {

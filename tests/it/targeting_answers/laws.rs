@@ -143,8 +143,8 @@ fn exposures_are_counted_for_a_split_and_for_nothing_else() {
     assert_eq!(super::counted(&engine, id), (reasons[&Reason::Split], 0));
 }
 
-/// The sample ratio of every audience is that of the percentages: what decides who is in never looks
-/// at the variant. 40 audiences at a level of 1 in 10,000 each.
+/// The sample ratio of every audience is that of the percentages: what decides who is in never
+/// looks at the variant. 40 audiences at a level of 1 in 10,000 each.
 #[test]
 fn the_sample_ratio_holds_in_every_audience() {
     for number in 0..40_u32 {

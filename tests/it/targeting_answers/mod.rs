@@ -28,7 +28,7 @@ fn targeted(targeting: NewTargeting) -> (Engine, ExperimentId) {
     targeted_counting(targeting, 0)
 }
 
-/// The same, that keeps so many of its users.
+/// The same, that keeps at most this many of its users.
 fn targeted_counting(targeting: NewTargeting, users: u32) -> (Engine, ExperimentId) {
     let (engine, _) = engine_at_noon();
     engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();

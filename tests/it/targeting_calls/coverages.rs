@@ -1,4 +1,5 @@
-//! Since when an experiment has had which coverage: kept by the engine, through calls and documents.
+//! Since when an experiment has had which coverage: kept by the engine, through calls and
+//! documents.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A release that does not know a part of who is meant leaves its flag as it was, and does not serve
-//! everybody.
+//! A release that does not know a part of who is meant leaves its flag as it was, and does not
+//! serve everybody.
 
 use super::{
     condition, document, engine, everything, export, flag, id, pairs, running, targeted, with,

@@ -43,8 +43,8 @@ pub(crate) fn engine(flags: &Map<String, Value>, setup: Setup) -> Engine {
     engine
 }
 
-/// The flag of "Resolves based on context", which the file of flags does not have. The scenario says
-/// for whom it answers what.
+/// The flag of "Resolves based on context", which the file of flags does not have. The scenario
+/// says for whom it answers what.
 fn context_aware() -> Value {
     json!({
         "variants": { "internal": "INTERNAL", "external": "EXTERNAL" },

@@ -1,10 +1,11 @@
 //! The steps of the scenarios.
 //!
 //! Two assertions of the suite cannot hold at once here, since a variant is an experiment's: that a
-//! flag has a variant, and that the reason is `STATIC` or `TARGETING_MATCH`. So each scenario is run
-//! twice. Where the flag answers its default or a rule's value, the reason is as the suite has it,
-//! and there is no variant; where an experiment decides, the variant is as the suite has it, and the
-//! reason is `SPLIT`. For users outside of its audience the reason is `DEFAULT`, as the suite has it.
+//! flag has a variant, and that the reason is `STATIC` or `TARGETING_MATCH`. So each scenario is
+//! run twice. Where the flag answers its default or a rule's value, the reason is as the suite has
+//! it, and there is no variant; where an experiment decides, the variant is as the suite has it,
+//! and the reason is `SPLIT`. For users outside of its audience the reason is `DEFAULT`, as the
+//! suite has it.
 
 use cucumber::{given, then, when};
 use open_feature::{
