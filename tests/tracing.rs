@@ -178,8 +178,9 @@ fn calls_for_targeting_emit_ids_and_no_value() {
         engine.create_rule("hero-banner", new("a secret")).unwrap();
         let running = banner("production").id(experiment_id(1)).status(Status::Running);
         engine.create_experiment("hero-banner", running).unwrap();
-        let _ = engine.change_segment(segment, secret("b")).unwrap();
-        let _ = engine.change_segment(segment, secret("b")).unwrap();
+        let edited = || secret("b").condition(Condition::is_set("email"));
+        let _ = engine.change_segment(segment, edited()).unwrap();
+        let _ = engine.change_segment(segment, edited()).unwrap();
         engine.change_rule(rule, new("another secret")).unwrap();
         engine.delete_segment(segment).unwrap_err();
         engine.delete_rule(rule).unwrap();
