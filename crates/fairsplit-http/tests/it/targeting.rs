@@ -306,7 +306,7 @@ fn targeting_of_a_started_experiment_only_grows_in_coverage() {
     assert_eq!(coverage(json!(10)).data(), json!({"coverage": 10}));
     assert_eq!(coverage(json!(1)).data(), json!({"coverage": 1}), "it has not been started");
     app.engine.start(experiment_id(1)).unwrap();
-    assert_eq!(coverage(json!(12.5)).data(), json!({"coverage": 12.5}));
+    assert_eq!(coverage(json!(12.5)).data()["coverage"], json!(12.5));
     let shrunk = coverage(json!(12));
     is_faulty(&shrunk, &["coverage"]);
     assert!(shrunk.text.contains("12.5"), "{}", shrunk.text);
@@ -314,8 +314,15 @@ fn targeting_of_a_started_experiment_only_grows_in_coverage() {
     let other = json!({"coverage": 100, "bucket_by": "company_id", "holdouts": false,
         "audience": {"conditions": [{"attribute": "plan", "operator": "equals", "value": "pro"}]}});
     is_faulty(&put(&app, &targeting, &other), &["audience", "bucket_by", "holdouts"]);
-    assert_eq!(app.get(&targeting).data(), json!({"coverage": 12.5}), "nothing has changed");
-    assert_eq!(coverage(json!(100)).data(), json!({}), "all is as without");
+    let now = app.get(&targeting).data();
+    assert_eq!(now["coverage"], json!(12.5), "nothing has changed");
+    let had = |data: &Value| -> Vec<Value> {
+        let steps = data["coverages"].as_array().unwrap().iter();
+        steps.map(|step| step["coverage"].clone()).collect()
+    };
+    assert_eq!(had(&now), [json!(1), json!(12.5)]);
+    let all = coverage(json!(100)).data();
+    assert_eq!((all.get("coverage"), had(&all)), (None, vec![json!(1), json!(12.5), json!(100)]));
 }
 
 #[test]
