@@ -298,7 +298,8 @@ pub mod changes {
 pub mod counts {
     pub use crate::count::counts::{Count, Counts, RunCounts, VariantCounts};
     pub use crate::count::deltas::Delta;
-    pub use crate::count::users::{UserCount, UserCounts, VariantUsers};
+    pub use crate::count::goal_counts::{GoalCount, GoalCounts, GoalVariant};
+    pub use crate::count::users::{GoalUsers, UserCount, UserCounts, UsersOfGoal, VariantUsers};
 }
 
 /// How an answer came about.
@@ -314,9 +315,22 @@ pub mod explain {
 pub mod fault {
     pub use crate::model::capacity::MAX_USERS;
     pub use crate::model::fault::{
-        Fault, FaultKind, MAX_CONDITIONS, MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH, MAX_RANGES,
-        MAX_RULES, MAX_SEGMENTS, MAX_TAGS, MAX_VALUE_DEPTH,
+        Fault, FaultKind, MAX_CONDITIONS, MAX_DESCRIPTION_LENGTH, MAX_GOALS,
+        MAX_GOALS_OF_EXPERIMENT, MAX_NAME_LENGTH, MAX_RANGES, MAX_RULES, MAX_SEGMENTS, MAX_TAGS,
+        MAX_VALUE_DEPTH,
     };
+}
+
+/// What an experiment is for: goals of an engine, and those of its experiments.
+pub mod goals {
+    pub use crate::model::goal::amount::MAX_UNITS;
+    pub use crate::model::goal::definition::{Goal, MAX_DECIMALS, NewGoal};
+    pub use crate::model::goal::of_experiment::{
+        AttachedGoal, Better, GoalUse, Goals, Guardrail, NewGoals, Role,
+    };
+    pub use crate::model::id::GoalId;
+    pub use crate::read::goal::recorded::{Recorded, RecordedFor, Refusal};
+    pub use crate::read::goal::tally::GoalTally;
 }
 
 /// What loading a document did.
@@ -377,6 +391,7 @@ pub use crate::model::variant::Variant;
 pub use crate::read::conversion::{Conversion, Outcome};
 pub use crate::read::evaluation::Evaluation;
 pub use crate::read::explanation::Explanation;
+pub use crate::read::goal::handle::GoalHandle;
 pub use crate::read::handle::FlagHandle;
 pub use crate::read::pinned::Pinned;
 pub use crate::read::reader::Reader;

@@ -56,6 +56,14 @@ impl Lines {
         self
     }
 
+    /// A cell of a stripe.
+    #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "the numbers of cells fit 32 bits")]
+    pub(crate) fn cell(&self, stripe: u32, cell: u32) -> Option<&AtomicU64> {
+        let cell = (stripe * self.cells_per_stripe + cell) as usize;
+        self.all().get(cell / CELLS as usize)?.get(cell % CELLS as usize)
+    }
+
     #[inline]
     pub(crate) fn all(&self) -> &[Line] {
         match &self.backing {

@@ -4,6 +4,7 @@
 //! * `counters`: the counters of one experiment, which every evaluation and conversion adds to;
 //! * `cells`: their memory, `pool`: of experiments that are loaded together; `stripe`: the part of
 //!   it that a thread writes;
+//! * `goal_counters`: the counters of one goal of an experiment, `goal_counts`: as they are read;
 //! * `registry`: every experiment's counters by its id, which outlive any snapshot;
 //! * `counts`: the counts as they are read;
 //! * `runs`: the counts at each start; `deltas`: what was added since counts were last handed over;
@@ -16,6 +17,8 @@ pub(crate) mod counters;
 pub(crate) mod counts;
 pub(crate) mod deltas;
 pub(crate) mod distinct_users;
+pub(crate) mod goal_counters;
+pub(crate) mod goal_counts;
 pub(crate) mod pool;
 pub(crate) mod registry;
 pub(crate) mod runs;

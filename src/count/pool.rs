@@ -30,7 +30,11 @@ impl Pool {
 
     /// Cells for an experiment. All experiments of a pool have as many stripes, a power of two.
     pub(crate) fn take(&mut self, variants: u32, stripes: u32) -> Cells {
-        let needed = cells_for(variants);
+        self.take_cells(cells_for(variants), stripes)
+    }
+
+    /// This number of cells in each of as many stripes.
+    pub(crate) fn take_cells(&mut self, needed: u32, stripes: u32) -> Cells {
         let (cells, left) = match self.next.take() {
             Some((cells, left)) if left >= needed => (cells, left),
             _ => {

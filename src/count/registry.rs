@@ -12,6 +12,8 @@ use foldhash::fast::RandomState;
 
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::{Baseline, Count};
+use crate::count::goal_counters::GoalCounters;
+use crate::count::goal_counts::GoalCount;
 use crate::count::runs::Runs;
 use crate::model::definition::Definition;
 use crate::model::id::{ExperimentId, HoldoutId};
@@ -26,6 +28,27 @@ pub(crate) struct Record {
     /// The last known start.
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) runs: Runs,
+    /// Its goals, in the order in which its definition has them attached; `None` if it has none, as
+    /// most experiments.
+    pub(crate) goals: Option<Arc<Vec<GoalRecord>>>,
+}
+
+/// What an engine knows of a goal of an experiment.
+#[derive(Clone, Debug)]
+pub(crate) struct GoalRecord {
+    /// The goal's key.
+    pub(crate) goal: Arc<str>,
+    pub(crate) counters: Arc<GoalCounters>,
+    /// What was counted for each variant until the last start.
+    pub(crate) at_start: Box<[GoalCount]>,
+}
+
+impl Record {
+    /// The goal of this key, with its place.
+    pub(crate) fn goal(&self, key: &str) -> Option<(usize, &GoalRecord)> {
+        let mut goals = self.goals.iter().flat_map(|goals| &**goals).enumerate();
+        goals.find(|(_, record)| &*record.goal == key)
+    }
 }
 
 /// What an experiment has counted at one moment.
@@ -104,6 +127,18 @@ impl Registry {
                 && targeting.is_some_and(|targeting| targeting.held_out_by.contains(&holdout))
         })?;
         Some(bound.key().0.definition.id)
+    }
+
+    /// An experiment that has been started and counts this goal, or has counted it; also one that
+    /// has left the configuration.
+    pub(crate) fn counting(&self, goal: &str) -> Option<ExperimentId> {
+        let mut records = self.known.iter();
+        let counting = records.find(|record| {
+            let record = &*record.key().0;
+            record.started_at.or(record.definition.started_at).is_some()
+                && record.goal(goal).is_some()
+        })?;
+        Some(counting.key().0.definition.id)
     }
 
     /// What every experiment has counted, in the order of the ids. Of one id, what was counted
@@ -197,6 +232,7 @@ mod tests {
             counters: Arc::new(counters),
             started_at: None,
             runs: Runs::default(),
+            goals: None,
         };
         let view = Arc::clone(&record.counters);
         let registry = Registry::default();

@@ -15,6 +15,7 @@ pub struct UserCounts {
     pub(crate) experiment: ExperimentId,
     pub(crate) run: u32,
     pub(crate) variants: Vec<VariantUsers>,
+    pub(crate) goals: Vec<UsersOfGoal>,
     pub(crate) sampled_bits: u32,
     pub(crate) since: Timestamp,
     pub(crate) is_since_start: bool,
@@ -37,6 +38,13 @@ impl UserCounts {
     #[must_use]
     pub fn variants(&self) -> &[VariantUsers] {
         &self.variants
+    }
+
+    /// One for each goal that the experiment has, or has had since its first start, in the order in
+    /// which it got them.
+    #[must_use]
+    pub fn goals(&self) -> &[UsersOfGoal] {
+        &self.goals
     }
 
     /// The sample has one user in this number: a power of two, and 1 if it has all users.
@@ -67,6 +75,26 @@ pub struct VariantUsers {
     pub key: String,
     /// Its users.
     pub count: UserCount,
+}
+
+/// The users who reached one goal of an experiment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UsersOfGoal {
+    /// The goal's key.
+    pub goal: String,
+    /// One for each variant, in the variants' order.
+    pub variants: Vec<GoalUsers>,
+}
+
+/// Users who reached a goal, each counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct GoalUsers {
+    /// Those of the exposed who reached it after it.
+    pub reached: u64,
+    /// Users who reached it without an exposure: counted separately, and in no rate.
+    pub unexposed: u64,
 }
 
 /// Users who were exposed, and users who converted, each counted once.

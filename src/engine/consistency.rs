@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use crate::format::goals::GOALS;
 use crate::model::definition::Definition;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::flag::Flag;
 use crate::model::flag_type::FlagType;
+use crate::model::goal::of_experiment::{CAP, GOAL, GoalUse, Goals};
 use crate::model::id::{ExperimentId, HoldoutId, SegmentId};
-use crate::model::path::Path;
+use crate::model::path::{Path, quote};
 use crate::model::status::Status;
 use crate::model::targeting::experiment_targeting::{
     AUDIENCE, BUCKET_BY, COVERAGE, HELD_OUT_BY, HOLDOUTS, LAYER, Targeting,
@@ -35,13 +37,17 @@ pub(super) fn check_flag_state(
         check_rule(rule, flag_type, shared, &of_rules.item(at), faults);
     }
     let (of_experiments, of_targeting) = (path.field("experiments"), path.field("targeting"));
+    let of_goals = path.field(GOALS);
     for (at, experiment) in state.experiments.iter().enumerate() {
         let variants = &experiment.definition.terms.variants;
         check_variants(variants, flag_type, &of_experiments.item(at), faults);
+        let id = experiment.definition.id.to_string();
+        if let Some(goals) = &experiment.definition.goals {
+            check_goals(goals, shared, &of_goals.field(&id), faults);
+        }
         if experiment.definition.targeting.is_none() && shared.holdouts.is_empty() {
             continue;
         }
-        let id = experiment.definition.id.to_string();
         Targeted::of(&state.flag, experiment).check(shared, &of_targeting.field(&id), faults);
     }
 }
@@ -88,6 +94,25 @@ pub(super) fn check_variants(
 fn check_segment(id: SegmentId, shared: &Shared, path: &Path<'_>, faults: &mut Faults) {
     if !shared.segments.contains_key(&id) {
         faults.add(path, FaultKind::NoSuch { what: "segment", found: id.to_string() });
+    }
+}
+
+/// Adds what is wrong between the goals of an experiment and those of the engine.
+pub(super) fn check_goals(goals: &Goals, shared: &Shared, path: &Path<'_>, faults: &mut Faults) {
+    goals.each(path, |goal, path| check_goal(goal, shared, path, faults));
+}
+
+/// Adds what is wrong between a goal of an experiment and those of the engine.
+pub(super) fn check_goal(goal: &GoalUse, shared: &Shared, path: &Path<'_>, faults: &mut Faults) {
+    match shared.goal(goal.goal()) {
+        None => {
+            faults.add(&path.field(GOAL), FaultKind::NoSuchGoal { found: quote(goal.goal()) });
+        }
+        Some(known) if goal.cap.is_some() && !known.has_values() => {
+            let goal = known.key().to_owned();
+            faults.add(&path.field(CAP), FaultKind::CapWithoutValues { goal });
+        }
+        Some(_) => {}
     }
 }
 

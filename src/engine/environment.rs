@@ -1,13 +1,16 @@
 //! An engine bound to one environment: what requests call.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::Engine;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::faults::ValidationError;
+use crate::model::id::GoalId;
 use crate::read::conversion::Conversion;
 use crate::read::evaluation::Evaluation;
 use crate::read::explanation::Explanation;
+use crate::read::goal::handle::GoalHandle;
 use crate::read::handle::FlagHandle;
 use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::reader::Reader;
@@ -144,6 +147,29 @@ impl Environment {
         });
         let number = current.pin().engine();
         FlagHandle::new(current.clone(), number, slot, self.name.clone(), key)
+    }
+
+    /// Resolves a goal once, for all later calls. The goal need not exist yet.
+    ///
+    /// Call it at start-up, not on every request: a key that is new to the engine is kept for as
+    /// long as the engine lives, and publishes a new snapshot.
+    #[must_use]
+    pub fn goal(&self, key: &str) -> GoalHandle {
+        let current = &self.engine.current;
+        let id = GoalId::of(key);
+        let known = |snapshot: &Snapshot| snapshot.goal_lists().find(&self.name, id);
+        let key: Arc<str> = key.into();
+        let place = known(&current.pin()).unwrap_or_else(|| {
+            let mut writer = self.engine.lock();
+            let snapshot = current.pin();
+            known(&snapshot).unwrap_or_else(|| {
+                let (next, place) = snapshot.with_goal_place(&self.name, &key);
+                writer.publish_unstored(next);
+                place
+            })
+        });
+        let number = current.pin().engine();
+        GoalHandle::new(current.clone(), number, place, self.name.clone(), key)
     }
 
     /// Pins the current version, for many flags within one request.

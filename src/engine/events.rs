@@ -150,6 +150,22 @@ pub(crate) fn segment_deleted(segment: SegmentId) {
     info!(segment = %segment, "segment deleted");
 }
 
+pub(crate) fn goal_created(goal: &str) {
+    info!(goal, "goal created");
+}
+
+pub(crate) fn goal_changed(goal: &str) {
+    info!(goal, "goal changed");
+}
+
+pub(crate) fn goal_deleted(goal: &str) {
+    info!(goal, "goal deleted");
+}
+
+pub(crate) fn goals_set(flag: &str, experiment: ExperimentId) {
+    info!(flag, experiment = %experiment, "goals set");
+}
+
 pub(crate) fn layer_created(layer: LayerId) {
     info!(layer = %layer, "layer created");
 }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::consistency::{Targeted, check_change, check_variants, has_been_started, overlapping};
+use super::consistency::{
+    Targeted, check_change, check_goals, check_variants, has_been_started, overlapping,
+};
 use super::flags::find;
+use super::goals::goals_of;
 use super::holdouts::bind;
 use super::ids::given_or_random;
 use super::targeting::targeting_of;
@@ -13,6 +16,7 @@ use crate::count::registry::Record;
 use crate::count::runs::Runs;
 use crate::engine::events;
 use crate::format::fields::strictly;
+use crate::format::goals::GOALS;
 use crate::model::capacity::Capacity;
 use crate::model::change::Action;
 use crate::model::definition::Definition;
@@ -52,12 +56,14 @@ impl Engine {
     ) -> Result<Experiment, ControlError> {
         let (id, status, count_users) = (new.id, new.status, new.count_users);
         let of_targeting = Path::Root.field("targeting");
-        let targeting = new.targeting.clone();
-        let (mut terms, targeting, count_users) = strictly(|faults| {
+        let of_goals = Path::Root.field(GOALS);
+        let (targeting, goals) = (new.targeting.clone(), new.goals.clone());
+        let (mut terms, targeting, goals, count_users) = strictly(|faults| {
             let count_users = Capacity::check(count_users, &Path::Root, faults);
             let terms = Unchecked::from(new).check(&Path::Root, faults);
             let targeting = targeting.check(&of_targeting, faults);
-            Some((terms?, targeting, count_users))
+            let goals = goals.check(&of_goals, faults);
+            Some((terms?, targeting, goals, count_users))
         })?;
 
         let mut writer = self.lock_to_change()?;
@@ -88,10 +94,15 @@ impl Engine {
             check_change(id, &before, &targeting, &of_targeting, &mut faults);
             targeting.held_out_by = before.held_out_by;
             targeting.coverages = before.coverages;
+            let before = goals_of(&started.definition);
+            before.check_change(&goals, id, &of_goals, &mut faults);
         }
+        let before = known.as_ref().and_then(|known| known.definition.goals.as_deref());
+        let goals = goals.attached_to(before, started.is_some(), now);
+        check_goals(&goals, view.shared(), &of_goals, &mut faults);
         let definition = Definition::create(id, terms, status, now);
-        let targeting = targeting.some();
-        let mut definition = Definition { count_users, targeting, ..definition };
+        let (targeting, goals) = (targeting.some(), goals.some());
+        let mut definition = Definition { count_users, targeting, goals, ..definition };
         if started.is_none() {
             bind(&mut definition, None, view.shared());
         }

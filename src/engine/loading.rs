@@ -7,6 +7,7 @@ use super::Engine;
 use super::applying::options::ApplyError;
 use super::applying::report::ApplyReport;
 use super::consistency::{check_change, check_flag_state};
+use super::goals::{self, goals_of};
 use super::holdouts::refuse_fixed;
 use super::lifecycle::same_experiment;
 use super::references::FaultyParts;
@@ -18,6 +19,7 @@ use crate::engine::events;
 use crate::engine::load_report::LastLoad;
 use crate::format::document::{Document, HOLDOUTS};
 use crate::format::export::Export;
+use crate::format::goals::GOALS;
 use crate::format::stored::Stored;
 use crate::format::targeting::shared_part::SharedPart;
 use crate::model::change::Action;
@@ -178,6 +180,7 @@ impl Engine {
         self.refuse_changed_terms(&mut document);
         self.refuse_changed_targeting(&mut document, |_| true);
         refuse_changed_holdouts(&view, &self.control.registry, &mut document);
+        refuse_changed_goals(&view, &self.control.registry, &mut document);
         let unsound = FaultyParts::of(&document);
         let shared = shared_by(&mut document, view.shared(), self.control.clock.now());
         for (at, flag) in document.flags.iter_mut().enumerate() {
@@ -260,8 +263,8 @@ impl Engine {
         }
     }
 
-    /// Adds a fault for each part of an experiment's targeting that would change after a start, of
-    /// those experiments that the engine knows and that are `checked`.
+    /// Adds a fault for each part of an experiment's targeting, and for each of its goals, that
+    /// would change after a start, of those experiments that the engine knows and that are `checked`.
     pub(super) fn refuse_changed_targeting(
         &self,
         document: &mut Document,
@@ -270,10 +273,12 @@ impl Engine {
         let flags = Path::Root.field("flags");
         for (at, flag) in document.flags.iter_mut().enumerate() {
             let path = flags.item(at);
+            let of_goals = path.field(GOALS);
             let path = path.field("targeting");
             for section in &flag.experiments {
                 let id = section.experiment.id;
                 let targeting = section.experiment.targeting.as_deref();
+                let goals = section.experiment.goals.as_deref();
                 let faults = &mut flag.faults;
                 self.control.registry.with(id, |record| {
                     let known = &record.definition;
@@ -281,7 +286,10 @@ impl Engine {
                     if is_started && is_checked(id) {
                         let after = targeting.cloned().unwrap_or_default();
                         let before = targeting_of(known);
-                        check_change(id, &before, &after, &path.field(&id.to_string()), faults);
+                        let text = id.to_string();
+                        check_change(id, &before, &after, &path.field(&text), faults);
+                        let after = goals.cloned().unwrap_or_default();
+                        goals_of(known).check_change(&after, id, &of_goals.field(&text), faults);
                     }
                 });
             }
@@ -295,6 +303,16 @@ fn refuse_changed_holdouts(view: &Snapshot, registry: &Registry, document: &mut 
     for (at, part) in document.holdouts.iter_mut().enumerate() {
         if let Some(holdout) = &part.part {
             refuse_fixed(view, registry, holdout, &path.item(at), &mut part.faults);
+        }
+    }
+}
+
+/// Adds a fault to each goal that would change although an experiment counts it.
+fn refuse_changed_goals(view: &Snapshot, registry: &Registry, document: &mut Document) {
+    let path = Path::Root.field(GOALS);
+    for (at, part) in document.goals.iter_mut().enumerate() {
+        if let Some(goal) = &part.part {
+            goals::refuse_fixed(view.shared(), registry, goal, &path.item(at), &mut part.faults);
         }
     }
 }
@@ -323,6 +341,7 @@ fn shared_by(document: &mut Document, known: &Arc<Shared>, now: Timestamp) -> Ar
         }),
         layers: all(&mut document.layers, &known.layers, |layer, _, _| layer),
         holdouts: all(&mut document.holdouts, &known.holdouts, |holdout, _, _| holdout),
+        goals: all(&mut document.goals, &known.goals, |goal, _, _| goal),
     };
     if shared == **known { Arc::clone(known) } else { Arc::new(shared) }
 }

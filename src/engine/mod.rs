@@ -9,7 +9,7 @@
 //!   a variant as the default; `archiving` and `deleting`: flags and experiments; `forcing`: users
 //!   forced into a variant;
 //! * `targeting`: who is in an experiment; `rules`: values for some users, without an experiment;
-//!   `segments`, `layers`, `holdouts`: what flags share;
+//!   `segments`, `layers`, `holdouts`: what flags share; `goals`: what experiments are for;
 //! * `loading`: replacing everything by a document, and writing one; `applying`: merging one with
 //!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
 //!   reports;
@@ -40,6 +40,7 @@ pub(crate) mod environment;
 pub(crate) mod events;
 mod flags;
 mod forcing;
+pub(crate) mod goals;
 mod holdouts;
 mod ids;
 mod layers;
@@ -114,6 +115,10 @@ use crate::read::snapshot::Snapshot;
 /// * Holdouts: [`create_holdout`](Engine::create_holdout),
 ///   [`change_holdout`](Engine::change_holdout), [`delete_holdout`](Engine::delete_holdout),
 ///   [`holdout`](Engine::holdout), [`holdouts`](Engine::holdouts).
+/// * What experiments are for: [`create_goal`](Engine::create_goal),
+///   [`change_goal`](Engine::change_goal), [`delete_goal`](Engine::delete_goal),
+///   [`goal`](Engine::goal), [`goals`](Engine::goals), [`set_goals`](Engine::set_goals);
+///   [`goal_counts`](Engine::goal_counts).
 /// * Documents: [`from_json`](Engine::from_json), [`replace`](Engine::replace),
 ///   [`last_load`](Engine::last_load),
 ///   [`to_json`](Engine::to_json).

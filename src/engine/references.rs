@@ -2,20 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use super::consistency::check_goal;
 use crate::format::document::Document;
 use crate::format::flag_document::FlagDocument;
+use crate::format::goals::GOALS;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::id::{LayerId, SegmentId};
-use crate::model::path::Path;
+use crate::model::goal::of_experiment::{GOAL, Goals};
+use crate::model::id::{GoalId, LayerId, SegmentId};
+use crate::model::path::{Path, quote};
 use crate::model::targeting::experiment_targeting::{AUDIENCE, LAYER, Targeting};
 use crate::model::targeting::shared::Shared;
 
-/// Segments, layers and holdouts of a document that have faults.
+/// Segments, layers, holdouts and goals of a document that have faults.
 #[derive(Debug, Default)]
 pub(super) struct FaultyParts {
     pub(super) segments: BTreeSet<SegmentId>,
     pub(super) layers: BTreeSet<LayerId>,
+    pub(super) goals: BTreeSet<GoalId>,
     /// One of them, by its path. No flag names a holdout, so each may be meant.
     pub(super) holdout: Option<String>,
 }
@@ -25,14 +29,16 @@ impl FaultyParts {
     pub(super) fn of(document: &Document) -> FaultyParts {
         let segments = document.segments.iter().filter(|part| !part.is_sound());
         let layers = document.layers.iter().filter(|part| !part.is_sound());
+        let goals = document.goals.iter().filter(|part| !part.is_sound());
         FaultyParts {
             segments: segments.filter_map(|part| part.id).collect(),
             layers: layers.filter_map(|part| part.id).collect(),
+            goals: goals.filter_map(|part| part.id).collect(),
             holdout: None,
         }
     }
 
-    /// Adds a fault for each segment and layer that a flag of the document names and that has
+    /// Adds a fault for each segment, layer and goal that a flag of the document names and that has
     /// faults, or is not in `shared`. `at` is the position of the flag.
     pub(super) fn check(&self, flag: &mut FlagDocument, at: usize, shared: &Shared) {
         let names = Names { faulty: self, shared };
@@ -45,11 +51,19 @@ impl FaultyParts {
                 names.segment(segment, &rules.item(at).field("segment_id"), &mut faults);
             }
         }
+        let of_flag = path;
         let path = path.field("targeting");
         for section in &flag.experiments {
             if let Some(targeting) = &section.experiment.targeting {
                 let id = section.experiment.id.to_string();
                 names.targeting(targeting, &path.field(&id), &mut faults);
+            }
+        }
+        let of_goals = of_flag.field(GOALS);
+        for section in &flag.experiments {
+            if let Some(goals) = &section.experiment.goals {
+                let id = section.experiment.id.to_string();
+                names.goals(goals, &of_goals.field(&id), &mut faults);
             }
         }
         flag.faults.append(faults);
@@ -78,6 +92,18 @@ impl Names<'_> {
             let is_there = self.shared.layers.contains_key(&part.id);
             check("layer", part.id.to_string(), is_faulty, is_there, &path.field("id"), faults);
         }
+    }
+
+    fn goals(&self, goals: &Goals, path: &Path<'_>, faults: &mut Faults) {
+        goals.each(path, |goal, path| {
+            let key = goal.goal();
+            if self.faulty.goals.contains(&GoalId::of(key)) {
+                let (what, found) = ("goal", quote(key));
+                faults.add(&path.field(GOAL), FaultKind::Faulty { what, found });
+            } else {
+                check_goal(goal, self.shared, path, faults);
+            }
+        });
     }
 
     fn segment(&self, id: SegmentId, path: &Path<'_>, faults: &mut Faults) {

@@ -108,15 +108,23 @@ pub(super) fn experiment_of(
     let is_dated = section.experiment.started_at.is_some();
     let is_known = record.is_some();
     let last_start = record.as_ref().and_then(|record| record.started_at);
+    let known_start = record.as_ref().is_some_and(|record| record.definition.started_at.is_some());
+    let known_goals = record.as_ref().and_then(|record| record.definition.goals.clone());
     let targeting = section.experiment.targeting.take();
     let bound = record.as_ref().and_then(|record| record.definition.targeting.clone());
     let targeting = targeting.as_deref().cloned().unwrap_or_default().bound_as(bound.as_deref());
     section.experiment.targeting = targeting.some();
     // A start with a date has been before, with the holdouts that the document gives.
     let binding = (!is_dated && last_start.is_none()).then_some(shared);
+    let was_started = is_dated || last_start.is_some() || known_start;
+    let goals = section.experiment.goals.take();
+    let attached = known_goals.as_deref();
+    let goals = goals.as_deref().cloned().unwrap_or_default();
+    section.experiment.goals = goals.attached_to(attached, was_started, now).some();
     let definition = definition_of(section.experiment, known, last_start, binding, now);
     let runs = || section.counters.runs(definition.started_at);
-    let mut record = writer.apply(record, &definition, || carried, runs)?;
+    let of_goals = &section.counters.goals;
+    let mut record = writer.apply_with_goals(record, &definition, || carried, runs, of_goals)?;
     // "Since start" begins anew with a later `started_at`, or with a start that has no date but
     // now.
     let was_running = known.is_some_and(|known| known.is_running());
@@ -178,6 +186,7 @@ fn definition_of(
         is_archived: document.is_archived,
         count_users: document.count_users,
         targeting: document.targeting,
+        goals: document.goals,
     };
     if let Some(shared) = binding {
         bind(&mut definition, known.map(|known| &**known), shared);

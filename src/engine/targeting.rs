@@ -159,7 +159,7 @@ impl Engine {
 
     /// Stages another definition of an experiment, and returns the experiment, and the next
     /// snapshot.
-    fn with_definition(
+    pub(super) fn with_definition(
         &self,
         writer: &mut Writer<'_>,
         view: &Snapshot,

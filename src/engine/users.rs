@@ -9,15 +9,16 @@ use super::Engine;
 use super::lifecycle::find_experiment;
 use super::writer::Writer;
 use crate::count::distinct_users::slots::{Head, Slots};
-use crate::count::distinct_users::{Run, Scope};
+use crate::count::distinct_users::{GoalPlace, Run, Scope};
 use crate::count::registry::Record;
-use crate::count::users::{UserCounts, VariantUsers};
+use crate::count::users::{UserCounts, UsersOfGoal, VariantUsers};
 use crate::format::fields::strictly;
 use crate::model::capacity::Capacity;
 use crate::model::error::{ControlError, FileError};
 use crate::model::experiment_change::ExperimentChange;
 use crate::model::id::ExperimentId;
 use crate::model::path::Path;
+use crate::model::targeting::shared::Shared;
 use crate::model::timestamp::Timestamp;
 use crate::read::state::ExperimentState;
 
@@ -80,7 +81,7 @@ impl Writer<'_> {
     }
 
     fn prepared(&self, record: &Arc<Record>, now: Timestamp) -> Option<Prepared> {
-        let Record { definition, counters, runs, started_at } = &**record;
+        let Record { definition, counters, runs, started_at, .. } = &**record;
         let (id, run) = (definition.id, runs.number());
         let is_running = definition.is_running();
         let left = if self.users.new.contains(&id) { self.left(id, run) } else { Vec::new() };
@@ -133,7 +134,7 @@ impl Writer<'_> {
     }
 
     /// Begins to count users as the change says, and ends it; and opens the counters of what runs.
-    pub(super) fn begin_users(&mut self) {
+    pub(super) fn begin_users(&mut self, shared: &Shared) {
         for prepared in self.users.prepared.take().into_iter().flatten() {
             let Prepared { record, run, is_counted, is_forgotten, .. } = prepared;
             let counters = &record.counters;
@@ -141,7 +142,11 @@ impl Writer<'_> {
                 counters.begin_users(run, &self.engine.control.users);
             }
             if record.definition.is_running() {
-                counters.set_open(true, is_counted);
+                let goals = record.definition.goals.as_ref();
+                let primary = goals.and_then(|goals| goals.primary.as_ref());
+                let goal = primary.and_then(|primary| shared.goal(primary.goal()));
+                let needs_value = goal.is_some_and(|goal| goal.has_values());
+                counters.set_open_for(true, is_counted, needs_value);
             }
             if is_forgotten {
                 counters.forget_users();
@@ -269,7 +274,7 @@ impl Engine {
         let experiments = view.states().flat_map(|state| &*state.experiments);
         let running = experiments.filter(|experiment| experiment.definition.is_running());
         writer.prepare_users(running.map(ExperimentState::record));
-        writer.begin_users();
+        writer.begin_users(view.shared());
         Ok(())
     }
 
@@ -283,7 +288,23 @@ impl Engine {
             return None;
         }
         let assignment = definition.assignment();
-        let sample = users.counts(assignment.allocation(), definition.terms.count());
+        let (allocation, count) = (assignment.allocation(), definition.terms.count());
+        let goals = record.goals.iter().flat_map(|goals| &**goals).enumerate();
+        let goals = goals.filter_map(|(at, goal)| Some((&goal.goal, GoalPlace::new(at)?)));
+        let (keys, places): (Vec<_>, Vec<_>) = goals.unzip();
+        let sample = users.counts(allocation, count, &places);
+        let primary = definition.goals.as_ref().and_then(|goals| goals.primary());
+        let goals = keys.into_iter().zip(sample.goals).map(|(goal, mut variants)| {
+            if primary.is_some_and(|primary| primary.goal == *goal) {
+                // Its events are conversions.
+                for (of_goal, count) in variants.iter_mut().zip(&sample.variants) {
+                    of_goal.reached = count.converted;
+                    of_goal.unexposed = count.converted_unexposed;
+                }
+            }
+            UsersOfGoal { goal: (**goal).to_owned(), variants }
+        });
+        let goals = goals.collect();
         let variants = definition.terms.variants.iter().zip(sample.variants);
         let variants =
             variants.map(|(variant, count)| VariantUsers { key: variant.key().to_owned(), count });
@@ -291,6 +312,7 @@ impl Engine {
             experiment: id,
             run: sample.scope.run,
             variants: variants.collect(),
+            goals,
             sampled_bits: sample.bits,
             since: sample.scope.since,
             is_since_start: sample.scope.is_whole,

@@ -6,12 +6,14 @@ use super::Engine;
 use super::users::UsersChange;
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Baseline;
+use crate::count::goal_counters::{self, GoalCounters};
 use crate::count::pool::Pool;
-use crate::count::registry::Record;
+use crate::count::registry::{GoalRecord, Record};
 use crate::count::runs::Runs;
 use crate::count::stripe;
 use crate::engine::events;
 use crate::engine::store::Proposal;
+use crate::format::counters_document::CarriedGoal;
 use crate::format::units::edits;
 use crate::model::actor::Actor;
 use crate::model::capacity::Capacity;
@@ -98,6 +100,19 @@ impl Writer<'_> {
         base: impl FnOnce() -> Baseline,
         runs: impl FnOnce() -> Runs,
     ) -> Result<Arc<Record>, FileError> {
+        self.apply_with_goals(known, definition, base, runs, &[])
+    }
+
+    /// As [`apply`](Writer::apply); the counts of goals that are new start at what a document
+    /// carried.
+    pub(super) fn apply_with_goals(
+        &mut self,
+        known: Option<Arc<Record>>,
+        definition: &Arc<Definition>,
+        base: impl FnOnce() -> Baseline,
+        runs: impl FnOnce() -> Runs,
+        carried: &[CarriedGoal],
+    ) -> Result<Arc<Record>, FileError> {
         let record = match known {
             Some(known) if Arc::ptr_eq(&known.definition, definition) => return Ok(known),
             Some(known) => Record {
@@ -105,6 +120,7 @@ impl Writer<'_> {
                 counters: Arc::clone(&known.counters),
                 started_at: known.started_at,
                 runs: known.runs.clone(),
+                goals: self.goals(definition, known.goals.as_ref(), carried)?,
             },
             None => {
                 let counters = Arc::new(self.counters(definition, base())?);
@@ -115,6 +131,7 @@ impl Writer<'_> {
                     runs: runs().at_most(|| counters.counts()),
                     counters,
                     started_at: definition.started_at,
+                    goals: self.goals(definition, None, carried)?,
                 }
             }
         };
@@ -127,7 +144,12 @@ impl Writer<'_> {
         let started_at = record.definition.started_at;
         let runs = record.runs.started(record.started_at, started_at, counts);
         self.mark_begun(record);
-        self.stage(Record { started_at, runs, ..record.clone() })
+        let goals = record.goals.as_ref().map(|goals| {
+            let started =
+                |goal: &GoalRecord| GoalRecord { at_start: goal.counters.counts(), ..goal.clone() };
+            Arc::new(goals.iter().map(started).collect())
+        });
+        self.stage(Record { started_at, runs, goals, ..record.clone() })
     }
 
     /// Stages that the last run of an experiment begins with this change.
@@ -216,7 +238,7 @@ impl Writer<'_> {
         if engine.control.durability.is_some() {
             engine.control.registry.forget_continued();
         }
-        self.begin_users();
+        self.begin_users(next.shared());
         self.publish_unstored(next);
         for counters in self.closing.drain(..) {
             counters.set_open(false, false);
@@ -228,6 +250,36 @@ impl Writer<'_> {
     /// Publishes a snapshot with the same definitions as before.
     pub(super) fn publish_unstored(&mut self, next: Snapshot) {
         self.engine.current.publish(next, &mut self.held.retired);
+    }
+
+    /// The goals that a definition has attached: those that are known, and new ones.
+    fn goals(
+        &mut self,
+        definition: &Definition,
+        known: Option<&Arc<Vec<GoalRecord>>>,
+        carried: &[CarriedGoal],
+    ) -> Result<Option<Arc<Vec<GoalRecord>>>, FileError> {
+        let Some(goals) = &definition.goals else { return Ok(None) };
+        let variants = definition.terms.count();
+        let mut records = Vec::with_capacity(goals.attached.len());
+        for attached in &*goals.attached {
+            let of_goal =
+                known.and_then(|known| known.iter().find(|record| record.goal == attached.goal));
+            let carried = carried.iter().find(|carried| carried.goal == *attached.goal);
+            records.push(match (of_goal, carried) {
+                (Some(known), _) => known.clone(),
+                (None, carried) => {
+                    let (ever, at_start) = carried.map_or_else(Default::default, |carried| {
+                        (carried.ever.clone(), carried.at_start.clone())
+                    });
+                    let cells =
+                        self.pool.take_cells(goal_counters::cells_for(variants), stripe::count());
+                    let counters = Arc::new(GoalCounters::new(variants, ever, cells));
+                    GoalRecord { goal: Arc::clone(&attached.goal), counters, at_start }
+                }
+            });
+        }
+        Ok(Some(Arc::new(records)))
     }
 
     fn counters(

@@ -93,6 +93,7 @@ fn unit(fields: &mut Fields<'_, '_>, path: &Path<'_>, faults: &mut Faults) -> Op
         "segment" => Some(Unit::Segment { segment: fields.required("segment", faults, parsed)? }),
         "layer" => Some(Unit::Layer { layer: fields.required("layer", faults, parsed)? }),
         "holdout" => Some(Unit::Holdout { holdout: fields.required("holdout", faults, parsed)? }),
+        "goal" => Some(Unit::Goal { goal: fields.required("goal", faults, parsed)? }),
         _ => {
             mistyped(&Node::String(kind.into()), "a unit", &path.field("unit"), faults);
             None

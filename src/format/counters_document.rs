@@ -2,8 +2,10 @@
 //! at each start.
 
 use crate::count::counts::{Baseline, Count};
+use crate::count::goal_counts::GoalCount;
 use crate::count::runs::{Runs, Start};
-use crate::format::fields::{Fields, array, by_variant, count, mistyped, parsed};
+use crate::format::fields::{Fields, array, by_variant, count, entries, mistyped, parsed};
+use crate::format::goals::GOALS;
 use crate::format::node::Node;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
@@ -20,6 +22,18 @@ pub(crate) struct CountersDocument {
     /// The counts at the last start.
     at_start: Option<Vec<Count>>,
     earlier: Vec<EarlierRun>,
+    /// Of goals other than conversions.
+    pub(crate) goals: Vec<CarriedGoal>,
+}
+
+/// The counts of a goal that a document carries, in the variants' order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CarriedGoal {
+    /// The goal's key.
+    pub(crate) goal: String,
+    pub(crate) ever: Box<[GoalCount]>,
+    /// What of it was counted until the last start.
+    pub(crate) at_start: Box<[GoalCount]>,
 }
 
 #[derive(Debug)]
@@ -62,8 +76,19 @@ impl CountersDocument {
             // One that could not be read has a fault of its own.
             Some(read.collect::<Vec<_>>().into_iter().flatten().collect())
         });
+        let goals = fields.optional(GOALS, faults, |node, path, faults| {
+            let goals = entries(node, path, faults).into_iter();
+            Some(
+                goals
+                    .filter_map(|(goal, node)| {
+                        carried_goal(goal.into_owned(), node, path, faults, variants)
+                    })
+                    .collect(),
+            )
+        });
         fields.close(faults);
-        CountersDocument { exposures, run, at_start, earlier: earlier.unwrap_or_default() }
+        let (earlier, goals) = (earlier.unwrap_or_default(), goals.unwrap_or_default());
+        CountersDocument { exposures, run, at_start, earlier, goals }
     }
 
     /// Adds a fault for each start with more than the count ever, or than at the next start, and
@@ -139,6 +164,55 @@ fn refuse_more(
             }
         }
     }
+}
+
+/// The counts of a goal; at the last start no more than ever.
+fn carried_goal(
+    goal: String,
+    node: Node<'_>,
+    path: &Path<'_>,
+    faults: &mut Faults,
+    variants: &[Variant],
+) -> Option<CarriedGoal> {
+    let path = path.field(&goal);
+    let mut fields = Fields::open(node, &path, faults)?;
+    let mut counts = |name, faults: &mut Faults| {
+        let counts = fields.optional(name, faults, |node, path, faults| {
+            by_variant(node, path, faults, variants, goal_count)
+        });
+        counts.unwrap_or_default().into_boxed_slice()
+    };
+    let (ever, at_start) = (counts("ever", faults), counts("at_start", faults));
+    fields.close(faults);
+    let of_start = path.field("at_start");
+    for (at, start) in at_start.iter().enumerate() {
+        let ever = ever.get(at).copied().unwrap_or_default();
+        let Some(variant) = variants.get(at) else { continue };
+        let path = of_start.field(variant.key());
+        for (name, found, ever) in [
+            ("events", start.events, ever.events),
+            ("gained", start.gained, ever.gained),
+            ("lost", start.lost, ever.lost),
+        ] {
+            if found > ever {
+                faults.add(&path.field(name), FaultKind::AtStart { found, ever });
+            }
+        }
+    }
+    Some(CarriedGoal { goal: goal.clone(), ever, at_start })
+}
+
+fn goal_count(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<GoalCount> {
+    let mut fields = Fields::open(node, path, faults)?;
+    let events = fields.optional("events", faults, count);
+    let gained = fields.optional("gained", faults, count);
+    let lost = fields.optional("lost", faults, count);
+    fields.close(faults);
+    Some(GoalCount {
+        events: events.unwrap_or_default(),
+        gained: gained.unwrap_or_default(),
+        lost: lost.unwrap_or_default(),
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "readers of fields take a whole node")]

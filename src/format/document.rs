@@ -4,6 +4,7 @@
 use crate::format::duplicates::{refuse_duplicate_parts, refuse_duplicates};
 use crate::format::fields::{Fields, array, count, mistyped, string};
 use crate::format::flag_document::FlagDocument;
+use crate::format::goals::{GOALS, goal};
 use crate::format::node::Node;
 use crate::format::overlaps::refuse_overlaps;
 use crate::format::stored::{Stored, stored};
@@ -14,7 +15,8 @@ use crate::format::targeting::shared_part::{SharedPart, parts};
 use crate::model::error::SyntaxError;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::id::{HoldoutId, LayerId, SegmentId};
+use crate::model::goal::definition::{Goal, KEY};
+use crate::model::id::{GoalId, HoldoutId, LayerId, SegmentId};
 use crate::model::path::Path;
 use crate::model::targeting::holdout::Holdout;
 use crate::model::targeting::layer::Layer;
@@ -41,6 +43,7 @@ pub(crate) struct Document {
     pub(crate) segments: Vec<SharedPart<SegmentId, Segment>>,
     pub(crate) layers: Vec<SharedPart<LayerId, Layer>>,
     pub(crate) holdouts: Vec<SharedPart<HoldoutId, Holdout>>,
+    pub(crate) goals: Vec<SharedPart<GoalId, Goal>>,
     /// The faults outside of any flag. With one, it is unknown which flags the document means to
     /// have.
     pub(crate) frame: Faults,
@@ -72,7 +75,7 @@ impl Document {
         let node = Node::parse(text)?;
         let mut frame = Faults::default();
         let (mut flags, mut stored) = (Vec::new(), None);
-        let (mut segments, mut layers, mut holdouts) = (None, None, None);
+        let (mut segments, mut layers, mut holdouts, mut goals) = (None, None, None, None);
         let (mut source, mut revision) = (None, None);
         let root = Path::Root;
         if let Some(mut fields) = Fields::open(node, &root, &mut frame) {
@@ -90,6 +93,9 @@ impl Document {
             holdouts = fields.optional(HOLDOUTS, &mut frame, |node, path, faults| {
                 parts(node, HOLDOUTS, path, faults, holdout)
             });
+            goals = fields.optional(GOALS, &mut frame, |node, path, faults| {
+                parts(node, GOALS, path, faults, goal)
+            });
             let nodes = fields.required("flags", &mut frame, array);
             fields.close(&mut frame);
             let path = root.field("flags");
@@ -102,10 +108,12 @@ impl Document {
         let mut segments = segments.unwrap_or_default();
         let mut layers = layers.unwrap_or_default();
         let mut holdouts = holdouts.unwrap_or_default();
-        refuse_duplicate_parts(&mut segments, SEGMENTS);
-        refuse_duplicate_parts(&mut layers, LAYERS);
-        refuse_duplicate_parts(&mut holdouts, HOLDOUTS);
-        Ok(Document { flags, segments, layers, holdouts, frame, source, revision, stored })
+        let mut goals = goals.unwrap_or_default();
+        refuse_duplicate_parts(&mut segments, SEGMENTS, "id");
+        refuse_duplicate_parts(&mut layers, LAYERS, "id");
+        refuse_duplicate_parts(&mut holdouts, HOLDOUTS, "id");
+        refuse_duplicate_parts(&mut goals, GOALS, KEY);
+        Ok(Document { flags, segments, layers, holdouts, goals, frame, source, revision, stored })
     }
 
     /// All faults, those of the frame first.
@@ -114,7 +122,8 @@ impl Document {
         let segments = self.segments.iter_mut().map(|part| &mut part.faults);
         let layers = self.layers.iter_mut().map(|part| &mut part.faults);
         let holdouts = self.holdouts.iter_mut().map(|part| &mut part.faults);
-        for of_part in segments.chain(layers).chain(holdouts) {
+        let goals = self.goals.iter_mut().map(|part| &mut part.faults);
+        for of_part in segments.chain(layers).chain(holdouts).chain(goals) {
             faults.append(std::mem::take(of_part));
         }
         for flag in &mut self.flags {

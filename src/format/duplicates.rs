@@ -48,18 +48,27 @@ pub(super) fn refuse_duplicates(flags: &mut [FlagDocument]) {
     }
 }
 
-/// Adds a fault to each of several segments, layers or holdouts with one id.
-pub(super) fn refuse_duplicate_parts<I, T>(parts: &mut [SharedPart<I, T>], name: &'static str)
-where
+/// Adds a fault to each of several segments, layers, holdouts or goals with one id, which is in
+/// this field.
+pub(super) fn refuse_duplicate_parts<I, T>(
+    parts: &mut [SharedPart<I, T>],
+    name: &'static str,
+    field: &'static str,
+) where
     I: Copy + Eq + Hash + fmt::Display,
 {
-    let mut ids = Occurrences::new("id", parts.len());
+    let mut ids = Occurrences::new(field, parts.len());
     for (at, part) in parts.iter().enumerate() {
         if let Some(id) = part.id {
             ids.add(id, Place { of: (name, at), inner: None });
         }
     }
-    for (at, path, kind) in ids.duplicates(I::to_string) {
+    let names = |id: &I| {
+        let of_id = parts.iter().find(|part| part.id == Some(*id));
+        let named = of_id.and_then(|part| part.name.as_deref()).filter(|_| field != "id");
+        named.map_or_else(|| id.to_string(), quote)
+    };
+    for (at, path, kind) in ids.duplicates(names) {
         if let Some(part) = parts.get_mut(at) {
             part.faults.add_at(path, kind);
         }

@@ -15,6 +15,7 @@ use crate::model::error::LoadError;
 use crate::model::experiment::Experiment;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
+use crate::model::goal::of_experiment::{Goals, NewGoals};
 use crate::model::id::ExperimentId;
 use crate::model::new_experiment::{NewExperiment, NewVariant};
 use crate::model::notes::{ARCHIVED, SomeNotes};
@@ -89,6 +90,7 @@ fn whole_experiment(node: Node<'_>, faults: &mut Faults) -> Option<Experiment> {
         updated_at: updated_at?,
         count_users: document.count_users,
         targeting: None,
+        goals: None,
     };
     Some(Experiment::new(Arc::new(definition), conversions))
 }
@@ -145,6 +147,8 @@ pub(crate) struct ExperimentDocument {
     pub(crate) count_users: Option<Capacity>,
     /// From the section beside the experiments.
     pub(crate) targeting: Option<Arc<Targeting>>,
+    /// From the section beside the experiments.
+    pub(crate) goals: Option<Arc<Goals>>,
 }
 
 /// An experiment, and its id even if the rest cannot be read.
@@ -192,6 +196,7 @@ pub(crate) fn experiment(
         notes: notes.apply(&None),
         is_archived,
         targeting: None,
+        goals: None,
         count_users,
     });
     (id, document)
@@ -219,5 +224,6 @@ fn new_experiment(node: Node<'_>, faults: &mut Faults) -> Option<NewExperiment> 
         status: status.unwrap_or_default(),
         count_users: count_users.map(Capacity::users),
         targeting: NewTargeting::new(),
+        goals: NewGoals::new(),
     })
 }

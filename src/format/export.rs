@@ -11,8 +11,11 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
 use crate::count::counts::Count;
+use crate::count::goal_counts::GoalCount;
+use crate::count::registry::GoalRecord;
 use crate::count::runs::{Runs, Start};
 use crate::format::document::{FORMAT_VERSION, HOLDOUTS, LAYERS, NEEDS, SEGMENTS, TARGETING};
+use crate::format::goals::GOALS;
 use crate::format::stored::Stored;
 use crate::model::experiment::{ByVariant, Experiment};
 use crate::model::flag::{ENABLED, FLAG_TYPE};
@@ -49,10 +52,10 @@ impl<'a> Export<'a> {
 
 impl Serialize for Export<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Document", 7)?;
+        let mut fields = serializer.serialize_struct("Document", 8)?;
         fields.serialize_field("version", &FORMAT_VERSION)?;
-        let Shared { segments, layers, holdouts } = self.shared;
-        if !self.shared.is_empty() || self.flags.iter().any(FlagSection::has_targeting) {
+        let Shared { segments, layers, holdouts, goals } = self.shared;
+        if !self.shared.has_no_targeting() || self.flags.iter().any(FlagSection::has_targeting) {
             fields.serialize_field(NEEDS, &TARGETING)?;
         }
         if let Some(stored) = &self.stored {
@@ -66,6 +69,9 @@ impl Serialize for Export<'_> {
         }
         if !holdouts.is_empty() {
             fields.serialize_field(HOLDOUTS, &Parts(holdouts))?;
+        }
+        if !goals.is_empty() {
+            fields.serialize_field(GOALS, &Parts(goals))?;
         }
         fields.serialize_field("flags", &self.flags)?;
         fields.end()
@@ -116,13 +122,14 @@ impl Serialize for FlagSection<'_> {
             let variants = &*experiment.definition.terms.variants;
             let exposures = counts.iter().map(|count| count.exposures).collect();
             let (runs, id) = (&experiment.runs, experiment.definition.id);
-            (id, CountersSection { variants, exposures, runs })
+            let goals = experiment.goals.as_deref().map(|goals| GoalsCounted { goals, variants });
+            (id, CountersSection { variants, exposures, runs, goals })
         }));
         let forced = experiments
             .iter()
             .map(|experiment| (experiment.definition.id, ForcedSection(experiment)));
         let forced = ById(forced);
-        let mut fields = serializer.serialize_struct("Flag", 19)?;
+        let mut fields = serializer.serialize_struct("Flag", 20)?;
         if self.has_targeting() {
             fields.serialize_field(NEEDS, &TARGETING)?;
         }
@@ -157,6 +164,13 @@ impl Serialize for FlagSection<'_> {
         if targeting.clone().next().is_some() {
             fields.serialize_field("targeting", &ById(targeting))?;
         }
+        let goals = experiments.iter().filter_map(|experiment| {
+            let definition = &experiment.definition;
+            Some((definition.id, definition.goals.as_deref()?))
+        });
+        if goals.clone().next().is_some() {
+            fields.serialize_field(GOALS, &ById(goals))?;
+        }
         fields.end()
     }
 }
@@ -178,12 +192,13 @@ struct CountersSection<'a> {
     variants: &'a [Variant],
     exposures: Vec<u64>,
     runs: &'a Runs,
+    goals: Option<GoalsCounted<'a>>,
 }
 
 impl Serialize for CountersSection<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let CountersSection { variants, exposures, runs } = self;
-        let mut fields = serializer.serialize_struct("Counters", 4)?;
+        let CountersSection { variants, exposures, runs, goals } = self;
+        let mut fields = serializer.serialize_struct("Counters", 5)?;
         fields.serialize_field("exposures", &ByVariant(variants, exposures))?;
         fields.serialize_field("run", &runs.number())?;
         let at_start: Vec<Count> = (0..variants.len()).map(|at| runs.at_start(at)).collect();
@@ -193,6 +208,43 @@ impl Serialize for CountersSection<'_> {
             let earlier = runs.earlier().iter().map(|start| EarlierRun { variants, start });
             fields.serialize_field("earlier_runs", &earlier.collect::<Vec<_>>())?;
         }
+        if let Some(goals) = goals {
+            fields.serialize_field(GOALS, goals)?;
+        }
+        fields.end()
+    }
+}
+
+/// What was counted for the goals of an experiment.
+#[derive(Clone)]
+struct GoalsCounted<'a> {
+    goals: &'a [GoalRecord],
+    variants: &'a [Variant],
+}
+
+impl Serialize for GoalsCounted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let variants = self.variants;
+        serializer.collect_map(self.goals.iter().map(|record| {
+            let mut at_start = record.at_start.to_vec();
+            at_start.resize(variants.len(), GoalCount::default());
+            let counted = GoalCounted { variants, ever: record.counters.counts(), at_start };
+            (&*record.goal, counted)
+        }))
+    }
+}
+
+struct GoalCounted<'a> {
+    variants: &'a [Variant],
+    ever: Box<[GoalCount]>,
+    at_start: Vec<GoalCount>,
+}
+
+impl Serialize for GoalCounted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Goal", 2)?;
+        fields.serialize_field("ever", &ByVariant(self.variants, &self.ever))?;
+        fields.serialize_field("at_start", &ByVariant(self.variants, &self.at_start))?;
         fields.end()
     }
 }

@@ -10,6 +10,7 @@ use crate::format::document::{NEEDS, needs};
 use crate::format::experiment::{ExperimentDocument, experiment};
 use crate::format::fields::{Fields, any, array, boolean, entries, mistyped, parsed, string, text};
 use crate::format::flag::settle_default;
+use crate::format::goals::{GOALS, goals};
 use crate::format::node::Node;
 use crate::format::notes::{notes, only_notes};
 use crate::format::targeting::experiment_targeting::targeting;
@@ -18,6 +19,7 @@ use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::flag::{ENABLED, FLAG_TYPE, Flag};
 use crate::model::flag_type::FlagType;
+use crate::model::goal::of_experiment::Goals;
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::notes::{ARCHIVED, SomeNotes};
 use crate::model::path::{Path, quote};
@@ -100,6 +102,7 @@ impl FlagDocument {
             let of_experiments = fields.optional("notes", &mut faults, keep);
             let of_rules = fields.optional("rules", &mut faults, keep);
             let of_targeting = fields.optional("targeting", &mut faults, keep);
+            let of_goals = fields.optional(GOALS, &mut faults, keep);
             fields.close(&mut faults);
 
             settle_default(&mut this.default_value, this.flag_type, path, &mut faults);
@@ -136,6 +139,16 @@ impl FlagDocument {
                     let targeting = targeting(node, path, faults);
                     section.experiment.targeting = targeting.and_then(Targeting::some);
                 });
+            }
+            if let Some(node) = of_goals {
+                this.read_sections(
+                    node,
+                    &path.field(GOALS),
+                    &mut faults,
+                    |section, node, path, faults| {
+                        section.experiment.goals = goals(node, path, faults).and_then(Goals::some);
+                    },
+                );
             }
             if let Some(node) = of_rules {
                 this.rules = rules(node, this.id, &path.field("rules"), &mut faults);

@@ -6,6 +6,7 @@
 //! * `document`: the configuration document, read; `flag_document`: one flag of it;
 //!   `counters_document`: the counts that it carries for an experiment; `duplicates`: keys and ids
 //!   that it has twice; `overlaps`: users of a layer that it gives twice;
+//! * `goals`: goals, and those of an experiment, read;
 //! * `targeting`: rules, segments, layers, holdouts, and who is in an experiment, read;
 //! * `export`: the document, written; `stored`: what an engine stores beside it;
 //! * `units`: the definitions field by field, and what differs between two versions; `change`: a
@@ -20,6 +21,7 @@ pub(crate) mod export;
 pub(crate) mod fields;
 pub(crate) mod flag;
 pub(crate) mod flag_document;
+pub(crate) mod goals;
 pub(crate) mod node;
 mod notes;
 pub(crate) mod overlaps;

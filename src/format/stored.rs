@@ -107,6 +107,7 @@ fn name_of(unit: Unit) -> String {
         Unit::Segment { segment } => format!("segment/{segment}"),
         Unit::Layer { layer } => format!("layer/{layer}"),
         Unit::Holdout { holdout } => format!("holdout/{holdout}"),
+        Unit::Goal { goal } => format!("goal/{goal}"),
     }
 }
 
@@ -117,6 +118,7 @@ fn unit(name: &str) -> Option<Unit> {
         ["segment", segment] => Unit::Segment { segment: segment.parse().ok()? },
         ["layer", layer] => Unit::Layer { layer: layer.parse().ok()? },
         ["holdout", holdout] => Unit::Holdout { holdout: holdout.parse().ok()? },
+        ["goal", goal] => Unit::Goal { goal: goal.parse().ok()? },
         ["rule", flag, rule] => Unit::Rule { flag: flag.parse().ok()?, rule: rule.parse().ok()? },
         [flag, experiment] => {
             Unit::Experiment { flag: flag.parse().ok()?, experiment: experiment.parse().ok()? }

@@ -9,6 +9,7 @@ use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::change::{Edit, Unit};
 use crate::model::flag::{ENABLED, FLAG_TYPE, FlagRef};
 use crate::model::flag_type::FlagType;
+use crate::model::goal::of_experiment::Goals;
 use crate::model::id::FlagId;
 use crate::model::merge::UnitFields;
 use crate::model::notes::{ARCHIVED, SomeNotes};
@@ -45,7 +46,11 @@ fn units_of_shared(shared: &Shared) -> BTreeMap<Unit, (&str, UnitFields)> {
     let holdouts = shared.holdouts.values().map(|holdout| {
         (Unit::Holdout { holdout: holdout.id }, (&*holdout.name, named(holdout.fields())))
     });
-    segments.chain(layers).chain(holdouts).collect()
+    let goals = shared
+        .goals
+        .iter()
+        .map(|(goal, of)| (Unit::Goal { goal: *goal }, (of.key(), named(of.fields()))));
+    segments.chain(layers).chain(holdouts).chain(goals).collect()
 }
 
 /// Fields with their names.
@@ -74,6 +79,17 @@ pub(crate) fn targeting_fields(
 /// The name of a field of who is in an experiment.
 pub(crate) fn targeting_field(name: &str) -> String {
     format!("targeting.{name}")
+}
+
+/// The fields of what an experiment is for, in those of the experiment.
+pub(crate) fn goals_fields(goals: Option<&Goals>) -> impl Iterator<Item = (String, Value)> {
+    let fields = goals.into_iter().flat_map(Goals::fields);
+    fields.map(|(name, value)| (goals_field(name), value))
+}
+
+/// The name of a field of what an experiment is for.
+pub(crate) fn goals_field(name: &str) -> String {
+    format!("goals.{name}")
 }
 
 pub(crate) fn fields_of_flag(state: &FlagState) -> UnitFields {
@@ -126,6 +142,7 @@ pub(crate) fn fields_of_experiment(state: &ExperimentState) -> UnitFields {
     fields.extend(archived_field(definition.is_archived));
     fields.extend(users_field(definition.count_users));
     fields.extend(targeting_fields(definition.targeting.as_deref()));
+    fields.extend(goals_fields(definition.goals.as_deref()));
     fields.extend(state.forced_users().filter_map(|(user_key, variant)| {
         let variant = state.variant(variant).map(Variant::key)?;
         Some((forced_field(user_key), variant.into()))

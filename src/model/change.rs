@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::model::actor::Actor;
-use crate::model::id::{ExperimentId, FlagId, HoldoutId, LayerId, RuleId, SegmentId};
+use crate::model::id::{ExperimentId, FlagId, GoalId, HoldoutId, LayerId, RuleId, SegmentId};
 use crate::model::timestamp::Timestamp;
 
 /// A change of the definitions, as it was committed.
@@ -22,7 +22,7 @@ pub struct Change {
     pub actor: Actor,
     /// What was asked for.
     pub action: Action,
-    /// Every field that changed: segments, layers and holdouts first, and flags before their
+    /// Every field that changed: segments, layers, holdouts and goals first, and flags before their
     /// experiments and their rules. Counting changes no field.
     pub edits: Vec<Edit>,
 }
@@ -98,6 +98,14 @@ pub enum Action {
     SetTargeting,
     /// The coverage of an experiment was raised.
     RaiseCoverage,
+    /// A goal was created.
+    CreateGoal,
+    /// A goal was changed.
+    ChangeGoal,
+    /// A goal was deleted.
+    DeleteGoal,
+    /// The goals of an experiment were set.
+    SetGoals,
     /// A document replaced all definitions.
     Replace,
     /// A document was applied.
@@ -109,7 +117,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub(crate) const ALL: [Action; 32] = [
+    pub(crate) const ALL: [Action; 36] = [
         Action::CreateFlag,
         Action::ChangeFlag,
         Action::CreateExperiment,
@@ -139,6 +147,10 @@ impl Action {
         Action::DeleteHoldout,
         Action::SetTargeting,
         Action::RaiseCoverage,
+        Action::CreateGoal,
+        Action::ChangeGoal,
+        Action::DeleteGoal,
+        Action::SetGoals,
         Action::Replace,
         Action::Apply,
         Action::AcceptEdits,
@@ -177,6 +189,10 @@ impl Action {
             Action::DeleteHoldout => "delete_holdout",
             Action::SetTargeting => "set_targeting",
             Action::RaiseCoverage => "raise_coverage",
+            Action::CreateGoal => "create_goal",
+            Action::ChangeGoal => "change_goal",
+            Action::DeleteGoal => "delete_goal",
+            Action::SetGoals => "set_goals",
             Action::Replace => "replace",
             Action::Apply => "apply",
             Action::AcceptEdits => "accept_edits",
@@ -192,7 +208,7 @@ pub struct Edit {
     /// belongs to no flag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flag_key: Option<String>,
-    /// The name of a segment, a layer or a holdout, after the change if it is still there; `None`,
+    /// The name of a segment, a layer or a holdout, or the key of a goal, after the change if it is still there; `None`,
     /// and absent in JSON, for what belongs to a flag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -250,6 +266,11 @@ pub enum Unit {
         /// Its id.
         holdout: HoldoutId,
     },
+    /// A goal.
+    Goal {
+        /// Its id, which is made of its key.
+        goal: GoalId,
+    },
 }
 
 impl Unit {
@@ -260,7 +281,10 @@ impl Unit {
             Unit::Flag { flag } | Unit::Experiment { flag, .. } | Unit::Rule { flag, .. } => {
                 Some(flag)
             }
-            Unit::Segment { .. } | Unit::Layer { .. } | Unit::Holdout { .. } => None,
+            Unit::Segment { .. }
+            | Unit::Layer { .. }
+            | Unit::Holdout { .. }
+            | Unit::Goal { .. } => None,
         }
     }
 
@@ -273,7 +297,7 @@ impl Unit {
         }
     }
 
-    /// Whether flags share it: a segment, a layer or a holdout.
+    /// Whether flags share it: a segment, a layer, a holdout or a goal.
     #[must_use]
     pub fn is_shared(self) -> bool {
         self.flag().is_none()

@@ -6,6 +6,7 @@ use crate::assign::allocation::Allocation;
 use crate::assign::assignment::Assignment;
 use crate::assign::bucket::Seed;
 use crate::model::capacity::Capacity;
+use crate::model::goal::of_experiment::Goals;
 use crate::model::id::ExperimentId;
 use crate::model::notes::SomeNotes;
 use crate::model::status::{Status, Transition, TransitionError};
@@ -30,6 +31,8 @@ pub(crate) struct Definition {
     pub(crate) count_users: Option<Capacity>,
     /// `None` if everybody is meant, as in most experiments.
     pub(crate) targeting: Option<Arc<Targeting>>,
+    /// `None` if conversions alone are counted, as in most experiments.
+    pub(crate) goals: Option<Arc<Goals>>,
 }
 
 impl Definition {
@@ -47,6 +50,7 @@ impl Definition {
             is_archived: false,
             count_users: None,
             targeting: None,
+            goals: None,
         }
     }
 

@@ -102,6 +102,26 @@ pub enum ControlError {
         /// The id.
         id: HoldoutId,
     },
+    /// Another goal has the key.
+    #[error("there is already a goal {key:?}")]
+    GoalKeyTaken {
+        /// The key.
+        key: String,
+    },
+    /// No goal has the key.
+    #[error("there is no goal {key:?}")]
+    GoalNotFound {
+        /// The key.
+        key: String,
+    },
+    /// An experiment has the goal, or has counted it.
+    #[error("cannot delete goal {key:?}: {by} counts it")]
+    GoalInUse {
+        /// The goal's key.
+        key: String,
+        /// What has it.
+        by: String,
+    },
     /// The status does not allow it.
     #[error(
         "cannot {} experiment {id}: it is {}, and {}",

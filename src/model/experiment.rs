@@ -9,6 +9,7 @@ use crate::assign::assignment::Assignment;
 use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
+use crate::model::goal::of_experiment::Goals;
 use crate::model::id::ExperimentId;
 use crate::model::notes::ARCHIVED;
 use crate::model::status::Status;
@@ -119,6 +120,12 @@ impl Experiment {
     #[must_use]
     pub fn targeting(&self) -> Option<&Targeting> {
         self.definition.targeting.as_deref()
+    }
+
+    /// What it is for; `None` if that is its conversions alone.
+    #[must_use]
+    pub fn goals(&self) -> Option<&Goals> {
+        self.definition.goals.as_deref()
     }
 
     /// When it was last started, if ever.

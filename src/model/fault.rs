@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::assign::allocation::MAX_VARIANTS;
 use crate::model::flag_type::FlagType;
+use crate::model::goal::definition::MAX_DECIMALS;
 use crate::model::path::Path;
 use crate::model::status::Status;
 use crate::model::targeting::share::Share;
@@ -34,6 +35,13 @@ pub const MAX_SEGMENTS: usize = 1000;
 
 /// The most ranges of a layer that an experiment can have.
 pub const MAX_RANGES: usize = 100;
+
+/// The most goals that an engine can have.
+pub const MAX_GOALS: usize = 1000;
+
+/// The most goals that an experiment can have, those included that it has had since its first
+/// start.
+pub const MAX_GOALS_OF_EXPERIMENT: usize = 16;
 
 /// One fault of a configuration: its path, and its kind.
 ///
@@ -363,6 +371,71 @@ pub enum FaultKind {
     #[error("must stay as it is: it binds experiment {experiment}, which has been started")]
     HoldoutFixed {
         /// The id of an experiment that it binds.
+        experiment: String,
+    },
+    /// A key that no goal has.
+    #[error("must be the key of a goal, found {found:?}")]
+    NoSuchGoal {
+        /// The key found.
+        found: String,
+    },
+    /// A text that is not one of the two kinds of goals.
+    #[error("must be event or value, found {found:?}")]
+    GoalKind {
+        /// What was found.
+        found: String,
+    },
+    /// A text that is not one of the two directions of a goal.
+    #[error("must be higher or lower, found {found:?}")]
+    Better {
+        /// What was found.
+        found: String,
+    },
+    /// A key with a line break or another control character.
+    #[error("must not have control characters")]
+    ControlCharacter,
+    /// More decimals than the values of a goal can have.
+    #[error("must be an integer from 0 to {MAX_DECIMALS}, found {found}")]
+    Decimals {
+        /// What was found.
+        found: u64,
+    },
+    /// A cap that is not above 0.
+    #[error("must be a number above 0, found {found}")]
+    Cap {
+        /// What was found.
+        found: String,
+    },
+    /// A cap of a goal whose events have no values.
+    #[error("must not be given: the events of goal {goal:?} have no values")]
+    CapWithoutValues {
+        /// The goal's key.
+        goal: String,
+    },
+    /// The margin of a guardrail that is no part of a mean.
+    #[error("must be a number from 0 to 1, found {found}")]
+    Margin {
+        /// What was found.
+        found: String,
+    },
+    /// A goal that an experiment has in two places.
+    #[error("must be another goal: {goal:?} is also at {other}")]
+    RepeatedGoal {
+        /// The goal's key.
+        goal: String,
+        /// The path of the other place.
+        other: String,
+    },
+    /// What a started experiment is decided by.
+    #[error("must stay as it is: experiment {id} has been started")]
+    GoalsFixed {
+        /// The experiment's id.
+        id: String,
+    },
+    /// A goal that a started experiment counts, or has counted.
+    #[error("must stay as it is: experiment {experiment}, which has been started, counts it")]
+    GoalFixed {
+        /// The experiment's id.
         experiment: String,
     },
     /// A document, or a flag of it, that needs a newer release.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::model::fault::{Fault, FaultKind};
 use crate::model::faults::ValidationError;
@@ -108,6 +109,21 @@ id! {
     /// The id of a holdout: a UUID, written hyphenated and in lower case. It decides who is held
     /// out.
     HoldoutId
+}
+
+id! {
+    /// The id of a goal: a UUID that is made of the goal's key, and of nothing else. Counts and
+    /// changes are recorded under it; documents and calls name a goal by its key.
+    GoalId
+}
+
+impl GoalId {
+    /// The id of the goal with this key: the 128-bit XXH3 of it, as a UUID version 8.
+    #[must_use]
+    pub fn of(key: &str) -> GoalId {
+        let hash = xxh3_128(key.as_bytes()).to_be_bytes();
+        GoalId(uuid::Builder::from_custom_bytes(hash).into_uuid())
+    }
 }
 
 id! {

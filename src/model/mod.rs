@@ -5,7 +5,7 @@
 //! * `new_flag`, `new_experiment`: requests to create one, not yet checked;
 //! * `terms`: what never changes in an experiment; `definition`: the terms, with status and dates;
 //! * `status`: the lifecycle; `capacity`: how many users are kept;
-//! * `flag_type`: which values a flag can have; `targeting`: who is meant;
+//! * `flag_type`: which values a flag can have; `targeting`: who is meant; `goal`: what for;
 //! * `merge`: the three-way merge of fields; `source`: what each source of documents said last;
 //! * `change`: a change of the definitions, field by field; `actor`: who asked for it;
 //! * `id`, `timestamp`, `environment_name`: the small types of the fields;
@@ -27,6 +27,7 @@ pub(crate) mod faults;
 pub(crate) mod flag;
 pub(crate) mod flag_change;
 pub(crate) mod flag_type;
+pub(crate) mod goal;
 pub(crate) mod id;
 pub(crate) mod merge;
 pub(crate) mod new_experiment;

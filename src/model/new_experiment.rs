@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::model::goal::of_experiment::NewGoals;
 use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::targeting::experiment_targeting::NewTargeting;
@@ -38,6 +39,7 @@ pub struct NewExperiment {
     pub(crate) status: Status,
     pub(crate) count_users: Option<u32>,
     pub(crate) targeting: NewTargeting,
+    pub(crate) goals: NewGoals,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +61,7 @@ impl NewExperiment {
             status: Status::Draft,
             count_users: None,
             targeting: NewTargeting::new(),
+            goals: NewGoals::new(),
         }
     }
 
@@ -100,6 +103,12 @@ impl NewExperiment {
     /// Sets who is in the experiment: everybody, unless this says otherwise.
     pub fn targeting(mut self, targeting: NewTargeting) -> NewExperiment {
         self.targeting = targeting;
+        self
+    }
+
+    /// Sets what the experiment is for: its conversions alone, unless this says otherwise.
+    pub fn goals(mut self, goals: NewGoals) -> NewExperiment {
+        self.goals = goals;
         self
     }
 }

@@ -10,6 +10,7 @@ use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
 use crate::read::compiled_flag::CompiledFlag;
+use crate::read::guarded::Reach;
 use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
@@ -31,6 +32,9 @@ pub(crate) struct Apart {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {
+    /// Not counted: the goal that decides the experiment has values, and a conversion has none.
+    /// Record the goal: [`GoalHandle::record_value`](crate::GoalHandle::record_value).
+    ValueNeeded,
     /// Counted, for the variant that assignment gives the user, or that the caller named.
     Counted,
     /// Not counted: the user is forced into a variant.
@@ -73,6 +77,7 @@ impl Outcome {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Outcome::ValueNeeded => "value_needed",
             Outcome::Counted => "counted",
             Outcome::Forced => "forced",
             Outcome::Rule => "rule",
@@ -121,6 +126,7 @@ impl From<Added> for Outcome {
             Added::Counted => Outcome::Counted,
             Added::Unexposed => Outcome::NotExposed,
             Added::Closed => Outcome::NotRunning,
+            Added::ValueNeeded => Outcome::ValueNeeded,
         }
     }
 }
@@ -211,9 +217,25 @@ fn apart(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apa
     if let CompiledFlag::Guarded(guarded) = compiled {
         return guarded.convert(User::new(key).with(attributes));
     }
+    uncounted(compiled, key, attributes)
+}
+
+/// That of a user whom the flag answers without an experiment.
+fn uncounted(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apart {
     let decided = compiled.decide_apart(key, attributes, false);
     let (position, reason) = (decided.position, decided.reason);
     Apart { position, reason, outcome: Outcome::of(reason) }
+}
+
+impl CompiledFlag {
+    /// What an event comes to where no experiment splits its user at once.
+    #[inline(never)]
+    pub(super) fn reach_apart(&self, user: User<'_>, event: &impl Reach) -> Apart {
+        match self {
+            CompiledFlag::Guarded(guarded) => guarded.reach(user, event),
+            _ => uncounted(self, user.key(), user.attributes()),
+        }
+    }
 }
 
 fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
@@ -236,6 +258,9 @@ fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answe
     // Where an experiment is running, its variants are the first that the flag can answer.
     let position = VariantPosition::new(position);
     let answer = Answer { slot: Some(slot), position, reason: Reason::Split };
+    if state.counters.needs_value() {
+        return (answer, Outcome::ValueNeeded);
+    }
     let is_counted = state.counters.add(position.number(), Event::Conversion);
     (answer, if is_counted { Outcome::Counted } else { Outcome::NotRunning })
 }

@@ -32,6 +32,35 @@ pub(crate) struct Guarded {
     pub(super) state: Arc<FlagState>,
 }
 
+/// An event that counts if its user is in the running experiment: a conversion, or another goal.
+pub(super) trait Reach {
+    /// Counts it for a variant. Where it is not known whether the user has been exposed, it counts
+    /// if `is_meant` says so, and else `None` is returned.
+    fn count(
+        &self,
+        split: &RunningSplit,
+        variant: VariantPosition,
+        user: u64,
+        is_meant: impl FnOnce() -> bool,
+    ) -> Option<Added>;
+}
+
+struct Convert;
+
+impl Reach for Convert {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Guarded::reach`")]
+    fn count(
+        &self,
+        split: &RunningSplit,
+        variant: VariantPosition,
+        user: u64,
+        is_meant: impl FnOnce() -> bool,
+    ) -> Option<Added> {
+        split.count_if(variant, Event::Conversion, user, is_meant)
+    }
+}
+
 /// The running experiment.
 #[derive(Debug)]
 pub(crate) struct GuardedSplit {
@@ -147,6 +176,13 @@ impl Guarded {
     /// not known, the answer of an evaluation decides.
     #[inline(never)]
     pub(super) fn convert(&self, user: User<'_>) -> conversion::Apart {
+        self.reach(user, &Convert)
+    }
+
+    /// As [`convert`](Guarded::convert), for any event that may count.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a conversion is not to cost more than it did")]
+    pub(super) fn reach(&self, user: User<'_>, event: &impl Reach) -> conversion::Apart {
         if let Some(position) = self.forced(user) {
             let (reason, outcome) = (Reason::Forced, Outcome::Forced);
             return conversion::Apart { position, reason, outcome };
@@ -170,7 +206,7 @@ impl Guarded {
             why = self.refuse(user);
             why.is_none()
         };
-        match split.count_if(position, Event::Conversion, hash, is_meant) {
+        match event.count(split, position, hash, is_meant) {
             None => refused(why.unwrap_or(Reason::NotRunning)),
             Some(added) => {
                 conversion::Apart { reason: Reason::Split, position, outcome: added.into() }

@@ -17,6 +17,7 @@
 //! * `evaluation`: a value, and its `reason`;
 //! * `value`: JSON values as the caller's own type;
 //! * `conversion`: whether it was counted, and for which variant;
+//! * `goal`: an event of a goal, counted for every experiment that has it;
 //! * `explanation`: how an answer came about;
 //! * `handle`: a flag in an environment, resolved once; `typed`: its values, decoded once.
 
@@ -30,6 +31,7 @@ pub(crate) mod evaluation;
 pub(crate) mod explanation;
 pub(crate) mod forced;
 mod gates;
+pub(crate) mod goal;
 mod guarded;
 pub(crate) mod handle;
 pub(crate) mod index;

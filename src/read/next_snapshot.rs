@@ -20,6 +20,8 @@ impl Snapshot {
             next.change_index(|index| index.add([&state].into_iter()));
         }
         let key = state.flag.key().to_owned();
+        let before = next.find(FlagRef::Key(&key)).is_some_and(|state| state.has_goals());
+        let has_goals = before || state.has_goals();
         let state = Arc::new(state);
         let index = Arc::clone(&next.index);
         if let Some(slot) = index.flag(&key) {
@@ -29,6 +31,9 @@ impl Snapshot {
         for (environment, slot) in index.own_of(&key) {
             let compiled = CompiledFlag::new(&state, environment, &self.shared, &mut allocations);
             next.put(slot, compiled);
+        }
+        if has_goals {
+            next.remake_goals();
         }
         next
     }
@@ -78,6 +83,9 @@ impl Snapshot {
             };
             next.put(own, compiled);
         }
+        if !shared.goals.is_empty() || !next.goals.is_empty() {
+            next.remake_goals();
+        }
         next
     }
 
@@ -108,11 +116,29 @@ impl Snapshot {
         (next, id)
     }
 
+    /// The same version, with a place for a goal in an environment.
+    pub(crate) fn with_goal_place(
+        &self,
+        environment: &EnvironmentName,
+        key: &Arc<str>,
+    ) -> (Snapshot, usize) {
+        let mut next = Snapshot { version: self.version, ..self.next(self.flags.clone()) };
+        let shared = Arc::clone(&next.shared);
+        let place = Arc::make_mut(&mut next.goals).reserve(environment, key, &shared);
+        (next, place)
+    }
+
+    /// Makes the lists of goals anew, of the flags that there are now.
+    fn remake_goals(&mut self) {
+        let lists = self.goals.made_anew(self.states(), &self.index, &self.shared);
+        self.goals = Arc::new(lists);
+    }
+
     /// The next version, with the same names and ids.
     fn next(&self, flags: Vec<CompiledFlag>) -> Snapshot {
         let (version, index) = (self.version.saturating_add(1), Arc::clone(&self.index));
-        let shared = Arc::clone(&self.shared);
-        Snapshot { engine: self.engine, version, flags, index, shared }
+        let (shared, goals) = (Arc::clone(&self.shared), Arc::clone(&self.goals));
+        Snapshot { engine: self.engine, version, flags, index, shared, goals }
     }
 
     fn change_index<R>(&mut self, change: impl FnOnce(&mut Index) -> R) -> R {

@@ -68,6 +68,10 @@ impl RunningSplit {
         }
     }
 
+    pub(super) fn counters(&self) -> &ExperimentCounters {
+        &self.counters
+    }
+
     /// Counts an event for a variant as [`ExperimentCounters::add_if`] does.
     pub(super) fn count_if(
         &self,

@@ -9,6 +9,7 @@ use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::ExperimentId;
 use crate::model::targeting::shared::Shared;
 use crate::read::compiled_flag::CompiledFlag;
+use crate::read::goal::lists::GoalLists;
 use crate::read::index::Index;
 use crate::read::place::SlotId;
 use crate::read::state::{ExperimentState, FlagState};
@@ -55,6 +56,8 @@ pub struct Snapshot {
     /// Shared by snapshots that have the same flags and experiments.
     pub(super) index: Arc<Index>,
     pub(super) shared: Arc<Shared>,
+    /// Shared by snapshots whose running experiments have the same goals.
+    pub(super) goals: Arc<GoalLists>,
 }
 
 /// An experiment of a snapshot, and where it is.
@@ -124,6 +127,7 @@ impl Snapshot {
             flags: vec![CompiledFlag::NotFound],
             index: Arc::default(),
             shared: Arc::default(),
+            goals: Arc::default(),
         }
     }
 
@@ -132,12 +136,18 @@ impl Snapshot {
         self.engine
     }
 
-    /// Names and ids to slots.
-    /// The segments, layers and holdouts of this version.
+    /// The goals of this version, and the experiments that count them.
+    #[inline]
+    pub(crate) fn goal_lists(&self) -> &GoalLists {
+        &self.goals
+    }
+
+    /// The segments, layers, holdouts and goals of this version.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
+    /// Names and ids to slots.
     #[inline]
     pub(crate) fn index(&self) -> &Index {
         &self.index

@@ -95,6 +95,11 @@ impl FlagState {
         FlagState { flag, experiments: Box::default(), rules: Rules::default() }
     }
 
+    /// Whether an experiment has goals.
+    pub(crate) fn has_goals(&self) -> bool {
+        self.experiments.iter().any(|experiment| experiment.definition.goals.is_some())
+    }
+
     /// Whether the two are equal, except for counters.
     pub(crate) fn is_same(&self, other: &FlagState) -> bool {
         let pairs = || self.experiments.iter().zip(&other.experiments);

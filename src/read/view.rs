@@ -3,9 +3,12 @@
 use std::ops::Deref;
 
 use crate::model::environment_name::EnvironmentName;
+use crate::model::id::GoalId;
 use crate::read::conversion::Conversion;
 use crate::read::evaluation::Evaluation;
 use crate::read::explanation::Explanation;
+use crate::read::goal::recorded::{RecordedFor, Refusal};
+use crate::read::goal::recording::{Given, value_of};
 use crate::read::pinned::Pinned;
 use crate::read::place::{EnvironmentId, SlotId};
 use crate::read::snapshot::Snapshot;
@@ -69,6 +72,23 @@ impl View {
         self.borrowed().explain(flag, user)
     }
 
+    /// Counts that a user reached a goal, as a [`GoalHandle`](crate::GoalHandle) does, and returns
+    /// what came of it for each running experiment in this environment that has the goal: meant for
+    /// an operator's call, since it allocates what it returns. `value` is in the goal's unit, and
+    /// has to be given for a goal whose events have values, and only there.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: nothing was counted.
+    pub fn record_goal<'u>(
+        &self,
+        goal: &str,
+        user: impl Into<User<'u>>,
+        value: Option<f64>,
+    ) -> Result<Vec<RecordedFor>, Refusal> {
+        self.borrowed().record_goal(goal, user, value)
+    }
+
     #[inline]
     fn borrowed(&self) -> View<&Snapshot> {
         View { snapshot: &self.snapshot, environment: self.environment }
@@ -105,6 +125,31 @@ impl<'s> View<&'s Snapshot> {
     pub fn explain<'u>(&self, flag: &str, user: impl Into<User<'u>>) -> Explanation {
         let environment = self.snapshot.index().environment_name(self.environment);
         Explanation::of(self.snapshot, self.slot(flag), environment, flag, user)
+    }
+
+    /// As [`record_goal`](View::record_goal) on a pinned snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: nothing was counted.
+    pub fn record_goal<'u>(
+        &self,
+        goal: &str,
+        user: impl Into<User<'u>>,
+        value: Option<f64>,
+    ) -> Result<Vec<RecordedFor>, Refusal> {
+        let given = value.map_or(Given::Nothing, Given::Value);
+        let (lists, user) = (self.snapshot.goal_lists(), user.into());
+        let environment = self.snapshot.index().environment_name(self.environment);
+        let place = environment.and_then(|name| lists.find(name, GoalId::of(goal)));
+        match place.and_then(|place| lists.get(place)) {
+            Some(list) => list.record_in_detail(self.snapshot, user, given),
+            // No experiment has it here.
+            None => {
+                let known = self.snapshot.shared().goal(goal).ok_or(Refusal::GoalNotFound)?;
+                value_of(known, given).map(|_| Vec::new())
+            }
+        }
     }
 
     #[inline]

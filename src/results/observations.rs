@@ -279,6 +279,7 @@ mod tests {
                 key: "treatment".to_owned(),
                 count: UserCount { exposed: 4, converted: 2, converted_unexposed: 1 },
             }],
+            goals: Vec::new(),
             sampled_bits: 3,
             since: later,
             is_since_start: false,

@@ -25,6 +25,7 @@ mod durable_values;
 mod fairness;
 mod faults;
 mod gates;
+mod goals;
 mod laws;
 mod layers;
 mod lifecycle;

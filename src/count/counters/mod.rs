@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
-use crate::count::cells::{CELLS, Cells, Lines, MappedCells};
+#[cfg(feature = "durable")]
+use crate::count::cells::CELLS;
+use crate::count::cells::{Cells, Lines, MappedCells};
 use crate::count::counts::{Baseline, Count};
 use crate::count::distinct_users::slots::Memory;
-use crate::count::distinct_users::{DistinctUsers, Known, Run};
+use crate::count::distinct_users::{Deed, DistinctUsers, Known, Run};
 use crate::count::stripe;
 use crate::count::sync::{AtomicU8, AtomicU64, Ordering};
 
@@ -39,6 +41,8 @@ const CLOSED: u8 = 0;
 const OPEN: u8 = 1;
 /// Events and users are counted.
 const OPEN_WITH_USERS: u8 = 2;
+/// Beside one of those: a conversion counts only with a value, and not by itself.
+const NEEDS_VALUE: u8 = 4;
 
 const CELLS_PER_EVENT: u32 = 2;
 const CELLS_PER_VARIANT: u32 = 2 * CELLS_PER_EVENT;
@@ -87,6 +91,8 @@ pub(crate) enum Added {
     Unexposed,
     /// Not counted: the experiment does not run.
     Closed,
+    /// Not counted: a conversion without the value that it needs.
+    ValueNeeded,
 }
 
 /// The number of cells in each stripe for this number of variants.
@@ -140,7 +146,10 @@ impl ExperimentCounters {
     /// Counts one event, and the user, known by this hash, where users are counted.
     pub(crate) fn add_with_user(&self, variant: u32, event: Event, user: u64) -> Added {
         let state = self.state.load(Ordering::Relaxed);
-        if state == OPEN_WITH_USERS
+        if state & NEEDS_VALUE != 0 && event == Event::Conversion {
+            return Added::ValueNeeded;
+        }
+        if state & OPEN_WITH_USERS != 0
             && let Some(users) = self.users.get()
             && users.record(user, event) == Known::Unexposed
         {
@@ -160,16 +169,46 @@ impl ExperimentCounters {
         user: u64,
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added> {
+        if self.needs_value() && event == Event::Conversion {
+            return Some(Added::ValueNeeded);
+        }
+        match self.admit(user, event.into(), is_meant)? {
+            Added::Counted if !self.add_as(stripe::number(), variant, event) => Some(Added::Closed),
+            added => Some(added),
+        }
+    }
+
+    /// What becomes of an event of the user, known by this hash, that is counted elsewhere;
+    /// remembers it of the user where users are counted. Where it is not known whether the user has
+    /// been exposed, it counts if `is_meant` says so, and else `None` is returned.
+    #[inline]
+    pub(crate) fn admit(
+        &self,
+        user: u64,
+        deed: Deed,
+        is_meant: impl FnOnce() -> bool,
+    ) -> Option<Added> {
         let state = self.state.load(Ordering::Relaxed);
-        let users = self.users.get().filter(|_| state == OPEN_WITH_USERS);
-        match users.map_or(Known::Unsure, |users| users.record(user, event)) {
+        let users = self.users.get().filter(|_| state & OPEN_WITH_USERS != 0);
+        match users.map_or(Known::Unsure, |users| users.record(user, deed)) {
             Known::Unexposed => return Some(Added::Unexposed),
             Known::Exposed => {}
             Known::Unsure if is_meant() => {}
             Known::Unsure => return None,
         }
-        let is_counted = state != CLOSED && self.add_as(stripe::number(), variant, event);
-        Some(if is_counted { Added::Counted } else { Added::Closed })
+        Some(if state == CLOSED { Added::Closed } else { Added::Counted })
+    }
+
+    /// Counts one event that has been [admitted](ExperimentCounters::admit).
+    #[inline]
+    pub(crate) fn add_admitted(&self, variant: u32, event: Event) {
+        self.add_as(stripe::number(), variant, event);
+    }
+
+    /// Whether a conversion counts only with a value.
+    #[inline]
+    pub(crate) fn needs_value(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & NEEDS_VALUE != 0
     }
 
     /// Counts one event as the thread of this number.
@@ -201,10 +240,17 @@ impl ExperimentCounters {
     /// Opens or closes the counters, for users too or for events alone. One writer at a time may
     /// call it.
     pub(crate) fn set_open(&self, open: bool, with_users: bool) {
+        self.set_open_for(open, with_users, false);
+    }
+
+    /// As [`set_open`](ExperimentCounters::set_open), and whether a conversion counts only with a
+    /// value.
+    pub(crate) fn set_open_for(&self, open: bool, with_users: bool, needs_value: bool) {
+        let of_values = if needs_value { NEEDS_VALUE } else { 0 };
         let state = match self.users() {
             _ if !open => CLOSED,
-            Some(_) if with_users => OPEN_WITH_USERS,
-            _ => OPEN,
+            Some(_) if with_users => OPEN_WITH_USERS | of_values,
+            _ => OPEN | of_values,
         };
         // Even a store of the same value invalidates the line in the readers' caches.
         if self.state.load(Ordering::Relaxed) != state {
@@ -277,7 +323,6 @@ impl ExperimentCounters {
             Access::Shared => 1,
         };
         let cell = variant * CELLS_PER_VARIANT + event * CELLS_PER_EVENT + access;
-        let cell = (stripe * self.lines.cells_per_stripe + self.first + cell) as usize;
-        self.lines.all().get(cell / CELLS as usize)?.get(cell % CELLS as usize)
+        self.lines.cell(stripe, self.first + cell)
     }
 }

@@ -169,7 +169,8 @@ fn users_are_counted_while_the_counters_are_open_for_them() {
         counters.begin_users(Run::new(scope, &*memory), &memory);
     };
     let users = || {
-        let sample = counters.users().unwrap().counts(&Allocation::of([100, 0].into_iter()), 2);
+        let sample =
+            counters.users().unwrap().counts(&Allocation::of([100, 0].into_iter()), 2, &[]);
         let UserCount { exposed, converted, converted_unexposed } = sample.variants[0];
         (sample.scope.run, [exposed, converted, converted_unexposed])
     };

@@ -2,7 +2,8 @@
 //! in which order, or how often, what is known of a user is brought together: it is one OR.
 
 use crate::count::counters::Event;
-use crate::count::users::UserCount;
+use crate::count::users::{GoalUsers, UserCount};
+use crate::model::fault::MAX_GOALS_OF_EXPERIMENT;
 
 /// The bits of a user.
 pub(super) type Activity = u64;
@@ -34,13 +35,68 @@ impl Known {
     }
 }
 
-/// The bit that an event sets for a user who has done this.
-#[inline]
-pub(super) fn bit_of(event: Event, activity: Activity) -> Activity {
-    match event {
-        Event::Exposure => EXPOSED,
-        Event::Conversion if activity & EXPOSED == 0 => CONVERTED_BEFORE,
-        Event::Conversion => CONVERTED_AFTER,
+/// What an event says of its user: the bit that it sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deed {
+    /// For a user who has not been exposed.
+    before: Activity,
+    /// For one who has.
+    after: Activity,
+}
+
+impl Deed {
+    /// That a goal was reached, by its place among those of the experiment.
+    pub(crate) fn goal(place: GoalPlace) -> Deed {
+        let (before, after) = place.bits();
+        Deed { before, after }
+    }
+
+    /// The bit that is set for a user who has done this.
+    #[inline]
+    pub(super) fn bit(self, activity: Activity) -> Activity {
+        if activity & EXPOSED == 0 { self.before } else { self.after }
+    }
+}
+
+impl From<Event> for Deed {
+    #[inline]
+    fn from(event: Event) -> Deed {
+        match event {
+            Event::Exposure => Deed { before: EXPOSED, after: EXPOSED },
+            Event::Conversion => Deed { before: CONVERTED_BEFORE, after: CONVERTED_AFTER },
+        }
+    }
+}
+
+/// The place of a goal among those of its experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GoalPlace(u8);
+
+/// The number of bits before those of the first goal.
+const BITS_BEFORE_GOALS: u32 = 3;
+
+impl GoalPlace {
+    /// `None` if an experiment has no room for as many goals.
+    pub(crate) fn new(place: usize) -> Option<GoalPlace> {
+        let place = u8::try_from(place).ok();
+        place.filter(|place| usize::from(*place) < MAX_GOALS_OF_EXPERIMENT).map(GoalPlace)
+    }
+
+    /// The bits of a user who reached the goal before any exposure, and after one.
+    fn bits(self) -> (Activity, Activity) {
+        let shift = u32::from(self.0).saturating_mul(2).saturating_add(BITS_BEFORE_GOALS);
+        (1_u64.wrapping_shl(shift), 2_u64.wrapping_shl(shift))
+    }
+}
+
+impl GoalUsers {
+    /// Counts a user who has done this.
+    pub(super) fn add(&mut self, activity: Activity, place: GoalPlace) {
+        let (before, after) = place.bits();
+        let is_exposed = activity & EXPOSED != 0;
+        let (count, bit) =
+            if is_exposed { (&mut self.reached, after) } else { (&mut self.unexposed, before) };
+        *count = count.saturating_add(u64::from(activity & bit != 0));
     }
 }
 

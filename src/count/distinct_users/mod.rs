@@ -22,14 +22,13 @@ use std::sync::{Arc, LazyLock, PoisonError, TryLockError};
 use xxhash_rust::const_xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-pub(crate) use self::activity::Known;
+pub(crate) use self::activity::{Deed, GoalPlace, Known};
 use self::slots::{Head, InProcess, Memory, Slots};
 use self::table::{Claimed, EMPTY, Found, SEALED, Table};
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::Bucket;
-use crate::count::counters::Event;
 use crate::count::sync::{self, AtomicUsize, Mutex, Ordering, Swap};
-use crate::count::users::UserCount;
+use crate::count::users::{GoalUsers, UserCount};
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 
@@ -222,15 +221,15 @@ impl DistinctUsers {
     ///
     /// An event of a known user that sets nothing new writes nothing.
     #[inline]
-    pub(crate) fn record(&self, user: u64, event: Event) -> Known {
-        let hash = hash_of(user);
+    pub(crate) fn record(&self, user: u64, deed: impl Into<Deed>) -> Known {
+        let (hash, deed) = (hash_of(user), deed.into());
         loop {
             let tables = self.tables.load();
             let known = match tables.current.find(hash) {
-                Found::User(slot) => slot.record_known(event),
+                Found::User(slot) => slot.record_known(deed),
                 _ => None,
             };
-            if let Some(known) = known.or_else(|| self.record_new(&tables, hash, event)) {
+            if let Some(known) = known.or_else(|| self.record_new(&tables, hash, deed)) {
                 let is_sure = known == Known::Exposed || tables.scope.is_whole;
                 return if is_sure { known } else { Known::Unsure };
             }
@@ -243,7 +242,7 @@ impl DistinctUsers {
     /// current one any more.
     #[cold]
     #[inline(never)]
-    fn record_new(&self, tables: &Arc<Tables>, hash: u64, event: Event) -> Option<Known> {
+    fn record_new(&self, tables: &Arc<Tables>, hash: u64, deed: Deed) -> Option<Known> {
         let Tables { current, leaving, .. } = &**tables;
         if rank(hash) < current.head.bits {
             return Some(Known::Unsure);
@@ -253,7 +252,7 @@ impl DistinctUsers {
             Some(leaving) => {
                 let table = &leaving.table;
                 if let Found::User(slot) = table.find(hash)
-                    && let Some(known) = slot.record_known(event)
+                    && let Some(known) = slot.record_known(deed)
                 {
                     return Some(known);
                 }
@@ -266,9 +265,9 @@ impl DistinctUsers {
             }
         };
         match current.claim(hash) {
-            Claimed::Known(slot) => slot.record(event, before),
+            Claimed::Known(slot) => slot.record(deed, before),
             Claimed::New(slot) => {
-                let known = slot.record(event, before);
+                let known = slot.record(deed, before);
                 self.go_on(tables);
                 known
             }
@@ -395,18 +394,31 @@ impl DistinctUsers {
     /// The sampled users of each variant of the current run.
     ///
     /// A user whose event was recorded before is counted, once: users stay where they are found
-    /// here, even if they begin to move.
-    pub(crate) fn counts(&self, allocation: &Allocation, variants: u32) -> Sample {
+    /// here, even if they begin to move. `goals` are those of which the users who reached them are
+    /// counted too.
+    pub(crate) fn counts(
+        &self,
+        allocation: &Allocation,
+        variants: u32,
+        goals: &[GoalPlace],
+    ) -> Sample {
         let tables = self.settled();
         self.free_now();
-        let mut variants = vec![UserCount::default(); variants as usize];
+        let mut counts = vec![UserCount::default(); variants as usize];
+        let mut of_goals = vec![vec![GoalUsers::default(); variants as usize]; goals.len()];
         for (hash, activity) in tables.current.all() {
             let variant = allocation.variant(Bucket::from_hash(hash));
-            if let Some(count) = variants.get_mut(variant) {
+            if let Some(count) = counts.get_mut(variant) {
                 count.add(activity);
             }
+            for (goal, place) in of_goals.iter_mut().zip(goals) {
+                if let Some(count) = goal.get_mut(variant) {
+                    count.add(activity, *place);
+                }
+            }
         }
-        Sample { scope: tables.scope, bits: tables.current.head.bits, variants }
+        let (scope, bits) = (tables.scope, tables.current.head.bits);
+        Sample { scope, bits, variants: counts, goals: of_goals }
     }
 }
 
@@ -418,6 +430,8 @@ pub(crate) struct Sample {
     pub(crate) bits: u32,
     /// In the variants' order.
     pub(crate) variants: Vec<UserCount>,
+    /// For each goal that was asked for, in the variants' order.
+    pub(crate) goals: Vec<Vec<GoalUsers>>,
 }
 
 fn new_table(scope: &Scope, bits: u32, slots: usize, memory: &dyn Memory) -> Table {

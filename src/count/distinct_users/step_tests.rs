@@ -155,7 +155,7 @@ fn a_table_that_was_left_is_freed_by_the_chunk() {
         while add() != (1 << 17, false) {}
         assert!(is_freeing());
         if is_read {
-            users.counts(&Allocation::of([100].into_iter()), 1);
+            users.counts(&Allocation::of([100].into_iter()), 1, &[]);
             assert!(!is_freeing());
             continue;
         }

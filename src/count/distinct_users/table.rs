@@ -14,9 +14,8 @@ use std::num::Wrapping;
 
 use crossbeam_utils::CachePadded;
 
-use super::activity::{Activity, Known, LEFT, bit_of};
+use super::activity::{Activity, Deed, Known, LEFT};
 use super::slots::{Head, Slot, Slots};
-use crate::count::counters::Event;
 use crate::count::sync::{AtomicUsize, Ordering};
 
 /// The hash of a slot without a user.
@@ -71,19 +70,19 @@ impl Slot {
     /// Records an event of the slot's user, who also did what is in `before`. `None` if the user
     /// has moved.
     #[inline]
-    pub(super) fn record(&self, event: Event, before: Activity) -> Option<Known> {
+    pub(super) fn record(&self, deed: Deed, before: Activity) -> Option<Known> {
         let known = self.activity.load(Ordering::Acquire);
-        self.record_over(known, |known| known | before | bit_of(event, known | before))
+        self.record_over(known, |known| known | before | deed.bit(known | before))
     }
 
     /// As [`record`](Slot::record), if anything is known of the user here.
     #[inline]
-    pub(super) fn record_known(&self, event: Event) -> Option<Known> {
+    pub(super) fn record_known(&self, deed: Deed) -> Option<Known> {
         let known = self.activity.load(Ordering::Acquire);
         if known == 0 {
             return None;
         }
-        self.record_over(known, |known| known | bit_of(event, known))
+        self.record_over(known, |known| known | deed.bit(known))
     }
 
     /// Changes what is known. Most events set nothing new, and so write nothing.

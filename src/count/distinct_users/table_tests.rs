@@ -52,7 +52,7 @@ fn a_user_who_leaves_a_table_is_not_added_to_it_again() {
     assert!(matches!(table.claim(user(2)), Claimed::Sealed));
     let Found::User(slot) = table.find(user(1)) else { panic!("it stays there") };
     for event in [Event::Exposure, Event::Conversion] {
-        assert_eq!(slot.record(event, 0), None, "it goes on in the next table");
+        assert_eq!(slot.record(event.into(), 0), None, "it goes on in the next table");
     }
     assert_eq!(table.all().collect::<Vec<_>>(), [(user(1), 5)]);
 }
@@ -62,8 +62,8 @@ fn a_user_who_leaves_a_table_is_not_added_to_it_again() {
 fn what_is_known_from_the_table_before_counts_with_the_first_event() {
     let table = table(64);
     let Claimed::New(slot) = table.claim(user(1)) else { panic!("there is room") };
-    let record = |event, before, known| {
-        assert_eq!(slot.record(event, before), Some(Known::Exposed));
+    let record = |event: Event, before, known| {
+        assert_eq!(slot.record(event.into(), before), Some(Known::Exposed));
         assert_eq!(table.all().collect::<Vec<_>>(), [(user(1), known)]);
     };
     let (exposed, before, after) = (1, 2, 4);
@@ -74,7 +74,7 @@ fn what_is_known_from_the_table_before_counts_with_the_first_event() {
     record(Event::Conversion, 0, exposed | before | after);
 
     let Claimed::New(slot) = table.claim(user(2)) else { panic!("there is room") };
-    assert_eq!(slot.record(Event::Exposure, exposed), Some(Known::Exposed));
+    assert_eq!(slot.record(Event::Exposure.into(), exposed), Some(Known::Exposed));
     assert!(table.all().any(|known| known == (user(2), exposed)));
 }
 

@@ -476,7 +476,7 @@ fn users_are_counted_by_variant_and_by_what_they_did() {
         count.converted += u64::from(number % 4 == 1);
         count.converted_unexposed += u64::from(number % 4 == 2);
     }
-    let sample = users.counts(&Allocation::of([30, 70].into_iter()), 2);
+    let sample = users.counts(&Allocation::of([30, 70].into_iter()), 2, &[]);
     assert_eq!((sample.variants, sample.bits), (expected.to_vec(), 0));
     assert_eq!(sample.scope, scope(usize::MAX));
 }

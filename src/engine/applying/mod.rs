@@ -1,6 +1,7 @@
 //! Applying a document: a source changes what it changed in its own text, and nothing else.
 //!
-//! * `plan`: what a document changes of one flag; `shared_plan`: of what flags share;
+//! * `plan`: what a document changes of one flag; `shared_plan`: of what flags share, by
+//!   its `shared_parts`;
 //! * `removals`: what it no longer names; `conflicts`: flags that would have what another one has;
 //!   `overlaps`: flags that would start an experiment with users of another one;
 //! * `options`: how a document is applied; `report`: what was done.
@@ -11,6 +12,7 @@ mod overlaps;
 mod plan;
 mod removals;
 pub(crate) mod report;
+mod shared_parts;
 mod shared_plan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -373,7 +375,7 @@ impl Application<'_> {
 
     /// What these flags share: without what the source no longer names, and no flag does either.
     fn settle_shared(&mut self, states: &[Arc<FlagState>]) -> Result<Arc<Shared>, ValidationError> {
-        self.shared.remove_unused(states, &mut self.report);
+        self.shared.remove_unused(states, &self.engine.control.registry, &mut self.report);
         let old = self.old.shared();
         self.shared.check_number(old)?;
         self.report.reaches = self.shared.reaches(old, states);

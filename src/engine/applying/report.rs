@@ -137,6 +137,7 @@ impl fmt::Display for Named {
             Unit::Segment { .. } => write!(f, "segment {name:?}"),
             Unit::Layer { .. } => write!(f, "layer {name:?}"),
             Unit::Holdout { .. } => write!(f, "holdout {name:?}"),
+            Unit::Goal { .. } => write!(f, "goal {name:?}"),
         }
     }
 }

@@ -1,24 +1,24 @@
-//! What a document changes of the segments, layers and holdouts that flags share.
+//! What a document changes of the segments, layers, holdouts and goals that flags share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::plan::note;
 use super::report::{ApplyReport, Left, Named};
+use super::shared_parts::{Part, named_fields};
 use crate::count::registry::Registry;
 use crate::engine::consistency::targeted;
-use crate::engine::holdouts::{self, refuse_fixed};
-use crate::engine::layers;
 use crate::engine::load_report::SkippedFlag;
 use crate::engine::references::FaultyParts;
-use crate::format::document::{Document, HOLDOUTS, LAYERS, SEGMENTS};
+use crate::format::document::{Document, HOLDOUTS, SEGMENTS};
+use crate::format::goals::GOALS;
 use crate::format::targeting::shared_part::SharedPart;
-use crate::format::units::named;
 use crate::model::change::Unit;
-use crate::model::fault::{Fault, FaultKind, MAX_SEGMENTS};
-use crate::model::faults::{Faults, ValidationError};
-use crate::model::id::{HoldoutId, LayerId, SegmentId};
-use crate::model::merge::{Merge, Said, UnitFields, merge, said};
+use crate::model::fault::{Fault, FaultKind, MAX_GOALS, MAX_SEGMENTS};
+use crate::model::faults::ValidationError;
+use crate::model::goal::definition::Goal;
+use crate::model::id::GoalId;
+use crate::model::merge::{Said, merge, said};
 use crate::model::path::Path;
 use crate::model::source::{Source, Sources};
 use crate::model::targeting::holdout::Holdout;
@@ -71,6 +71,7 @@ impl SharedPlan {
         plan.add(std::mem::take(&mut document.segments), context, report);
         plan.add(std::mem::take(&mut document.layers), context, report);
         plan.add(std::mem::take(&mut document.holdouts), context, report);
+        plan.add(std::mem::take(&mut document.goals), context, report);
         plan.remove_holdouts(context.old, report);
         plan
     }
@@ -171,6 +172,7 @@ impl SharedPlan {
             match unit {
                 Unit::Segment { segment } => drop(self.faulty.segments.insert(segment)),
                 Unit::Layer { layer } => drop(self.faulty.layers.insert(layer)),
+                Unit::Goal { goal } => drop(self.faulty.goals.insert(goal)),
                 _ => {}
             }
         }
@@ -197,14 +199,24 @@ impl SharedPlan {
         }
     }
 
-    /// Removes the segments and layers that the source no longer names, unless one of these flags
-    /// does.
-    pub(super) fn remove_unused(&mut self, states: &[Arc<FlagState>], report: &mut ApplyReport) {
+    /// Removes the segments, layers and goals that the source no longer names, unless one of these
+    /// flags does, or a goal has been counted.
+    pub(super) fn remove_unused(
+        &mut self,
+        states: &[Arc<FlagState>],
+        registry: &Registry,
+        report: &mut ApplyReport,
+    ) {
         let used = if self.gone.is_empty() { BTreeSet::new() } else { units_named(states) };
         for unit in std::mem::take(&mut self.gone) {
             let is_used = used.contains(&unit);
             match unit {
                 Unit::Segment { .. } => self.remove::<Segment>(unit, is_used, report),
+                Unit::Goal { goal } => {
+                    let key = self.next.goals.get(&goal).map(|goal| Arc::clone(&goal.key));
+                    let is_counted = key.is_some_and(|key| registry.counting(&key).is_some());
+                    self.remove::<Goal>(unit, is_used || is_counted, report);
+                }
                 _ => self.remove::<Layer>(unit, is_used, report),
             }
         }
@@ -225,14 +237,21 @@ impl SharedPlan {
         }
     }
 
-    /// An error if there would be more segments than there may be, and than there are.
+    /// An error if there would be more segments or goals than there may be, and than there are.
     pub(super) fn check_number(&self, old: &Shared) -> Result<(), ValidationError> {
-        let (found, most) = (self.next.segments.len(), MAX_SEGMENTS);
-        if found <= most || found <= old.segments.len() {
-            return Ok(());
+        let numbers = [
+            (SEGMENTS, MAX_SEGMENTS, self.next.segments.len(), old.segments.len()),
+            (GOALS, MAX_GOALS, self.next.goals.len(), old.goals.len()),
+        ];
+        let beyond =
+            numbers.into_iter().find(|(_, most, found, before)| found > most && found > before);
+        match beyond {
+            None => Ok(()),
+            Some((what, most, found, _)) => {
+                let kind = FaultKind::TooMany { what, most, found };
+                Err(Fault::new(&Path::Root.field(what), kind).into())
+            }
         }
-        let kind = FaultKind::TooMany { what: SEGMENTS, most, found };
-        Err(Fault::new(&Path::Root.field(SEGMENTS), kind).into())
     }
 
     /// Experiments that run, and that a changed segment decides about: in their audience, or in a
@@ -267,13 +286,15 @@ impl SharedPlan {
     }
 }
 
-/// The segments and layers that flags name.
+/// The segments, layers and goals that flags name.
 fn units_named(states: &[Arc<FlagState>]) -> BTreeSet<Unit> {
     let mut used = BTreeSet::new();
     for state in states {
         let segments = state.rules.iter().filter_map(|rule| rule.segment);
         used.extend(segments.map(|segment| Unit::Segment { segment }));
         for experiment in &state.experiments {
+            let goals = experiment.definition.goals.iter().flat_map(|goals| goals.uses());
+            used.extend(goals.map(|(_, goal)| Unit::Goal { goal: GoalId::of(goal.goal()) }));
             let Some(targeting) = &experiment.definition.targeting else { continue };
             let segments = targeting.audience.all_segments();
             used.extend(segments.map(|segment| Unit::Segment { segment }));
@@ -281,163 +302,4 @@ fn units_named(states: &[Arc<FlagState>]) -> BTreeSet<Unit> {
         }
     }
     used
-}
-
-fn named_fields<T: Part>(part: &T) -> UnitFields {
-    let mut fields = part.fields();
-    // The engine's own.
-    fields.remove("updated_at");
-    fields
-}
-
-/// A segment, a layer or a holdout.
-trait Part: Clone + PartialEq {
-    type Id: Copy + Ord;
-
-    /// The name of the list in a document.
-    const LIST: &'static str;
-
-    fn unit(id: Self::Id) -> Unit;
-
-    /// The id of a unit of this kind.
-    fn id_in(unit: Unit) -> Option<Self::Id>;
-
-    /// All of this kind.
-    fn all(shared: &mut Shared) -> &mut BTreeMap<Self::Id, Arc<Self>>;
-
-    fn name(&self) -> &str;
-
-    fn fields(&self) -> UnitFields;
-
-    /// This one, with those fields of the given one that the merge sets.
-    fn merged(&self, given: &Self, merge: &Merge) -> Self;
-
-    /// This one, dated as [`Segment::dated`].
-    fn dated(self, _at: Option<Timestamp>, _known: Option<&Self>, _now: Timestamp) -> Self {
-        self
-    }
-
-    /// Adds what forbids that it becomes so in this configuration.
-    fn check(&self, _context: &SharedContext<'_>, _path: &Path<'_>, _faults: &mut Faults) {}
-}
-
-impl Part for Segment {
-    type Id = SegmentId;
-    const LIST: &'static str = SEGMENTS;
-
-    fn unit(segment: SegmentId) -> Unit {
-        Unit::Segment { segment }
-    }
-
-    fn id_in(unit: Unit) -> Option<SegmentId> {
-        if let Unit::Segment { segment } = unit { Some(segment) } else { None }
-    }
-
-    fn all(shared: &mut Shared) -> &mut BTreeMap<SegmentId, Arc<Segment>> {
-        &mut shared.segments
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn fields(&self) -> UnitFields {
-        named(Segment::fields(self))
-    }
-
-    fn merged(&self, given: &Segment, merge: &Merge) -> Segment {
-        let from = |name| if merge.set.contains_key(name) { given } else { self };
-        Segment {
-            id: self.id,
-            name: from("name").name.clone(),
-            description: from("description").description.clone(),
-            match_type: from("match_type").match_type,
-            tests: Arc::clone(&from("rules").tests),
-            updated_at: self.updated_at,
-        }
-    }
-
-    fn dated(self, at: Option<Timestamp>, known: Option<&Segment>, now: Timestamp) -> Segment {
-        Segment::dated(self, at, known, now)
-    }
-}
-
-impl Part for Layer {
-    type Id = LayerId;
-    const LIST: &'static str = LAYERS;
-
-    fn unit(layer: LayerId) -> Unit {
-        Unit::Layer { layer }
-    }
-
-    fn id_in(unit: Unit) -> Option<LayerId> {
-        if let Unit::Layer { layer } = unit { Some(layer) } else { None }
-    }
-
-    fn all(shared: &mut Shared) -> &mut BTreeMap<LayerId, Arc<Layer>> {
-        &mut shared.layers
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn fields(&self) -> UnitFields {
-        named(Layer::fields(self))
-    }
-
-    fn merged(&self, given: &Layer, merge: &Merge) -> Layer {
-        let from = |name| if merge.set.contains_key(name) { given } else { self };
-        Layer {
-            id: self.id,
-            name: from("name").name.clone(),
-            bucket_by: from("bucket_by").bucket_by.clone(),
-        }
-    }
-
-    fn check(&self, context: &SharedContext<'_>, path: &Path<'_>, faults: &mut Faults) {
-        layers::refuse_other_unit(context.old, self, path, faults);
-    }
-}
-
-impl Part for Holdout {
-    type Id = HoldoutId;
-    const LIST: &'static str = HOLDOUTS;
-
-    fn unit(holdout: HoldoutId) -> Unit {
-        Unit::Holdout { holdout }
-    }
-
-    fn id_in(unit: Unit) -> Option<HoldoutId> {
-        if let Unit::Holdout { holdout } = unit { Some(holdout) } else { None }
-    }
-
-    fn all(shared: &mut Shared) -> &mut BTreeMap<HoldoutId, Arc<Holdout>> {
-        &mut shared.holdouts
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn fields(&self) -> UnitFields {
-        named(Holdout::fields(self))
-    }
-
-    fn merged(&self, given: &Holdout, merge: &Merge) -> Holdout {
-        let from = |name| if merge.set.contains_key(name) { given } else { self };
-        Holdout {
-            id: self.id,
-            name: from("name").name.clone(),
-            percentage: from("percentage").percentage,
-            bucket_by: from("bucket_by").bucket_by.clone(),
-        }
-    }
-
-    fn check(&self, context: &SharedContext<'_>, path: &Path<'_>, faults: &mut Faults) {
-        refuse_fixed(context.old, context.registry, self, path, faults);
-        if !faults.has_any() {
-            holdouts::refuse_other_unit(context.old, self, path, faults);
-        }
-    }
 }

@@ -7,13 +7,17 @@ use serde_json::Value;
 
 use super::{Context, FlagPlan, merged_archived, merged_notes, note};
 use crate::engine::applying::report::{ApplyReport, Left, Named};
-use crate::engine::consistency::{Targeted, check_change, check_variants, has_been_started};
+use crate::engine::consistency::{
+    Targeted, check_change, check_goals, check_variants, has_been_started,
+};
+use crate::engine::goals::goals_of;
 use crate::engine::holdouts::bind;
 use crate::engine::targeting::targeting_of;
 use crate::format::flag_document::ExperimentSection;
+use crate::format::goals::GOALS;
 use crate::format::units::{
-    archived_field, fields, fields_of_experiment, forced_field, note_fields, targeting_field,
-    targeting_fields, users_field, value_of_variants,
+    archived_field, fields, fields_of_experiment, forced_field, goals_field, goals_fields,
+    note_fields, targeting_field, targeting_fields, users_field, value_of_variants,
 };
 use crate::model::capacity::{COUNT_USERS, Capacity};
 use crate::model::change::Unit;
@@ -21,6 +25,7 @@ use crate::model::definition::Definition;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
+use crate::model::goal::of_experiment::{GUARDRAILS, Goals, PRIMARY, SECONDARY};
 use crate::model::id::{ExperimentId, FlagId};
 use crate::model::merge::{Merge, UnitFields, merge, said};
 use crate::model::notes::ARCHIVED;
@@ -77,6 +82,13 @@ impl ExperimentPlan {
         match self {
             ExperimentPlan::Known { definition, .. } => definition.targeting.as_deref(),
             ExperimentPlan::New(section) => section.experiment.targeting.as_deref(),
+        }
+    }
+
+    fn goals(&self) -> Option<&Goals> {
+        match self {
+            ExperimentPlan::Known { definition, .. } => definition.goals.as_deref(),
+            ExperimentPlan::New(section) => section.experiment.goals.as_deref(),
         }
     }
 
@@ -163,8 +175,7 @@ impl FlagPlan {
             keep_what_was_started(&mut merge, state, section.experiment.targeting.as_deref());
         }
         let mut changed = Changing { state, merge: &merge, context, faults: Faults::default() };
-        let targeting = section.experiment.targeting.as_deref();
-        let (definition, forced, starts) = changed.experiment(targeting, section.at, path);
+        let (definition, forced, starts) = changed.experiment(&section, path);
         faults.append(changed.faults);
         note_status(&mut self.notes, &named, state, &definition);
         note(&mut self.notes, &named, &merge);
@@ -180,6 +191,7 @@ impl FlagPlan {
         faults: &mut Faults,
     ) {
         let (experiments, of_targeting) = (path.field("experiments"), path.field("targeting"));
+        let of_goals = path.field(GOALS);
         for plan in &self.experiments {
             let (id, flag_type) = (plan.id(), self.flag.flag_type());
             let is_archived = plan.is_archived() || self.flag.is_archived();
@@ -188,6 +200,9 @@ impl FlagPlan {
                 .as_ref()
                 .is_some_and(|record| record.started_at.or(record.definition.started_at).is_some());
             let id_text = id.to_string();
+            if let Some(goals) = plan.goals() {
+                check_goals(goals, context.shared, &of_goals.field(&id_text), faults);
+            }
             let path = of_targeting.field(&id_text);
             if let Some(holdout) = context.faulty_holdout
                 && !was_started
@@ -291,6 +306,8 @@ fn fields_given(section: &ExperimentSection) -> UnitFields {
     given.extend(experiment.status.map(|status| ("status".to_owned(), status.as_str().into())));
     let unbound = experiment.targeting.as_deref().cloned().map(Targeting::unbound);
     given.extend(targeting_fields(unbound.as_ref()));
+    let unattached = experiment.goals.as_deref().cloned().map(Goals::unattached);
+    given.extend(goals_fields(unattached.as_ref()));
     for (user_key, variant) in section.forced.iter().flatten() {
         let variant = experiment.terms.variants.get(*variant);
         given.extend(variant.map(|variant| (forced_field(user_key), variant.key().into())));
@@ -309,9 +326,9 @@ struct Changing<'a> {
 type Changed = (Arc<Definition>, Option<Arc<ForcedUsers>>, bool);
 
 impl Changing<'_> {
-    /// The experiment after the merge, and whether it starts. `at` is its position in the document,
-    /// and `path` that of its flag.
-    fn experiment(&mut self, given: Option<&Targeting>, at: usize, path: &Path<'_>) -> Changed {
+    /// The experiment after the merge, and whether it starts. `path` is that of its flag.
+    fn experiment(&mut self, section: &ExperimentSection, path: &Path<'_>) -> Changed {
+        let given = &section.experiment;
         let (state, merge, now) = (self.state, self.merge, self.context.now);
         let mut definition = (*state.definition).clone();
         if let Some(Some(Value::String(name))) = merge.set.get("name") {
@@ -324,7 +341,8 @@ impl Changing<'_> {
             let users = users.and_then(|users| users.try_into().ok());
             definition.count_users = users.and_then(Capacity::new);
         }
-        self.target(&mut definition, given, path);
+        self.target(&mut definition, given.targeting.as_deref(), path);
+        self.set_goals(&mut definition, given.goals.as_deref(), path);
         if definition != *state.definition {
             definition.updated_at = now;
         }
@@ -338,7 +356,7 @@ impl Changing<'_> {
                 }
                 Err(kind) => {
                     let path = path.field("experiments");
-                    self.faults.add(&path.item(at).field("status"), kind);
+                    self.faults.add(&path.item(section.at).field("status"), kind);
                 }
             }
         }
@@ -377,6 +395,34 @@ impl Changing<'_> {
             check_change(id, &before, &after, &path.field(&id_text), &mut self.faults);
         }
         definition.targeting = after.some();
+    }
+
+    /// Sets what the experiment is for.
+    fn set_goals(&mut self, definition: &mut Definition, given: Option<&Goals>, path: &Path<'_>) {
+        let before = goals_of(definition);
+        let given = given.cloned().unwrap_or_default();
+        let is_set = |name| self.merge.set.contains_key(&goals_field(name));
+        let from = |name| if is_set(name) { &given } else { &before };
+        let after = Goals {
+            primary: from(PRIMARY).primary.clone(),
+            secondary: from(SECONDARY).secondary.clone(),
+            guardrails: from(GUARDRAILS).guardrails.clone(),
+            attached: Arc::clone(&before.attached),
+        };
+        if after == before {
+            return;
+        }
+        let (id, path) = (definition.id, path.field(GOALS));
+        let id_text = id.to_string();
+        let path = path.field(&id_text);
+        let is_started = has_been_started(self.state);
+        let after = after.attached_to(Some(&before), is_started, self.context.now);
+        // By themselves those of each side are sound, together they may name a goal twice.
+        after.check(&path, &mut self.faults);
+        if is_started {
+            before.check_change(&after, id, &path, &mut self.faults);
+        }
+        definition.goals = after.some();
     }
 
     fn forced(&self, definition: &Definition) -> Option<Arc<ForcedUsers>> {

@@ -1,0 +1,9 @@
+//! What an experiment is for.
+//!
+//! * `definition`: a goal, which an engine has once;
+//! * `of_experiment`: which goals an experiment has, and for what;
+//! * `amount`: values in minor units.
+
+pub(crate) mod amount;
+pub(crate) mod definition;
+pub(crate) mod of_experiment;

@@ -1,0 +1,501 @@
+//! The goals of an experiment: one that decides, others, and guardrails.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
+
+use crate::model::fault::{FaultKind, MAX_GOALS_OF_EXPERIMENT};
+use crate::model::faults::Faults;
+use crate::model::goal::definition::check_key;
+use crate::model::path::Path;
+use crate::model::targeting::share::to_value;
+use crate::model::timestamp::Timestamp;
+
+/// The names of the fields, in documents and in merges.
+pub(crate) const PRIMARY: &str = "primary";
+pub(crate) const SECONDARY: &str = "secondary";
+pub(crate) const GUARDRAILS: &str = "guardrails";
+pub(crate) const ATTACHED: &str = "attached";
+pub(crate) const GOAL: &str = "goal";
+pub(crate) const CAP: &str = "cap";
+pub(crate) const BETTER: &str = "better";
+pub(crate) const MARGIN: &str = "margin";
+pub(crate) const SINCE: &str = "since";
+
+/// In which direction a goal is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    /// More of it is better.
+    #[default]
+    Higher,
+    /// Less of it is better: refunds, errors, waiting.
+    Lower,
+}
+
+impl Better {
+    /// The direction in JSON: `higher` or `lower`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Better::Higher => "higher",
+            Better::Lower => "lower",
+        }
+    }
+}
+
+impl fmt::Display for Better {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A goal of an experiment, and how it is meant there.
+///
+/// A key converts into one: more is better, and there is no cap.
+///
+/// # Examples
+///
+/// ```
+/// use fairsplit::goals::{GoalUse, NewGoals};
+///
+/// let goals = NewGoals::new()
+///     .primary(GoalUse::new("purchase").cap(500))
+///     .secondary("signup")
+///     .guardrail(GoalUse::new("refund").lower(), 0.1);
+/// # let _ = goals;
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a goal of an experiment does nothing until an engine takes it"]
+pub struct GoalUse {
+    pub(crate) goal: Arc<str>,
+    pub(crate) cap: Option<f64>,
+    pub(crate) better: Better,
+}
+
+impl GoalUse {
+    /// The goal of this key: more is better.
+    pub fn new(goal: impl Into<String>) -> GoalUse {
+        GoalUse { goal: goal.into().into(), cap: None, better: Better::Higher }
+    }
+
+    /// Sets the most that one user counts for, in the goal's unit: a sum above it is counted as
+    /// this much, and one below its negative as that. It keeps a few users from deciding alone, and
+    /// has to be chosen before the experiment starts.
+    pub fn cap(mut self, cap: impl Into<f64>) -> GoalUse {
+        self.cap = Some(cap.into());
+        self
+    }
+
+    /// Sets that less is better.
+    pub fn lower(mut self) -> GoalUse {
+        self.better = Better::Lower;
+        self
+    }
+
+    /// The goal's key.
+    #[must_use]
+    pub fn goal(&self) -> &str {
+        &self.goal
+    }
+
+    /// The most that one user counts for, in the goal's unit.
+    #[must_use]
+    pub fn cap_of_user(&self) -> Option<f64> {
+        self.cap
+    }
+
+    /// In which direction it is meant.
+    #[must_use]
+    pub fn better(&self) -> Better {
+        self.better
+    }
+
+    fn check(&self, path: &Path<'_>, faults: &mut Faults) {
+        check_key(&self.goal, &path.field(GOAL), faults);
+        if let Some(cap) = self.cap.filter(|cap| !(cap.is_finite() && *cap > 0.0)) {
+            faults.add(&path.field(CAP), FaultKind::Cap { found: cap.to_string() });
+        }
+    }
+
+    fn entries<M: SerializeMap>(&self, fields: &mut M) -> Result<(), M::Error> {
+        fields.serialize_entry(GOAL, &*self.goal)?;
+        if let Some(cap) = self.cap {
+            fields.serialize_entry(CAP, &cap)?;
+        }
+        if self.better != Better::default() {
+            fields.serialize_entry(BETTER, &self.better)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<&str> for GoalUse {
+    fn from(goal: &str) -> GoalUse {
+        GoalUse::new(goal)
+    }
+}
+
+impl Serialize for GoalUse {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        self.entries(&mut fields)?;
+        fields.end()
+    }
+}
+
+/// A goal that an experiment is to leave unharmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guardrail {
+    pub(crate) goal_use: GoalUse,
+    pub(crate) margin: f64,
+}
+
+impl Guardrail {
+    /// The goal, and how it is meant.
+    pub fn goal_use(&self) -> &GoalUse {
+        &self.goal_use
+    }
+
+    /// How much worse it may be, as a part of the control's mean: 0.1 for a tenth.
+    #[must_use]
+    pub fn margin(&self) -> f64 {
+        self.margin
+    }
+}
+
+impl Serialize for Guardrail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        self.goal_use.entries(&mut fields)?;
+        fields.serialize_entry(MARGIN, &self.margin)?;
+        fields.end()
+    }
+}
+
+/// The goals of an experiment, as a request gives them; nothing in it is checked until an engine
+/// takes it. Without any, the experiment has one goal without a name: its conversions.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use = "goals do nothing until an engine takes them"]
+pub struct NewGoals {
+    pub(crate) primary: Option<GoalUse>,
+    pub(crate) secondary: Vec<GoalUse>,
+    pub(crate) guardrails: Vec<Guardrail>,
+}
+
+impl NewGoals {
+    /// No goals.
+    pub fn new() -> NewGoals {
+        NewGoals::default()
+    }
+
+    /// Sets the goal that decides: its events are the experiment's conversions. Without it,
+    /// conversions are a goal without a name, and decide.
+    pub fn primary(mut self, goal: impl Into<GoalUse>) -> NewGoals {
+        self.primary = Some(goal.into());
+        self
+    }
+
+    /// Adds a goal that is shown, and decides nothing.
+    pub fn secondary(mut self, goal: impl Into<GoalUse>) -> NewGoals {
+        self.secondary.push(goal.into());
+        self
+    }
+
+    /// Adds a goal that the experiment is to leave unharmed. `margin` is how much worse it may be,
+    /// as a part of the control's mean, 0 to 1.
+    pub fn guardrail(mut self, goal: impl Into<GoalUse>, margin: f64) -> NewGoals {
+        self.guardrails.push(Guardrail { goal_use: goal.into(), margin });
+        self
+    }
+
+    /// The goals, attached to nothing; what is wrong with them is added.
+    pub(crate) fn check(self, path: &Path<'_>, faults: &mut Faults) -> Goals {
+        let NewGoals { primary, secondary, guardrails } = self;
+        let goals = Goals { primary, secondary, guardrails, attached: Arc::default() };
+        goals.check(path, faults);
+        goals
+    }
+}
+
+/// The goals of an experiment.
+///
+/// Once the experiment has been started, the primary goal stays, and so do the cap, the direction
+/// and the margin of each. Others can be added while it runs, and left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Goals {
+    pub(crate) primary: Option<GoalUse>,
+    pub(crate) secondary: Vec<GoalUse>,
+    pub(crate) guardrails: Vec<Guardrail>,
+    /// Every goal that it has, or has had since its first start: those after the first start come
+    /// behind the others. The place of a goal here is where its users and its counts are kept.
+    pub(crate) attached: Arc<[AttachedGoal]>,
+}
+
+/// From when on an experiment has had a goal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AttachedGoal {
+    #[serde(serialize_with = "text")]
+    pub(crate) goal: Arc<str>,
+    pub(crate) since: Timestamp,
+}
+
+fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+impl AttachedGoal {
+    /// The goal's key.
+    #[must_use]
+    pub fn goal(&self) -> &str {
+        &self.goal
+    }
+
+    /// From when on it has been counted, while the experiment was running.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+}
+
+/// What a goal is to an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Role {
+    /// It decides.
+    Primary,
+    /// It is shown, and decides nothing.
+    Secondary,
+    /// It is to be left unharmed.
+    Guardrail,
+}
+
+impl Goals {
+    /// The goal that decides; `None` if conversions do, without a name.
+    #[must_use]
+    pub fn primary(&self) -> Option<&GoalUse> {
+        self.primary.as_ref()
+    }
+
+    /// Goals that are shown, and decide nothing.
+    #[must_use]
+    pub fn secondary(&self) -> &[GoalUse] {
+        &self.secondary
+    }
+
+    /// Goals that the experiment is to leave unharmed.
+    #[must_use]
+    pub fn guardrails(&self) -> &[Guardrail] {
+        &self.guardrails
+    }
+
+    /// Every goal that it has, or has had since its first start, in the order in which it got them.
+    #[must_use]
+    pub fn attached(&self) -> &[AttachedGoal] {
+        &self.attached
+    }
+
+    /// Every goal that it has, with its role.
+    pub fn uses(&self) -> impl Iterator<Item = (Role, &GoalUse)> {
+        let primary = self.primary.iter().map(|goal| (Role::Primary, goal));
+        let secondary = self.secondary.iter().map(|goal| (Role::Secondary, goal));
+        let guardrails = self.guardrails.iter().map(|rail| (Role::Guardrail, &rail.goal_use));
+        primary.chain(secondary).chain(guardrails)
+    }
+
+    /// Adds what is wrong with them by themselves.
+    pub(crate) fn check(&self, path: &Path<'_>, faults: &mut Faults) {
+        let mut seen: Vec<(&GoalUse, String)> = Vec::new();
+        self.each(path, |goal, path| {
+            goal.check(path, faults);
+            let other = seen.iter().find(|(known, _)| known.goal == goal.goal);
+            if let Some((_, other)) = other.cloned() {
+                let goal = (*goal.goal).to_owned();
+                faults.add(&path.field(GOAL), FaultKind::RepeatedGoal { goal, other });
+            }
+            seen.push((goal, path.to_string()));
+        });
+        let guardrails = path.field(GUARDRAILS);
+        for (at, Guardrail { margin, .. }) in self.guardrails.iter().enumerate() {
+            if !(0.0..=1.0).contains(margin) {
+                let path = guardrails.item(at);
+                faults.add(&path.field(MARGIN), FaultKind::Margin { found: margin.to_string() });
+            }
+        }
+        let found = seen.len().max(self.attached.len());
+        if found > MAX_GOALS_OF_EXPERIMENT {
+            let (what, most) = ("goals", MAX_GOALS_OF_EXPERIMENT);
+            faults.add(path, FaultKind::TooMany { what, most, found });
+        }
+    }
+
+    /// Calls `with` for every goal that it has, with its path.
+    pub(crate) fn each<'g>(
+        &'g self,
+        path: &Path<'_>,
+        mut with: impl FnMut(&'g GoalUse, &Path<'_>),
+    ) {
+        if let Some(goal) = &self.primary {
+            with(goal, &path.field(PRIMARY));
+        }
+        let of_secondary = path.field(SECONDARY);
+        for (at, goal) in self.secondary.iter().enumerate() {
+            with(goal, &of_secondary.item(at));
+        }
+        let of_guardrails = path.field(GUARDRAILS);
+        for (at, rail) in self.guardrails.iter().enumerate() {
+            with(&rail.goal_use, &of_guardrails.item(at));
+        }
+    }
+
+    /// Adds a fault for each part that would change in an experiment that has been started: goals
+    /// other than the primary one can come and go, and everything that is said of one stays.
+    pub(crate) fn check_change(
+        &self,
+        after: &Goals,
+        id: impl fmt::Display,
+        path: &Path<'_>,
+        faults: &mut Faults,
+    ) {
+        let fixed = || FaultKind::GoalsFixed { id: id.to_string() };
+        if self.primary != after.primary {
+            faults.add(&path.field(PRIMARY), fixed());
+        }
+        let of_secondary = path.field(SECONDARY);
+        for (at, goal) in after.secondary.iter().enumerate() {
+            if self.secondary.iter().any(|known| known.goal == goal.goal && known != goal) {
+                faults.add(&of_secondary.item(at), fixed());
+            }
+        }
+        let of_guardrails = path.field(GUARDRAILS);
+        for (at, rail) in after.guardrails.iter().enumerate() {
+            let goal = &rail.goal_use.goal;
+            if self.guardrails.iter().any(|known| known.goal_use.goal == *goal && known != rail) {
+                faults.add(&of_guardrails.item(at), fixed());
+            }
+        }
+    }
+
+    /// As it was given, without what the engine fills in.
+    pub(crate) fn unattached(self) -> Goals {
+        Goals { attached: Arc::default(), ..self }
+    }
+
+    /// With every goal attached that it has. `known` is the experiment's goals as they were, and
+    /// `is_started` whether it has ever been started: before that, only what it has is attached.
+    pub(crate) fn attached_to(
+        mut self,
+        known: Option<&Goals>,
+        is_started: bool,
+        now: Timestamp,
+    ) -> Goals {
+        let before = known.filter(|known| !known.attached.is_empty());
+        let mut attached: Vec<AttachedGoal> = Vec::new();
+        for one in &**before.map_or(&self.attached, |known| &known.attached) {
+            if attached.iter().all(|other| other.goal != one.goal) {
+                attached.push(one.clone());
+            }
+        }
+        if !is_started {
+            attached.retain(|attached| self.has(&attached.goal));
+        }
+        for (_, GoalUse { goal, .. }) in self.uses() {
+            match attached.iter_mut().find(|attached| attached.goal == *goal) {
+                // It comes back.
+                Some(attached) if before.is_some_and(|known| !known.has(goal)) => {
+                    attached.since = now;
+                }
+                Some(_) => {}
+                None => attached.push(AttachedGoal { goal: Arc::clone(goal), since: now }),
+            }
+        }
+        self.attached = attached.into();
+        self
+    }
+
+    /// Whether it has this goal now.
+    pub(crate) fn has(&self, goal: &str) -> bool {
+        self.uses().any(|(_, of)| &*of.goal == goal)
+    }
+
+    /// They, or `None` if there are and were none.
+    pub(crate) fn some(self) -> Option<Arc<Goals>> {
+        (self != Goals::default()).then(|| Arc::new(self))
+    }
+
+    /// The fields that say something, with their names.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        let primary = self.primary.as_ref().map(|goal| (PRIMARY, to_value(goal)));
+        let lists = [
+            (!self.secondary.is_empty()).then(|| (SECONDARY, to_value(&self.secondary))),
+            (!self.guardrails.is_empty()).then(|| (GUARDRAILS, to_value(&self.guardrails))),
+            (!self.attached.is_empty()).then(|| (ATTACHED, to_value(&*self.attached))),
+        ];
+        primary.into_iter().chain(lists.into_iter().flatten())
+    }
+}
+
+impl Serialize for Goals {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.fields())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(seconds)
+    }
+
+    fn goals(new: NewGoals) -> Goals {
+        let mut faults = Faults::default();
+        let goals = new.check(&Path::Root, &mut faults);
+        faults.into_result().unwrap();
+        goals
+    }
+
+    fn attached(goals: &Goals) -> Vec<(&str, Timestamp)> {
+        goals.attached.iter().map(|attached| (attached.goal(), attached.since)).collect()
+    }
+
+    #[test]
+    fn a_draft_has_attached_what_it_has_and_a_started_one_what_it_has_had() {
+        let first = goals(NewGoals::new().primary("a").secondary("b"));
+        let first = first.attached_to(None, false, second(1));
+        assert_eq!(attached(&first), [("a", second(1)), ("b", second(1))]);
+
+        let other = || goals(NewGoals::new().primary("a").guardrail("c", 0.1));
+        let draft = other().attached_to(Some(&first), false, second(2));
+        assert_eq!(attached(&draft), [("a", second(1)), ("c", second(2))]);
+
+        let started = other().attached_to(Some(&first), true, second(2));
+        let all = [("a", second(1)), ("b", second(1)), ("c", second(2))];
+        assert_eq!(attached(&started), all);
+        let back = goals(NewGoals::new().primary("a").secondary("b"));
+        let back = back.attached_to(Some(&started), true, second(3));
+        assert_eq!(attached(&back), [("a", second(1)), ("b", second(3)), ("c", second(2))]);
+    }
+
+    #[test]
+    fn a_started_experiment_keeps_what_it_is_decided_by() {
+        let before = goals(NewGoals::new().primary("a").secondary("b").guardrail("c", 0.1));
+        let faults = |after: NewGoals| {
+            let mut faults = Faults::default();
+            before.check_change(&goals(after), "x", &Path::Root, &mut faults);
+            faults.into_vec().iter().map(|fault| fault.path().to_owned()).collect::<Vec<_>>()
+        };
+        let new = NewGoals::new;
+        assert!(faults(new().primary("a")).is_empty());
+        assert!(faults(new().primary("a").secondary("d").guardrail("b", 0.5)).is_empty());
+        assert_eq!(faults(new()), ["primary"]);
+        assert_eq!(faults(new().primary(GoalUse::new("a").lower())), ["primary"]);
+        let others = new().primary("a").secondary(GoalUse::new("b").cap(5)).guardrail("c", 0.2);
+        assert_eq!(faults(others), ["secondary[0]", "guardrails[0]"]);
+    }
+}
