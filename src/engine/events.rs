@@ -151,19 +151,19 @@ pub(crate) fn segment_deleted(segment: SegmentId) {
 }
 
 pub(crate) fn goal_created(goal: &str) {
-    info!(goal, "goal created");
+    info!(goal = ?goal, "goal created");
 }
 
 pub(crate) fn goal_changed(goal: &str) {
-    info!(goal, "goal changed");
+    info!(goal = ?goal, "goal changed");
 }
 
 pub(crate) fn goal_deleted(goal: &str) {
-    info!(goal, "goal deleted");
+    info!(goal = ?goal, "goal deleted");
 }
 
 pub(crate) fn goals_set(flag: &str, experiment: ExperimentId) {
-    info!(flag, experiment = %experiment, "goals set");
+    info!(flag = ?flag, experiment = %experiment, "goals set");
 }
 
 pub(crate) fn layer_created(layer: LayerId) {

@@ -6,6 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use fairsplit::fault::FaultKind;
+use fairsplit::goals::{NewGoal, NewGoals};
 use fairsplit::targeting::{NewHoldout, NewLayer, NewRule, NewSegment, NewTargeting};
 use fairsplit::{ExperimentChange, FlagChange, NewExperiment, NewFlag};
 use serde::Deserialize;
@@ -75,7 +76,9 @@ from_json!(
     NewSegment,
     NewLayer,
     NewHoldout,
-    NewTargeting
+    NewTargeting,
+    NewGoal,
+    NewGoals
 );
 
 /// The fields of an object.

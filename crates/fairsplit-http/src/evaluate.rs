@@ -21,21 +21,21 @@ use crate::schema_of_explanations::OneExplanation;
 /// A user in an environment. The environment stays a name and is not bound, since any client can
 /// make up any number of names.
 pub(crate) struct Asked {
-    environment: EnvironmentName,
+    pub(crate) environment: EnvironmentName,
     user_key: String,
     /// What is known of the user.
     context: Map<String, Value>,
 }
 
 impl Asked {
-    fn user(&self) -> User<'_> {
+    pub(crate) fn user(&self) -> User<'_> {
         User::new(&self.user_key).with(&self.context)
     }
 }
 
 /// The fields that every body here has; others are faults.
 #[derive(Deserialize)]
-struct AskedFields {
+pub(crate) struct AskedFields {
     #[serde(default)]
     environment: Field<String>,
     #[serde(default)]
@@ -47,7 +47,7 @@ struct AskedFields {
 }
 
 impl AskedFields {
-    fn check(self, faults: &mut Faults) -> Option<Asked> {
+    pub(crate) fn check(self, faults: &mut Faults) -> Option<Asked> {
         let name = self.environment.required("environment", faults);
         let user_key = self.user_key.required("user_key", faults);
         let context = self.context.optional("context", faults).flatten().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use fairsplit::counts::GoalCounts;
 use fairsplit::results::{Analysis, Results};
 use fairsplit::{Count, ExperimentChange, ExperimentId, NewExperiment, Status, Timestamp};
 use serde::Serialize;
@@ -126,6 +127,9 @@ struct ExperimentResults<'a> {
     experiment: ExperimentId,
     status: Status,
     counts: EventCounts<'a>,
+    /// Absent for an experiment without goals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    goals: Vec<GoalCounts>,
     results: Results,
 }
 
@@ -190,6 +194,7 @@ pub(crate) async fn get_results(
             since: experiment.started_at(),
             variants,
         },
+        goals: app.engine.goal_counts(id).unwrap_or_default(),
         results,
     }))
 }

@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use fairsplit::changes::Actor;
+use fairsplit::goals::Goal;
 use fairsplit::targeting::{Holdout, Layer, Rule, Segment};
 use fairsplit::{Engine, ExperimentId, Flag, FlagId};
 use serde::Deserialize;
@@ -187,6 +188,26 @@ shared! {
     SegmentPath, segment_id, OnSegment, Segment, segment: "segment";
     LayerPath, layer_id, OnLayer, Layer, layer: "layer";
     HoldoutPath, holdout_id, OnHoldout, Holdout, holdout: "holdout";
+}
+
+/// A goal has its key in the path, in place of an id.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct GoalPath {
+    /// The goal's key.
+    goal_key: String,
+}
+
+/// The goal that the path names.
+pub(crate) struct OnGoal(pub(crate) Goal);
+
+impl FromRequestParts<App> for OnGoal {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<OnGoal, Failure> {
+        let Path(GoalPath { goal_key }) = path(parts).await?;
+        app.engine.goal(&goal_key).map(OnGoal).ok_or(Failure::NotFound)
+    }
 }
 
 /// A path with bytes that are not UTF-8 names nothing.

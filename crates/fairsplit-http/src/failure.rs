@@ -189,7 +189,8 @@ impl From<ControlError> for Failure {
             | ControlError::RuleNotFound { .. }
             | ControlError::SegmentNotFound { .. }
             | ControlError::LayerNotFound { .. }
-            | ControlError::HoldoutNotFound { .. } => Failure::NotFound,
+            | ControlError::HoldoutNotFound { .. }
+            | ControlError::GoalNotFound { .. } => Failure::NotFound,
             ControlError::FlagKeyTaken { .. }
             | ControlError::FlagIdTaken { .. }
             | ControlError::ExperimentIdTaken { .. }
@@ -197,6 +198,8 @@ impl From<ControlError> for Failure {
             | ControlError::SegmentIdTaken { .. }
             | ControlError::LayerIdTaken { .. }
             | ControlError::HoldoutIdTaken { .. }
+            | ControlError::GoalKeyTaken { .. }
+            | ControlError::GoalInUse { .. }
             | ControlError::Transition { .. }
             | ControlError::AlreadyRunning { .. }
             | ControlError::LayerTaken { .. }

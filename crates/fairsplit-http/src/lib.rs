@@ -43,9 +43,12 @@
 //! | GET; PUT, DELETE | `/api/v1/flags/{flag_id}/rules/{rule_id}` | `flags:read`; `flags:write` |
 //! | GET, POST | `/api/v1/segments`, `/api/v1/layers`, `/api/v1/holdouts` | `flags:read`, `flags:write` |
 //! | GET; PUT, DELETE | `/api/v1/segments/{segment_id}`, `/api/v1/layers/{layer_id}`, `/api/v1/holdouts/{holdout_id}` | `flags:read`; `flags:write` |
+//! | GET, POST | `/api/v1/goals` | `flags:read`, `flags:write` |
+//! | GET; PUT, DELETE | `/api/v1/goals/{goal_key}` | `flags:read`; `flags:write` |
+//! | GET; PUT | `/api/v1/flags/{flag_id}/experiments/{experiment_id}/goals` | `flags:read`; `flags:write` |
 //! | GET | `/api/v1/changes`, `/api/v1/flags/{flag_id}/changes` | `flags:read` |
 //! | POST | `/api/v1/evaluate`, `/api/v1/flags/{flag_id}/evaluate`, `/explain` | `flags:read` |
-//! | POST | `/api/v1/flags/{flag_id}/track` | `flags:write` |
+//! | POST | `/api/v1/track`, `/api/v1/flags/{flag_id}/track` | `flags:write` |
 //! | GET | `/api/v1/openapi.json`, `/healthz`, `/readyz` | none |
 //! | GET | `/metrics` | `flags:read` |
 //!
@@ -70,8 +73,12 @@
 //! * 405, 408, 413, 415 and 503 for the wrong method, a slow body, a large one, one that is not
 //!   `application/json`, and too many requests at once (with `retry_after`, in seconds).
 //!
-//! `GET .../results` returns `{"experiment", "status", "counts", "results"}`: the events that were
-//! counted since the last start and ever, and [`fairsplit::results::Results`] as it serialises.
+//! `GET .../results` returns `{"experiment", "status", "counts", "goals", "results"}`: the events
+//! that were counted since the last start and ever, those of each [goal](fairsplit::goals) if there
+//! are any, and [`fairsplit::results::Results`] as it serialises.
+//!
+//! `POST /api/v1/track` counts a goal for every experiment that has it. With an `event_id`, a retry
+//! is not counted again, as long as it is among the newest 100,000 events of this process.
 //!
 //! `PUT` of a segment returns `reaches` beside `data`: the running experiments whose users can be
 //! others from now on. The operator `matches` is a fault unless the service switches on the feature
@@ -111,10 +118,12 @@ mod body;
 mod changes;
 mod ending;
 mod evaluate;
+mod event_ids;
 mod experiments;
 mod extract;
 mod failure;
 mod flags;
+mod goals;
 mod holdouts;
 mod layers;
 mod limits;
@@ -126,9 +135,11 @@ mod schema;
 mod schema_of_changes;
 mod schema_of_evaluations;
 mod schema_of_explanations;
+mod schema_of_goals;
 mod schema_of_targeting;
 mod segments;
 mod targeting;
+mod tracking;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -153,6 +164,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::event_ids::EventIds;
 use crate::failure::Failure;
 use crate::requests::{Requests, Unrouted};
 
@@ -211,6 +223,8 @@ struct Shared {
     metrics: Registry,
     /// The reasons of all evaluations.
     reasons: ReasonCounts,
+    /// The ids of events that have been counted.
+    events: EventIds,
     /// The description of the API, as JSON.
     description: Bytes,
 }
@@ -301,6 +315,7 @@ impl RouterBuilder {
             limits: self.limits,
             metrics,
             reasons,
+            events: EventIds::default(),
         }));
         let header = |name, value| {
             SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
@@ -352,6 +367,10 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(layers::get_layer, layers::change_layer, layers::delete_layer))
         .routes(routes!(holdouts::list_holdouts, holdouts::create_holdout))
         .routes(routes!(holdouts::get_holdout, holdouts::change_holdout, holdouts::delete_holdout))
+        .routes(routes!(goals::list_goals, goals::create_goal))
+        .routes(routes!(goals::get_goal, goals::change_goal, goals::delete_goal))
+        .routes(routes!(goals::get_goals, goals::set_goals))
+        .routes(routes!(tracking::track_goal))
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::list_changes_of_flag))
         .routes(routes!(evaluate::evaluate_all))

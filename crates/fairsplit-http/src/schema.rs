@@ -11,6 +11,7 @@ use utoipa::openapi::{Ref, Type};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::schema_of_changes::Change;
+use crate::schema_of_goals::GoalCounts;
 
 /// Envelopes of answers: `{"data": ...}`. Not generic: a derived generic repeats its whole argument
 /// instead of referring to it.
@@ -243,6 +244,9 @@ pub(crate) struct ExperimentResults {
     experiment: String,
     status: Status,
     counts: EventCounts,
+    /// What was counted for each of its goals; absent if it has none.
+    #[schema(required = false)]
+    goals: Vec<GoalCounts>,
     results: Results,
 }
 

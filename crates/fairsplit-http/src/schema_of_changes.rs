@@ -72,6 +72,10 @@ pub(crate) enum Action {
     DeleteHoldout,
     SetTargeting,
     RaiseCoverage,
+    CreateGoal,
+    ChangeGoal,
+    DeleteGoal,
+    SetGoals,
     Replace,
     Apply,
     AcceptEdits,
@@ -84,7 +88,7 @@ pub(crate) struct Edit {
     /// Where the field is one of a flag, or of something that belongs to a flag.
     #[schema(required = false)]
     flag_key: String,
-    /// The name, where the field is one of a segment, a layer or a holdout.
+    /// The name, where the field is one of a segment, a layer or a holdout; the key of a goal.
     #[schema(required = false)]
     name: String,
     unit: Unit,
@@ -106,6 +110,9 @@ pub(crate) struct Edit {
     /// The holdout's id, where the field is one of a holdout.
     #[schema(format = "uuid", required = false)]
     holdout: String,
+    /// The goal's id, which is made of its key, where the field is one of a goal.
+    #[schema(format = "uuid", required = false)]
+    goal: String,
     /// As documents name it.
     field: String,
     /// Absent if the field was not there.
@@ -126,4 +133,5 @@ pub(crate) enum Unit {
     Segment,
     Layer,
     Holdout,
+    Goal,
 }

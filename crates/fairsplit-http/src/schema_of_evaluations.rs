@@ -111,6 +111,8 @@ pub(crate) struct Track {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Counted,
+    /// The goal that decides has values, and a conversion has none.
+    ValueNeeded,
     Forced,
     NotRunning,
     /// Users are counted, and this one has not been exposed since the start.
@@ -149,7 +151,7 @@ fn flag_keys() -> ArrayBuilder {
         .description(Some("Keys of flags, each once. All flags, if it is absent."))
 }
 
-fn context() -> ObjectBuilder {
+pub(crate) fn context() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
         .additional_properties(Some(AdditionalProperties::FreeForm(true)))

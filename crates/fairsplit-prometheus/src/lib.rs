@@ -35,6 +35,7 @@
 )]
 #![doc(test(attr(deny(warnings))))]
 
+mod goals;
 mod reasons;
 
 use std::fmt;
@@ -63,6 +64,10 @@ struct ReadmeDoctests;
 /// |---|---|---|
 /// | `fairsplit_exposures_total` | counter | `flag`, `environment`, `experiment`, `variant` |
 /// | `fairsplit_conversions_total` | counter | the same |
+/// | `fairsplit_goal_events_total` | counter | those, and `goal` |
+/// | `fairsplit_goal_gained_total` | counter | the same |
+/// | `fairsplit_goal_lost_total` | counter | the same |
+/// | `fairsplit_goal_refused_total` | counter | `environment`, `goal`, `cause` |
 /// | `fairsplit_experiment_running` | gauge | `flag`, `environment`, `experiment` |
 /// | `fairsplit_experiment_coverage_ratio` | gauge | the same |
 /// | `fairsplit_flag_enabled` | gauge | `flag` |
@@ -71,6 +76,12 @@ struct ReadmeDoctests;
 /// | `fairsplit_last_load_success` | gauge | |
 /// | `fairsplit_last_load_skipped` | gauge | |
 /// | `fairsplit_last_load_timestamp_seconds` | gauge | |
+///
+/// The metrics of goals appear with the first goal. What was gained and lost is in the goal's unit,
+/// `EUR` and not cents; a goal without values has neither. The events of the goal that decides an
+/// experiment are its conversions, and in both metrics. Refused is what was recorded and not
+/// counted, by `cause`: `not_found` (there is no such goal), `value` (the value was refused, or
+/// missing), `unexposed` (the user had not been exposed, once for each experiment).
 ///
 /// Exposures and conversions are events, not users, and totals over all runs. The label
 /// `experiment` is the experiment's id. The coverage is 0 to 1, of the running experiments alone;
@@ -109,6 +120,7 @@ impl Collector for EngineCollector {
             &experiments,
             |count| count.conversions,
         )?;
+        goals::encode(&self.engine, &experiments, &mut encoder)?;
         let help = "1 for an experiment that splits traffic now, else 0.";
         let name = "fairsplit_experiment_running";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

@@ -47,6 +47,12 @@ impl NewGoal {
         NewGoal { key: key.into(), values: Some((unit.into(), 2, false)) }
     }
 
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Sets how many decimals values have, 0 to [`MAX_DECIMALS`]; a value with more is rounded. 0
     /// for times and other whole numbers. A goal without values has none.
     pub fn decimals(mut self, decimals: u8) -> NewGoal {

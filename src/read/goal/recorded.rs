@@ -102,6 +102,14 @@ impl Recorded {
     }
 }
 
+impl RecordedFor {
+    /// Whether it was counted.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.outcome == Outcome::Counted
+    }
+}
+
 /// What came of recording a goal for one experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

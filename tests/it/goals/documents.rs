@@ -108,8 +108,6 @@ fn a_deploy_changes_the_goals_that_it_changed() {
     assert_eq!(apply(&engine, &first).to_string(), ApplyReport::default().to_string());
 
     // What a call added stays.
-    let by_call = NewGoals::new().primary(GoalUse::new("purchase").cap(500)).secondary("signup");
-    let _ = by_call;
     engine.create_goal(fairsplit::goals::NewGoal::event("return")).unwrap();
     let added = NewGoals::new()
         .primary(GoalUse::new("purchase").cap(500))
@@ -196,9 +194,10 @@ fn what_is_wrong_in_a_document_is_named_by_its_path() {
             json!([{"key": "a", "kind": "event", "unit": "EUR"}]),
             json!({"primary": {"goal": "b", "better": "up"}, "guardrails": [{"goal": "a"}]}),
             vec![
-                (found("goals[0].unit"), FaultKind::UnknownField),
                 (at("primary.better"), FaultKind::Better { found: found("up") }),
                 (at("guardrails[0].margin"), FaultKind::Required),
+                (at("primary.goal"), FaultKind::NoSuchGoal { found: found("b") }),
+                (found("goals[0].unit"), FaultKind::UnknownField),
             ],
         ),
         (
@@ -230,9 +229,11 @@ fn a_replacement_does_not_change_what_is_counted() {
     let mut goals = all_goals();
     goals[0]["unit"] = json!("USD");
     let fixed = FaultKind::GoalFixed { experiment: id.to_string() };
+    let path = format!("flags[0].goals.{id}.primary.goal");
+    let faulty = FaultKind::Faulty { what: "goal", found: "purchase".to_owned() };
     assert_eq!(
         refused(&engine, &document(&goals, &of_experiment())),
-        [("goals[0].unit".to_owned(), fixed)]
+        [("goals[0].unit".to_owned(), fixed), (path, faulty)]
     );
     let without = json!({"guardrails": [{"goal": "signup", "margin": 0.2}]});
     let fixed = || FaultKind::GoalsFixed { id: id.to_string() };

@@ -1,0 +1,113 @@
+//! Recording goals, for callers outside of the process.
+
+use axum::extract::State;
+use axum::response::Response;
+use fairsplit::fault::FaultKind;
+use fairsplit::goals::{RecordedFor, Refusal};
+use serde::{Deserialize, Serialize};
+
+use crate::App;
+use crate::answer::data;
+use crate::body::{Body, Field, FromText, fields};
+use crate::evaluate::{Asked, AskedFields};
+use crate::extract::Writes;
+use crate::failure::{Failure, Faults};
+use crate::schema::{Guarded, Named, WithBody};
+use crate::schema_of_goals as schema;
+
+/// The most characters of an event's id.
+const MAX_ID_LENGTH: usize = 255;
+
+/// The body of an event.
+pub(crate) struct Event {
+    asked: Asked,
+    goal: String,
+    value: Option<f64>,
+    event_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct EventFields {
+    #[serde(default)]
+    goal: Field<String>,
+    #[serde(default)]
+    value: Field<Option<f64>>,
+    #[serde(default)]
+    event_id: Field<Option<String>>,
+    #[serde(flatten)]
+    asked: AskedFields,
+}
+
+impl FromText for Event {
+    fn from_text(text: &str) -> Result<Event, Failure> {
+        let EventFields { goal, value, event_id, asked } = fields(text)?;
+        let mut faults = Faults::default();
+        let goal = goal.required("goal", &mut faults);
+        let value = value.optional("value", &mut faults).flatten();
+        let event_id = event_id.optional("event_id", &mut faults).flatten();
+        match event_id.as_ref().map(|id| id.chars().count()) {
+            Some(0) => faults.add("event_id".to_owned(), FaultKind::Blank),
+            Some(found) if found > MAX_ID_LENGTH => {
+                faults.add("event_id".to_owned(), FaultKind::TooLong { found });
+            }
+            _ => {}
+        }
+        let asked = asked.check(&mut faults);
+        let event = asked.zip(goal).map(|(asked, goal)| Event { asked, goal, value, event_id });
+        faults.or(event)
+    }
+}
+
+/// What an event came to.
+#[derive(Serialize)]
+struct Tracked<'a> {
+    goal: &'a str,
+    /// For how many experiments it was counted.
+    counted: usize,
+    /// Whether an event with this id came before: then it was not counted again.
+    repeated: bool,
+    experiments: Vec<RecordedFor>,
+}
+
+/// Counts that a user reached a goal, for every running experiment in the environment that has it,
+/// and says what came of it for each. Where users are counted, an event counts only if its user has
+/// been exposed since the start.
+///
+/// An `event_id` keeps a retry from being counted twice: this process remembers the newest 100,000
+/// that it has counted.
+#[utoipa::path(
+    post,
+    path = "/api/v1/track",
+    operation_id = "trackGoal",
+    request_body = schema::TrackGoal,
+    responses((status = 200, description = "Counted, or why not.", body = inline(schema::OneTracked)), Guarded, Named, WithBody),
+    security(("token" = ["flags:write"]))
+)]
+pub(crate) async fn track_goal(
+    _: Writes,
+    State(app): State<App>,
+    Body(event): Body<Event>,
+) -> Result<Response, Failure> {
+    let Event { asked, goal, value, event_id } = event;
+    let snapshot = app.engine.snapshot();
+    let view = snapshot.in_environment(&asked.environment);
+    let environment = asked.environment.as_str();
+    if let Some(id) = &event_id
+        && !app.events.add(environment, &goal, id)
+    {
+        let (counted, experiments) = (0, Vec::new());
+        return Ok(data(Tracked { goal: &goal, counted, repeated: true, experiments }));
+    }
+    let recorded = view.record_goal(&goal, asked.user(), value);
+    let counted = |of: &Vec<RecordedFor>| of.iter().filter(|one| one.is_counted()).count();
+    let counted = recorded.as_ref().map_or(0, counted);
+    if let Some(id) = event_id.as_ref().filter(|_| counted == 0) {
+        // It may count when it comes again.
+        app.events.remove(environment, &goal, id);
+    }
+    let experiments = recorded.map_err(|refusal| match refusal {
+        Refusal::GoalNotFound => Failure::NotFound,
+        _ => Faults::of("value", refusal).into(),
+    })?;
+    Ok(data(Tracked { goal: &goal, counted, repeated: false, experiments }))
+}
