@@ -9,6 +9,8 @@ use super::plan::{Plan, flag_id, rule_id};
 use super::unknown::{no_experiment, no_variant};
 use crate::engine::Engine;
 use crate::engine::clock::ManualClock;
+use crate::model::goal::definition::NewGoal;
+use crate::model::goal::of_experiment::NewGoals;
 use crate::model::new_flag::NewFlag;
 use crate::model::targeting::experiment_targeting::NewTargeting;
 use crate::model::targeting::rule::NewRule;
@@ -28,6 +30,7 @@ pub struct TestEngineBuilder {
     environment: String,
     flags: Vec<(String, Value)>,
     segments: Vec<NewSegment>,
+    goals: Vec<NewGoal>,
     rules: Vec<(String, Vec<Condition>, Value)>,
     plans: Vec<Plan>,
 }
@@ -40,6 +43,7 @@ impl TestEngine {
             environment: environment.to_owned(),
             flags: Vec::new(),
             segments: Vec::new(),
+            goals: Vec::new(),
             rules: Vec::new(),
             plans: Vec::new(),
         }
@@ -72,6 +76,28 @@ impl TestEngineBuilder {
     /// is given.
     pub fn segment(mut self, segment: NewSegment) -> TestEngineBuilder {
         self.segments.push(segment);
+        self
+    }
+
+    /// Adds a goal, which [`goals`](TestEngineBuilder::goals) can name by its key.
+    pub fn goal(mut self, goal: NewGoal) -> TestEngineBuilder {
+        self.goals.retain(|known| known.key() != goal.key());
+        self.goals.push(goal);
+        self
+    }
+
+    /// Sets what the experiment on a flag is for.
+    ///
+    /// # Panics
+    ///
+    /// If no experiment on the flag was given before.
+    #[track_caller]
+    pub fn goals(mut self, flag: &str, goals: NewGoals) -> TestEngineBuilder {
+        let _ = self.plan(flag);
+        self.try_plan(flag, |plan| {
+            plan.goals = goals;
+            Ok(())
+        });
         self
     }
 
@@ -182,6 +208,12 @@ impl TestEngineBuilder {
             let name = segment.name.clone();
             if let Err(error) = engine.create_segment(segment) {
                 panic!("the segment {name:?} is refused: {error}");
+            }
+        }
+        for goal in self.goals {
+            let key = goal.key().to_owned();
+            if let Err(error) = engine.create_goal(goal) {
+                panic!("the goal {key:?} is refused: {error}");
             }
         }
         for (at, (flag, conditions, value)) in self.rules.into_iter().enumerate() {

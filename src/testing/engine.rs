@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::unknown::{no_experiment, no_variant};
+use super::unknown::{no_experiment, no_goal, no_variant};
 use crate::assign::slot::{Gate, GateSeed};
 use crate::count::counts::{Count, Counts};
+use crate::count::goal_counts::GoalCount;
 use crate::engine::Engine;
 use crate::engine::clock::ManualClock;
 use crate::engine::environment::Environment;
@@ -137,6 +138,54 @@ impl TestEngine {
         self.assert_count("conversions", flag, variant, expected, found);
     }
 
+    /// What was counted for a goal in a variant.
+    ///
+    /// # Panics
+    ///
+    /// If the builder was given no such experiment, or if that has no such variant, or no such goal.
+    #[must_use]
+    #[track_caller]
+    pub fn goal(&self, flag: &str, variant: &str, goal: &str) -> GoalCount {
+        let (counts, position) = self.counts(flag, variant);
+        let all = self.engine.goal_counts(counts.experiment()).unwrap_or_default();
+        match all.iter().find(|counts| counts.goal == goal) {
+            Some(counts) => {
+                counts.variants.get(position).map(|variant| variant.ever).unwrap_or_default()
+            }
+            None => no_goal(flag, goal, all.iter().map(|counts| counts.goal.as_str())),
+        }
+    }
+
+    /// Asserts how often a goal was counted for a variant, since the engine was built.
+    ///
+    /// # Panics
+    ///
+    /// If the number differs: the message has both numbers, and all counts of the experiment. Also
+    /// as [`goal`](TestEngine::goal).
+    #[track_caller]
+    pub fn assert_goal(&self, flag: &str, variant: &str, goal: &str, events: u64) {
+        let found = self.goal(flag, variant, goal).events;
+        self.assert_count(&format!("{goal:?}"), flag, variant, events, found);
+    }
+
+    /// Asserts the sum of the values of a goal for a variant, since the engine was built: what was
+    /// gained, less what was lost. `expected` is written in the goal's unit with its decimals, as in
+    /// `"149.70"`: so it is exact.
+    ///
+    /// # Panics
+    ///
+    /// If the sum differs: the message has both. Also as [`goal`](TestEngine::goal).
+    #[track_caller]
+    pub fn assert_sum(&self, flag: &str, variant: &str, goal: &str, expected: &str) {
+        let sum = self.goal(flag, variant, goal).sum();
+        let decimals = self.engine.goal(goal).map_or(0, |goal| goal.decimals());
+        let found = written(sum, decimals);
+        assert!(
+            found == expected,
+            "the sum of {goal:?} of {variant:?} on {flag:?}: expected {expected}, found {found}"
+        );
+    }
+
     /// Asserts that no experiment of the builder's has counted anything.
     ///
     /// # Panics
@@ -148,6 +197,12 @@ impl TestEngine {
             let Some(counts) = self.engine.counts(*id) else { continue };
             let is_nothing =
                 counts.variants().iter().all(|variant| variant.ever == Count::default());
+            let goals = self.engine.goal_counts(*id).unwrap_or_default();
+            let is_nothing = is_nothing
+                && goals
+                    .iter()
+                    .flat_map(|goal| &goal.variants)
+                    .all(|variant| variant.ever == GoalCount::default());
             assert!(
                 is_nothing,
                 "counts of {flag:?}: expected none, found {}",
@@ -194,6 +249,15 @@ fn position(flag: &str, experiment: &Experiment, variant: &str) -> usize {
         Some(position) => position,
         None => no_variant(flag, variant, keys()),
     }
+}
+
+/// A sum in minor units, in the unit itself.
+fn written(sum: i128, decimals: u8) -> String {
+    let digits = usize::from(decimals);
+    let minor = format!("{:0width$}", sum.unsigned_abs(), width = digits.saturating_add(1));
+    let (whole, rest) = minor.split_at(minor.len().saturating_sub(digits));
+    let sign = if sum < 0 { "-" } else { "" };
+    if rest.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest}") }
 }
 
 fn list_counts(counts: &Counts) -> String {

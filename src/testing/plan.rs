@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::{Bucket, Seed};
 use crate::assign::slot::{Gate, GateSeed};
+use crate::model::goal::of_experiment::NewGoals;
 use crate::model::id::{ExperimentId, FlagId, RuleId};
 use crate::model::new_experiment::NewExperiment;
 use crate::model::status::Status;
@@ -24,6 +25,7 @@ pub(super) struct Plan {
     pub(super) flag: String,
     variants: Vec<(String, Value)>,
     targeting: NewTargeting,
+    pub(super) goals: NewGoals,
     /// User keys, or the units that the experiment is split by, each with the position of its
     /// variant.
     users: Vec<(String, usize)>,
@@ -33,8 +35,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(flag: String, variants: Vec<(String, Value)>) -> Plan {
-        let targeting = NewTargeting::new();
-        Plan { flag, variants, targeting, users: Vec::new(), everyone: None }
+        let (targeting, goals) = (NewTargeting::new(), NewGoals::new());
+        Plan { flag, variants, targeting, goals, users: Vec::new(), everyone: None }
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
@@ -96,7 +98,7 @@ impl Plan {
         let id = self.id(&percentages)?;
         let name = format!("test of {}", self.flag);
         let new = NewExperiment::new(name, environment).id(id).status(Status::Running);
-        let new = new.targeting(self.targeting.clone());
+        let new = new.targeting(self.targeting.clone()).goals(self.goals.clone());
         let variants = self.variants.iter().zip(percentages);
         Ok(variants.fold(new, |new, ((key, value), percentage)| {
             new.variant(key, value.clone(), percentage)

@@ -10,6 +10,11 @@ pub(super) fn no_variant<'a>(flag: &str, variant: &str, known: impl Iterator<Ite
     panic!("the experiment on {flag:?} has no variant {variant:?}, only {}", list(known))
 }
 
+#[track_caller]
+pub(super) fn no_goal<'a>(flag: &str, goal: &str, known: impl Iterator<Item = &'a str>) -> ! {
+    panic!("the experiment on {flag:?} has no goal {goal:?}, only {}", list(known))
+}
+
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(|name| format!("{name:?}")).collect();
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use fairsplit::goals::{RecordedFor, Refusal};
 use fairsplit::{Conversion, Environment, Evaluation, Reason, Snapshot, User};
 use open_feature::provider::{FeatureProvider, ProviderMetadata, ResolutionDetails};
 use open_feature::{
@@ -45,6 +46,28 @@ impl Provider {
     #[expect(clippy::must_use_candidate, reason = "it records; the outcome is there to be read")]
     pub fn convert(&self, flag: &str, context: &EvaluationContext) -> Conversion {
         self.environment.convert(flag, user(&Known(context)))
+    }
+
+    /// Counts that the user reached a goal, for every running experiment in the environment that
+    /// has it, by [`View::record_goal`](fairsplit::View::record_goal); the user is that of
+    /// [`convert`](Provider::convert). `value` is in the goal's unit, and is for goals whose events
+    /// have values, and only those.
+    ///
+    /// The specification has tracking of its own (`client.track`, with a numeric `value` in its
+    /// details), and so far `open-feature` for Rust has not: hence a method of this type. By the
+    /// specification a provider ignores what it does not know; here that is
+    /// [`GoalNotFound`](Refusal::GoalNotFound), which a caller is free to ignore.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: nothing was counted.
+    pub fn track(
+        &self,
+        goal: &str,
+        context: &EvaluationContext,
+        value: Option<f64>,
+    ) -> Result<Vec<RecordedFor>, Refusal> {
+        self.environment.view().record_goal(goal, user(&Known(context)), value)
     }
 
     /// Evaluates, for every type of value; `read` converts the value.

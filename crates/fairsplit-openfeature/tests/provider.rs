@@ -5,6 +5,7 @@ mod common;
 use std::collections::HashMap;
 
 use common::{client, production, provider, running, user};
+use fairsplit::goals::{NewGoal, NewGoals, Refusal};
 use fairsplit::targeting::{
     Condition, LayerId, NewHoldout, NewLayer, NewRule, NewTargeting, Operator,
 };
@@ -367,6 +368,25 @@ fn a_conversion_through_the_provider_counts_as_the_engines_for_the_targeting_key
     assert_eq!(outcome("hero-baner", &user("anna")), Outcome::FlagNotFound);
     engine.stop(id).unwrap();
     assert_eq!(outcome("hero-banner", &user("anna")), Outcome::NotRunning);
+}
+
+#[test]
+fn tracking_through_the_provider_counts_as_the_engines_goals_for_the_targeting_key() {
+    let (engine, id) = running();
+    engine.create_goal(NewGoal::value("purchase", "EUR")).unwrap();
+    engine.set_goals(id, NewGoals::new().secondary("purchase")).unwrap();
+    let provider = provider(&engine);
+    let tracked = provider.track("purchase", &user("anna"), Some(49.90)).unwrap();
+    let [one] = tracked.as_slice() else { panic!("{tracked:?}") };
+    assert_eq!((one.experiment, one.outcome), (id, Outcome::Counted));
+    let counts = &engine.goal_counts(id).unwrap()[0];
+    assert_eq!(counts.variants.iter().map(|variant| variant.ever.gained).sum::<u64>(), 4990);
+
+    let tracked = provider.track("purchase", &EvaluationContext::default(), Some(1.0)).unwrap();
+    assert_eq!(tracked[0].outcome, Outcome::NoUserKey);
+    let refused = |goal, value| provider.track(goal, &user("anna"), value).unwrap_err();
+    assert_eq!(refused("purchase", None), Refusal::ValueNeeded);
+    assert_eq!(refused("purchas", Some(1.0)), Refusal::GoalNotFound);
 }
 
 fn when(attribute: &str, operator: Operator, value: impl Into<serde_json::Value>) -> Condition {

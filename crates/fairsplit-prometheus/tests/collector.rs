@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairsplit::clock::ManualClock;
+use fairsplit::goals::{NewGoal, NewGoals};
 use fairsplit::targeting::NewTargeting;
 use fairsplit::{
     Engine, Environment, ExperimentId, FlagChange, NewExperiment, NewFlag, Reason, Status,
@@ -302,4 +303,53 @@ fn a_directory_that_fails_to_store_is_a_gauge_of_0_until_it_stores() {
     assert!(has("fairsplit_storage_ok 1"));
     drop((registry, engine));
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn goals_have_series_of_their_own_in_their_unit() {
+    let (engine, _) = engine_at_noon();
+    assert!(!scrape(&engine).contains("goal"));
+    engine.create_goal(NewGoal::value("balance", "EUR").signed()).unwrap();
+    engine.create_goal(NewGoal::event("signup")).unwrap();
+    engine.create_flag(NewFlag::new("banner", "old")).unwrap();
+    let new = NewExperiment::new("Banner", "production")
+        .id(experiment_id(1))
+        .variant("golden", "new", 100)
+        .goals(NewGoals::new().primary("signup").secondary("balance"))
+        .status(Status::Running);
+    engine.create_experiment("banner", new).unwrap();
+    let production = production(&engine);
+    for value in [49.90, 0.05, -20.0] {
+        assert!(production.goal("balance").record_value("anna", value).is_counted());
+    }
+    assert!(production.convert("banner", "anna").is_counted());
+    assert!(!production.goal("balance").record("anna").is_counted());
+    assert!(!production.goal("blance").record("anna").is_counted());
+
+    let series = parse(&scrape(&engine));
+    let id = experiment_id(1).to_string();
+    let labels = |goal: &str| {
+        let labels = [
+            ("flag", "banner"),
+            ("environment", "production"),
+            ("experiment", &id),
+            ("variant", "golden"),
+            ("goal", goal),
+        ];
+        labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    };
+    let of = |name: &str, goal: &str| series.get(&(name.to_owned(), labels(goal))).copied();
+    assert_eq!(of("fairsplit_goal_events_total", "balance"), Some(3.0));
+    assert_eq!(of("fairsplit_goal_gained_total", "balance"), Some(49.95));
+    assert_eq!(of("fairsplit_goal_lost_total", "balance"), Some(20.0));
+    assert_eq!(of("fairsplit_goal_events_total", "signup"), Some(1.0));
+    assert_eq!(of("fairsplit_goal_gained_total", "signup"), None);
+    let refused = |goal: &str, cause: &str| {
+        let labels = [("environment", "production"), ("goal", goal), ("cause", cause)];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        series.get(&("fairsplit_goal_refused_total".to_owned(), labels)).copied()
+    };
+    assert_eq!(refused("balance", "value"), Some(1.0));
+    assert_eq!(refused("blance", "not_found"), Some(1.0));
+    assert_eq!(refused("signup", "unexposed"), Some(0.0));
 }

@@ -11,6 +11,7 @@ mod described;
 mod ending;
 mod evaluate;
 mod flags;
+mod goals;
 mod launching;
 mod metrics;
 mod mounted;
