@@ -37,10 +37,9 @@
 //! ```
 //!
 //! On this page: [when not to use it](#when-not-to-use-it), [words](#words), [three ways to
-//! ask](#three-ways-to-ask), [the life of an experiment](#the-life-of-an-experiment),
-//! [who is meant](#who-is-meant), [configuration](#configuration), [features and
-//! crates](#features-and-crates),
-//! [promises](#promises). The longer texts are in [`docs`].
+//! ask](#three-ways-to-ask), [the life of an experiment](#the-life-of-an-experiment), [who is
+//! meant](#who-is-meant), [what for](#what-for), [configuration](#configuration), [features and
+//! crates](#features-and-crates), [promises](#promises). The longer texts are in [`docs`].
 //!
 //! # When not to use it
 //!
@@ -155,6 +154,33 @@
 //! ```
 //!
 //! [`docs::targeting`] has the rules, [`docs::launching`] a launch step by step.
+//!
+//! # What for
+//!
+//! A conversion is one goal, without a name, of one flag. A goal of its own has a name, and may
+//! have values; it is defined once for the engine, and one call counts for every running experiment
+//! that has it:
+//!
+//! ```
+//! use fairsplit::goals::{NewGoal, NewGoals};
+//! use fairsplit::{Engine, NewExperiment, NewFlag, Status};
+//!
+//! let engine = Engine::new();
+//! engine.create_goal(NewGoal::value("purchase", "EUR"))?;
+//! engine.create_flag(NewFlag::new("hero-banner", "old"))?;
+//! let experiment = NewExperiment::new("Hero Banner A/B Test", "production")
+//!     .variant("control", "old", 50)
+//!     .variant("treatment", "new", 50)
+//!     .goals(NewGoals::new().secondary("purchase"))
+//!     .status(Status::Running);
+//! engine.create_experiment("hero-banner", experiment)?;
+//!
+//! let purchase = engine.environment("production")?.goal("purchase");
+//! assert_eq!(purchase.record_value("user-1", 49.90).counted(), 1);
+//! # Ok::<(), fairsplit::Error>(())
+//! ```
+//!
+//! [`docs::goals`] says which goal is for what, and what is counted.
 //!
 //! # Configuration
 //!

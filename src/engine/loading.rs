@@ -264,7 +264,8 @@ impl Engine {
     }
 
     /// Adds a fault for each part of an experiment's targeting, and for each of its goals, that
-    /// would change after a start, of those experiments that the engine knows and that are `checked`.
+    /// would change after a start, of those experiments that the engine knows and that are
+    /// `checked`.
     pub(super) fn refuse_changed_targeting(
         &self,
         document: &mut Document,

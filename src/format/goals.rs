@@ -19,8 +19,8 @@ pub(crate) const GOALS: &str = "goals";
 
 impl NewGoal {
     /// Reads a request to create a goal, or to change one: an object of `key`, `kind`, which is
-    /// `event` or `value`, and for the latter `unit`, `decimals` and `signed`, of which the last two
-    /// may be absent. An error names every fault.
+    /// `event` or `value`, and for the latter `unit`, `decimals` and `signed`, of which the last
+    /// two may be absent. An error names every fault.
     ///
     /// # Errors
     ///

@@ -208,8 +208,8 @@ pub struct Edit {
     /// belongs to no flag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flag_key: Option<String>,
-    /// The name of a segment, a layer or a holdout, or the key of a goal, after the change if it is still there; `None`,
-    /// and absent in JSON, for what belongs to a flag.
+    /// The name of a segment, a layer or a holdout, or the key of a goal, after the change if it is
+    /// still there; `None`, and absent in JSON, for what belongs to a flag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What the field belongs to.

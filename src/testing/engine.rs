@@ -142,7 +142,8 @@ impl TestEngine {
     ///
     /// # Panics
     ///
-    /// If the builder was given no such experiment, or if that has no such variant, or no such goal.
+    /// If the builder was given no such experiment, or if that has no such variant, or no such
+    /// goal.
     #[must_use]
     #[track_caller]
     pub fn goal(&self, flag: &str, variant: &str, goal: &str) -> GoalCount {
@@ -169,8 +170,8 @@ impl TestEngine {
     }
 
     /// Asserts the sum of the values of a goal for a variant, since the engine was built: what was
-    /// gained, less what was lost. `expected` is written in the goal's unit with its decimals, as in
-    /// `"149.70"`: so it is exact.
+    /// gained, less what was lost. `expected` is written in the goal's unit with its decimals, as
+    /// in `"149.70"`: so it is exact.
     ///
     /// # Panics
     ///

@@ -123,8 +123,8 @@ pub(crate) async fn get_goals(
     Ok(goals_of(&app.engine.experiment(id).ok_or(Failure::NotFound)?))
 }
 
-/// Sets what an experiment is for, as a whole. Once it has been started, its primary goal stays, and
-/// the cap, the direction and the margin of each; others can be added and left out.
+/// Sets what an experiment is for, as a whole. Once it has been started, its primary goal stays,
+/// and the cap, the direction and the margin of each; others can be added and left out.
 #[utoipa::path(
     put,
     path = "/api/v1/flags/{flag_id}/experiments/{experiment_id}/goals",

@@ -56,7 +56,7 @@ pub(crate) enum NewGoal {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEventGoal {
-    #[schema(schema_with = key)]
+    #[schema(schema_with = name)]
     key: String,
     #[schema(schema_with = event)]
     kind: (),
@@ -66,12 +66,12 @@ pub(crate) struct NewEventGoal {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewValueGoal {
-    #[schema(schema_with = key)]
+    #[schema(schema_with = name)]
     key: String,
     #[schema(schema_with = value)]
     kind: (),
     /// That of its values: `EUR`.
-    #[schema(schema_with = key)]
+    #[schema(schema_with = name)]
     unit: String,
     /// How many decimals its values have: 2, if it is absent.
     #[schema(schema_with = decimals, required = false)]
@@ -100,7 +100,7 @@ pub(crate) struct Goals {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GoalUse {
-    #[schema(schema_with = key)]
+    #[schema(schema_with = name)]
     goal: String,
     /// The most that one user counts for, in the goal's unit; only of a goal with values.
     #[schema(schema_with = cap, required = false)]
@@ -113,7 +113,7 @@ pub(crate) struct GoalUse {
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Guardrail {
-    #[schema(schema_with = key)]
+    #[schema(schema_with = name)]
     goal: String,
     /// The most that one user counts for, in the goal's unit; only of a goal with values.
     #[schema(schema_with = cap, required = false)]
@@ -216,17 +216,6 @@ pub(crate) struct GoalCount {
     gained: u64,
     /// The sum of the values below 0, without its sign.
     lost: u64,
-}
-
-/// A name without control characters.
-fn key() -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(255))
-        .pattern(Some(
-            "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\x00-\\x20\\x7f-\\xa0\\s][^\\x00-\\x1f\\x7f-\\x9f]*$",
-        ))
 }
 
 fn event() -> ObjectBuilder {

@@ -92,8 +92,9 @@ impl GoalHandle {
     }
 
     /// Counts that a user reached the goal, with a value in the goal's unit: `49.90`. It is rounded
-    /// to the goal's decimals, a half away from zero. Refused if it is not finite, beyond 2^53 minor
-    /// units, or below 0 for a goal that is not signed; and for a goal whose events have no values.
+    /// to the goal's decimals, a half away from zero. Refused if it is not finite, beyond 2^53
+    /// minor units, or below 0 for a goal that is not signed; and for a goal whose events have no
+    /// values.
     #[inline]
     pub fn record_value<'u>(&self, user: impl Into<User<'u>>, value: f64) -> Recorded {
         self.record_value_on(&self.current.pin(), user, value)

@@ -6,6 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, Response};
 use fairsplit::clock::ManualClock;
+use fairsplit::goals::NewGoal;
 use fairsplit::targeting::{
     Condition, HoldoutId, LayerId, NewHoldout, NewLayer, NewRule, NewSegment, Operator, RuleId,
     SegmentId,
@@ -137,6 +138,7 @@ impl App {
         engine.create_layer(layer).unwrap();
         let holdout = NewHoldout::new("2026", 5).id(HoldoutId::from_bytes(id(1)));
         engine.create_holdout(holdout).unwrap();
+        engine.create_goal(NewGoal::event("signup")).unwrap();
         app
     }
 

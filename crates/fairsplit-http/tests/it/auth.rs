@@ -57,7 +57,7 @@ fn a_request_without_the_scope_of_its_operation_answers_401_or_403() {
         forbidden.is(403, r#"{"error":"Insufficient scope"}"#);
         assert!(!matches!(granted.status, 401 | 403), "{method} {path}: {}", granted.text);
     }
-    assert_eq!(scopes.len(), 51);
+    assert_eq!(scopes.len(), 59);
 }
 
 #[test]

@@ -77,7 +77,8 @@ pub(crate) fn operations() -> Vec<(String, String)> {
     let of_path = |(path, operations): (&String, &Value)| {
         let path = path
             .replace("{flag_id}", &crate::common::flag_id(1).to_string())
-            .replace("{experiment_id}", &crate::common::experiment_id(1).to_string());
+            .replace("{experiment_id}", &crate::common::experiment_id(1).to_string())
+            .replace("{goal_key}", "signup");
         // Of the rest there is one each, with the same number.
         let path = ["{rule_id}", "{segment_id}", "{layer_id}", "{holdout_id}"]
             .iter()
@@ -91,7 +92,7 @@ pub(crate) fn operations() -> Vec<(String, String)> {
 #[test]
 fn routes_and_description_have_the_same_operations() {
     let described: BTreeSet<(String, String)> = operations().into_iter().collect();
-    assert_eq!(described.len(), 51);
+    assert_eq!(described.len(), 59);
     let paths: BTreeSet<&String> = described.iter().map(|(_, path)| path).collect();
     let app = App::with_targeting();
     for path in paths {

@@ -26,6 +26,7 @@ pub(crate) fn fault(root: &Value, schema: &Value, value: &Value) -> Option<Strin
             },
             "enum" => rule.as_array()?.contains(value),
             "format" => has_format(value.as_str()?, rule.as_str()?),
+            "exclusiveMinimum" => value.is_null() || value.as_f64()? > rule.as_f64()?,
             "minimum" => value.as_f64()? >= rule.as_f64()?,
             "maximum" => value.as_f64()? <= rule.as_f64()?,
             "minLength" => value.as_str()?.chars().count() as u64 >= rule.as_u64()?,
