@@ -68,7 +68,7 @@ fn print(rows: &[Row], field: &Field) {
 fn version(package: &str) -> &'static str {
     let mut lines = include_str!("../Cargo.lock").lines();
     let quoted = |line: &'static str, field: &str| {
-        Some(line.strip_prefix(field)?.strip_prefix(" = \"")?.strip_suffix('"')?)
+        line.strip_prefix(field)?.strip_prefix(" = \"")?.strip_suffix('"')
     };
     while let Some(line) = lines.next() {
         if quoted(line, "name") == Some(package) {
