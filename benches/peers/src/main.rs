@@ -1,6 +1,7 @@
 //! Compares fairsplit with what else a Rust service can link to split its users.
 //!
-//! `cargo run --release` prints one table; `-- --quick` takes one short look, to see that it works.
+//! `cargo run --release` prints a table for each task; `-- --quick` takes one short look, to see
+//! that it works.
 
 mod allocations;
 mod measure;
@@ -27,26 +28,30 @@ fn main() -> ExitCode {
     } else {
         Effort { rounds: 21, slice: Duration::from_millis(10) }
     };
-    let mut field = Field::new();
-    peers::enter(&mut field);
-    match field.measure(effort) {
-        Ok(rows) => {
-            print(&rows, &field);
-            ExitCode::SUCCESS
-        }
-        Err(failed) => {
-            eprintln!("These cannot be compared:\n{failed}");
-            ExitCode::FAILURE
-        }
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d");
+    println!("{today}; {}; {}", machine(), env!("RUSTC_VERSION"));
+    let mut split = Field::new(false);
+    peers::enter_split(&mut split);
+    let mut rule = Field::new(true);
+    peers::enter_rule(&mut rule);
+    let failed: Vec<&str> = split.failed().chain(rule.failed()).collect();
+    if !failed.is_empty() {
+        eprintln!("These cannot be compared:\n{}", failed.join("\n"));
+        return ExitCode::FAILURE;
     }
+    for (task, mut field) in
+        [("A split", split), ("One rule of two conditions, then a split", rule)]
+    {
+        println!("\n## {task}\n");
+        print(&field.measure(effort), &field);
+    }
+    ExitCode::SUCCESS
 }
 
 fn print(rows: &[Row], field: &Field) {
-    let today = jiff::Timestamp::now().strftime("%Y-%m-%d");
-    println!("{today}; {}; {}", machine(), env!("RUSTC_VERSION"));
-    println!();
-    println!("{}", Row::HEAD);
     let Some(first) = rows.first() else { return };
+    println!("1.0 is {}.\n", first.nanoseconds());
+    println!("{}", Row::HEAD);
     for row in rows {
         println!("{}", row.cells(version(row.package), first));
     }
@@ -63,7 +68,7 @@ fn print(rows: &[Row], field: &Field) {
 fn version(package: &str) -> &'static str {
     let mut lines = include_str!("../Cargo.lock").lines();
     let quoted = |line: &'static str, field: &str| {
-        Some(line.strip_prefix(field)?.strip_prefix(" = \"")?.strip_suffix('"')?)
+        line.strip_prefix(field)?.strip_prefix(" = \"")?.strip_suffix('"')
     };
     while let Some(line) = lines.next() {
         if quoted(line, "name") == Some(package) {

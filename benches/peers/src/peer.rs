@@ -1,4 +1,4 @@
-//! What the benchmark asks of every peer, and the task that it sets them.
+//! What the benchmark asks of every peer, and the tasks that it sets them.
 
 use std::error::Error;
 use std::pin::pin;
@@ -9,6 +9,13 @@ use serde_json::Value;
 /// The two values that every flag splits its users between, half and half.
 pub(crate) const OLD: &str = "old";
 pub(crate) const NEW: &str = "new";
+
+/// What a flag with a rule answers to users who do not meet it, where a library has such a default.
+pub(crate) const NONE: &str = "none";
+
+/// The rule: this country, and one of these plans.
+pub(crate) const COUNTRY: &str = "DE";
+pub(crate) const PLANS: [&str; 2] = ["pro", "team"];
 
 /// How many user keys are gone through. A power of two, so that going round costs a mask.
 pub(crate) const USERS: usize = 1024;
@@ -27,14 +34,14 @@ pub(crate) trait Peer: Clone + Send + Sync + Sized + 'static {
     /// The user, in the form in which the library wants it.
     type Context: Send + Sync + 'static;
 
-    /// Flags with a running half-and-half split, in the library's own format. Empty for a library
-    /// that holds no configuration.
-    fn configuration(flags: &[Flag]) -> String;
+    /// Flags with a running half-and-half split, of all users or of those who meet the rule, in
+    /// the library's own format. Empty for a library that holds no configuration.
+    fn configuration(flags: &[Flag], has_rule: bool) -> String;
 
     /// Makes a peer that can answer at once.
     fn load(configuration: &str, flags: &[Flag]) -> Result<Self, Box<dyn Error>>;
 
-    fn context(&'static self, user: &'static str) -> Self::Context;
+    fn context(&'static self, visitor: &'static Visitor) -> Self::Context;
 
     /// Hands the value that the user gets to `see`, or does not call it if there is none.
     ///
@@ -55,6 +62,49 @@ impl Flag {
     }
 }
 
+/// A user, as the service knows the user.
+pub(crate) struct Visitor {
+    pub(crate) key: String,
+    /// What the rule asks for; nothing where flags have no rule.
+    pub(crate) known: Option<Known>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) country: &'static str,
+    pub(crate) plan: &'static str,
+}
+
+impl Known {
+    /// What is known of a user; empty texts where flags have no rule.
+    pub(crate) fn of(visitor: &Visitor) -> Known {
+        visitor.known.unwrap_or(Known { country: "", plan: "" })
+    }
+}
+
+impl Visitor {
+    /// What is known beside the key, as names and values.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let pairs = |known: &Known| [("country", known.country), ("plan", known.plan)];
+        self.known.as_ref().map(pairs).into_iter().flatten()
+    }
+}
+
+/// The users that are split: all of them meet the rule, by either plan.
+pub(crate) fn insiders(has_rule: bool) -> Vec<Visitor> {
+    let plans = PLANS.into_iter().cycle();
+    let visitor =
+        |(key, plan)| Visitor { key, known: has_rule.then_some(Known { country: COUNTRY, plan }) };
+    user_keys().into_iter().zip(plans).map(visitor).collect()
+}
+
+/// Users who meet one condition of the rule, or none.
+pub(crate) fn outsiders() -> Vec<Visitor> {
+    let known = [(COUNTRY, "free"), ("FR", "pro"), ("FR", "team"), ("FR", "free")];
+    let known = known.map(|(country, plan)| Some(Known { country, plan })).into_iter().cycle();
+    user_keys().into_iter().zip(known).map(|(key, known)| Visitor { key, known }).collect()
+}
+
 /// An object with an entry for each flag, under its name.
 pub(crate) fn by_name(flags: &[Flag], entry: impl Fn(&Flag) -> Value) -> Value {
     flags.iter().map(|flag| (flag.name.clone(), entry(flag))).collect()
@@ -66,7 +116,7 @@ pub(crate) fn list(flags: &[Flag], item: impl Fn(&Flag) -> Value) -> Value {
 }
 
 /// User keys in the form of random UUIDs, the same in every run.
-pub(crate) fn user_keys() -> Vec<String> {
+fn user_keys() -> Vec<String> {
     let mut state = 1_u64;
     let mut next = || {
         // SplitMix64

@@ -2,7 +2,7 @@ use std::error::Error;
 
 use abtestify::{Params, get_bucket};
 
-use crate::peer::{Flag, NEW, OLD, Peer};
+use crate::peer::{Flag, NEW, OLD, Peer, Visitor};
 
 #[derive(Clone)]
 pub(super) struct Abtestify;
@@ -15,7 +15,7 @@ impl Peer for Abtestify {
 
     type Context = &'static str;
 
-    fn configuration(_: &[Flag]) -> String {
+    fn configuration(_: &[Flag], _: bool) -> String {
         String::new()
     }
 
@@ -23,8 +23,8 @@ impl Peer for Abtestify {
         Ok(Abtestify)
     }
 
-    fn context(&'static self, user: &'static str) -> &'static str {
-        user
+    fn context(&'static self, visitor: &'static Visitor) -> &'static str {
+        &visitor.key
     }
 
     fn evaluate(&mut self, flag: &Flag, user: &&'static str, see: impl FnOnce(&str)) {

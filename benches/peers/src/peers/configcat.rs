@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use configcat::{Client, ConfigCache, PollingMode, User};
 use serde_json::json;
 
-use crate::peer::{Flag, NEW, OLD, Peer, by_name, ready};
+use crate::peer::{COUNTRY, Flag, NEW, NONE, OLD, PLANS, Peer, Visitor, by_name, ready};
 
 #[derive(Clone)]
 pub(super) struct ConfigCat(Arc<Client>);
@@ -37,13 +37,17 @@ impl Peer for ConfigCat {
 
     type Context = User;
 
-    fn configuration(flags: &[Flag]) -> String {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
+        let split = json!([{"p": 50, "v": {"s": OLD}}, {"p": 50, "v": {"s": NEW}}]);
+        // The comparator 0 is "is one of", without hashing what it compares.
+        let one_of = |name: &str, values: &[&str]| json!({"u": {"a": name, "c": 0, "l": values}});
+        let conditions = json!([one_of("Country", &[COUNTRY]), one_of("plan", &PLANS)]);
         let setting = |_: &Flag| {
-            json!({
-                "t": 1,
-                "v": {"s": OLD},
-                "p": [{"p": 50, "v": {"s": OLD}}, {"p": 50, "v": {"s": NEW}}]
-            })
+            if has_rule {
+                json!({"t": 1, "v": {"s": NONE}, "r": [{"c": conditions, "p": split}]})
+            } else {
+                json!({"t": 1, "v": {"s": NONE}, "p": split})
+            }
         };
         json!({"f": by_name(flags, setting)}).to_string()
     }
@@ -65,8 +69,12 @@ impl Peer for ConfigCat {
         }
     }
 
-    fn context(&'static self, user: &'static str) -> User {
-        User::new(user)
+    fn context(&'static self, visitor: &'static Visitor) -> User {
+        let user = User::new(&visitor.key);
+        match &visitor.known {
+            Some(known) => user.country(known.country).custom("plan", known.plan),
+            None => user,
+        }
     }
 
     fn evaluate(&mut self, flag: &Flag, user: &User, see: impl FnOnce(&str)) {

@@ -7,7 +7,7 @@ use eppo_core::ufc::{UniversalFlagConfig, VariationType};
 use eppo_core::{Attributes, Configuration, SdkMetadata, Str};
 use serde_json::json;
 
-use crate::peer::{Flag, NEW, OLD, Peer, by_name};
+use crate::peer::{COUNTRY, Flag, NEW, OLD, PLANS, Peer, Visitor, by_name};
 
 #[derive(Clone)]
 pub(super) struct Eppo(Arc<Evaluator>);
@@ -19,13 +19,22 @@ impl Peer for Eppo {
 
     type Context = (Str, Arc<Attributes>);
 
-    fn configuration(flags: &[Flag]) -> String {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
         let split = |flag: &Flag, variation: &str, start: u32, end: u32| {
             json!({
                 "variationKey": variation,
                 "shards": [{"salt": flag.name, "ranges": [{"start": start, "end": end}]}]
             })
         };
+        let one_of = |name: &str, values: &[&str]| {
+            json!({
+                "attribute": name,
+                "operator": "ONE_OF",
+                "value": values
+            })
+        };
+        let rule = json!({"conditions": [one_of("country", &[COUNTRY]), one_of("plan", &PLANS)]});
+        let rules = if has_rule { json!([rule]) } else { json!([]) };
         let flag = |flag: &Flag| {
             json!({
                 "key": flag.name,
@@ -36,7 +45,8 @@ impl Peer for Eppo {
                     "treatment": {"key": "treatment", "value": NEW}
                 },
                 "allocations": [{
-                    "key": "everyone",
+                    "key": "split",
+                    "rules": rules,
                     "doLog": false,
                     "splits": [
                         split(flag, "control", 0, 5_000),
@@ -64,8 +74,10 @@ impl Peer for Eppo {
         Ok(Eppo(Arc::new(Evaluator::new(EvaluatorConfig { configuration_store, sdk_metadata }))))
     }
 
-    fn context(&'static self, user: &'static str) -> (Str, Arc<Attributes>) {
-        (Str::new(user), Arc::default())
+    fn context(&'static self, visitor: &'static Visitor) -> (Str, Arc<Attributes>) {
+        let attributes = visitor.attributes();
+        let attributes = attributes.map(|(name, value)| (Str::from(name), Str::from(value).into()));
+        (Str::from(visitor.key.as_str()), Arc::new(attributes.collect()))
     }
 
     fn evaluate(

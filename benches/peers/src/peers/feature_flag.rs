@@ -3,7 +3,7 @@ use std::error::Error;
 use feature_flag::{FlagEvaluator, FlagSet, Subject};
 use serde_json::json;
 
-use crate::peer::{Flag, NEW, OLD, Peer, list};
+use crate::peer::{COUNTRY, Flag, NEW, NONE, OLD, PLANS, Peer, Visitor, list};
 
 #[derive(Clone)]
 pub(super) struct FeatureFlag(FlagEvaluator);
@@ -15,15 +15,20 @@ impl Peer for FeatureFlag {
 
     type Context = Subject;
 
-    fn configuration(flags: &[Flag]) -> String {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
+        let rule = json!({"kind": "all_of", "matchers": [
+            {"kind": "compare", "attr": "country", "op": "eq", "value": COUNTRY},
+            {"kind": "compare", "attr": "plan", "op": "in", "value": PLANS}
+        ]});
+        let when = if has_rule { rule } else { json!({"kind": "always"}) };
         let flag = |flag: &Flag| {
             json!({
                 "id": flag.name,
-                "variants": [OLD, NEW],
-                "default_variant": OLD,
+                "variants": [OLD, NEW, NONE],
+                "default_variant": NONE,
                 "rules": [{
-                    "id": "everyone",
-                    "when": {"kind": "always"},
+                    "id": "split",
+                    "when": when,
                     "outcome": {
                         "kind": "rollout",
                         "variants": [
@@ -41,8 +46,9 @@ impl Peer for FeatureFlag {
         Ok(FeatureFlag(FlagEvaluator::new(FlagSet::from_json(configuration)?)))
     }
 
-    fn context(&'static self, user: &'static str) -> Subject {
-        Subject::new(user)
+    fn context(&'static self, visitor: &'static Visitor) -> Subject {
+        let subject = Subject::new(&visitor.key);
+        visitor.attributes().fold(subject, |subject, (name, value)| subject.with_attr(name, value))
     }
 
     fn evaluate(&mut self, flag: &Flag, subject: &Subject, see: impl FnOnce(&str)) {

@@ -3,7 +3,7 @@ use std::error::Error;
 use featurevisor::{Context, DatafileInput, FeaturevisorOptions, context, create_featurevisor};
 use serde_json::json;
 
-use crate::peer::{Flag, NEW, OLD, Peer, by_name};
+use crate::peer::{COUNTRY, Flag, NEW, OLD, PLANS, Peer, Visitor, by_name};
 
 #[derive(Clone)]
 pub(super) struct Featurevisor(featurevisor::Featurevisor);
@@ -15,14 +15,14 @@ impl Peer for Featurevisor {
 
     type Context = Context;
 
-    fn configuration(flags: &[Flag]) -> String {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
         let feature = |_: &Flag| {
             json!({
                 "bucketBy": "userId",
                 "variations": [{"value": OLD}, {"value": NEW}],
                 "traffic": [{
-                    "key": "everyone",
-                    "segments": "*",
+                    "key": "split",
+                    "segments": if has_rule { "some" } else { "*" },
                     "percentage": 100_000,
                     "allocation": [
                         {"variation": OLD, "range": [0, 50_000]},
@@ -31,10 +31,14 @@ impl Peer for Featurevisor {
                 }]
             })
         };
+        let segments = json!({"some": {"conditions": [
+            {"attribute": "country", "operator": "equals", "value": COUNTRY},
+            {"attribute": "plan", "operator": "in", "value": PLANS}
+        ]}});
         json!({
             "schemaVersion": "2",
             "revision": "1",
-            "segments": {},
+            "segments": if has_rule { segments } else { json!({}) },
             "features": by_name(flags, feature)
         })
         .to_string()
@@ -47,8 +51,14 @@ impl Peer for Featurevisor {
         })))
     }
 
-    fn context(&'static self, user: &'static str) -> Context {
-        context! {"userId" => user}
+    fn context(&'static self, visitor: &'static Visitor) -> Context {
+        let key = visitor.key.as_str();
+        match &visitor.known {
+            Some(known) => {
+                context! {"userId" => key, "country" => known.country, "plan" => known.plan}
+            }
+            None => context! {"userId" => key},
+        }
     }
 
     fn evaluate(&mut self, flag: &Flag, context: &Context, see: impl FnOnce(&str)) {

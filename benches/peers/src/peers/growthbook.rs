@@ -1,23 +1,27 @@
 //! The client, and the state that it wraps, which can be asked as well.
 
 use std::error::Error;
+use std::iter;
 use std::sync::Arc;
 
 use growthbook_rust::client::{GrowthBookClient, GrowthBookClientBuilder, GrowthBookClientTrait};
 use growthbook_rust::growthbook::GrowthBook;
 use growthbook_rust::model_public::{FeatureResult, GrowthBookAttribute, GrowthBookAttributeValue};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::peer::{Flag, NEW, OLD, Peer, block_on, by_name};
+use crate::peer::{COUNTRY, Flag, NEW, NONE, OLD, PLANS, Peer, Visitor, block_on, by_name};
 
 type Attributes = Option<Vec<GrowthBookAttribute>>;
 
-fn features(flags: &[Flag]) -> String {
+fn features(flags: &[Flag], has_rule: bool) -> String {
+    let condition = json!({"country": COUNTRY, "plan": {"$in": PLANS}});
+    let condition = if has_rule { condition } else { Value::Null };
     let feature = |flag: &Flag| {
         json!({
-            "defaultValue": OLD,
+            "defaultValue": NONE,
             "rules": [{
                 "key": flag.name,
+                "condition": condition,
                 "hashAttribute": "id",
                 "hashVersion": 2,
                 "variations": [OLD, NEW]
@@ -27,9 +31,17 @@ fn features(flags: &[Flag]) -> String {
     by_name(flags, feature).to_string()
 }
 
-fn attributes(user: &str) -> Attributes {
-    let value = GrowthBookAttributeValue::String(user.to_owned());
-    Some(vec![GrowthBookAttribute::new("id".to_owned(), value)])
+fn attributes(visitor: &'static Visitor) -> Attributes {
+    let attribute = |(name, value): (&str, &str)| {
+        let value = GrowthBookAttributeValue::String(value.to_owned());
+        GrowthBookAttribute::new(name.to_owned(), value)
+    };
+    Some(
+        iter::once(("id", visitor.key.as_str()))
+            .chain(visitor.attributes())
+            .map(attribute)
+            .collect(),
+    )
 }
 
 fn see_value(result: &FeatureResult, see: impl FnOnce(&str)) {
@@ -46,8 +58,8 @@ impl Peer for Client {
 
     type Context = Attributes;
 
-    fn configuration(flags: &[Flag]) -> String {
-        features(flags)
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
+        features(flags, has_rule)
     }
 
     fn load(configuration: &str, _: &[Flag]) -> Result<Self, Box<dyn Error>> {
@@ -56,8 +68,8 @@ impl Peer for Client {
         Ok(Client(block_on(builder.build())?.map_err(|fault| fault.to_string())?))
     }
 
-    fn context(&'static self, user: &'static str) -> Attributes {
-        attributes(user)
+    fn context(&'static self, visitor: &'static Visitor) -> Attributes {
+        attributes(visitor)
     }
 
     fn evaluate(&mut self, flag: &Flag, attributes: &Attributes, see: impl FnOnce(&str)) {
@@ -76,8 +88,8 @@ impl Peer for Check {
 
     type Context = Attributes;
 
-    fn configuration(flags: &[Flag]) -> String {
-        features(flags)
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
+        features(flags, has_rule)
     }
 
     fn load(configuration: &str, _: &[Flag]) -> Result<Self, Box<dyn Error>> {
@@ -90,8 +102,8 @@ impl Peer for Check {
         })))
     }
 
-    fn context(&'static self, user: &'static str) -> Attributes {
-        attributes(user)
+    fn context(&'static self, visitor: &'static Visitor) -> Attributes {
+        attributes(visitor)
     }
 
     fn evaluate(&mut self, flag: &Flag, attributes: &Attributes, see: impl FnOnce(&str)) {

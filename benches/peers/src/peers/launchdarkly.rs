@@ -7,7 +7,7 @@ use launchdarkly_server_sdk_evaluation::{
 };
 use serde_json::json;
 
-use crate::peer::{Flag, NEW, OLD, Peer, by_name};
+use crate::peer::{COUNTRY, Flag, NEW, NONE, OLD, PLANS, Peer, Visitor, by_name};
 
 #[derive(Clone)]
 pub(super) struct LaunchDarkly(Arc<HashMap<String, Definition>>);
@@ -33,26 +33,41 @@ impl Peer for LaunchDarkly {
 
     type Context = Context;
 
-    fn configuration(flags: &[Flag]) -> String {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
+        let rollout = json!({
+            "kind": "experiment",
+            "variations": [{"variation": 0, "weight": 50_000}, {"variation": 1, "weight": 50_000}]
+        });
+        let one_of = |name: &str, values: &[&str]| {
+            json!({
+                "contextKind": "user",
+                "attribute": name,
+                "op": "in",
+                "values": values
+            })
+        };
+        let rule = json!({
+            "id": "some",
+            "clauses": [one_of("country", &[COUNTRY]), one_of("plan", &PLANS)],
+            "rollout": rollout,
+            "trackEvents": false
+        });
+        let (rules, fallthrough) = if has_rule {
+            (json!([rule]), json!({"variation": 2}))
+        } else {
+            (json!([]), json!({"rollout": rollout}))
+        };
         let flag = |flag: &Flag| {
             json!({
                 "key": flag.name,
                 "version": 1,
                 "on": true,
                 "targets": [],
-                "rules": [],
+                "rules": rules,
                 "prerequisites": [],
-                "fallthrough": {
-                    "rollout": {
-                        "kind": "experiment",
-                        "variations": [
-                            {"variation": 0, "weight": 50_000},
-                            {"variation": 1, "weight": 50_000}
-                        ]
-                    }
-                },
-                "offVariation": 0,
-                "variations": [OLD, NEW],
+                "fallthrough": fallthrough,
+                "offVariation": 2,
+                "variations": [OLD, NEW, NONE],
                 "salt": flag.name
             })
         };
@@ -63,8 +78,12 @@ impl Peer for LaunchDarkly {
         Ok(LaunchDarkly(Arc::new(serde_json::from_str(configuration)?)))
     }
 
-    fn context(&'static self, user: &'static str) -> Context {
-        ContextBuilder::new(user).build().expect("a key is all that a context needs")
+    fn context(&'static self, visitor: &'static Visitor) -> Context {
+        let mut builder = ContextBuilder::new(&visitor.key);
+        for (name, value) in visitor.attributes() {
+            builder.set_string(name, value);
+        }
+        builder.build().expect("a key is all that a context needs")
     }
 
     fn evaluate(&mut self, flag: &Flag, context: &Context, see: impl FnOnce(&str)) {

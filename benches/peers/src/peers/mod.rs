@@ -16,13 +16,32 @@ mod unleash;
 
 use crate::measure::Field;
 
-/// Every way of asking, fairsplit's first; the first of all is what the others are compared with.
-pub(crate) fn enter(field: &mut Field) {
-    field.enter::<fairsplit::ByName<false>>();
-    field.enter::<fairsplit::ByName<true>>();
-    field.enter::<fairsplit::ByHandle>();
-    field.enter::<fairsplit::OnReader>();
+/// For flags that split all users. fairsplit's ways of asking are first; the first of all is what
+/// the others are compared with.
+pub(crate) fn enter_split(field: &mut Field) {
+    field.enter::<fairsplit::ByName<fairsplit::Key, false>>();
+    field.enter::<fairsplit::ByName<fairsplit::Key, true>>();
+    field.enter::<fairsplit::ByHandle<fairsplit::Key>>();
+    field.enter::<fairsplit::OnReader<fairsplit::Key>>();
     field.enter::<abtestify::Abtestify>();
+    enter_libraries_with_rules(field);
+}
+
+/// For flags that split the users who meet a rule.
+pub(crate) fn enter_rule(field: &mut Field) {
+    field.enter::<fairsplit::ByName<fairsplit::Request, false>>();
+    field.enter::<fairsplit::ByName<fairsplit::Pairs, false>>();
+    field.enter::<fairsplit::ByName<fairsplit::Request, true>>();
+    field.enter::<fairsplit::ByHandle<fairsplit::Request>>();
+    field.enter::<fairsplit::OnReader<fairsplit::Request>>();
+    enter_libraries_with_rules(field);
+    field.leave_out(
+        "abtestify",
+        "has no rules: `Params` has an experiment, a user and their split, and no attributes",
+    );
+}
+
+fn enter_libraries_with_rules(field: &mut Field) {
     field.enter::<configcat::ConfigCat>();
     field.enter::<eppo::Eppo>();
     field.enter::<feature_flag::FeatureFlag>();

@@ -1,11 +1,11 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use optimizely::Client;
 use optimizely::client::UserContext;
+use optimizely::{AttributeValue, Client};
 use serde_json::json;
 
-use crate::peer::{Flag, NEW, OLD, Peer, list};
+use crate::peer::{COUNTRY, Flag, NEW, OLD, PLANS, Peer, Visitor, list};
 
 #[derive(Clone)]
 pub(super) struct Optimizely(Arc<Client>);
@@ -18,13 +18,14 @@ impl Peer for Optimizely {
 
     type Context = UserContext<'static>;
 
-    fn configuration(flags: &[Flag]) -> String {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
+        let audiences = if has_rule { json!(["some"]) } else { json!([]) };
         let experiment = |flag: &Flag| {
             let id = |variant: &str| format!("{}-{variant}", flag.name);
             json!({
                 "id": flag.name,
                 "layerId": flag.name,
-                "audienceIds": [],
+                "audienceIds": audiences,
                 "trafficAllocation": [
                     {"entityId": id(OLD), "endOfRange": 5_000},
                     {"entityId": id(NEW), "endOfRange": 10_000}
@@ -37,6 +38,16 @@ impl Peer for Optimizely {
         };
         let flag =
             |flag: &Flag| json!({"key": flag.name, "rolloutId": "", "experimentIds": [flag.name]});
+        let equals = |name: &str, value: &str| {
+            json!({
+                "type": "custom_attribute",
+                "name": name,
+                "match": "exact",
+                "value": value
+            })
+        };
+        let [first, second] = PLANS.map(|plan| equals("plan", plan));
+        let conditions = json!(["and", equals("country", COUNTRY), ["or", first, second]]);
         json!({
             "accountId": "1",
             "projectId": "1",
@@ -45,8 +56,8 @@ impl Peer for Optimizely {
             "revision": "1",
             "botFiltering": false,
             "anonymizeIP": false,
-            "attributes": [],
-            "typedAudiences": [],
+            "attributes": [{"id": "1", "key": "country"}, {"id": "2", "key": "plan"}],
+            "typedAudiences": [{"id": "some", "name": "some", "conditions": conditions}],
             "rollouts": [],
             "experiments": list(flags, experiment),
             "featureFlags": list(flags, flag)
@@ -59,8 +70,12 @@ impl Peer for Optimizely {
         Ok(Optimizely(Arc::new(client.initialize())))
     }
 
-    fn context(&'static self, user: &'static str) -> UserContext<'static> {
-        self.0.create_user_context(user)
+    fn context(&'static self, visitor: &'static Visitor) -> UserContext<'static> {
+        let mut context = self.0.create_user_context(&visitor.key);
+        for (name, value) in visitor.attributes() {
+            context.set_attribute(name, AttributeValue::String(value.to_owned()));
+        }
+        context
     }
 
     fn evaluate(&mut self, flag: &Flag, user: &UserContext<'static>, see: impl FnOnce(&str)) {

@@ -3,9 +3,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use posthog_rs::{FlagCache, FlagValue, LocalEvaluator};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::peer::{Flag, NEW, OLD, Peer, list};
+use crate::peer::{COUNTRY, Flag, NEW, OLD, PLANS, Peer, Visitor, list};
 
 #[derive(Clone)]
 pub(super) struct PostHog(Arc<LocalEvaluator>);
@@ -16,15 +16,28 @@ impl Peer for PostHog {
     const NOTE: &'static str = "The key of the variant stands for its value, which is a payload that \
         this call does not give. The client on top of it makes events.";
 
-    type Context = &'static str;
+    type Context = (&'static str, HashMap<String, Value>);
 
-    fn configuration(flags: &[Flag]) -> String {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
+        let is = |name: &str, value: Value| {
+            json!({
+                "key": name,
+                "value": value,
+                "operator": "exact",
+                "type": "person"
+            })
+        };
+        let group = if has_rule {
+            json!({"properties": [is("country", json!(COUNTRY)), is("plan", json!(PLANS))]})
+        } else {
+            json!({})
+        };
         let flag = |flag: &Flag| {
             json!({
                 "key": flag.name,
                 "active": true,
                 "filters": {
-                    "groups": [{}],
+                    "groups": [group],
                     "multivariate": {
                         "variants": [
                             {"key": OLD, "rollout_percentage": 50.0},
@@ -43,16 +56,19 @@ impl Peer for PostHog {
         Ok(PostHog(Arc::new(LocalEvaluator::new(cache))))
     }
 
-    fn context(&'static self, user: &'static str) -> &'static str {
-        user
+    fn context(&'static self, visitor: &'static Visitor) -> Self::Context {
+        let attributes = visitor.attributes();
+        let properties = attributes.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        (&visitor.key, properties.collect())
     }
 
-    fn evaluate(&mut self, flag: &Flag, user: &&'static str, see: impl FnOnce(&str)) {
+    fn evaluate(&mut self, flag: &Flag, context: &Self::Context, see: impl FnOnce(&str)) {
+        let (user, properties) = context;
         // Empty maps allocate nothing, so building them here is as cheap as keeping them.
         let value = self.0.evaluate_flag_simple(
             &flag.name,
             user,
-            &HashMap::new(),
+            properties,
             &HashMap::new(),
             &HashMap::new(),
         );

@@ -1,15 +1,32 @@
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use statsig_rust::{
     ExperimentEvaluationOptions, StatsigBootstrapSpecsAdapter, StatsigOptions, StatsigUser,
+    StatsigUserBuilder,
 };
 
-use crate::peer::{Flag, NEW, OLD, Peer, block_on, by_name};
+use crate::peer::{COUNTRY, Flag, NEW, OLD, PLANS, Peer, Visitor, block_on, by_name};
 
 #[derive(Clone)]
 pub(super) struct Statsig(Arc<statsig_rust::Statsig>);
+
+/// The conditions of the rule, which all flags share.
+fn rule() -> [(&'static str, Value); 2] {
+    let one_of = |field: &str, values: &[&str]| {
+        json!({
+            "type": "user_field",
+            "operator": "any_case_sensitive",
+            "targetValue": values,
+            "field": field,
+            "additionalValues": {},
+            "idType": "userID"
+        })
+    };
+    [("country", one_of("country", &[COUNTRY])), ("plan", one_of("plan", &PLANS))]
+}
 
 /// The condition that a user's bucket of 1,000 is below a limit.
 fn below(limit: u32, flag: &Flag) -> (String, Value) {
@@ -28,20 +45,25 @@ impl Peer for Statsig {
     const PACKAGE: &'static str = "statsig-rust";
     const CALL: &'static str = "Statsig::get_experiment_with_options";
     const NOTE: &'static str = "Exposures are not logged, though checks without one are still counted. \
-        The specification has a condition for each group, as the service writes it. Strings of one \
+        The specification has a condition for each group, as the service writes it; those of the rule \
+        are in each group, not in a targeting gate. Strings of one \
         instance are shared with the next, so that loading again is cheaper than loading first.";
 
     type Context = StatsigUser;
 
-    fn configuration(flags: &[Flag]) -> String {
-        let rule = |flag: &Flag, limit: u32, group: &str, value: &str| {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
+        let group = |flag: &Flag, limit: u32, group: &str, value: &str| {
+            let mut conditions = vec![below(limit, flag).0];
+            if has_rule {
+                conditions.splice(0..0, rule().map(|(name, _)| name.to_owned()));
+            }
             json!({
                 "name": group,
                 "groupName": group,
                 "id": group,
                 "salt": group,
                 "passPercentage": 100,
-                "conditions": [below(limit, flag).0],
+                "conditions": conditions,
                 "returnValue": {"value": value},
                 "idType": "userID",
                 "isExperimentGroup": true
@@ -56,13 +78,14 @@ impl Peer for Statsig {
                 "isActive": true,
                 "hasSharedParams": false,
                 "defaultValue": {},
-                "rules": [rule(flag, 500, "control", OLD), rule(flag, 1_000, "treatment", NEW)],
+                "rules": [group(flag, 500, "control", OLD), group(flag, 1_000, "treatment", NEW)],
                 "idType": "userID",
                 "version": 1
             })
         };
-        let conditions: Value =
-            flags.iter().flat_map(|flag| [below(500, flag), below(1_000, flag)]).collect();
+        let buckets = flags.iter().flat_map(|flag| [below(500, flag), below(1_000, flag)]);
+        let shared = rule().map(|(name, condition)| (name.to_owned(), condition));
+        let conditions: Value = buckets.chain(shared.into_iter().filter(|_| has_rule)).collect();
         json!({
             "has_updates": true,
             "time": 1,
@@ -82,6 +105,8 @@ impl Peer for Statsig {
             .specs_adapter(Some(specs))
             .disable_network(Some(true))
             .disable_country_lookup(Some(true))
+            // Its logger would print what other libraries log.
+            .output_log_level(Some(0))
             .build();
         let statsig = statsig_rust::Statsig::new("secret-none", Some(Arc::new(options)));
         block_on(statsig.initialize())?.map_err(|error| error.to_string())?;
@@ -92,8 +117,15 @@ impl Peer for Statsig {
         }
     }
 
-    fn context(&'static self, user: &'static str) -> StatsigUser {
-        StatsigUser::with_user_id(user)
+    fn context(&'static self, visitor: &'static Visitor) -> StatsigUser {
+        let Some(known) = &visitor.known else {
+            return StatsigUser::with_user_id(&*visitor.key);
+        };
+        let custom = HashMap::from([("plan".to_owned(), known.plan.to_owned())]);
+        StatsigUserBuilder::new_with_user_id(&*visitor.key)
+            .country(Some(known.country.to_owned()))
+            .custom_from_str_map(Some(custom))
+            .build()
     }
 
     fn evaluate(&mut self, flag: &Flag, user: &StatsigUser, see: impl FnOnce(&str)) {

@@ -2,13 +2,19 @@ use std::error::Error;
 use std::sync::Arc;
 
 use serde_json::json;
-use unleash_yggdrasil::state::EnrichedContext;
+use unleash_yggdrasil::state::{EnrichedContext, PropertiesCow, PropertiesRef};
 use unleash_yggdrasil::{EngineState, UpdateMessage};
 
-use crate::peer::{Flag, NEW, OLD, Peer, list};
+use crate::peer::{COUNTRY, Flag, NEW, OLD, PLANS, Peer, Visitor, list};
 
 #[derive(Clone)]
 pub(super) struct Unleash<const COUNTS: bool>(Arc<EngineState>);
+
+/// What the library's context borrows from.
+pub(super) struct Known {
+    user: &'static str,
+    properties: Option<PropertiesCow<'static>>,
+}
 
 impl<const COUNTS: bool> Peer for Unleash<COUNTS> {
     const PACKAGE: &'static str = "unleash-yggdrasil";
@@ -21,12 +27,12 @@ impl<const COUNTS: bool> Peer for Unleash<COUNTS> {
     const NOTE: &'static str = if COUNTS {
         "Counts how often each variant was served, in a map that shards of locks guard."
     } else {
-        "The strategy is on for everyone; a gradual rollout would hash once more."
+        "The strategy is `default`; a gradual rollout would hash once more."
     };
 
-    type Context = EnrichedContext<'static>;
+    type Context = Known;
 
-    fn configuration(flags: &[Flag]) -> String {
+    fn configuration(flags: &[Flag], has_rule: bool) -> String {
         let variant = |value: &str| {
             json!({
                 "name": value,
@@ -35,11 +41,24 @@ impl<const COUNTS: bool> Peer for Unleash<COUNTS> {
                 "payload": {"type": "string", "value": value}
             })
         };
+        let one_of = |name: &str, values: &[&str]| {
+            json!({
+                "contextName": name,
+                "operator": "IN",
+                "values": values
+            })
+        };
+        let constraints = json!([one_of("country", &[COUNTRY]), one_of("plan", &PLANS)]);
+        let constraints = if has_rule { constraints } else { json!([]) };
         let feature = |flag: &Flag| {
             json!({
                 "name": flag.name,
                 "enabled": true,
-                "strategies": [{"name": "default", "variants": [variant(OLD), variant(NEW)]}]
+                "strategies": [{
+                    "name": "default",
+                    "constraints": constraints,
+                    "variants": [variant(OLD), variant(NEW)]
+                }]
             })
         };
         json!({"version": 2, "features": list(flags, feature)}).to_string()
@@ -54,28 +73,29 @@ impl<const COUNTS: bool> Peer for Unleash<COUNTS> {
         }
     }
 
-    fn context(&'static self, user: &'static str) -> EnrichedContext<'static> {
-        EnrichedContext {
-            user_id: Some(user),
+    fn context(&'static self, visitor: &'static Visitor) -> Known {
+        let attributes = visitor.attributes();
+        let properties = attributes.map(|(name, value)| (name.into(), value.into()));
+        Known {
+            user: &visitor.key,
+            properties: visitor.known.is_some().then(|| properties.collect()),
+        }
+    }
+
+    fn evaluate(&mut self, flag: &Flag, known: &Known, see: impl FnOnce(&str)) {
+        let context = EnrichedContext {
+            user_id: Some(known.user),
             session_id: None,
             environment: None,
             app_name: None,
             current_time: None,
             remote_address: None,
-            properties: None,
+            properties: known.properties.as_ref().map(PropertiesRef::Cows),
             external_results: None,
-            toggle_name: "",
+            toggle_name: &flag.name,
             runtime_hostname: None,
-        }
-    }
-
-    fn evaluate(
-        &mut self,
-        flag: &Flag,
-        context: &EnrichedContext<'static>,
-        see: impl FnOnce(&str),
-    ) {
-        let Some(variant) = self.0.check_variant(&context.with_toggle_name(&flag.name)) else {
+        };
+        let Some(variant) = self.0.check_variant(&context) else {
             return;
         };
         if COUNTS {
