@@ -1,6 +1,7 @@
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release --lib loom`.
 
 use super::*;
+use crate::count::counters::Event;
 use crate::count::distinct_users::slots::InProcess;
 
 const EXPOSED: u64 = 1;

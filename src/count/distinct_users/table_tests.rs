@@ -3,6 +3,7 @@
 use super::slots::InProcess;
 use super::tests::{scope, user};
 use super::*;
+use crate::count::counters::Event;
 
 fn table(slots: usize) -> Table {
     new_table(&scope(100), 0, slots, &InProcess)

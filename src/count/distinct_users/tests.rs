@@ -6,6 +6,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
+use crate::count::counters::Event;
 use crate::count::distinct_users::slots::{File, InProcess};
 
 pub(super) fn scope(capacity: usize) -> Scope {
