@@ -15,6 +15,7 @@ use crate::count::counts::{Baseline, Count};
 use crate::count::runs::Runs;
 use crate::model::definition::Definition;
 use crate::model::id::{ExperimentId, HoldoutId};
+use crate::model::remembered::Population;
 use crate::model::timestamp::Timestamp;
 
 /// What an engine knows of an experiment, even after it has left the configuration.
@@ -26,6 +27,14 @@ pub(crate) struct Record {
     /// The last known start.
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) runs: Runs,
+}
+
+impl Record {
+    /// Who it is for, if it has ever been started.
+    pub(crate) fn population(&self) -> Option<Population> {
+        let started_at = self.started_at.or(self.definition.started_at)?;
+        Some(Population { started_at, targeting: self.definition.targeting.clone() })
+    }
 }
 
 /// What an experiment has counted at one moment.
@@ -94,14 +103,18 @@ impl Registry {
     }
 
     /// An experiment that a holdout binds since its first start, also one that has left the
-    /// configuration.
-    pub(crate) fn bound_by(&self, holdout: HoldoutId) -> Option<ExperimentId> {
+    /// configuration. Those of `except` do not count.
+    pub(crate) fn bound_by(
+        &self,
+        holdout: HoldoutId,
+        except: &[ExperimentId],
+    ) -> Option<ExperimentId> {
         let mut records = self.known.iter();
         let bound = records.find(|record| {
-            let Record { definition, started_at, .. } = &*record.key().0;
-            let targeting = definition.targeting.as_ref();
-            started_at.or(definition.started_at).is_some()
-                && targeting.is_some_and(|targeting| targeting.held_out_by.contains(&holdout))
+            let record = &record.key().0;
+            let population = record.population();
+            population.is_some_and(|population| population.is_bound_by(holdout))
+                && !except.contains(&record.definition.id)
         })?;
         Some(bound.key().0.definition.id)
     }

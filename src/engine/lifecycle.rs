@@ -7,7 +7,6 @@ use super::consistency::{Targeted, check_change, check_variants, has_been_starte
 use super::flags::find;
 use super::holdouts::bind;
 use super::ids::given_or_random;
-use super::targeting::targeting_of;
 use crate::count::counts::Baseline;
 use crate::count::registry::Record;
 use crate::count::runs::Runs;
@@ -81,10 +80,10 @@ impl Engine {
             faults.add(&Path::Root, FaultKind::CountsForOthers { id: id.to_string() });
         }
         check_variants(&terms.variants, state.flag.flag_type(), &Path::Root, &mut faults);
-        let started = known.as_ref().filter(|known| known.started_at.is_some());
+        let population = writer.history().population(id);
         let mut targeting = targeting;
-        if let Some(started) = started {
-            let before = targeting_of(&started.definition);
+        if let Some(population) = &population {
+            let before = population.targeting.as_deref().cloned().unwrap_or_default();
             check_change(id, &before, &targeting, &of_targeting, &mut faults);
             targeting.held_out_by = before.held_out_by;
             targeting.coverages = before.coverages;
@@ -92,11 +91,11 @@ impl Engine {
         let definition = Definition::create(id, terms, status, now);
         let targeting = targeting.some();
         let mut definition = Definition { count_users, targeting, ..definition };
-        if started.is_none() {
+        if population.is_none() {
             bind(&mut definition, None, view.shared());
         }
         definition.note_coverage(now);
-        let is_started = started.is_some() || definition.started_at.is_some();
+        let is_started = population.is_some() || definition.started_at.is_some();
         let targeted = Targeted { definition: &definition, is_started, is_archived: false };
         targeted.check(view.shared(), &of_targeting, &mut faults);
         faults.into_result()?;

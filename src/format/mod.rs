@@ -7,7 +7,8 @@
 //!   `counters_document`: the counts that it carries for an experiment; `duplicates`: keys and ids
 //!   that it has twice; `overlaps`: users of a layer that it gives twice;
 //! * `targeting`: rules, segments, layers, holdouts, and who is in an experiment, read;
-//! * `export`: the document, written; `stored`: what an engine stores beside it;
+//! * `export`: the document, written; `stored`: what an engine stores beside it, with `remembered`:
+//!   what has left it;
 //! * `units`: the definitions field by field, and what differs between two versions; `change`: a
 //!   change that was stored, read.
 
@@ -23,6 +24,7 @@ pub(crate) mod flag_document;
 pub(crate) mod node;
 mod notes;
 pub(crate) mod overlaps;
+mod remembered;
 pub(crate) mod stored;
 pub(crate) mod targeting;
 pub(crate) mod units;

@@ -6,6 +6,7 @@ mod check;
 mod free;
 mod owner;
 mod recovery;
+mod returning;
 
 use std::fs;
 use std::io::Write;

@@ -22,6 +22,8 @@ use self::removals::Removals;
 use self::report::{ApplyReport, Left, Named};
 use self::shared_plan::{SharedContext, SharedPlan};
 use super::Engine;
+use super::loading::refuse_changed_targeting;
+use super::remembering::History;
 use super::replacing::{experiment_of, open_and_close};
 use super::sharing::Sharing;
 use super::writer::Writer;
@@ -133,12 +135,14 @@ impl Engine {
             return Ok(ApplyReport { outdated_by: last, ..report });
         }
         self.refuse_changed_terms(&mut document);
+        let remembered = Arc::clone(writer.remembered());
+        let history = History { registry: &self.control.registry, remembered: &remembered };
         // Of those that are there, the merge decides what changes.
-        self.refuse_changed_targeting(&mut document, |id| old.find_experiment(id).is_none());
+        let is_gone = |id| old.find_experiment(id).is_none();
+        refuse_changed_targeting(history, &mut document, is_gone);
         let now = self.control.clock.now();
-        let registry = &self.control.registry;
         let context =
-            SharedContext { old: &old, sources: &sources, name: &name, source, registry, now };
+            SharedContext { old: &old, sources: &sources, name: &name, source, history, now };
         let shared = SharedPlan::of(&mut document, &context, &mut report);
         let mut application = Application {
             engine: self,
@@ -146,6 +150,7 @@ impl Engine {
             sources: &sources,
             name: &name,
             source,
+            history,
             now,
             shared,
             plans: BTreeMap::new(),
@@ -191,6 +196,7 @@ struct Application<'a> {
     name: &'a str,
     /// What the source said last.
     source: Option<&'a Source>,
+    history: History<'a>,
     now: Timestamp,
     /// What flags share, as it will be.
     shared: SharedPlan,
@@ -223,7 +229,7 @@ impl Application<'_> {
                     known: known.map(|known| &**known),
                     shared: &self.shared.next,
                     faulty_holdout: self.shared.faulty.holdout.as_deref(),
-                    registry: &self.engine.control.registry,
+                    history: self.history,
                     now: self.now,
                 };
                 plan(&mut flag, &context)

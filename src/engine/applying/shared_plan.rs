@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::plan::note;
 use super::report::{ApplyReport, Left, Named};
-use crate::count::registry::Registry;
 use crate::engine::consistency::targeted;
 use crate::engine::holdouts::{self, refuse_fixed};
 use crate::engine::layers;
 use crate::engine::load_report::SkippedFlag;
 use crate::engine::references::FaultyParts;
+use crate::engine::remembering::History;
 use crate::format::document::{Document, HOLDOUTS, LAYERS, SEGMENTS};
 use crate::format::targeting::shared_part::SharedPart;
 use crate::format::units::named;
@@ -52,7 +52,7 @@ pub(super) struct SharedContext<'a> {
     /// The name of the source, and what it said last.
     pub(super) name: &'a str,
     pub(super) source: Option<&'a Source>,
-    pub(super) registry: &'a Registry,
+    pub(super) history: History<'a>,
     pub(super) now: Timestamp,
 }
 
@@ -435,7 +435,7 @@ impl Part for Holdout {
     }
 
     fn check(&self, context: &SharedContext<'_>, path: &Path<'_>, faults: &mut Faults) {
-        refuse_fixed(context.old, context.registry, self, path, faults);
+        refuse_fixed(context.old, context.history, self, path, faults);
         if !faults.has_any() {
             holdouts::refuse_other_unit(context.old, self, path, faults);
         }
