@@ -92,11 +92,17 @@ fn remember_experiments(remembered: &mut Remembered, old: &Snapshot, next: &Snap
         known(*id).is_none_or(|experiment| experiment.definition.started_at.is_none())
     });
     // What came back as a draft: the definitions have no date of a start.
-    let drafts = experiments(next).filter(|of| of.definition.started_at.is_none());
-    let gone = experiments(old);
-    let gone = gone.filter(|of| known(of.definition.id).is_none() && has_counts(of));
-    let left = drafts.chain(gone).filter_map(|of| Some((of.definition.id, of.population()?)));
-    remembered.experiments.extend(left);
+    for draft in experiments(next).filter(|of| of.definition.started_at.is_none()) {
+        let population = draft.population();
+        remembered.experiments.extend(population.map(|of| (draft.definition.id, of)));
+    }
+    for gone in experiments(old).filter(|of| known(of.definition.id).is_none()) {
+        let id = gone.definition.id;
+        match gone.population().filter(|_| has_counts(gone)) {
+            Some(population) => drop(remembered.experiments.insert(id, population)),
+            None => drop(remembered.experiments.remove(&id)),
+        }
+    }
 }
 
 fn experiments(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {

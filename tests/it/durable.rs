@@ -7,6 +7,7 @@ mod free;
 mod owner;
 mod recovery;
 mod returning;
+mod returning_model;
 
 use std::fs;
 use std::io::Write;
