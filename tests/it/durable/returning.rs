@@ -114,6 +114,7 @@ fn only_those_users_come_back(way: &str, engine: &Engine, document: &Value) {
     let targeting = &mut other["flags"][0]["targeting"][experiment().to_string()];
     targeting["audience"]["conditions"][0]["value"] = json!("free");
     targeting["coverage"] = json!(19);
+    targeting["held_out_by"] = json!([]);
     let path = |field: &str| format!("flags[0].targeting.{}.{field}", experiment());
     let expected = [fixed(&path("audience")), shrinks(&path("coverage"), 20.0)];
     let replaced = engine.replace(&other.to_string());
@@ -121,6 +122,18 @@ fn only_those_users_come_back(way: &str, engine: &Engine, document: &Value) {
     assert_eq!(pairs(invalid.faults()), expected, "{way}");
     let report = engine.apply(&other.to_string()).unwrap();
     assert_eq!(pairs(&report.skipped[0].faults), expected, "{way}");
+
+    // Bound by another holdout, which there is.
+    let mut other = document.clone();
+    let holdout = json!({"id": experiment_id(8), "name": "2027", "percentage": 5});
+    other["holdouts"].as_array_mut().unwrap().push(holdout);
+    for held_out_by in [json!([experiment_id(8)]), json!([HOLDOUT, experiment_id(8)])] {
+        let targeting = &mut other["flags"][0]["targeting"][experiment().to_string()];
+        targeting["held_out_by"] = held_out_by;
+        let replaced = engine.replace(&other.to_string());
+        let Err(LoadError::Invalid(invalid)) = replaced else { panic!("{way}: {replaced:?}") };
+        assert_eq!(pairs(invalid.faults()), [fixed(&path("held_out_by"))], "{way}");
+    }
 }
 
 #[test]
@@ -384,4 +397,25 @@ fn an_export_carries_nothing_of_what_left() {
     assert!(!export.contains(&experiment().to_string()), "{export}");
     let other = Engine::from_json(&export).unwrap();
     other.create_experiment("hero-banner", targeted(plan("free"))).unwrap();
+}
+
+/// What `docs/durable.md` says of the bytes.
+#[test]
+fn an_experiment_for_everybody_that_left_takes_120_bytes_of_the_definitions() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    let size = || fs::metadata(directory.file("definitions.json")).unwrap().len();
+    let live = |number| {
+        let new = banner("production").id(experiment_id(number)).status(Status::Running);
+        let id = engine.create_experiment("hero-banner", new).unwrap().id();
+        assert!(engine.convert_variant(id, "control").is_counted());
+        engine.stop(id).unwrap();
+        engine.delete_experiment(id).unwrap();
+    };
+    live(1);
+    let before = size();
+    (2..=11).for_each(live);
+    let each = (size() - before) / 10;
+    assert!((80..=120).contains(&each), "{each} bytes");
 }

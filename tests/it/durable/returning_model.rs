@@ -254,7 +254,7 @@ fn read(engine: &Engine, number: usize, model: &Model) -> Option<Experiment> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn what_left_a_directory_comes_back_as_in_the_model(
