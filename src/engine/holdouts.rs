@@ -32,8 +32,9 @@ impl Engine {
     ///
     /// [`ControlError::HoldoutIdTaken`]; [`ControlError::Invalid`] with every fault: a percentage
     /// that is not one, a blank or overlong name, or a unit other than that of an experiment which
-    /// it would bind: set `holdouts(false)` there first. An id of a deleted holdout that bound an
-    /// experiment cannot be used again while there is that experiment.
+    /// it would bind: set `holdouts(false)` there first. A deleted holdout that bound an experiment
+    /// comes back only with the percentage and the unit that it had, for as long as the engine knows
+    /// that experiment, or a durable engine's directory keeps its counts.
     ///
     /// # Examples
     ///
@@ -113,8 +114,9 @@ impl Engine {
     /// Deletes a holdout, and returns it as it was. It binds no further experiment.
     ///
     /// An experiment that it bound keeps its id, and can run only with that holdout: such an
-    /// experiment, which has to be archived, cannot be taken out of the archive any more. Else it
-    /// would go on with users that it never had.
+    /// experiment, which has to be archived, cannot be taken out of the archive before the holdout
+    /// is [created](Engine::create_holdout) again as it was. Else it would go on with users that it
+    /// never had.
     ///
     /// Cost: goes through all flags.
     ///

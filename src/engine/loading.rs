@@ -89,7 +89,8 @@ impl Engine {
     /// The variants and the environment of an experiment never change: a document that changes them
     /// under an id that the engine knows is refused, with a fault at that place. So is one that
     /// changes who is in an experiment that has been started, other than by a larger coverage, and
-    /// one that changes a holdout that binds an experiment.
+    /// one that changes a holdout that binds an experiment. All of that also holds for what has left
+    /// the configuration and comes back.
     ///
     /// [`docs::document`](crate::docs::document) describes the format.
     ///
