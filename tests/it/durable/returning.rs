@@ -165,6 +165,9 @@ fn an_experiment_that_left_comes_back_by_a_call_with_its_holdouts_and_more_cover
         assert_eq!(coverages.collect::<Vec<_>>(), [20.0, 30.0], "{way}");
         let counts = engine.counts(experiment()).unwrap();
         assert_eq!(counts.variants()[0].ever.conversions, 1, "{way}");
+        // The definitions have it again.
+        let text = fs::read_to_string(directory.file("definitions.json")).unwrap();
+        assert!(!text.contains("remembered"), "{way}: {text}");
         // It leaves as it is now.
         engine.stop(experiment()).unwrap();
         engine.delete_experiment(experiment()).unwrap();
