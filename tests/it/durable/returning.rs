@@ -230,6 +230,25 @@ fn an_experiment_that_came_back_as_a_draft_is_a_started_one_after_reopenings() {
 }
 
 #[test]
+fn an_experiment_that_a_document_makes_a_draft_again_is_a_started_one_after_a_reopening() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    start_for_some(&engine);
+    let mut document: Value = serde_json::from_str(&engine.to_json()).unwrap();
+    let written = &mut document["flags"][0]["experiments"][0];
+    written["status"] = json!("draft");
+    written["started_at"] = Value::Null;
+    engine.replace(&document.to_string()).unwrap();
+    drop(engine);
+    let engine = directory.open();
+    let set = engine.set_targeting(experiment(), plan("free").coverage(20));
+    assert_eq!(refused(set), [fixed("audience")]);
+    engine.create_holdout(NewHoldout::new("2027", 5)).unwrap();
+    engine.start(experiment()).unwrap();
+    assert_eq!(held_out_by(&engine), [HOLDOUT]);
+}
+
+#[test]
 fn an_experiment_without_counts_leaves_its_id_for_any_users() {
     for starts in [false, true] {
         let directory = Directory::new();
