@@ -72,7 +72,8 @@ fn held_out_by(engine: &Engine) -> Vec<HoldoutId> {
 /// The directory of `start_for_some`, which the experiment has left by each of the ways out, with
 /// the document that has it.
 fn left() -> Vec<(&'static str, Directory, Engine, Value)> {
-    let ways: [(&str, fn(&Engine)); 3] = [
+    type Way = (&'static str, fn(&Engine));
+    let ways: [Way; 3] = [
         ("deleted", |engine| {
             engine.stop(experiment()).unwrap();
             engine.delete_experiment(experiment()).unwrap();

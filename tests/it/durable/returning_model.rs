@@ -55,6 +55,7 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "what a naive model keeps")]
 struct Experiment {
     plan: usize,
     coverage: u32,
