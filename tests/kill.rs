@@ -16,6 +16,9 @@ use std::time::Duration;
 use common::changes::assert_replayed;
 use common::directory::Directory;
 use common::{banner, experiment_id, flag_id, production};
+use fairsplit::error::ControlError;
+use fairsplit::fault::{Fault, FaultKind};
+use fairsplit::targeting::NewTargeting;
 use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 
 /// Set for a process that is to be killed: the directory that it works on.
@@ -59,6 +62,13 @@ fn victim() {
                 engine.stop(experiment.id()).unwrap();
             }
         }
+        let returning = experiment_id(2);
+        if let Some(left) = engine.experiment(returning) {
+            if left.status() == Status::Running {
+                engine.stop(returning).unwrap();
+            }
+            engine.delete_experiment(returning).unwrap();
+        }
         // Another experiment comes and goes meanwhile, and the default says how often.
         let known = engine.flag("hero-banner").unwrap().default_value().as_u64().unwrap();
         for change in known + 1.. {
@@ -69,8 +79,37 @@ fn victim() {
             engine.start(id).unwrap();
             engine.stop(id).unwrap();
             engine.archive_experiment(id).unwrap();
+            // One comes back each time, for more users than before.
+            let new = returned(coverage_of(change)).status(Status::Running);
+            engine.create_experiment("hero-banner", new).unwrap();
+            assert!(engine.convert_variant(returning, "only").is_counted());
+            engine.stop(returning).unwrap();
+            engine.delete_experiment(returning).unwrap();
+            say(&format!("left {change}\n"));
         }
     });
+}
+
+/// In thousandths of a per cent.
+fn coverage_of(change: u64) -> f64 {
+    f64::from(u32::try_from(change).unwrap()) / 1000.0
+}
+
+/// The experiment that leaves and comes back.
+fn returned(coverage: f64) -> NewExperiment {
+    let new = NewExperiment::new("Returning", "returning").variant("only", 0, 100);
+    new.id(experiment_id(2)).targeting(NewTargeting::new().coverage(coverage))
+}
+
+/// Whether who was in the experiment that left is known: it does not come back for fewer users.
+fn remembers(engine: &Engine, left: u64) -> bool {
+    let fewer = coverage_of(left - 1);
+    let refused = match engine.experiment(experiment_id(2)) {
+        None => engine.create_experiment("hero-banner", returned(fewer)),
+        Some(_) => engine.raise_coverage(experiment_id(2), fewer),
+    };
+    let shrinks = |fault: &Fault| matches!(fault.kind(), FaultKind::CoverageShrinks { .. });
+    matches!(refused, Err(ControlError::Invalid(invalid)) if invalid.faults().iter().any(shrinks))
 }
 
 /// One write for a line: lines of several threads do not mix.
@@ -255,7 +294,7 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
     engine.create_experiment("hero-banner", new).unwrap();
     drop(engine);
     let mut before: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut acknowledged, mut last) = (0, 0);
+    let (mut acknowledged, mut last, mut left) = (0, 0, None);
     for round in 0..rounds {
         let moment = moments.next();
         let said = kill_after(&mut child("victim", &directory.0), moment);
@@ -265,6 +304,8 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
                 *counted.entry(variant.to_owned()).or_default() += 1;
             } else if let Some(change) = line.strip_prefix("changed ") {
                 changed = change.parse().unwrap();
+            } else if let Some(change) = line.strip_prefix("left ") {
+                left = Some(change.parse().unwrap());
             }
         }
         let moment_of_kill = format!("round {round}, killed after {moment:?}");
@@ -290,6 +331,7 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
             "{moment_of_kill}: {default} after {known}"
         );
         last = default;
+        assert!(left.is_none_or(|left| remembers(&engine, left)), "{moment_of_kill}: {left:?}");
         assert_replayed(&engine);
         for experiment in engine.experiments("hero-banner").unwrap() {
             let is_whole = experiment.environment().as_str() == "production"

@@ -10,6 +10,7 @@ use std::thread::available_parallelism;
 
 use allocator::{bytes, pieces};
 use common::{experiment_id, flag_id, production};
+use fairsplit::targeting::NewHoldout;
 use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 use serde_json::{Value, json};
 
@@ -167,4 +168,52 @@ fn an_experiment_that_is_deleted_frees_its_users_at_once_and_its_counts_when_the
     });
     // The tables of those that were known, and of those that waited, keep their lengths.
     assert!(taken <= 1024, "{taken} bytes");
+}
+
+/// A holdout that is gone is remembered for what it binds, and goes with it.
+#[test]
+fn holdouts_that_are_deleted_give_back_all_that_they_took_with_the_experiments_that_they_bound() {
+    let engine = Engine::new();
+    engine.create_flag(NewFlag::new("flag-1", 0)).unwrap();
+    let live = |number: u128| {
+        let holdout = engine.create_holdout(NewHoldout::new("short", 5)).unwrap().id();
+        let id = experiment_id(number);
+        let new = NewExperiment::new("short", "production").variant("only", 1, 100).id(id);
+        engine.create_experiment("flag-1", new.status(Status::Running)).unwrap();
+        engine.stop(id).unwrap();
+        engine.archive_experiment(id).unwrap();
+        engine.delete_holdout(holdout).unwrap();
+        let again = NewHoldout::new("short", 6).id(holdout);
+        assert!(engine.create_holdout(again).is_err());
+        engine.delete_experiment(id).unwrap();
+    };
+    (0..100).for_each(live);
+    let (taken, ()) = bytes(|| (100..150).for_each(live));
+    assert_eq!(taken, 0);
+}
+
+/// What stays beside the counters of a deleted experiment, in a directory that keeps them.
+#[cfg(feature = "durable")]
+#[test]
+fn a_durable_engine_remembers_a_deleted_experiment_for_everybody_in_96_bytes() {
+    let directory = common::directory::Directory::new();
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("flag-1", 0)).unwrap();
+    let live = |number: u128, counts: bool| {
+        let id = experiment_id(number);
+        let new = NewExperiment::new("short", "production").variant("only", 1, 100).id(id);
+        engine.create_experiment("flag-1", new.status(Status::Running)).unwrap();
+        if counts {
+            assert!(engine.convert_variant(id, "only").is_counted());
+            engine.with_deltas(|_| Ok::<_, ()>(())).unwrap();
+        }
+        engine.stop(id).unwrap();
+        engine.delete_experiment(id).unwrap();
+    };
+    // The places of the counters' blocks are counted in both, and the tables of them have grown.
+    (0..300).for_each(|number| live(number, number == 0));
+    let (uncounted, ()) = bytes(|| (300..350).for_each(|number| live(number, false)));
+    let (counted, ()) = bytes(|| (350..400).for_each(|number| live(number, true)));
+    let each = (counted - uncounted) / 50;
+    assert!((24..=96).contains(&each), "{each} bytes");
 }

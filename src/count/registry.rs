@@ -17,6 +17,7 @@ use crate::count::goal_counts::GoalCount;
 use crate::count::runs::Runs;
 use crate::model::definition::Definition;
 use crate::model::id::{ExperimentId, HoldoutId};
+use crate::model::remembered::Population;
 use crate::model::timestamp::Timestamp;
 
 /// What an engine knows of an experiment, even after it has left the configuration.
@@ -48,6 +49,15 @@ impl Record {
     pub(crate) fn goal(&self, key: &str) -> Option<(usize, &GoalRecord)> {
         let mut goals = self.goals.iter().flat_map(|goals| &**goals).enumerate();
         goals.find(|(_, record)| &*record.goal == key)
+    }
+}
+
+impl Record {
+    /// Who it is for, and what, if it has ever been started.
+    pub(crate) fn population(&self) -> Option<Population> {
+        let started_at = self.started_at.or(self.definition.started_at)?;
+        let Definition { targeting, goals, .. } = &*self.definition;
+        Some(Population { started_at, targeting: targeting.clone(), goals: goals.clone() })
     }
 }
 
@@ -117,14 +127,18 @@ impl Registry {
     }
 
     /// An experiment that a holdout binds since its first start, also one that has left the
-    /// configuration.
-    pub(crate) fn bound_by(&self, holdout: HoldoutId) -> Option<ExperimentId> {
+    /// configuration. Those of `except` do not count.
+    pub(crate) fn bound_by(
+        &self,
+        holdout: HoldoutId,
+        except: &[ExperimentId],
+    ) -> Option<ExperimentId> {
         let mut records = self.known.iter();
         let bound = records.find(|record| {
-            let Record { definition, started_at, .. } = &*record.key().0;
-            let targeting = definition.targeting.as_ref();
-            started_at.or(definition.started_at).is_some()
-                && targeting.is_some_and(|targeting| targeting.held_out_by.contains(&holdout))
+            let record = &record.key().0;
+            let population = record.population();
+            population.is_some_and(|population| population.is_bound_by(holdout))
+                && !except.contains(&record.definition.id)
         })?;
         Some(bound.key().0.definition.id)
     }

@@ -237,8 +237,8 @@ pub(super) fn unit_fault(expected: Option<&str>, of: String) -> FaultKind {
     FaultKind::Unit { expected, of }
 }
 
-/// Adds a fault for each part of a started experiment's targeting that would change; its coverage
-/// can grow.
+/// Adds a fault for each part of a started experiment's targeting that would change, and for other
+/// holdouts than those that bind it; its coverage can grow.
 pub(super) fn check_change(
     id: ExperimentId,
     before: &Targeting,
@@ -259,6 +259,10 @@ pub(super) fn check_change(
     }
     if after.coverage < before.coverage {
         faults.add(&path.field(COVERAGE), FaultKind::CoverageShrinks { was: before.coverage });
+    }
+    // What does not say which holdouts bind the experiment gets those that did.
+    if !after.held_out_by.is_empty() && !before.is_bound_as(after) {
+        faults.add(&path.field(HELD_OUT_BY), FaultKind::TargetingFixed { id: id.to_string() });
     }
 }
 

@@ -71,9 +71,11 @@ impl Engine {
     /// them. An engine that never hands over deltas keeps the counters of deleted experiments that
     /// have counted something: some hundred bytes each.
     ///
-    /// The id can be used again, for other variants too. In the directory of a durable engine the
-    /// counters of an id stay for ever: there, an experiment with the same variants in the same
-    /// environment goes on from their counts, and other ones are refused.
+    /// The id can be used again, for other variants and other users too. In the directory of a
+    /// durable engine the counters of an id stay for ever, and so does who they were counted for:
+    /// there, an experiment with the same variants in the same environment and
+    /// [for the same users](crate::docs::durable#what-left) goes on from their counts, and other
+    /// ones are refused.
     ///
     /// A document that named the experiment and has not changed it since does not bring it back.
     ///

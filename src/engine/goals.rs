@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::Engine;
 use super::consistency::{check_goals, has_been_started, named};
 use super::lifecycle::find_experiment;
+use super::remembering::History;
 use crate::count::goal_counts::{GoalCounts, GoalVariant};
-use crate::count::registry::{GoalRecord, Record, Registry};
+use crate::count::registry::{GoalRecord, Record};
 use crate::engine::events;
 use crate::model::change::Action;
 use crate::model::definition::Definition;
@@ -92,7 +93,7 @@ impl Engine {
             return Ok(goal);
         }
         let mut faults = Faults::default();
-        refuse_fixed(view.shared(), &self.control.registry, &goal, &Path::Root, &mut faults);
+        refuse_fixed(view.shared(), writer.history(), &goal, &Path::Root, &mut faults);
         let next = view.with_goal(&goal);
         for state in view.states() {
             for experiment in &state.experiments {
@@ -126,7 +127,7 @@ impl Engine {
         if let Some((flag, of)) = using.find(|(_, definition)| has(definition)) {
             return Err(in_use(named(of.id, flag)));
         }
-        if let Some(id) = self.control.registry.counting(key) {
+        if let Some(id) = writer.history().counting(key) {
             return Err(in_use(format!("experiment {id}")));
         }
         let mut shared = (**view.shared()).clone();
@@ -267,13 +268,13 @@ pub(super) fn goals_of(definition: &Definition) -> Goals {
 /// Adds a fault for each part of a goal that would change although an experiment counts it.
 pub(super) fn refuse_fixed(
     shared: &Shared,
-    registry: &Registry,
+    history: History<'_>,
     goal: &Goal,
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
     let Some(known) = shared.goal(goal.key()).filter(|known| ***known != *goal) else { return };
-    let Some(experiment) = registry.counting(goal.key()) else { return };
+    let Some(experiment) = history.counting(goal.key()) else { return };
     let differing = match (&known.values, &goal.values) {
         (Some(before), Some(after)) => {
             let Values { unit, decimals, is_signed } = after;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Engine;
 use super::consistency::{Targeted, named, targeted, unit_fault};
 use super::ids::given_or_random;
+use super::remembering::History;
 use super::targeting::targeting_of;
-use crate::count::registry::Registry;
 use crate::engine::events;
 use crate::model::change::Action;
 use crate::model::definition::Definition;
@@ -15,6 +15,7 @@ use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
 use crate::model::id::{ExperimentId, HoldoutId};
 use crate::model::path::Path;
+use crate::model::remembered::Group;
 use crate::model::targeting::experiment_targeting::BUCKET_BY;
 use crate::model::targeting::holdout::{Holdout, NewHoldout};
 use crate::model::targeting::shared::Shared;
@@ -31,8 +32,9 @@ impl Engine {
     ///
     /// [`ControlError::HoldoutIdTaken`]; [`ControlError::Invalid`] with every fault: a percentage
     /// that is not one, a blank or overlong name, or a unit other than that of an experiment which
-    /// it would bind: set `holdouts(false)` there first. An id of a deleted holdout that bound an
-    /// experiment cannot be used again while there is that experiment.
+    /// it would bind: set `holdouts(false)` there first. A deleted holdout that bound an experiment
+    /// comes back only with the percentage and the unit that it had, for as long as the engine knows
+    /// that experiment, or a durable engine's directory keeps its counts.
     ///
     /// # Examples
     ///
@@ -59,7 +61,7 @@ impl Engine {
         let mut faults = Faults::default();
         let holdout = new.check(id, &Path::Root, &mut faults);
         if let Some(holdout) = &holdout {
-            refuse_fixed(&view, &self.control.registry, holdout, &Path::Root, &mut faults);
+            refuse_fixed(&view, writer.history(), holdout, &Path::Root, &mut faults);
             refuse_other_unit(&view, holdout, &Path::Root, &mut faults);
         }
         let holdout = sound(holdout, faults)?;
@@ -98,7 +100,7 @@ impl Engine {
         let mut faults = Faults::default();
         let holdout = new.check(id, &Path::Root, &mut faults);
         if let Some(holdout) = &holdout {
-            check_change(&view, &self.control.registry, known, holdout, &mut faults);
+            check_change(&view, writer.history(), known, holdout, &mut faults);
         }
         let holdout = sound(holdout, faults)?;
         if holdout == **known {
@@ -112,8 +114,9 @@ impl Engine {
     /// Deletes a holdout, and returns it as it was. It binds no further experiment.
     ///
     /// An experiment that it bound keeps its id, and can run only with that holdout: such an
-    /// experiment, which has to be archived, cannot be taken out of the archive any more. Else it
-    /// would go on with users that it never had.
+    /// experiment, which has to be archived, cannot be taken out of the archive before the holdout
+    /// is [created](Engine::create_holdout) again as it was. Else it would go on with users that it
+    /// never had.
     ///
     /// Cost: goes through all flags.
     ///
@@ -202,55 +205,45 @@ fn bound_by(view: &Snapshot, id: HoldoutId) -> Option<ExperimentId> {
 /// Adds a fault for each part of a holdout that would change while it has to stay.
 fn check_change(
     view: &Snapshot,
-    registry: &Registry,
+    history: History<'_>,
     known: &Holdout,
     holdout: &Holdout,
     faults: &mut Faults,
 ) {
-    if is_same_group(known, holdout) {
+    if Group::from(known) == Group::from(holdout) {
         return;
     }
-    refuse_fixed(view, registry, holdout, &Path::Root, faults);
+    refuse_fixed(view, history, holdout, &Path::Root, faults);
     if !faults.has_any() {
         refuse_other_unit(view, holdout, &Path::Root, faults);
     }
 }
 
-/// Whether two holdouts of one id hold out the same users.
-fn is_same_group(one: &Holdout, other: &Holdout) -> bool {
-    one.bucket_by == other.bucket_by && one.percentage == other.percentage
-}
-
-/// Adds a fault for each part of a holdout that would change although it binds an experiment; also
-/// one that comes back with what it bound still there.
+/// Adds a fault for each part of a holdout that would change although it binds an experiment, which
+/// may have left the configuration: it can come back, and its counts go on. So may the holdout.
 pub(super) fn refuse_fixed(
     view: &Snapshot,
-    registry: &Registry,
+    history: History<'_>,
     holdout: &Holdout,
     path: &Path<'_>,
     faults: &mut Faults,
 ) {
-    let known = view.shared().holdouts.get(&holdout.id);
-    if known.is_some_and(|known| is_same_group(known, holdout)) {
+    let (known, group) = (history.group(view, holdout.id), Group::from(holdout));
+    if known.as_ref() == Some(&group) {
         return;
     }
-    let bound = bound_by(view, holdout.id);
-    let Some(known) = known else {
-        if let Some(experiment) = bound {
-            let experiment = experiment.to_string();
-            faults.add(&path.field("id"), FaultKind::HoldoutFixed { experiment });
-        }
-        return;
+    let bound = bound_by(view, holdout.id).or_else(|| history.bound_by(holdout.id));
+    let Some(experiment) = bound else { return };
+    let changed: &[&str] = match &known {
+        // Whom it held out is not known, so no share is known to be the same.
+        None => &["id"],
+        Some(known) if known.percentage == group.percentage => &[BUCKET_BY],
+        Some(known) if known.bucket_by == group.bucket_by => &["percentage"],
+        Some(_) => &["percentage", BUCKET_BY],
     };
-    // An experiment that has left the configuration can come back, and its counts go on.
-    let Some(experiment) = bound.or_else(|| registry.bound_by(holdout.id)) else { return };
-    let is_other_unit = holdout.bucket_by != known.bucket_by;
-    let is_other_share = holdout.percentage != known.percentage;
-    for (name, is_other) in [("percentage", is_other_share), (BUCKET_BY, is_other_unit)] {
-        if is_other {
-            let experiment = experiment.to_string();
-            faults.add(&path.field(name), FaultKind::HoldoutFixed { experiment });
-        }
+    for name in changed {
+        let experiment = experiment.to_string();
+        faults.add(&path.field(name), FaultKind::HoldoutFixed { experiment });
     }
 }
 

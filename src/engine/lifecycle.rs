@@ -7,10 +7,8 @@ use super::consistency::{
     Targeted, check_change, check_goals, check_variants, has_been_started, overlapping,
 };
 use super::flags::find;
-use super::goals::goals_of;
 use super::holdouts::bind;
 use super::ids::given_or_random;
-use super::targeting::targeting_of;
 use crate::count::counts::Baseline;
 use crate::count::registry::Record;
 use crate::count::runs::Runs;
@@ -87,27 +85,27 @@ impl Engine {
             faults.add(&Path::Root, FaultKind::CountsForOthers { id: id.to_string() });
         }
         check_variants(&terms.variants, state.flag.flag_type(), &Path::Root, &mut faults);
-        let started = known.as_ref().filter(|known| known.started_at.is_some());
+        let population = writer.history().population(id);
         let mut targeting = targeting;
-        if let Some(started) = started {
-            let before = targeting_of(&started.definition);
+        if let Some(population) = &population {
+            let before = population.targeting.as_deref().cloned().unwrap_or_default();
             check_change(id, &before, &targeting, &of_targeting, &mut faults);
             targeting.held_out_by = before.held_out_by;
             targeting.coverages = before.coverages;
-            let before = goals_of(&started.definition);
+            let before = population.goals.as_deref().cloned().unwrap_or_default();
             before.check_change(&goals, id, &of_goals, &mut faults);
         }
-        let before = known.as_ref().and_then(|known| known.definition.goals.as_deref());
-        let goals = goals.attached_to(before, started.is_some(), now);
+        let before = population.as_ref().and_then(|population| population.goals.as_deref());
+        let goals = goals.attached_to(before, population.is_some(), now);
         check_goals(&goals, view.shared(), &of_goals, &mut faults);
         let definition = Definition::create(id, terms, status, now);
         let (targeting, goals) = (targeting.some(), goals.some());
         let mut definition = Definition { count_users, targeting, goals, ..definition };
-        if started.is_none() {
+        if population.is_none() {
             bind(&mut definition, None, view.shared());
         }
         definition.note_coverage(now);
-        let is_started = started.is_some() || definition.started_at.is_some();
+        let is_started = population.is_some() || definition.started_at.is_some();
         let targeted = Targeted { definition: &definition, is_started, is_archived: false };
         targeted.check(view.shared(), &of_targeting, &mut faults);
         faults.into_result()?;

@@ -7,14 +7,13 @@ use super::Engine;
 use super::applying::options::ApplyError;
 use super::applying::report::ApplyReport;
 use super::consistency::{check_change, check_flag_state};
-use super::goals::{self, goals_of};
+use super::goals;
 use super::holdouts::refuse_fixed;
 use super::lifecycle::same_experiment;
 use super::references::FaultyParts;
+use super::remembering::History;
 use super::replacing::open_and_close;
-use super::targeting::targeting_of;
 use super::writer::Writer;
-use crate::count::registry::Registry;
 use crate::engine::events;
 use crate::engine::load_report::LastLoad;
 use crate::format::document::{Document, HOLDOUTS};
@@ -26,7 +25,7 @@ use crate::model::change::Action;
 use crate::model::error::LoadError;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, HoldoutId};
 use crate::model::path::Path;
 use crate::model::source::Sources;
 use crate::model::targeting::shared::Shared;
@@ -92,7 +91,8 @@ impl Engine {
     /// The variants and the environment of an experiment never change: a document that changes them
     /// under an id that the engine knows is refused, with a fault at that place. So is one that
     /// changes who is in an experiment that has been started, other than by a larger coverage, and
-    /// one that changes a holdout that binds an experiment.
+    /// one that changes a holdout that binds an experiment. All of that also holds for what has left
+    /// the configuration and comes back.
     ///
     /// [`docs::document`](crate::docs::document) describes the format.
     ///
@@ -124,13 +124,11 @@ impl Engine {
     /// Takes over the definitions that an engine has stored: nothing is committed.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn restore(&self, text: &str) -> Result<(), LoadError> {
-        let mut document = Document::read_stored(text)?;
+        let document = Document::read_stored(text)?;
         // Definitions from before versions were stored are a first version.
-        let Stored { version, sources } =
-            document.stored.take().unwrap_or(Stored { version: 1, ..Stored::default() });
+        let version = document.stored.as_ref().map_or(1, |stored| stored.version);
         // What was stored has been checked as it was made.
-        let (mut writer, next) = self.replacing(document, false)?;
-        writer.set_sources((*sources).clone());
+        let (writer, next) = self.replacing(document, false)?;
         if let Some(durability) = &self.control.durability {
             durability.keep(text)?;
         }
@@ -150,11 +148,10 @@ impl Engine {
     /// newest one.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn accept_edits(&self, text: &str, newest: u64) -> Result<(), LoadError> {
-        let mut document = Document::read_stored(text)?;
-        let Stored { version, sources } = document.stored.take().unwrap_or_default();
+        let document = Document::read_stored(text)?;
+        let version = document.stored.as_ref().map_or(0, |stored| stored.version);
         let version = version.max(newest).max(1).saturating_add(1);
-        let (mut writer, next) = self.replacing(document, true)?;
-        writer.set_sources((*sources).clone());
+        let (writer, next) = self.replacing(document, true)?;
         Ok(writer.publish(next.of_version(version), Action::AcceptEdits)?)
     }
 
@@ -176,11 +173,20 @@ impl Engine {
         is_checked: bool,
     ) -> Result<(Writer<'_>, Snapshot), LoadError> {
         let mut writer = self.lock_to_change()?;
+        let stored = document.stored.take();
+        let is_stored = stored.is_some();
+        if let Some(Stored { sources, remembered, .. }) = stored {
+            writer.set_sources((*sources).clone());
+            writer.set_remembered(remembered);
+        }
         let view = self.current.pin();
+        let history = writer.history();
         self.refuse_changed_terms(&mut document);
-        self.refuse_changed_targeting(&mut document, |_| true);
-        refuse_changed_holdouts(&view, &self.control.registry, &mut document);
-        refuse_changed_goals(&view, &self.control.registry, &mut document);
+        refuse_changed_targeting(history, &mut document, |_| true);
+        // Of the holdouts that there are, what is stored is itself all that is known.
+        let is_gone = |id| history.remembered.holdouts.contains_key(&id);
+        refuse_changed_holdouts(&view, history, &mut document, |id| !is_stored || is_gone(id));
+        refuse_changed_goals(&view, history, &mut document);
         let unsound = FaultyParts::of(&document);
         let shared = shared_by(&mut document, view.shared(), self.control.clock.now());
         for (at, flag) in document.flags.iter_mut().enumerate() {
@@ -262,58 +268,63 @@ impl Engine {
             }
         }
     }
+}
 
-    /// Adds a fault for each part of an experiment's targeting, and for each of its goals, that
-    /// would change after a start, of those experiments that the engine knows and that are
-    /// `checked`.
-    pub(super) fn refuse_changed_targeting(
-        &self,
-        document: &mut Document,
-        is_checked: impl Fn(ExperimentId) -> bool,
-    ) {
-        let flags = Path::Root.field("flags");
-        for (at, flag) in document.flags.iter_mut().enumerate() {
-            let path = flags.item(at);
-            let of_goals = path.field(GOALS);
-            let path = path.field("targeting");
-            for section in &flag.experiments {
-                let id = section.experiment.id;
-                let targeting = section.experiment.targeting.as_deref();
-                let goals = section.experiment.goals.as_deref();
-                let faults = &mut flag.faults;
-                self.control.registry.with(id, |record| {
-                    let known = &record.definition;
-                    let is_started = record.started_at.or(known.started_at).is_some();
-                    if is_started && is_checked(id) {
-                        let after = targeting.cloned().unwrap_or_default();
-                        let before = targeting_of(known);
-                        let text = id.to_string();
-                        check_change(id, &before, &after, &path.field(&text), faults);
-                        let after = goals.cloned().unwrap_or_default();
-                        goals_of(known).check_change(&after, id, &of_goals.field(&text), faults);
-                    }
-                });
+/// Adds a fault for each part of an experiment's targeting, and for each of its goals, that would
+/// change after a start, of those experiments that are `checked`.
+pub(super) fn refuse_changed_targeting(
+    history: History<'_>,
+    document: &mut Document,
+    is_checked: impl Fn(ExperimentId) -> bool,
+) {
+    let flags = Path::Root.field("flags");
+    for (at, flag) in document.flags.iter_mut().enumerate() {
+        let path = flags.item(at);
+        let of_goals = path.field(GOALS);
+        let path = path.field("targeting");
+        for section in &flag.experiments {
+            let id = section.experiment.id;
+            if let Some(known) = history.population(id)
+                && is_checked(id)
+            {
+                let goals_before = known.goals.as_deref().cloned().unwrap_or_default();
+                let before = known.targeting.as_deref().cloned().unwrap_or_default();
+                let after = section.experiment.targeting.as_deref().cloned().unwrap_or_default();
+                let id_text = id.to_string();
+                let path = path.field(&id_text);
+                check_change(id, &before, &after, &path, &mut flag.faults);
+                let after = section.experiment.goals.as_deref().cloned().unwrap_or_default();
+                let path = of_goals.field(&id_text);
+                goals_before.check_change(&after, id, &path, &mut flag.faults);
             }
         }
     }
 }
 
-/// Adds a fault to each holdout that would change although it binds an experiment.
-fn refuse_changed_holdouts(view: &Snapshot, registry: &Registry, document: &mut Document) {
+/// Adds a fault to each holdout that would change although it binds an experiment, of those that
+/// are `checked`.
+fn refuse_changed_holdouts(
+    view: &Snapshot,
+    history: History<'_>,
+    document: &mut Document,
+    is_checked: impl Fn(HoldoutId) -> bool,
+) {
     let path = Path::Root.field(HOLDOUTS);
     for (at, part) in document.holdouts.iter_mut().enumerate() {
-        if let Some(holdout) = &part.part {
-            refuse_fixed(view, registry, holdout, &path.item(at), &mut part.faults);
+        if let Some(holdout) = &part.part
+            && is_checked(holdout.id)
+        {
+            refuse_fixed(view, history, holdout, &path.item(at), &mut part.faults);
         }
     }
 }
 
 /// Adds a fault to each goal that would change although an experiment counts it.
-fn refuse_changed_goals(view: &Snapshot, registry: &Registry, document: &mut Document) {
+fn refuse_changed_goals(view: &Snapshot, history: History<'_>, document: &mut Document) {
     let path = Path::Root.field(GOALS);
     for (at, part) in document.goals.iter_mut().enumerate() {
         if let Some(goal) = &part.part {
-            goals::refuse_fixed(view.shared(), registry, goal, &path.item(at), &mut part.faults);
+            goals::refuse_fixed(view.shared(), history, goal, &path.item(at), &mut part.faults);
         }
     }
 }

@@ -20,6 +20,7 @@
 //! What they build on:
 //! * `writer`: one change, staged and published;
 //! * `store`: where changes are committed before they are published; `changes`: those that were;
+//! * `remembering`: what is known of what has left the definitions;
 //! * `consistency`: what has to hold between flags and what they share; `references`: that what a
 //!   document names is there;
 //! * `durability`: the interface to counters that outlive the process; `process`: which process
@@ -50,6 +51,7 @@ mod loading;
 #[cfg(any(feature = "durable", feature = "watch"))]
 pub(crate) mod process;
 mod references;
+mod remembering;
 mod replacing;
 mod requests;
 mod rules;

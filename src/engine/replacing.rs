@@ -107,11 +107,22 @@ pub(super) fn experiment_of(
     let carried = section.carried();
     let is_dated = section.experiment.started_at.is_some();
     let is_known = record.is_some();
-    let last_start = record.as_ref().and_then(|record| record.started_at);
+    let left = writer.remembered().experiments.get(&section.experiment.id);
+    let left = left.filter(|_| record.is_none());
+    let last_start = match &record {
+        Some(record) => record.started_at,
+        None => left.map(|population| population.started_at),
+    };
     let known_start = record.as_ref().is_some_and(|record| record.definition.started_at.is_some());
-    let known_goals = record.as_ref().and_then(|record| record.definition.goals.clone());
+    let known_goals = match &record {
+        Some(record) => record.definition.goals.clone(),
+        None => left.and_then(|population| population.goals.clone()),
+    };
     let targeting = section.experiment.targeting.take();
-    let bound = record.as_ref().and_then(|record| record.definition.targeting.clone());
+    let bound = match &record {
+        Some(record) => record.definition.targeting.clone(),
+        None => left.and_then(|population| population.targeting.clone()),
+    };
     let targeting = targeting.as_deref().cloned().unwrap_or_default().bound_as(bound.as_deref());
     section.experiment.targeting = targeting.some();
     // A start with a date has been before, with the holdouts that the document gives.

@@ -7,6 +7,7 @@ use crate::format::export::Export;
 use crate::format::stored::Stored;
 use crate::model::change::Change;
 use crate::model::error::CommitError;
+use crate::model::remembered::Remembered;
 use crate::model::source::Sources;
 use crate::read::snapshot::Snapshot;
 
@@ -83,6 +84,7 @@ pub struct Proposal<'a> {
     change: &'a Change,
     next: &'a Snapshot,
     sources: &'a Arc<Sources>,
+    remembered: &'a Arc<Remembered>,
 }
 
 impl<'a> Proposal<'a> {
@@ -90,8 +92,9 @@ impl<'a> Proposal<'a> {
         change: &'a Change,
         next: &'a Snapshot,
         sources: &'a Arc<Sources>,
+        remembered: &'a Arc<Remembered>,
     ) -> Proposal<'a> {
-        Proposal { change, next, sources }
+        Proposal { change, next, sources, remembered }
     }
 
     /// The change. It was made from the version before its own.
@@ -110,7 +113,8 @@ impl<'a> Proposal<'a> {
     /// As [`definitions`](Proposal::definitions), with what belongs to this engine alone.
     #[cfg_attr(not(feature = "durable"), expect(dead_code, reason = "nothing is stored"))]
     pub(crate) fn stored(&self) -> String {
-        let stored = Stored { version: self.change.version, sources: Arc::clone(self.sources) };
+        let (sources, remembered) = (Arc::clone(self.sources), Arc::clone(self.remembered));
+        let stored = Stored { version: self.change.version, sources, remembered };
         Export::of(self.next).with(stored).to_json()
     }
 }

@@ -21,6 +21,7 @@ use crate::model::change::{Action, Change};
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, FileError};
 use crate::model::id::ExperimentId;
+use crate::model::remembered::Remembered;
 use crate::model::source::Sources;
 use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
@@ -30,6 +31,8 @@ use crate::read::snapshot::Snapshot;
 pub(super) struct Held {
     retired: Retired,
     sources: Arc<Sources>,
+    /// What has left the definitions, and may come back.
+    remembered: Arc<Remembered>,
     /// How many users are kept of an experiment that does not say; without it, none.
     pub(super) default_users: Option<Capacity>,
 }
@@ -43,6 +46,8 @@ pub(super) struct Writer<'e> {
     actor: Arc<Actor>,
     /// What the sources have said after the change, if that is other than before.
     sources: Option<Arc<Sources>>,
+    /// What is remembered after the change, if that is other than before.
+    remembered: Option<Arc<Remembered>>,
     /// The records after the change; the last of an experiment counts.
     staged: Vec<Arc<Record>>,
     /// The memory of new counters.
@@ -50,7 +55,7 @@ pub(super) struct Writer<'e> {
     opening: Vec<Arc<Record>>,
     closing: Vec<Arc<ExperimentCounters>>,
     /// Experiments that are not in the snapshot to come, and are not to be known after it.
-    deleting: Vec<ExperimentId>,
+    pub(super) deleting: Vec<ExperimentId>,
     pub(super) users: UsersChange,
 }
 
@@ -74,6 +79,7 @@ impl Engine {
             held,
             actor: Arc::clone(&self.actor),
             sources: None,
+            remembered: None,
             staged: Vec::new(),
             pool: Pool::default(),
             opening: Vec::new(),
@@ -125,12 +131,14 @@ impl Writer<'_> {
             None => {
                 let counters = Arc::new(self.counters(definition, base())?);
                 self.users.mark_new(definition.id);
+                let left = self.remembered().experiments.get(&definition.id);
+                let last_start = left.map(|population| population.started_at);
                 Record {
                     definition: Arc::clone(definition),
                     // After a loss of power, the counts can be older than the definitions.
                     runs: runs().at_most(|| counters.counts()),
                     counters,
-                    started_at: definition.started_at,
+                    started_at: definition.started_at.max(last_start),
                     goals: self.goals(definition, None, carried)?,
                 }
             }
@@ -191,6 +199,16 @@ impl Writer<'_> {
         self.sources = Some(Arc::new(sources));
     }
 
+    /// What has left the definitions, and may come back.
+    pub(super) fn remembered(&self) -> &Arc<Remembered> {
+        self.remembered.as_ref().unwrap_or(&self.held.remembered)
+    }
+
+    /// Stages what is remembered.
+    pub(super) fn set_remembered(&mut self, remembered: Arc<Remembered>) {
+        self.remembered = Some(remembered);
+    }
+
     /// Records the change as this actor's.
     pub(super) fn acting_as(&mut self, actor: Actor) {
         self.actor = Arc::new(actor);
@@ -199,6 +217,7 @@ impl Writer<'_> {
     /// Commits the change, if the engine has a store, and publishes it.
     pub(super) fn publish(mut self, next: Snapshot, action: Action) -> Result<(), CommitError> {
         self.prepare();
+        self.remember(&next);
         if let Some(store) = &self.engine.control.store {
             let sources = self.sources.as_ref().unwrap_or(&self.held.sources);
             let change = Change {
@@ -208,7 +227,9 @@ impl Writer<'_> {
                 action,
                 edits: edits(&self.engine.current.pin(), &next),
             };
-            if let Err(error) = store.commit(&Proposal::new(&change, &next, sources)) {
+            if let Err(error) =
+                store.commit(&Proposal::new(&change, &next, sources, self.remembered()))
+            {
                 drop(self);
                 events::not_stored(&error);
                 return Err(error);
@@ -232,6 +253,9 @@ impl Writer<'_> {
         self.prepare();
         if let Some(sources) = self.sources.take() {
             self.held.sources = sources;
+        }
+        if let Some(remembered) = self.remembered.take() {
+            self.held.remembered = remembered;
         }
         let engine = self.engine;
         engine.control.registry.put(std::mem::take(&mut self.staged));

@@ -8,7 +8,8 @@
 //!   that it has twice; `overlaps`: users of a layer that it gives twice;
 //! * `goals`: goals, and those of an experiment, read;
 //! * `targeting`: rules, segments, layers, holdouts, and who is in an experiment, read;
-//! * `export`: the document, written; `stored`: what an engine stores beside it;
+//! * `export`: the document, written; `stored`: what an engine stores beside it, with `remembered`:
+//!   what has left it;
 //! * `units`: the definitions field by field, and what differs between two versions; `change`: a
 //!   change that was stored, read.
 
@@ -25,6 +26,7 @@ pub(crate) mod goals;
 pub(crate) mod node;
 mod notes;
 pub(crate) mod overlaps;
+mod remembered;
 pub(crate) mod stored;
 pub(crate) mod targeting;
 pub(crate) mod units;

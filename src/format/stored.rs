@@ -1,5 +1,5 @@
-//! What an engine stores beside its definitions, and is in no export: their version, and what each
-//! source of documents said last.
+//! What an engine stores beside its definitions, and is in no export: their version, what each
+//! source of documents said last, and what is remembered of what has left them.
 //!
 //! Hashes are written in hexadecimal digits: a double-precision reader would round them as numbers.
 
@@ -10,10 +10,12 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use crate::format::fields::{Fields, count, entries, mistyped, string};
 use crate::format::node::Node;
+use crate::format::remembered::{RememberedSection, remembered};
 use crate::model::change::Unit;
 use crate::model::faults::Faults;
 use crate::model::merge::Said;
 use crate::model::path::Path;
+use crate::model::remembered::Remembered;
 use crate::model::source::{Source, Sources};
 
 /// What an engine stores beside its definitions.
@@ -21,16 +23,24 @@ use crate::model::source::{Source, Sources};
 pub(crate) struct Stored {
     pub(crate) version: u64,
     pub(crate) sources: Arc<Sources>,
+    pub(crate) remembered: Arc<Remembered>,
 }
 
 impl Serialize for Stored {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Stored", 2)?;
+        let mut fields = serializer.serialize_struct("Stored", 3)?;
         fields.serialize_field("version", &self.version)?;
         fields.serialize_field("sources", &SourcesSection(&self.sources))?;
+        // A release that does not know the field refuses the definitions: it would forget them.
+        if !self.remembered.is_empty() {
+            fields.serialize_field(REMEMBERED, &RememberedSection(&self.remembered))?;
+        }
         fields.end()
     }
 }
+
+/// The name of the field of what is remembered.
+const REMEMBERED: &str = "remembered";
 
 struct SourcesSection<'a>(&'a Sources);
 
@@ -75,8 +85,10 @@ pub(super) fn stored(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Op
         });
         Some(Sources(sources.collect()))
     });
+    let remembered = fields.optional(REMEMBERED, faults, remembered).unwrap_or_default();
     fields.close(faults);
-    Some(Stored { version: version?, sources: Arc::new(sources.unwrap_or_default()) })
+    let sources = Arc::new(sources.unwrap_or_default());
+    Some(Stored { version: version?, sources, remembered: Arc::new(remembered) })
 }
 
 fn source(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Source> {

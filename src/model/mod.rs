@@ -7,6 +7,7 @@
 //! * `status`: the lifecycle; `capacity`: how many users are kept;
 //! * `flag_type`: which values a flag can have; `targeting`: who is meant; `goal`: what for;
 //! * `merge`: the three-way merge of fields; `source`: what each source of documents said last;
+//! * `remembered`: what is remembered of what has left the definitions;
 //! * `change`: a change of the definitions, field by field; `actor`: who asked for it;
 //! * `id`, `timestamp`, `environment_name`: the small types of the fields;
 //! * `value`: the values of flags and variants, and when two are equal;
@@ -34,6 +35,7 @@ pub(crate) mod new_experiment;
 pub(crate) mod new_flag;
 pub(crate) mod notes;
 pub(crate) mod path;
+pub(crate) mod remembered;
 pub(crate) mod source;
 pub(crate) mod status;
 pub(crate) mod targeting;

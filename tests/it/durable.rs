@@ -6,6 +6,8 @@ mod check;
 mod free;
 mod owner;
 mod recovery;
+mod returning;
+mod returning_model;
 
 use std::fs;
 use std::io::Write;

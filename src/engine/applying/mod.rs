@@ -24,6 +24,8 @@ use self::removals::Removals;
 use self::report::{ApplyReport, Left, Named};
 use self::shared_plan::{SharedContext, SharedPlan};
 use super::Engine;
+use super::loading::refuse_changed_targeting;
+use super::remembering::History;
 use super::replacing::{experiment_of, open_and_close};
 use super::sharing::Sharing;
 use super::writer::Writer;
@@ -135,12 +137,14 @@ impl Engine {
             return Ok(ApplyReport { outdated_by: last, ..report });
         }
         self.refuse_changed_terms(&mut document);
+        let remembered = Arc::clone(writer.remembered());
+        let history = History { registry: &self.control.registry, remembered: &remembered };
         // Of those that are there, the merge decides what changes.
-        self.refuse_changed_targeting(&mut document, |id| old.find_experiment(id).is_none());
+        let is_gone = |id| old.find_experiment(id).is_none();
+        refuse_changed_targeting(history, &mut document, is_gone);
         let now = self.control.clock.now();
-        let registry = &self.control.registry;
         let context =
-            SharedContext { old: &old, sources: &sources, name: &name, source, registry, now };
+            SharedContext { old: &old, sources: &sources, name: &name, source, history, now };
         let shared = SharedPlan::of(&mut document, &context, &mut report);
         let mut application = Application {
             engine: self,
@@ -148,6 +152,7 @@ impl Engine {
             sources: &sources,
             name: &name,
             source,
+            history,
             now,
             shared,
             plans: BTreeMap::new(),
@@ -193,6 +198,7 @@ struct Application<'a> {
     name: &'a str,
     /// What the source said last.
     source: Option<&'a Source>,
+    history: History<'a>,
     now: Timestamp,
     /// What flags share, as it will be.
     shared: SharedPlan,
@@ -225,7 +231,7 @@ impl Application<'_> {
                     known: known.map(|known| &**known),
                     shared: &self.shared.next,
                     faulty_holdout: self.shared.faulty.holdout.as_deref(),
-                    registry: &self.engine.control.registry,
+                    history: self.history,
                     now: self.now,
                 };
                 plan(&mut flag, &context)
@@ -375,7 +381,7 @@ impl Application<'_> {
 
     /// What these flags share: without what the source no longer names, and no flag does either.
     fn settle_shared(&mut self, states: &[Arc<FlagState>]) -> Result<Arc<Shared>, ValidationError> {
-        self.shared.remove_unused(states, &self.engine.control.registry, &mut self.report);
+        self.shared.remove_unused(states, self.history, &mut self.report);
         let old = self.old.shared();
         self.shared.check_number(old)?;
         self.report.reaches = self.shared.reaches(old, states);

@@ -174,7 +174,7 @@ impl Part for Holdout {
     }
 
     fn check(&self, context: &SharedContext<'_>, path: &Path<'_>, faults: &mut Faults) {
-        refuse_fixed(context.old, context.registry, self, path, faults);
+        refuse_fixed(context.old, context.history, self, path, faults);
         if !faults.has_any() {
             holdouts::refuse_other_unit(context.old, self, path, faults);
         }
@@ -212,6 +212,6 @@ impl Part for Goal {
     }
 
     fn check(&self, context: &SharedContext<'_>, path: &Path<'_>, faults: &mut Faults) {
-        goals::refuse_fixed(context.old.shared(), context.registry, self, path, faults);
+        goals::refuse_fixed(context.old.shared(), context.history, self, path, faults);
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::plan::note;
 use super::report::{ApplyReport, Left, Named};
 use super::shared_parts::{Part, named_fields};
-use crate::count::registry::Registry;
 use crate::engine::consistency::targeted;
 use crate::engine::load_report::SkippedFlag;
 use crate::engine::references::FaultyParts;
+use crate::engine::remembering::History;
 use crate::format::document::{Document, HOLDOUTS, SEGMENTS};
 use crate::format::goals::GOALS;
 use crate::format::targeting::shared_part::SharedPart;
@@ -52,7 +52,7 @@ pub(super) struct SharedContext<'a> {
     /// The name of the source, and what it said last.
     pub(super) name: &'a str,
     pub(super) source: Option<&'a Source>,
-    pub(super) registry: &'a Registry,
+    pub(super) history: History<'a>,
     pub(super) now: Timestamp,
 }
 
@@ -204,7 +204,7 @@ impl SharedPlan {
     pub(super) fn remove_unused(
         &mut self,
         states: &[Arc<FlagState>],
-        registry: &Registry,
+        history: History<'_>,
         report: &mut ApplyReport,
     ) {
         let used = if self.gone.is_empty() { BTreeSet::new() } else { units_named(states) };
@@ -214,7 +214,7 @@ impl SharedPlan {
                 Unit::Segment { .. } => self.remove::<Segment>(unit, is_used, report),
                 Unit::Goal { goal } => {
                     let key = self.next.goals.get(&goal).map(|goal| Arc::clone(&goal.key));
-                    let is_counted = key.is_some_and(|key| registry.counting(&key).is_some());
+                    let is_counted = key.is_some_and(|key| history.counting(&key).is_some());
                     self.remove::<Goal>(unit, is_used || is_counted, report);
                 }
                 _ => self.remove::<Layer>(unit, is_used, report),

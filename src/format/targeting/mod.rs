@@ -23,7 +23,7 @@ use crate::model::path::Path;
 use crate::model::validation::check_name;
 
 /// The attribute that is a unit.
-fn unit(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Box<str>> {
+pub(super) fn unit(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Box<str>> {
     let attribute = string(node, path, faults)?;
     check_name(&attribute, path, faults);
     Some(attribute.into())

@@ -1,5 +1,6 @@
 //! Who is in an experiment: audience, coverage, unit, layer, holdouts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -237,6 +238,12 @@ impl Targeting {
             self.coverages = Arc::clone(&known.coverages);
         }
         self
+    }
+
+    /// Whether the same holdouts bind the two.
+    pub(crate) fn is_bound_as(&self, other: &Targeting) -> bool {
+        let all: BTreeSet<_> = self.held_out_by.iter().collect();
+        all == other.held_out_by.iter().collect()
     }
 
     /// As it was given, without what the engine fills in.

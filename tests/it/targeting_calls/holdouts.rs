@@ -2,10 +2,10 @@
 
 use super::{everybody, experiment, faults, holdout_id, idle, is_unit, no_such, refused, shop};
 use crate::common::experiment_id;
-use fairsplit::error::ControlError;
+use fairsplit::error::{ControlError, LoadError};
 use fairsplit::fault::FaultKind;
 use fairsplit::targeting::NewHoldout;
-use fairsplit::{Engine, Status};
+use fairsplit::{Engine, NewFlag, Status};
 
 fn new() -> NewHoldout {
     NewHoldout::new("2026", 5).id(holdout_id(1))
@@ -94,7 +94,8 @@ fn percentage_of_a_holdout_stays_while_what_it_binds_is_out_of_the_configuration
     engine.replace(&with_it).unwrap();
 }
 
-/// Neither by a call on the experiment, nor by one on its flag, nor by another holdout of that id.
+/// Neither by a call on the experiment, nor by one on its flag, nor by another holdout of that id
+/// do they come back; with the holdout as it was, they do.
 #[test]
 fn a_deleted_holdout_leaves_the_experiments_that_it_bound_in_the_archive() {
     let engine = shop();
@@ -115,14 +116,57 @@ fn a_deleted_holdout_leaves_the_experiments_that_it_bound_in_the_archive() {
     let path = format!("targeting.{id}.held_out_by[0]");
     let unfit = [(path, no_such("holdout", &holdout_id(1)))];
     assert_eq!(faults(&engine, |engine| engine.unarchive_experiment(id)), unfit);
-    let created = faults(&engine, |engine| engine.create_holdout(new()));
-    let kind = FaultKind::HoldoutFixed { experiment: id.to_string() };
-    assert_eq!(created, [("id".to_owned(), kind)]);
+    let created = |new: NewHoldout| faults(&engine, |engine| engine.create_holdout(new));
+    let fixed =
+        |path: &str| (path.to_owned(), FaultKind::HoldoutFixed { experiment: id.to_string() });
+    let half = || NewHoldout::new("2026", 50).id(holdout_id(1));
+    assert_eq!(created(half()), [fixed("percentage")]);
+    let of_teams = created(half().bucket_by("team"));
+    assert_eq!(of_teams[..2], [fixed("percentage"), fixed("bucket_by")]);
     // Of an archived flag, an experiment runs no more than an archived one.
     engine.archive_flag("banner").unwrap();
     engine.unarchive_experiment(id).unwrap();
     assert_eq!(faults(&engine, |engine| engine.unarchive_flag("banner")), unfit);
-    engine.delete_experiment(id).unwrap();
+    engine.create_holdout(NewHoldout::new("another name", 5).id(holdout_id(1))).unwrap();
     engine.unarchive_flag("banner").unwrap();
+    engine.start(id).unwrap();
+    assert_eq!(held_out_by(), [holdout_id(1)]);
+
+    engine.stop(id).unwrap();
+    engine.archive_experiment(id).unwrap();
+    engine.delete_holdout(holdout_id(1)).unwrap();
+    engine.delete_experiment(id).unwrap();
+    engine.create_holdout(half()).unwrap();
+}
+
+/// Neither is in the configuration, and both come back.
+#[test]
+fn a_holdout_that_left_with_the_experiment_that_it_bound_comes_back_as_it_was() {
+    let engine = shop();
     engine.create_holdout(new()).unwrap();
+    let id = experiment(&engine, 1, everybody(), Status::Running);
+    let with_both = engine.to_json();
+    engine.replace(r#"{"flags": []}"#).unwrap();
+    // An idle change in between, and one that brings another holdout.
+    engine.create_flag(NewFlag::new("other", 1)).unwrap();
+    engine.create_holdout(NewHoldout::new("2027", 5).id(holdout_id(2))).unwrap();
+
+    let fixed =
+        |path: &str| (path.to_owned(), FaultKind::HoldoutFixed { experiment: id.to_string() });
+    let half = NewHoldout::new("2026", 50).id(holdout_id(1));
+    assert_eq!(faults(&engine, |engine| engine.create_holdout(half)), [fixed("percentage")]);
+    let mut other: serde_json::Value = serde_json::from_str(&with_both).unwrap();
+    other["holdouts"][0]["percentage"] = serde_json::json!(50);
+    let Err(LoadError::Invalid(refused)) = engine.replace(&other.to_string()) else {
+        panic!("users that were held out would be in the experiment")
+    };
+    let found = &refused.faults()[0];
+    assert_eq!((found.path(), found.kind()), ("holdouts[0].percentage", &fixed("").1));
+    let report = engine.apply(&other.to_string()).unwrap();
+    let skipped = report.skipped.iter().find(|skipped| skipped.path == "holdouts[0]").unwrap();
+    assert_eq!(skipped.faults[0].kind(), &fixed("").1);
+    assert_eq!((engine.holdout(holdout_id(1)), engine.experiment(id)), (None, None));
+
+    engine.replace(&with_both).unwrap();
+    assert_eq!(engine.to_json(), with_both);
 }

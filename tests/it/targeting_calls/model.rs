@@ -36,6 +36,8 @@ pub(super) struct Model {
     pub(super) layers: [Option<Number>; 2],
     /// The units and percentages.
     pub(super) holdouts: [Option<(Number, u32)>; 2],
+    /// The same of those that were deleted, which no call reads.
+    pub(super) deleted: [Option<(Number, u32)>; 2],
 }
 
 impl Model {
@@ -228,9 +230,10 @@ impl Model {
             }
             Call::CreateHoldout(number, unit, share) => {
                 let is_there = next.holdouts[*number].replace((*unit, *share)).is_some();
-                // Not even the archived ones that a deleted holdout bound.
-                let is_free = self.all().all(|of| !of.held_out_by.contains(number));
-                if is_there || !is_free || !self.all().all(|of| next.fits(of)) {
+                // For the archived ones that it bound, a deleted holdout stays what it was.
+                let binds = self.all().any(|of| of.held_out_by.contains(number));
+                let is_other = self.deleted[*number] != Some((*unit, *share));
+                if is_there || binds && is_other || !self.all().all(|of| next.fits(of)) {
                     return None;
                 }
             }
@@ -243,7 +246,7 @@ impl Model {
                 }
             }
             Call::DeleteHoldout(number) => {
-                next.holdouts[*number].take()?;
+                next.deleted[*number] = Some(next.holdouts[*number].take()?);
                 if !self.all().all(|of| next.fits(of)) {
                     return None;
                 }
@@ -304,7 +307,8 @@ fn check_promises(before: &Model, after: &Model) {
         }
         for holdout in &now.held_out_by {
             let still = after.holdouts[*holdout];
-            assert!(still == before.holdouts[*holdout] || still.is_none() && now.is_archived);
+            let known = before.holdouts[*holdout].or(before.deleted[*holdout]);
+            assert!(still == known || still.is_none() && now.is_archived);
         }
     }
 }
@@ -330,7 +334,7 @@ proptest! {
             prop_assert!(result.is_ok(), "{call:?}: {result:?}");
             // What is so already is no change.
             prop_assert_eq!(state(&engine) == before, next == model, "{:?}", call);
-            let now = read(&engine);
+            let now = Model { deleted: next.deleted, ..read(&engine) };
             prop_assert_eq!(&now, &next, "{:?}", call);
             check_promises(&model, &now);
             model = next;

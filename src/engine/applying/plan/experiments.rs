@@ -195,10 +195,8 @@ impl FlagPlan {
         for plan in &self.experiments {
             let (id, flag_type) = (plan.id(), self.flag.flag_type());
             let is_archived = plan.is_archived() || self.flag.is_archived();
-            let record = context.registry.with(id, Arc::clone);
-            let was_started = record
-                .as_ref()
-                .is_some_and(|record| record.started_at.or(record.definition.started_at).is_some());
+            let population = context.history.population(id);
+            let was_started = population.is_some();
             let id_text = id.to_string();
             if let Some(goals) = plan.goals() {
                 check_goals(goals, context.shared, &of_goals.field(&id_text), faults);
@@ -228,7 +226,7 @@ impl FlagPlan {
                     let mut definition =
                         Definition::create(id, new.terms.clone(), status, context.now);
                     let targeting = new.targeting.as_deref().cloned().unwrap_or_default();
-                    let bound = record.and_then(|record| record.definition.targeting.clone());
+                    let bound = population.and_then(|population| population.targeting);
                     definition.targeting = targeting.bound_as(bound.as_deref()).some();
                     let is_started = was_started || new.started_at.is_some();
                     let targeted = Targeted { definition: &definition, is_started, is_archived };

@@ -12,8 +12,8 @@ use serde_json::Value;
 pub(super) use self::experiments::{ExperimentPlan, made_elsewhere};
 pub(super) use self::rules::{RulePlan, rules_made_elsewhere};
 use super::report::{ApplyReport, Named};
-use crate::count::registry::Registry;
 use crate::engine::consistency::{check_default, check_rule};
+use crate::engine::remembering::History;
 use crate::format::flag_document::FlagDocument;
 use crate::format::units::{archived_field, fields, fields_of_flag, fields_of_use, note_fields};
 use crate::model::change::Unit;
@@ -62,7 +62,7 @@ pub(super) struct Context<'a> {
     pub(super) shared: &'a Shared,
     /// A holdout of the document that has faults, by its path.
     pub(super) faulty_holdout: Option<&'a str>,
-    pub(super) registry: &'a Registry,
+    pub(super) history: History<'a>,
     pub(super) now: Timestamp,
 }
 
