@@ -21,7 +21,9 @@ use crate::results::special::wide_unsigned_float;
 /// assert_eq!(sample.moments().sum(), 148_000);
 ///
 /// let mut capped = Capped::by(cap);
-/// values.into_iter().for_each(|(value, users)| capped.add(value, users));
+/// for (value, users) in values {
+///     capped.add(value, users);
+/// }
 /// assert_eq!(capped.users(), 1);
 /// assert_eq!(format!("{:.3}", capped.share().expect("there is a sum")), "0.943");
 /// # Ok::<(), fairsplit::results::means::MeansError>(())

@@ -9,6 +9,7 @@ use crate::results::analysis::Analysis;
 use crate::results::comparison::{AtPlannedEnd, Finding};
 use crate::results::confidence::Interval;
 use crate::results::sequential::AlwaysValid;
+use crate::results::spending::at_share;
 
 /// Which way a mean should move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -94,8 +95,20 @@ impl Analysis {
         control: &Sample,
         better: Better,
     ) -> Comparison {
+        self.compare_means_at(treatment, control, better, 1.0)
+    }
+
+    /// The same, with the always-valid figures at this part of the level: one of several treatments,
+    /// or the share of a sample of the users.
+    pub(in crate::results) fn compare_means_at(
+        &self,
+        treatment: &Sample,
+        control: &Sample,
+        better: Better,
+        part: f64,
+    ) -> Comparison {
         let (ours, theirs) = (treatment.moments(), control.moments());
-        let found = self.watch_means(treatment, control, 1.0, self.confidence.alpha());
+        let found = self.watch_means(treatment, control, 1.0, part);
         let interval = difference_interval(ours, theirs, self.confidence);
         Comparison {
             treatment: self.mean_of(treatment, theirs),
@@ -115,21 +128,23 @@ impl Analysis {
         }
     }
 
-    /// The always-valid figures of the treatment's mean less a multiple of the control's, or what is
-    /// missing.
+    /// The always-valid figures of the treatment's mean less a multiple of the control's, at this
+    /// part of the level, or what is missing.
     pub(super) fn watch_means(
         &self,
         treatment: &Sample,
         control: &Sample,
         multiple: f64,
-        alpha: f64,
+        part: f64,
     ) -> Result<AlwaysValid, Lacking> {
-        match self.minimum_of_means().lacking(treatment, control) {
-            Some(lacking) => Err(lacking),
-            None => estimate(treatment.moments(), control.moments(), multiple)
-                .and_then(|estimate| estimate.always_valid(alpha, self.tuning))
-                .ok_or(Lacking::Variation),
+        if let Some(lacking) = self.minimum_of_means().lacking(treatment, control) {
+            return Err(lacking);
         }
+        let alpha = self.confidence.alpha() * part;
+        let found = estimate(treatment.moments(), control.moments(), multiple)
+            .and_then(|estimate| estimate.always_valid(alpha, self.tuning))
+            .ok_or(Lacking::Variation)?;
+        Ok(AlwaysValid { p_value: at_share(found.p_value, part), ..found })
     }
 
     fn minimum_of_means(&self) -> Minimum {

@@ -6,7 +6,6 @@ use super::comparison::Better;
 use super::difference::contrast;
 use super::lacking::Lacking;
 use super::{MeansError, Sample};
-use crate::results::adjustment::bonferroni;
 use crate::results::analysis::Analysis;
 use crate::results::confidence::Interval;
 use crate::results::sequential::AlwaysValid;
@@ -102,24 +101,31 @@ impl Analysis {
         control: &Sample,
         guardrail: Guardrail,
     ) -> Guarded {
+        self.guard_mean_at(treatment, control, guardrail, 1.0)
+    }
+
+    /// The same at this part of the level: the share of a sample of the users.
+    pub(in crate::results) fn guard_mean_at(
+        &self,
+        treatment: &Sample,
+        control: &Sample,
+        guardrail: Guardrail,
+        part: f64,
+    ) -> Guarded {
         let Guardrail { better, margin, comparisons } = guardrail;
         let (multiple, sign) = match better {
             Better::Higher => (1.0 - margin, 1.0),
             Better::Lower => (1.0 + margin, -1.0),
         };
-        let alpha = self.confidence.alpha();
-        let difference = self
-            .watch_means(treatment, control, 1.0, alpha / float(comparisons))
-            .map(|found| AlwaysValid { p_value: bonferroni(found.p_value, comparisons), ..found });
-        let has_margin = control.moments().sum() > 0 || margin <= 0.0;
-        let contrast = has_margin
-            .then(|| contrast(treatment.moments(), control.moments(), multiple))
-            .flatten()
-            .map(|contrast| sign * contrast);
-        let always_valid = has_margin
-            .then(|| self.watch_means(treatment, control, multiple, alpha).ok())
-            .flatten()
-            .map(|found| if sign < 0.0 { mirrored(found) } else { found });
+        let difference = self.watch_means(treatment, control, 1.0, part / float(comparisons));
+        let (mut estimate, mut always_valid) = (None, None);
+        if margin <= 0.0 || control.moments().sum() > 0 {
+            estimate = contrast(treatment.moments(), control.moments(), multiple);
+            always_valid = self.watch_means(treatment, control, multiple, part).ok();
+        }
+        if better == Better::Lower {
+            always_valid = always_valid.map(mirrored);
+        }
         let is_harmed = difference.is_ok_and(|found| match better {
             Better::Higher => found.interval.high < 0.0,
             Better::Lower => found.interval.low > 0.0,
@@ -132,7 +138,7 @@ impl Analysis {
             GuardrailStatus::Open
         };
         Guarded {
-            contrast,
+            contrast: estimate.map(|estimate| sign * estimate),
             always_valid,
             difference: difference.ok(),
             status,

@@ -46,13 +46,18 @@ impl Moments {
     ///
     /// # Errors
     ///
-    /// [`MeansError::Sums`] if no integers from -2^53 to 2^53 can have these sums, as far as one
-    /// can see: the sum is out of range, or the sum of squares is smaller than the sum requires.
+    /// [`MeansError::Sums`] if no integers from -2^53 to 2^53 have these sums: the sum is out of
+    /// range, or the sum of squares is below or above what the sum and the users allow.
     pub fn of_sums(users: u64, sum: i128, squares: u128) -> Result<Moments, MeansError> {
-        let largest = u128::from(LARGEST.unsigned_abs()).checked_mul(u128::from(users));
-        let in_range = largest.is_some_and(|largest| sum.unsigned_abs() <= largest);
-        let least = least_squares(users, sum.unsigned_abs());
-        if in_range && least.is_some_and(|least| least <= squares) {
+        let largest = u128::from(LARGEST.unsigned_abs());
+        let within = |most: Option<u128>, found: u128| most.is_none_or(|most| found <= most);
+        let most = largest.checked_mul(u128::from(users));
+        let most_squares = most.and_then(|most| most.checked_mul(largest));
+        let least_squares = least_squares(users, sum.unsigned_abs());
+        let is_possible = within(most, sum.unsigned_abs())
+            && within(most_squares, squares)
+            && least_squares.is_some_and(|least| least <= squares);
+        if is_possible {
             Ok(Moments { users, sum, squares })
         } else {
             Err(MeansError::Sums { users, sum, squares })

@@ -20,9 +20,13 @@ use crate::results::special::{float, wide_float};
 ///
 /// // The same by hand: the first walk for the mean, the second around it.
 /// let mut first = Moments::new();
-/// values.into_iter().try_for_each(|(value, users)| first.add(value, users))?;
+/// for (value, users) in values {
+///     first.add(value, users)?;
+/// }
 /// let mut second = Sample::around(first);
-/// values.into_iter().try_for_each(|(value, users)| second.add(value, users))?;
+/// for (value, users) in values {
+///     second.add(value, users)?;
+/// }
 /// assert_eq!(second, sample);
 /// # Ok::<(), fairsplit::results::means::MeansError>(())
 /// ```
