@@ -1,5 +1,6 @@
 //! Means: held against figures of other packages, against laws, and against simulation.
 
+mod calibration;
 mod gates;
 mod guardrails;
 mod laws;
