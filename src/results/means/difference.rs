@@ -58,7 +58,7 @@ pub fn confidence_sequence(
 /// The interval of the difference at one planned end: Welch's variance, and the normal quantile.
 /// Absent where [`confidence_sequence`] is.
 ///
-/// Welch's own interval has the quantile of Student's t, which is wider: by less than 1 % from 250
+/// Welch's own interval has the quantile of Student's t, which is wider: by less than 1 % from 125
 /// degrees of freedom on.
 #[must_use]
 pub fn difference_interval(

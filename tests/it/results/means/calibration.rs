@@ -9,7 +9,7 @@ use fairsplit::results::{Analysis, Finding};
 use super::super::numbers::Numbers;
 
 /// Fewer where little is optimised.
-const RUNS: u32 = if cfg!(debug_assertions) { 150 } else { 500 };
+const RUNS: u32 = if cfg!(debug_assertions) { 150 } else { 300 };
 const LOOKS: u64 = 30;
 
 /// Values lie on a grid of 241 steps of a twentieth of a standard deviation, so that a sample is a
@@ -227,16 +227,16 @@ fn looked_at(variants: &[Users; 2]) -> [bool; 6] {
 /// Every population at every split. A small variant needs more users before it is compared, so
 /// uneven splits get more: this number at 50 : 50.
 fn settings(populations: &[Population], users: u64) -> Vec<Setting> {
-    let splits = [(50, users), (20, users), (10, users * 2), (5, users * 6)];
+    let splits = [(50, users), (20, users), (10, users * 3), (5, users * 6)];
     let of = |population: &Population| {
         splits.map(|(percentage, users)| Setting::new(*population, percentage, users))
     };
     populations.iter().flat_map(of).collect()
 }
 
-/// The level, and two standard errors more, since runs are few: 8 % of 150, and 7 % of 500. The
+/// The level, and two standard errors more, since runs are few: 8 % of 150, and 7 % of 300. The
 /// tails are long: without a cap, the worst of these settings errs in 4 to 5 % of many runs.
-const LIMIT: u32 = if cfg!(debug_assertions) { 12 } else { 35 };
+const LIMIT: u32 = if cfg!(debug_assertions) { 12 } else { 22 };
 
 /// Asserts that each setting holds the level, and returns what was found in each.
 #[track_caller]

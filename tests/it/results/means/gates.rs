@@ -180,4 +180,10 @@ fn a_value_that_changes_between_two_walks_counts_as_in_the_second() {
     assert_eq!(second.moments(), exact.moments());
     assert!((second.effective_users() - exact.effective_users()).abs() < 1.0);
     assert!(second.effective_users() > 85.0);
+
+    // However far off, they are at most a quarter of the users.
+    let mut far = Sample::around(Moments::new());
+    far.add(900, 500).unwrap();
+    far.add(1100, 500).unwrap();
+    assert!((far.effective_users() - 1000.0 * 1000.0 / (4.0 * 1010.0)).abs() < 1e-9);
 }

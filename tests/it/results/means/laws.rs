@@ -237,6 +237,7 @@ proptest! {
         let watched = confidence_sequence(ours, theirs, alpha, 5000.0);
         prop_assert_eq!(watched.is_some(), z_test(ours, theirs).is_some());
         if let Some(found) = watched {
+            prop_assert!((0.0..=1.0).contains(&found.p_value), "{found:?}");
             let rounding = (found.p_value - alpha).abs() < 1e-9;
             prop_assert!(rounding || found.interval.contains(0.0) != (found.p_value < alpha));
         }
