@@ -156,6 +156,7 @@ fn values_sums_caps_and_plans_out_of_range_are_refused() {
     }
     assert!(Moments::of_sums(10, 50, 250).is_ok() && Moments::of_sums(10, -51, 261).is_ok());
 
+    assert!(matches!(fairsplit::Error::from(MeansError::TooLarge), fairsplit::Error::Means(_)));
     for limit in [0, -1, largest + 1] {
         assert!(matches!(Cap::new(limit), Err(MeansError::Cap { .. })), "{limit}");
     }
