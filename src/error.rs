@@ -31,6 +31,9 @@ pub use crate::model::status::{Transition, TransitionError};
 pub use crate::read::value::{DeserializeError, MismatchError};
 #[cfg(feature = "results")]
 #[cfg_attr(docsrs, doc(cfg(feature = "results")))]
+pub use crate::results::means::MeansError;
+#[cfg(feature = "results")]
+#[cfg_attr(docsrs, doc(cfg(feature = "results")))]
 pub use crate::results::{AnalysisError, ConfidenceError, PlanError, ProportionError};
 #[cfg(feature = "watch")]
 #[cfg_attr(docsrs, doc(cfg(feature = "watch")))]
@@ -95,4 +98,9 @@ pub enum Error {
     #[cfg_attr(docsrs, doc(cfg(feature = "results")))]
     #[error(transparent)]
     Proportion(#[from] ProportionError),
+    /// A value, a sum of values, a cap or a margin is out of range.
+    #[cfg(feature = "results")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "results")))]
+    #[error(transparent)]
+    Means(#[from] MeansError),
 }

@@ -45,18 +45,20 @@ use crate::model::path::quote;
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "an analysis does nothing until it is given counts"]
 pub struct Analysis {
-    confidence: Confidence,
+    pub(super) confidence: Confidence,
     control: Option<String>,
     period: Period,
-    tuning: f64,
-    minimum: Minimum,
+    pub(super) tuning: f64,
+    pub(super) minimum: Minimum,
+    pub(super) minimum_effective: u64,
     has_single_events: bool,
 }
 
 impl Analysis {
     /// An analysis at a confidence of 0.95, against the first variant, since the last start.
     /// Always-valid intervals are narrowest at 5,000 units, and each of the two variants of a
-    /// comparison needs at least 100 exposed, 20 converted and 20 not converted.
+    /// comparison needs at least 100 exposed, 20 converted and 20 not converted; of
+    /// [means](super::means), 100 exposed and 50 effective users.
     pub fn new() -> Analysis {
         Analysis {
             confidence: Confidence::default(),
@@ -64,6 +66,7 @@ impl Analysis {
             period: Period::default(),
             tuning: 5000.0,
             minimum: Minimum { exposed: 100, converted: 20 },
+            minimum_effective: 50,
             has_single_events: false,
         }
     }
@@ -95,6 +98,15 @@ impl Analysis {
     /// at least `converted` did not. Below the default, error rates may exceed their level.
     pub fn minimum(self, exposed: u64, converted: u64) -> Analysis {
         Analysis { minimum: Minimum { exposed, converted }, ..self }
+    }
+
+    /// Sets how many [effective users](super::means::Sample::effective_users) each of two variants
+    /// needs before their means have an always-valid interval, beside the number exposed of
+    /// [`minimum`](Analysis::minimum): this number where the variant has at least a fifth of the
+    /// users of the two, twice that where it has a tenth or less, and between them in proportion.
+    /// Below the default, error rates may exceed their level.
+    pub fn minimum_effective(self, users: u64) -> Analysis {
+        Analysis { minimum_effective: users, ..self }
     }
 
     /// States that each event belongs to a different unit: no unit is exposed twice or converts

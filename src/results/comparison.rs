@@ -72,16 +72,17 @@ pub struct Comparison {
 
 /// Figures that are **valid once, at an end that was planned before the start**. Watching them and
 /// stopping when they look good errs far more often than they state.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AtPlannedEnd {
-    /// Newcombe's interval of the difference.
+    /// The interval of the difference: Newcombe's of rates, and Welch's of means.
     pub interval: Option<Interval>,
     /// The interval of the lift, by the delta method.
     pub lift_interval: Option<Interval>,
-    /// The two-proportion z-test.
+    /// The z-test: of two proportions, or of two means.
     pub test: Option<ZTest>,
-    /// Its p-value, adjusted for several treatments after Holm.
+    /// Its p-value, adjusted for several treatments after Holm. Absent of means: a comparison of
+    /// them is of one treatment.
     pub adjusted_p_value: Option<f64>,
 }
 
@@ -97,8 +98,8 @@ pub enum Finding {
     NotEnoughData,
     /// The interval contains 0: no difference is shown so far.
     NoDifferenceYet,
-    /// The whole interval is above 0.
+    /// The whole interval is above 0, or below 0 where lower is better.
     Better,
-    /// The whole interval is below 0.
+    /// The whole interval is below 0, or above 0 where lower is better.
     Worse,
 }

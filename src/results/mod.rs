@@ -19,6 +19,8 @@
 //! [`Proportion::wilson`], [`newcombe`], [`lift_interval`], [`z_test`], [`chance_to_beat`],
 //! [`confidence_sequence`], [`ExactTest`], [`chi_square`], [`sequential_sample_ratio`],
 //! [`sequential_multinomial`], [`conversions_only`], [`holm`], and, before the start, [`Plan`].
+//! Rates are of users who convert or do not; for what each user amounts to, such as revenue, see
+//! [`means`].
 //!
 //! [`docs::results`](crate::docs::results) says which figure answers which question, where each
 //! formula comes from, and what is left to a warehouse.
@@ -38,6 +40,7 @@ mod confidence;
 mod conversions_only;
 mod difference;
 mod exact;
+pub mod means;
 mod minimum;
 mod multinomial;
 mod notes;

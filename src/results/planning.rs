@@ -90,12 +90,7 @@ impl Plan {
     #[must_use]
     pub fn per_variant_watched(self) -> u64 {
         let deviation = self.deviation(self.base + self.effect);
-        let log_alpha = (self.confidence.alpha() * share_of_level(Some(1))).ln();
-        // At the size that the interval is tuned for, the half-width is this many standard errors,
-        // whatever the size.
-        let grown = -2.0 * log_alpha + (1.0 - 2.0 * log_alpha).ln();
-        let half = ((1.0 + 1.0 / grown) * (grown.ln_1p() - 2.0 * log_alpha)).sqrt();
-        let sum = (half + normal_quantile(1.0 - self.power)) * deviation;
+        let sum = while_watched(self.confidence, self.power) * deviation;
         rounded_up((sum / self.effect).powi(2))
     }
 
@@ -103,6 +98,22 @@ impl Plan {
     fn deviation(self, after: f64) -> f64 {
         (self.base * (1.0 - self.base) + after * (1.0 - after)).sqrt()
     }
+}
+
+/// How many standard errors an effect has to be, for one look at a planned end.
+pub(super) fn at_one_look(confidence: Confidence, power: f64) -> f64 {
+    confidence.z() + normal_quantile(1.0 - power)
+}
+
+/// How many standard errors an effect has to be, for the always-valid interval to exclude 0 at the
+/// size that it is tuned for, of users that an engine counts.
+pub(super) fn while_watched(confidence: Confidence, power: f64) -> f64 {
+    let log_alpha = (confidence.alpha() * share_of_level(Some(1))).ln();
+    // At the size that the interval is tuned for, the half-width is this many standard errors,
+    // whatever the size.
+    let grown = -2.0 * log_alpha + (1.0 - 2.0 * log_alpha).ln();
+    let half = ((1.0 + 1.0 / grown) * (grown.ln_1p() - 2.0 * log_alpha)).sqrt();
+    half + normal_quantile(1.0 - power)
 }
 
 /// Why a plan is not possible.
@@ -125,6 +136,25 @@ pub enum PlanError {
         /// The base rate.
         base: f64,
     },
+    /// The standard deviation is not above 0, or not finite.
+    #[error("the standard deviation {found} is not above 0 and finite")]
+    #[non_exhaustive]
+    Deviation {
+        /// What was given.
+        found: f64,
+    },
+    /// The difference of means is 0 or not finite, or less than a billionth of the standard
+    /// deviation.
+    #[error(
+        "the difference {found} is not finite, or below a billionth of the standard deviation {deviation}"
+    )]
+    #[non_exhaustive]
+    Difference {
+        /// What was given.
+        found: f64,
+        /// The standard deviation.
+        deviation: f64,
+    },
     /// The power is out of range.
     #[error("the power {found} is not from 0.5 to 0.999999")]
     #[non_exhaustive]
@@ -139,6 +169,6 @@ pub enum PlanError {
     clippy::cast_sign_loss,
     reason = "a cast from a float of at least 0 saturates"
 )]
-fn rounded_up(number: f64) -> u64 {
+pub(super) fn rounded_up(number: f64) -> u64 {
     number.ceil() as u64
 }

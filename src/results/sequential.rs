@@ -14,7 +14,7 @@ use super::special::float;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AlwaysValid {
-    /// Where the difference of the rates is.
+    /// Where the difference of the rates, or of the means, is.
     pub interval: Interval,
     /// Below `alpha` exactly when the interval excludes 0.
     pub p_value: f64,
@@ -51,26 +51,48 @@ pub fn confidence_sequence(
     alpha: f64,
     tuning: f64,
 ) -> Option<AlwaysValid> {
-    if !(alpha > 0.0 && alpha <= 0.5 && tuning >= 1.0 && tuning.is_finite()) {
-        return None;
-    }
     let (ours, theirs) = (float(treatment.exposed()), float(control.exposed()));
-    // The squared standard error of the difference.
-    let variance = treatment.variance() / ours + control.variance() / theirs;
-    if variance <= 0.0 {
-        return None;
-    }
-    let difference = treatment.rate() - control.rate();
-    let log_alpha = alpha.ln();
-    let rho_square = (-2.0 * log_alpha + (1.0 - 2.0 * log_alpha).ln()) / tuning;
-    let grown = (ours + theirs) * rho_square;
-    let log_grown = grown.ln_1p();
-    let half = (variance * (1.0 + 1.0 / grown) * (log_grown - 2.0 * log_alpha)).sqrt();
-    // The logarithm of the e-value: the evidence against no difference.
-    let evidence =
-        difference * difference / variance / (2.0 * (1.0 + 1.0 / grown)) - log_grown / 2.0;
+    let estimate = Estimate {
+        value: treatment.rate() - control.rate(),
+        variance: treatment.variance() / ours + control.variance() / theirs,
+        units: ours + theirs,
+    };
+    let AlwaysValid { interval, p_value } = estimate.always_valid(alpha, tuning)?;
     Some(AlwaysValid {
-        interval: Interval::within(difference - half, difference + half, -1.0, 1.0),
-        p_value: (-evidence).exp().min(1.0),
+        interval: Interval::within(interval.low, interval.high, -1.0, 1.0),
+        p_value,
     })
+}
+
+/// What two variants together say of a difference, or of another contrast of theirs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Estimate {
+    pub(super) value: f64,
+    /// The squared standard error.
+    pub(super) variance: f64,
+    /// How many units are in both variants.
+    pub(super) units: f64,
+}
+
+impl Estimate {
+    /// The confidence sequence of any estimate that is asymptotically normal. `None` where nothing
+    /// varies, for an `alpha` or a `tuning` out of range, and where the interval is not finite.
+    pub(super) fn always_valid(self, alpha: f64, tuning: f64) -> Option<AlwaysValid> {
+        let Estimate { value, variance, units } = self;
+        let in_range = alpha > 0.0 && alpha <= 0.5 && tuning >= 1.0 && tuning.is_finite();
+        if !in_range || variance <= 0.0 {
+            return None;
+        }
+        let log_alpha = alpha.ln();
+        let rho_square = (-2.0 * log_alpha + (1.0 - 2.0 * log_alpha).ln()) / tuning;
+        let grown = units * rho_square;
+        let log_grown = grown.ln_1p();
+        let half = (variance * (1.0 + 1.0 / grown) * (log_grown - 2.0 * log_alpha)).sqrt();
+        // The logarithm of the e-value: the evidence against 0.
+        let evidence = value * value / variance / (2.0 * (1.0 + 1.0 / grown)) - log_grown / 2.0;
+        Some(AlwaysValid {
+            interval: Interval::finite(value - half, value + half)?,
+            p_value: (-evidence).exp().min(1.0),
+        })
+    }
 }

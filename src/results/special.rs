@@ -19,6 +19,12 @@ pub(super) fn wide_float(number: i128) -> f64 {
     number as f64
 }
 
+/// The nearest float to a sum of squares.
+#[expect(clippy::cast_precision_loss, reason = "a relative error of 1e-16 is below every other")]
+pub(super) fn wide_unsigned_float(number: u128) -> f64 {
+    number as f64
+}
+
 /// The logarithm of the mean of the exponentials of at least one number, computed without overflow.
 pub(super) fn log_mean_exp(logs: &[f64]) -> f64 {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);

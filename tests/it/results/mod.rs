@@ -3,6 +3,7 @@
 
 mod calibration;
 mod laws;
+mod means;
 mod notes;
 mod numbers;
 mod oracles;
