@@ -14,7 +14,7 @@ use crate::read::forced::{Forced, Others};
 use crate::read::guarded::Guarded;
 use crate::read::place::{VariantPlace, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::running_split::{Allocations, RunningSplit};
+use crate::read::running_split::{Allocations, Assigned, RunningSplit};
 use crate::read::state::{ExperimentState, FlagState};
 use crate::target::attributes::Attributes;
 use crate::target::user::User;
@@ -41,19 +41,17 @@ pub(crate) enum CompiledFlag {
     Archived(Arc<FlagState>),
 }
 
-/// What a flag answers to a user for whom the running experiment does not decide at once. Small, so
-/// that a function returns it in a register.
+/// What a flag answers to a user whom no running experiment splits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Apart {
     /// The variant or the rule; none for the default value, and for a flag that is not found.
     pub(crate) position: VariantPosition,
     pub(crate) reason: Reason,
-    pub(crate) is_counted: bool,
 }
 
 impl Apart {
     pub(super) fn default_value(reason: Reason) -> Apart {
-        Apart { position: VariantPosition::NONE, reason, is_counted: false }
+        Apart { position: VariantPosition::NONE, reason }
     }
 }
 
@@ -146,14 +144,13 @@ impl CompiledFlag {
     pub(crate) fn split_for(&self, user_key: &str) -> Option<&RunningSplit> {
         match self {
             CompiledFlag::Split(split) if !user_key.is_empty() => Some(split),
-            CompiledFlag::Forced(forced) => forced.split_for(user_key),
             _ => None,
         }
     }
 
-    /// What a flag answers to a user whom no experiment [splits at once](CompiledFlag::split_for);
-    /// counts an exposure, if it is one and if that is asked for. A separate function, so that the
-    /// code inlined into callers is short.
+    /// What a flag decides for a user whom no experiment [splits at once](CompiledFlag::split_for):
+    /// the running experiment may do so still. A separate function, so that the code inlined into
+    /// callers is short; what it returns fits into two registers.
     ///
     /// In this order: no such flag; archived or disabled; forced; rules; running experiment;
     /// default.
@@ -162,24 +159,24 @@ impl CompiledFlag {
         &self,
         key: &str,
         attributes: &dyn Attributes,
-        counts: bool,
-    ) -> Apart {
-        if let CompiledFlag::Guarded(guarded) = self {
-            return guarded.decide(User::new(key).with(attributes), counts);
-        }
+    ) -> Result<Assigned<'_>, Apart> {
         match self {
-            CompiledFlag::NotFound => Apart::default_value(Reason::FlagNotFound),
-            CompiledFlag::Archived(_) => Apart::default_value(Reason::Archived),
-            CompiledFlag::Disabled(_) => Apart::default_value(Reason::Disabled),
-            _ if key.is_empty() => Apart::default_value(Reason::NoUserKey),
-            CompiledFlag::Forced(forced) => match forced.users.get(key) {
-                Some(position) => {
-                    Apart { position: *position, reason: Reason::Forced, is_counted: false }
-                }
-                None => Apart::default_value(Reason::NotRunning),
-            },
-            _ => Apart::default_value(Reason::NotRunning),
+            CompiledFlag::Guarded(guarded) => guarded.decide(User::new(key).with(attributes)),
+            _ => self.decide_alike(key),
         }
+    }
+
+    /// Without rules or gates. A separate function, so that those have the registers to themselves.
+    #[inline(never)]
+    fn decide_alike(&self, key: &str) -> Result<Assigned<'_>, Apart> {
+        Err(Apart::default_value(match self {
+            CompiledFlag::NotFound => Reason::FlagNotFound,
+            CompiledFlag::Archived(_) => Reason::Archived,
+            CompiledFlag::Disabled(_) => Reason::Disabled,
+            _ if key.is_empty() => Reason::NoUserKey,
+            CompiledFlag::Forced(forced) => return forced.decide(key),
+            _ => Reason::NotRunning,
+        }))
     }
 
     /// The value of a variant, or the default value.

@@ -9,7 +9,7 @@ use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
-use crate::read::compiled_flag::CompiledFlag;
+use crate::read::compiled_flag::{self, CompiledFlag};
 use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
@@ -185,9 +185,9 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
     ) -> Conversion<S> {
         let compiled = snapshot.compiled(slot);
         let (answer, outcome) = if let Some(split) = compiled.split_for(key) {
-            let user = split.hash(key);
-            let position = split.position(user);
-            let added = split.count(position, Event::Conversion, user);
+            let assigned = split.assign(key);
+            let position = assigned.position();
+            let added = assigned.count(position, Event::Conversion);
             (Answer { slot, position, reason: Reason::Split }, added.into())
         } else {
             let Apart { position, reason, outcome } = apart(compiled, key, attributes);
@@ -211,9 +211,16 @@ fn apart(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apa
     if let CompiledFlag::Guarded(guarded) = compiled {
         return guarded.convert(User::new(key).with(attributes));
     }
-    let decided = compiled.decide_apart(key, attributes, false);
-    let (position, reason) = (decided.position, decided.reason);
-    Apart { position, reason, outcome: Outcome::of(reason) }
+    match compiled.decide_apart(key, attributes) {
+        Ok(assigned) => {
+            let position = assigned.position();
+            let added = assigned.count(position, Event::Conversion);
+            Apart { position, reason: Reason::Split, outcome: added.into() }
+        }
+        Err(compiled_flag::Apart { position, reason }) => {
+            Apart { position, reason, outcome: Outcome::of(reason) }
+        }
+    }
 }
 
 fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::count::counters::{Added, Event};
+use crate::count::counters::Event;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::targeting::rule::Rule;
 use crate::model::targeting::shared::Shared;
@@ -14,7 +14,7 @@ use crate::read::forced::{Others, Users, users_and_variants};
 use crate::read::gates::Gates;
 use crate::read::place::{VariantPlace, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::running_split::RunningSplit;
+use crate::read::running_split::{Assigned, RunningSplit};
 use crate::read::state::{ExperimentState, FlagState};
 use crate::target::user::User;
 use crate::target::user_key::Unit;
@@ -67,22 +67,13 @@ impl Guarded {
         Ok(Guarded { users, rules, split, variants, state: Arc::clone(state) })
     }
 
-    /// What the flag answers to a user; counts an exposure, if it is one and if that is asked for.
-    ///
-    /// In this order: forced; rules; running experiment; default.
-    pub(super) fn decide(&self, user: User<'_>, counts: bool) -> Apart {
+    /// What the flag decides for a user, in this order: forced; rules; running experiment; default.
+    #[inline]
+    pub(super) fn decide(&self, user: User<'_>) -> Result<Assigned<'_>, Apart> {
         if let Some((reason, position)) = self.decide_before_split(user) {
-            return Apart { position, reason, is_counted: false };
+            return Err(Apart { position, reason });
         }
-        match self.decide_split(user) {
-            Ok((split, hash)) => {
-                let position = split.position(hash);
-                let is_counted =
-                    counts && split.count(position, Event::Exposure, hash) == Added::Counted;
-                Apart { position, reason: Reason::Split, is_counted }
-            }
-            Err(reason) => Apart::default_value(reason),
-        }
+        self.decide_split(user).map_err(Apart::default_value)
     }
 
     /// Why the flag does not split a user; `None` if it does. A separate function, so that an
@@ -110,31 +101,27 @@ impl Guarded {
         if self.users.is_empty() { None } else { self.users.get(user.key()).copied() }
     }
 
-    /// The running experiment and the hash of the user in it, or why the user is not in it.
+    /// What the running experiment assigns the user, or why the user is not in it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    fn decide_split(&self, user: User<'_>) -> Result<(&RunningSplit, u64), Reason> {
+    fn decide_split(&self, user: User<'_>) -> Result<Assigned<'_>, Reason> {
         let Some(GuardedSplit { split, gates }) = &self.split else {
             let is_nobody = user.key().is_empty();
             return Err(if is_nobody { Reason::NoUserKey } else { Reason::NotRunning });
         };
         let Some(gates) = gates else {
             let is_nobody = user.key().is_empty();
-            return if is_nobody {
-                Err(Reason::NoUserKey)
-            } else {
-                Ok((split, split.hash(user.key())))
-            };
+            return if is_nobody { Err(Reason::NoUserKey) } else { Ok(split.assign(user.key())) };
         };
         if gates.bucket_by.is_some() {
-            return Ok((split, hash_by_attribute(split, gates, user)?));
+            return assign_by_attribute(split, gates, user);
         }
         if user.key().is_empty() {
             return Err(Reason::NoUserKey);
         }
         match gates.refuse(user.key(), user) {
             Some(reason) => Err(reason),
-            None => Ok((split, split.hash(user.key()))),
+            None => Ok(split.assign(user.key())),
         }
     }
 
@@ -163,14 +150,14 @@ impl Guarded {
         if let Some(reason) = of_unit {
             return refused(reason);
         }
-        let hash = split.hash(unit.as_str());
-        let position = split.position(hash);
+        let assigned = split.assign(unit.as_str());
+        let position = assigned.position();
         let mut why = None;
         let is_meant = || {
             why = self.refuse(user);
             why.is_none()
         };
-        match split.count_if(position, Event::Conversion, hash, is_meant) {
+        match assigned.count_if(position, Event::Conversion, is_meant) {
             None => refused(why.unwrap_or(Reason::NotRunning)),
             Some(added) => {
                 conversion::Apart { reason: Reason::Split, position, outcome: added.into() }
@@ -195,14 +182,18 @@ impl Guarded {
     }
 }
 
-/// The hash of a user in an experiment that is split by an attribute. A separate function: a unit
-/// that may be written lies in memory.
+/// What an experiment that is split by an attribute assigns a user. A separate function: a unit that
+/// may be written lies in memory.
 #[inline(never)]
-fn hash_by_attribute(split: &RunningSplit, gates: &Gates, user: User<'_>) -> Result<u64, Reason> {
+fn assign_by_attribute<'s>(
+    split: &'s RunningSplit,
+    gates: &Gates,
+    user: User<'_>,
+) -> Result<Assigned<'s>, Reason> {
     let unit = gates.unit(user)?;
     match gates.refuse(unit.as_str(), user) {
         Some(reason) => Err(reason),
-        None => Ok(split.hash(unit.as_str())),
+        None => Ok(split.assign(unit.as_str())),
     }
 }
 
