@@ -47,19 +47,18 @@ impl Answer {
         attributes: &dyn Attributes,
     ) -> Decided<'s> {
         let compiled = snapshot.compiled(slot);
-        let decided = match compiled.split_for(key) {
-            Some(split) => Ok(split.assign(key)),
-            None => compiled.decide_apart(key, attributes),
+        let assigned = if let Some(split) = compiled.split_for(key) {
+            split.assign(key)
+        } else {
+            let mut apart = Apart::default_value(Reason::NotRunning);
+            let Some(assigned) = compiled.decide_apart(key, attributes, &mut apart) else {
+                let Apart { position, reason } = apart;
+                return Decided { answer: Answer { slot, position, reason }, assigned: None };
+            };
+            assigned
         };
-        match decided {
-            Ok(assigned) => {
-                let answer = Answer { slot, position: assigned.position(), reason: Reason::Split };
-                Decided { answer, assigned: Some(assigned) }
-            }
-            Err(Apart { position, reason }) => {
-                Decided { answer: Answer { slot, position, reason }, assigned: None }
-            }
-        }
+        let answer = Answer { slot, position: assigned.position(), reason: Reason::Split };
+        Decided { answer, assigned: Some(assigned) }
     }
 
     #[inline]

@@ -211,16 +211,14 @@ fn apart(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apa
     if let CompiledFlag::Guarded(guarded) = compiled {
         return guarded.convert(User::new(key).with(attributes));
     }
-    match compiled.decide_apart(key, attributes) {
-        Ok(assigned) => {
-            let position = assigned.position();
-            let added = assigned.count(position, Event::Conversion);
-            Apart { position, reason: Reason::Split, outcome: added.into() }
-        }
-        Err(compiled_flag::Apart { position, reason }) => {
-            Apart { position, reason, outcome: Outcome::of(reason) }
-        }
+    let mut apart = compiled_flag::Apart::default_value(Reason::NotRunning);
+    if let Some(assigned) = compiled.decide_apart(key, attributes, &mut apart) {
+        let position = assigned.position();
+        let added = assigned.count(position, Event::Conversion);
+        return Apart { position, reason: Reason::Split, outcome: added.into() };
     }
+    let compiled_flag::Apart { position, reason } = apart;
+    Apart { position, reason, outcome: Outcome::of(reason) }
 }
 
 fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {
