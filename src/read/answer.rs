@@ -9,7 +9,7 @@ use crate::model::variant::Variant;
 use crate::read::compiled_flag::Apart;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::running_split::RunningSplit;
+use crate::read::running_split::Assigned;
 use crate::read::snapshot::Snapshot;
 use crate::target::attributes::Attributes;
 use crate::target::user::User;
@@ -27,18 +27,12 @@ pub(crate) struct Answer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decided<'s> {
     pub(crate) answer: Answer,
-    /// The running experiment, if it decides at once.
-    pub(crate) split: Option<&'s RunningSplit>,
-    /// The user's hash in it.
-    pub(crate) user: u64,
-    /// Whether an exposure has been counted already.
-    pub(crate) is_counted: bool,
+    /// What the running experiment assigns, if it is that which answers.
+    pub(crate) assigned: Option<Assigned<'s>>,
 }
 
 impl Answer {
-    /// Decides an answer. Where the running experiment decides at once, it is returned with the
-    /// user's hash, and the caller counts; elsewhere an exposure is counted, if it is one and if
-    /// that is asked for.
+    /// Decides an answer, and counts nothing.
     ///
     /// Always inlined, and with a key and attributes in place of a [`User`](crate::User): as a
     /// separate function it would pass the answer through memory, which costs a peek by a handle a
@@ -51,20 +45,20 @@ impl Answer {
         slot: Option<SlotId>,
         key: &str,
         attributes: &dyn Attributes,
-        counts: bool,
     ) -> Decided<'s> {
         let compiled = snapshot.compiled(slot);
-        if let Some(split) = compiled.split_for(key) {
-            let user = split.hash(key);
-            let position = split.position(user);
-            let answer = Answer { slot, position, reason: Reason::Split };
-            Decided { answer, split: Some(split), user, is_counted: false }
+        let assigned = if let Some(split) = compiled.split_for(key) {
+            split.assign(key)
         } else {
-            let Apart { position, reason, is_counted } =
-                compiled.decide_apart(key, attributes, counts);
-            let answer = Answer { slot, position, reason };
-            Decided { answer, split: None, user: 0, is_counted }
-        }
+            let mut apart = Apart::default_value(Reason::NotRunning);
+            let Some(assigned) = compiled.decide_apart(key, attributes, &mut apart) else {
+                let Apart { position, reason } = apart;
+                return Decided { answer: Answer { slot, position, reason }, assigned: None };
+            };
+            assigned
+        };
+        let answer = Answer { slot, position: assigned.position(), reason: Reason::Split };
+        Decided { answer, assigned: Some(assigned) }
     }
 
     #[inline]

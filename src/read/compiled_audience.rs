@@ -6,6 +6,7 @@ use crate::model::id::SegmentId;
 use crate::model::targeting::audience::{Audience, Tests};
 use crate::model::targeting::segment::{MatchType, Segment};
 use crate::model::targeting::shared::Shared;
+use crate::target::attributes::Attributes;
 use crate::target::test::Test;
 use crate::target::truth::{Truth, Undecided, all, any};
 use crate::target::user::User;
@@ -58,8 +59,20 @@ impl CompiledAudience {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     pub(super) fn has(&self, user: User<'_>) -> bool {
-        self.tests.iter().all(|test| test.ask(user).is_true())
-            && self.segments.iter().all(|member| member.ask(user).is_true())
+        // Not `all`, which the compiler makes a separate function.
+        for test in self.tests.iter() {
+            if !test.holds(user) {
+                return false;
+            }
+        }
+        self.segments.is_empty() || self.has_in_segments(user.key(), user.attributes())
+    }
+
+    /// With a key and attributes in place of a user, as `Answer::decide`.
+    #[inline(never)]
+    fn has_in_segments(&self, key: &str, attributes: &dyn Attributes) -> bool {
+        let user = User::new(key).with(attributes);
+        self.segments.iter().all(|member| member.has(user))
     }
 
     /// Whether a user is in it, or why that cannot be decided.
@@ -70,6 +83,17 @@ impl CompiledAudience {
 }
 
 impl Member {
+    /// As [`ask`](Member::ask).
+    fn has(&self, user: User<'_>) -> bool {
+        match &self.segment {
+            Some(segment) if !self.negate => match segment.match_type {
+                MatchType::All => segment.tests.iter().all(|test| test.holds(user)),
+                MatchType::Any => segment.tests.iter().any(|test| test.holds(user)),
+            },
+            _ => self.ask(user).is_true(),
+        }
+    }
+
     pub(super) fn ask(&self, user: User<'_>) -> Truth {
         let is_in = match &self.segment {
             Some(segment) => ask_segment(segment, user),

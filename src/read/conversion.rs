@@ -9,11 +9,12 @@ use crate::count::counters::{Added, Event};
 use crate::model::id::ExperimentId;
 use crate::model::variant::Variant;
 use crate::read::answer::Answer;
-use crate::read::compiled_flag::CompiledFlag;
+use crate::read::compiled_flag::{self, CompiledFlag};
 use crate::read::guarded::Reach;
 use crate::read::pinned::Pinned;
 use crate::read::place::{SlotId, VariantPosition};
 use crate::read::reason::Reason;
+use crate::read::running_split::Assigned;
 use crate::read::snapshot::{FoundExperiment, Snapshot};
 use crate::target::attributes::Attributes;
 use crate::target::user::User;
@@ -191,9 +192,9 @@ impl<S: Deref<Target = Snapshot>> Conversion<S> {
     ) -> Conversion<S> {
         let compiled = snapshot.compiled(slot);
         let (answer, outcome) = if let Some(split) = compiled.split_for(key) {
-            let user = split.hash(key);
-            let position = split.position(user);
-            let added = split.count(position, Event::Conversion, user);
+            let assigned = split.assign(key);
+            let position = assigned.position();
+            let added = assigned.count(position, Event::Conversion);
             (Answer { slot, position, reason: Reason::Split }, added.into())
         } else {
             let Apart { position, reason, outcome } = apart(compiled, key, attributes);
@@ -217,25 +218,42 @@ fn apart(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apa
     if let CompiledFlag::Guarded(guarded) = compiled {
         return guarded.convert(User::new(key).with(attributes));
     }
-    uncounted(compiled, key, attributes)
-}
-
-/// That of a user whom the flag answers without an experiment.
-fn uncounted(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apart {
-    let decided = compiled.decide_apart(key, attributes, false);
-    let (position, reason) = (decided.position, decided.reason);
+    let mut apart = compiled_flag::Apart::default_value(Reason::NotRunning);
+    if let Some(assigned) = compiled.decide_apart(key, attributes, &mut apart) {
+        let position = assigned.position();
+        let added = assigned.count(position, Event::Conversion);
+        return Apart { position, reason: Reason::Split, outcome: added.into() };
+    }
+    let compiled_flag::Apart { position, reason } = apart;
     Apart { position, reason, outcome: Outcome::of(reason) }
 }
 
 impl CompiledFlag {
-    /// What an event comes to where no experiment splits its user at once.
+    /// What another event comes to where no experiment splits its user at once.
     #[inline(never)]
     pub(super) fn reach_apart(&self, user: User<'_>, event: &impl Reach) -> Apart {
-        match self {
-            CompiledFlag::Guarded(guarded) => guarded.reach(user, event),
-            _ => uncounted(self, user.key(), user.attributes()),
+        if let CompiledFlag::Guarded(guarded) = self {
+            return guarded.reach(user, event);
+        }
+        let mut apart = compiled_flag::Apart::default_value(Reason::NotRunning);
+        let assigned = self.decide_apart(user.key(), user.attributes(), &mut apart);
+        match assigned.map(|assigned| reach(assigned, event)) {
+            Some(reached) => reached,
+            None => {
+                let compiled_flag::Apart { position, reason } = apart;
+                Apart { position, reason, outcome: Outcome::of(reason) }
+            }
         }
     }
+}
+
+/// What an event comes to for a unit that the running experiment splits.
+#[inline]
+pub(super) fn reach(assigned: Assigned<'_>, event: &impl Reach) -> Apart {
+    let position = assigned.position();
+    // Nothing but the exposure is left to ask for.
+    let added = event.count(assigned, position, || true).unwrap_or(Added::Closed);
+    Apart { position, reason: Reason::Split, outcome: added.into() }
 }
 
 fn convert_named(snapshot: &Snapshot, id: ExperimentId, variant: &str) -> (Answer, Outcome) {

@@ -278,12 +278,10 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         key: &str,
         attributes: &dyn Attributes,
     ) -> Evaluation<S> {
-        let Decided { answer, split, user, is_counted } =
-            Answer::decide(&snapshot, slot, key, attributes, true);
-        let is_counted = match split {
-            Some(split) => split.count(answer.position, Event::Exposure, user) == Added::Counted,
-            None => is_counted,
-        };
+        let Decided { answer, assigned } = Answer::decide(&snapshot, slot, key, attributes);
+        let is_counted = assigned.is_some_and(|assigned| {
+            assigned.count(answer.position, Event::Exposure) == Added::Counted
+        });
         Evaluation { snapshot, answer, is_counted }
     }
 
@@ -295,7 +293,7 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         key: &str,
         attributes: &dyn Attributes,
     ) -> Evaluation<S> {
-        let answer = Answer::decide(&snapshot, slot, key, attributes, false).answer;
+        let answer = Answer::decide(&snapshot, slot, key, attributes).answer;
         Evaluation { snapshot, answer, is_counted: false }
     }
 }

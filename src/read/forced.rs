@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::read::compiled_flag::Apart;
 use crate::read::place::{VariantPlace, VariantPosition};
-use crate::read::running_split::RunningSplit;
+use crate::read::reason::Reason;
+use crate::read::running_split::{Assigned, RunningSplit};
 use crate::read::state::{ExperimentState, FlagState};
 
 /// A flag with users that are forced into variants.
@@ -68,14 +70,14 @@ impl Forced {
         if users.is_empty() { Err(others) } else { Ok(Forced { users, variants, others }) }
     }
 
-    /// The running experiment, unless this user is forced.
-    #[inline(never)]
-    pub(super) fn split_for(&self, user_key: &str) -> Option<&RunningSplit> {
+    /// What the flag decides for the user of a key that is not empty.
+    pub(super) fn decide(&self, user_key: &str) -> Result<Assigned<'_>, Apart> {
+        if let Some(position) = self.users.get(user_key) {
+            return Err(Apart { position: *position, reason: Reason::Forced });
+        }
         match &self.others {
-            Others::Split(split) if !user_key.is_empty() && !self.users.contains_key(user_key) => {
-                Some(split)
-            }
-            _ => None,
+            Others::Split(split) => Ok(split.assign(user_key)),
+            Others::Default(_) => Err(Apart::default_value(Reason::NotRunning)),
         }
     }
 

@@ -85,12 +85,13 @@ impl Gates {
             audience: (!is_everybody).then(|| CompiledAudience::new(&targeting.audience, shared)),
             coverage,
         };
-        let is_open = gates.bucket_by.is_none()
-            && gates.holdouts.is_empty()
-            && gates.layer.is_none()
-            && gates.audience.is_none()
-            && gates.coverage.is_none();
+        let is_open = gates.are_simple() && gates.audience.is_none() && gates.coverage.is_none();
         (!is_open).then_some(gates)
+    }
+
+    /// Whether there is nothing but an audience and a coverage, of user keys.
+    pub(super) fn are_simple(&self) -> bool {
+        self.bucket_by.is_none() && self.holdouts.is_empty() && self.layer.is_none()
     }
 
     /// What is split by, for a user.
@@ -107,9 +108,17 @@ impl Gates {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     pub(super) fn refuse(&self, unit: &str, user: User<'_>) -> Option<Reason> {
-        if let Some(reason) = self.refuse_place(unit) {
-            return Some(reason);
+        // Not `or_else`, which the compiler makes a separate function.
+        match self.refuse_place(unit) {
+            Some(reason) => Some(reason),
+            None => self.refuse_user(unit, user),
         }
+    }
+
+    /// Whether the audience or the coverage refuses a user of this unit.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
+    pub(super) fn refuse_user(&self, unit: &str, user: User<'_>) -> Option<Reason> {
         if self.audience.as_ref().is_some_and(|audience| !audience.has(user)) {
             return Some(Reason::NotInAudience);
         }

@@ -14,8 +14,9 @@ use crate::read::forced::{Others, Users, users_and_variants};
 use crate::read::gates::Gates;
 use crate::read::place::{VariantPlace, VariantPosition};
 use crate::read::reason::Reason;
-use crate::read::running_split::RunningSplit;
+use crate::read::running_split::{Assigned, RunningSplit};
 use crate::read::state::{ExperimentState, FlagState};
+use crate::target::attributes::Attributes;
 use crate::target::user::User;
 use crate::target::user_key::Unit;
 
@@ -30,6 +31,10 @@ pub(crate) struct Guarded {
     /// those that a user is forced into. The values of rules have the positions after them.
     pub(super) variants: Vec<VariantPlace>,
     pub(super) state: Arc<FlagState>,
+    /// Whether an audience and a coverage alone decide for a user with a key: no user is forced, and
+    /// there is no rule, holdout, layer, or other unit. Most flags are like that, and one check
+    /// costs a dozen instructions less than each.
+    pub(super) is_simple: bool,
 }
 
 /// An event that counts if its user is in the running experiment: a conversion, or another goal.
@@ -38,9 +43,8 @@ pub(super) trait Reach {
     /// if `is_meant` says so, and else `None` is returned.
     fn count(
         &self,
-        split: &RunningSplit,
+        assigned: Assigned<'_>,
         variant: VariantPosition,
-        user: u64,
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added>;
 }
@@ -52,12 +56,11 @@ impl Reach for Convert {
     #[expect(clippy::inline_always, reason = "as `Guarded::reach`")]
     fn count(
         &self,
-        split: &RunningSplit,
+        assigned: Assigned<'_>,
         variant: VariantPosition,
-        user: u64,
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added> {
-        split.count_if(variant, Event::Conversion, user, is_meant)
+        assigned.count_if(variant, Event::Conversion, is_meant)
     }
 }
 
@@ -93,25 +96,49 @@ impl Guarded {
             Others::Split(split) => Some(GuardedSplit { split, gates }),
             Others::Default(_) => None,
         };
-        Ok(Guarded { users, rules, split, variants, state: Arc::clone(state) })
+        let is_simple = users.is_empty() && rules.is_empty();
+        let is_simple = is_simple
+            && matches!(&split, Some(GuardedSplit { gates: Some(gates), .. }) if gates.are_simple());
+        Ok(Guarded { users, rules, split, variants, state: Arc::clone(state), is_simple })
     }
 
-    /// What the flag answers to a user; counts an exposure, if it is one and if that is asked for.
+    /// What a [simple](Guarded::is_simple) flag decides for a user.
     ///
-    /// In this order: forced; rules; running experiment; default.
-    pub(super) fn decide(&self, user: User<'_>, counts: bool) -> Apart {
+    /// With a key and attributes in place of a user, as `Answer::decide`.
+    #[inline(never)]
+    pub(super) fn decide_simply(
+        &self,
+        key: &str,
+        attributes: &dyn Attributes,
+        apart: &mut Apart,
+    ) -> Option<Assigned<'_>> {
+        let Some(GuardedSplit { split, gates: Some(gates) }) = &self.split else {
+            return self.decide(key, attributes, apart);
+        };
+        let refused = if key.is_empty() {
+            Some(Reason::NoUserKey)
+        } else {
+            gates.refuse_user(key, User::new(key).with(attributes))
+        };
+        match refused {
+            Some(reason) => apart.unless(Err(Apart::default_value(reason))),
+            None => Some(split.assign(key)),
+        }
+    }
+
+    /// What the flag decides for a user, in this order: forced; rules; running experiment; default.
+    #[inline(never)]
+    pub(super) fn decide(
+        &self,
+        key: &str,
+        attributes: &dyn Attributes,
+        apart: &mut Apart,
+    ) -> Option<Assigned<'_>> {
+        let user = User::new(key).with(attributes);
         if let Some((reason, position)) = self.decide_before_split(user) {
-            return Apart { position, reason, is_counted: false };
+            return apart.unless(Err(Apart { position, reason }));
         }
-        match self.decide_split(user) {
-            Ok((split, hash)) => {
-                let position = split.position(hash);
-                let is_counted =
-                    counts && split.count(position, Event::Exposure, hash) == Added::Counted;
-                Apart { position, reason: Reason::Split, is_counted }
-            }
-            Err(reason) => Apart::default_value(reason),
-        }
+        apart.unless(self.decide_split(user).map_err(Apart::default_value))
     }
 
     /// Why the flag does not split a user; `None` if it does. A separate function, so that an
@@ -139,31 +166,27 @@ impl Guarded {
         if self.users.is_empty() { None } else { self.users.get(user.key()).copied() }
     }
 
-    /// The running experiment and the hash of the user in it, or why the user is not in it.
+    /// What the running experiment assigns the user, or why the user is not in it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    fn decide_split(&self, user: User<'_>) -> Result<(&RunningSplit, u64), Reason> {
+    fn decide_split(&self, user: User<'_>) -> Result<Assigned<'_>, Reason> {
         let Some(GuardedSplit { split, gates }) = &self.split else {
             let is_nobody = user.key().is_empty();
             return Err(if is_nobody { Reason::NoUserKey } else { Reason::NotRunning });
         };
         let Some(gates) = gates else {
             let is_nobody = user.key().is_empty();
-            return if is_nobody {
-                Err(Reason::NoUserKey)
-            } else {
-                Ok((split, split.hash(user.key())))
-            };
+            return if is_nobody { Err(Reason::NoUserKey) } else { Ok(split.assign(user.key())) };
         };
         if gates.bucket_by.is_some() {
-            return Ok((split, hash_by_attribute(split, gates, user)?));
+            return assign_by_attribute(split, gates, user);
         }
         if user.key().is_empty() {
             return Err(Reason::NoUserKey);
         }
         match gates.refuse(user.key(), user) {
             Some(reason) => Err(reason),
-            None => Ok((split, split.hash(user.key()))),
+            None => Ok(split.assign(user.key())),
         }
     }
 
@@ -199,14 +222,14 @@ impl Guarded {
         if let Some(reason) = of_unit {
             return refused(reason);
         }
-        let hash = split.hash(unit.as_str());
-        let position = split.position(hash);
+        let assigned = split.assign(unit.as_str());
+        let position = assigned.position();
         let mut why = None;
         let is_meant = || {
             why = self.refuse(user);
             why.is_none()
         };
-        match event.count(split, position, hash, is_meant) {
+        match event.count(assigned, position, is_meant) {
             None => refused(why.unwrap_or(Reason::NotRunning)),
             Some(added) => {
                 conversion::Apart { reason: Reason::Split, position, outcome: added.into() }
@@ -231,14 +254,18 @@ impl Guarded {
     }
 }
 
-/// The hash of a user in an experiment that is split by an attribute. A separate function: a unit
-/// that may be written lies in memory.
+/// What an experiment that is split by an attribute assigns a user. A separate function: a unit that
+/// may be written lies in memory.
 #[inline(never)]
-fn hash_by_attribute(split: &RunningSplit, gates: &Gates, user: User<'_>) -> Result<u64, Reason> {
+fn assign_by_attribute<'s>(
+    split: &'s RunningSplit,
+    gates: &Gates,
+    user: User<'_>,
+) -> Result<Assigned<'s>, Reason> {
     let unit = gates.unit(user)?;
     match gates.refuse(unit.as_str(), user) {
         Some(reason) => Err(reason),
-        None => Ok(split.hash(unit.as_str())),
+        None => Ok(split.assign(unit.as_str())),
     }
 }
 

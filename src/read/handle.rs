@@ -104,7 +104,8 @@ impl FlagHandle {
     }
 
     /// As [`evaluate`](FlagHandle::evaluate), on a pinned snapshot.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     #[must_use = "this is the value that the user gets"]
     pub fn evaluate_on<'s, 'u>(
         &self,

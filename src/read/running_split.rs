@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::{Bucket, Seed};
 use crate::count::counters::{Added, Event, ExperimentCounters};
+use crate::count::distinct_users::Deed;
 use crate::model::variant::Variant;
 use crate::read::place::VariantPosition;
 use crate::read::state::{ExperimentState, FlagState};
@@ -23,6 +24,14 @@ pub(crate) struct RunningSplit {
     /// The experiment's position in the flag.
     pub(super) experiment: usize,
     pub(super) state: Arc<FlagState>,
+}
+
+/// A unit that the running experiment splits. Two words, so that a function returns it in
+/// registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Assigned<'s> {
+    split: &'s RunningSplit,
+    hash: u64,
 }
 
 impl RunningSplit {
@@ -43,44 +52,11 @@ impl RunningSplit {
         }
     }
 
-    /// The hash that assigns a unit: the user key, unless the experiment is split by something
-    /// else.
+    /// Assigns a unit: the user key, unless the experiment is split by something else.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
-    pub(super) fn hash(&self, unit: &str) -> u64 {
-        self.seed.hash(unit)
-    }
-
-    /// The variant that the user with this hash is assigned.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
-    pub(super) fn position(&self, user: u64) -> VariantPosition {
-        self.allocation.position(Bucket::from_hash(user)).into()
-    }
-
-    /// Counts an event for a variant, and the user if users are counted.
-    #[inline]
-    pub(crate) fn count(&self, variant: VariantPosition, event: Event, user: u64) -> Added {
-        match self.counters.add_event(variant.number(), event) {
-            Some(true) => Added::Counted,
-            Some(false) => Added::Closed,
-            None => self.count_with_user(variant, event, user),
-        }
-    }
-
-    pub(super) fn counters(&self) -> &ExperimentCounters {
-        &self.counters
-    }
-
-    /// Counts an event for a variant as [`ExperimentCounters::add_if`] does.
-    pub(super) fn count_if(
-        &self,
-        variant: VariantPosition,
-        event: Event,
-        user: u64,
-        is_meant: impl FnOnce() -> bool,
-    ) -> Option<Added> {
-        self.counters.add_if(variant.number(), event, user, is_meant)
+    pub(super) fn assign(&self, unit: &str) -> Assigned<'_> {
+        Assigned { split: self, hash: self.seed.hash(unit) }
     }
 
     /// A separate function, not a closure: a closure's captures would be written to memory before
@@ -88,6 +64,47 @@ impl RunningSplit {
     #[inline(never)]
     fn count_with_user(&self, variant: VariantPosition, event: Event, user: u64) -> Added {
         self.counters.add_with_user(variant.number(), event, user)
+    }
+}
+
+impl Assigned<'_> {
+    /// The variant that the unit is assigned.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "see `Answer::decide`")]
+    pub(super) fn position(self) -> VariantPosition {
+        self.split.allocation.position(Bucket::from_hash(self.hash)).into()
+    }
+
+    /// Counts an event for a variant, and the user if users are counted.
+    #[inline]
+    pub(crate) fn count(self, variant: VariantPosition, event: Event) -> Added {
+        match self.split.counters.add_event(variant.number(), event) {
+            Some(true) => Added::Counted,
+            Some(false) => Added::Closed,
+            None => self.split.count_with_user(variant, event, self.hash),
+        }
+    }
+
+    /// What becomes of an event that is counted elsewhere, as [`ExperimentCounters::admit`] has it.
+    #[inline]
+    pub(super) fn admit(self, deed: Deed, is_meant: impl FnOnce() -> bool) -> Option<Added> {
+        self.split.counters.admit(self.hash, deed, is_meant)
+    }
+
+    /// Counts an event for a variant that has been [admitted](Assigned::admit).
+    #[inline]
+    pub(super) fn count_admitted(self, variant: VariantPosition, event: Event) {
+        self.split.counters.add_admitted(variant.number(), event);
+    }
+
+    /// Counts an event for a variant as [`ExperimentCounters::add_if`] does.
+    pub(super) fn count_if(
+        self,
+        variant: VariantPosition,
+        event: Event,
+        is_meant: impl FnOnce() -> bool,
+    ) -> Option<Added> {
+        self.split.counters.add_if(variant.number(), event, self.hash, is_meant)
     }
 }
 

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, Hash};
 use serde_json::{Map, Value};
 
 use crate::target::attribute_value::AttributeValue;
+use crate::target::same_text::is_same;
 
 /// What is known of a user, by name. A condition asks for the attributes that it names, and for
 /// nothing else.
@@ -61,7 +62,7 @@ impl<T: Attributes + ?Sized> Attributes for &T {
 impl<K: Borrow<str>> Attributes for [(K, AttributeValue<'_>)] {
     #[inline]
     fn get(&self, name: &str) -> Option<AttributeValue<'_>> {
-        self.iter().find(|(known, _)| known.borrow() == name).map(|(_, value)| *value)
+        self.iter().find(|(known, _)| is_same(known.borrow(), name)).map(|(_, value)| *value)
     }
 }
 

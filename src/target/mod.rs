@@ -12,8 +12,8 @@
 //!
 //! What tests compare: a `scalar` of the user with the `comparand` of the condition.
 //! * `number`, `version`, `instant`: read from texts, and ordered;
-//! * `text_set`: lists of texts and numbers; `text_parts`: what texts contain; `pattern`: regular
-//!   expressions.
+//! * `text_set`: lists of texts and numbers; `same_text`: one of them; `text_parts`: what texts
+//!   contain; `pattern`: regular expressions.
 
 pub(crate) mod attribute_value;
 pub(crate) mod attributes;
@@ -25,6 +25,7 @@ pub(crate) mod instant;
 mod number;
 pub(crate) mod operator;
 mod pattern;
+mod same_text;
 mod scalar;
 pub(crate) mod test;
 mod text_parts;

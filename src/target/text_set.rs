@@ -7,6 +7,7 @@ use std::hash::Hash;
 use foldhash::fast::RandomState;
 
 use crate::target::number::Number;
+use crate::target::same_text::is_same;
 
 /// Up to this many, comparing with each in turn takes about as long as hashing.
 const LINEAR: usize = 16;
@@ -20,6 +21,8 @@ pub(crate) struct TextSet {
 
 #[derive(Debug)]
 enum Texts {
+    /// Apart from the others, since most conditions compare with one text.
+    One(Box<str>),
     Exact(Set<Box<str>>),
     /// Sorted, and in lower case.
     Folded(Box<[Box<str>]>),
@@ -42,15 +45,13 @@ impl TextSet {
         texts.sort_unstable();
         texts.dedup();
         let numbers = texts.iter().filter_map(|text| Number::from_canonical_text(text)).collect();
-        let texts =
-            if ignore_case { Texts::Folded(texts.into()) } else { Texts::Exact(Set::new(texts)) };
-        TextSet { texts, numbers: Set::new(numbers) }
+        TextSet { texts: Texts::new(texts, ignore_case), numbers: Set::new(numbers) }
     }
 
     #[inline]
     pub(crate) fn has_text(&self, text: &str) -> bool {
         match &self.texts {
-            Texts::Exact(Set::Few(texts)) => texts.iter().any(|known| is_same(known, text)),
+            Texts::One(known) => is_same(known, text),
             texts => texts.have(text),
         }
     }
@@ -65,10 +66,22 @@ impl TextSet {
 }
 
 impl Texts {
-    /// A separate function, so that looking through a few is short enough to be inlined.
+    /// Of texts that are sorted, and in lower case with `ignore_case`.
+    fn new(texts: Vec<Box<str>>, ignore_case: bool) -> Texts {
+        if ignore_case {
+            return Texts::Folded(texts.into());
+        }
+        match <[_; 1]>::try_from(texts) {
+            Ok([one]) => Texts::One(one),
+            Err(texts) => Texts::Exact(Set::new(texts)),
+        }
+    }
+
+    /// A separate function, so that comparing with one is short enough to be inlined.
     #[inline(never)]
     fn have(&self, text: &str) -> bool {
         match self {
+            Texts::One(known) => is_same(known, text),
             Texts::Exact(Set::Few(texts)) => texts.iter().any(|known| is_same(known, text)),
             Texts::Exact(Set::Many(texts)) => texts.contains(text),
             Texts::Folded(texts) => {
@@ -86,14 +99,6 @@ impl<T: Eq + Hash> Set<T> {
             Set::Many(items.into_iter().collect())
         }
     }
-}
-
-/// As `==`, which calls a function to compare texts of one length; most that are in a list together
-/// differ in their last byte.
-#[inline]
-fn is_same(known: &str, text: &str) -> bool {
-    let last = |text: &str| text.as_bytes().last().copied();
-    known.len() == text.len() && last(known) == last(text) && known == text
 }
 
 /// The order of a text in lower case, and any text read as if it were.

@@ -124,7 +124,7 @@ impl Explanation {
         user: impl Into<User<'u>>,
     ) -> Explanation {
         let user = user.into();
-        let answer = Answer::decide(snapshot, slot, user.key(), user.attributes(), false).answer;
+        let answer = Answer::decide(snapshot, slot, user.key(), user.attributes()).answer;
         let compiled = snapshot.compiled(slot);
         let state = compiled.state();
         let experiment = compiled.experiment(answer.position);

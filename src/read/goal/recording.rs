@@ -3,13 +3,12 @@
 use crate::count::counters::{Added, Event};
 use crate::model::goal::amount::{MAX_UNITS, units};
 use crate::model::goal::definition::Goal;
-use crate::read::conversion::{Apart, Outcome};
+use crate::read::conversion::{self, Apart};
 use crate::read::goal::lists::{GoalList, Member};
 use crate::read::goal::recorded::{Recorded, RecordedFor, Refusal};
 use crate::read::guarded::Reach;
 use crate::read::place::VariantPosition;
-use crate::read::reason::Reason;
-use crate::read::running_split::RunningSplit;
+use crate::read::running_split::Assigned;
 use crate::read::snapshot::Snapshot;
 use crate::target::user::User;
 
@@ -32,21 +31,18 @@ impl Reach for Reached<'_> {
     #[inline]
     fn count(
         &self,
-        split: &RunningSplit,
+        assigned: Assigned<'_>,
         variant: VariantPosition,
-        user: u64,
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added> {
         let Reached { member, value } = *self;
-        let counters = split.counters();
-        let added = counters.admit(user, member.deed, is_meant)?;
+        let added = assigned.admit(member.deed, is_meant)?;
         if added == Added::Counted {
-            let variant = variant.number();
             if member.is_primary {
-                counters.add_admitted(variant, Event::Conversion);
-                member.counters.add_value(variant, value);
+                assigned.count_admitted(variant, Event::Conversion);
+                member.counters.add_value(variant.number(), value);
             } else {
-                member.counters.add(variant, value);
+                member.counters.add(variant.number(), value);
             }
         }
         Some(added)
@@ -142,12 +138,7 @@ fn reach(snapshot: &Snapshot, member: &Member, user: User<'_>, value: i64) -> Ap
     let compiled = snapshot.compiled(Some(member.slot));
     let reached = Reached { member, value };
     match compiled.split_for(user.key()) {
-        Some(split) => {
-            let hash = split.hash(user.key());
-            let position = split.position(hash);
-            let added = reached.count(split, position, hash, || true).unwrap_or(Added::Closed);
-            Apart { position, reason: Reason::Split, outcome: Outcome::from(added) }
-        }
+        Some(split) => conversion::reach(split.assign(user.key()), &reached),
         None => compiled.reach_apart(user, &reached),
     }
 }
