@@ -80,9 +80,7 @@ impl CountersDocument {
             let goals = entries(node, path, faults).into_iter();
             Some(
                 goals
-                    .filter_map(|(goal, node)| {
-                        carried_goal(goal.into_owned(), node, path, faults, variants)
-                    })
+                    .filter_map(|(goal, node)| carried_goal(&goal, node, path, faults, variants))
                     .collect(),
             )
         });
@@ -168,13 +166,13 @@ fn refuse_more(
 
 /// The counts of a goal; at the last start no more than ever.
 fn carried_goal(
-    goal: String,
+    goal: &str,
     node: Node<'_>,
     path: &Path<'_>,
     faults: &mut Faults,
     variants: &[Variant],
 ) -> Option<CarriedGoal> {
-    let path = path.field(&goal);
+    let path = path.field(goal);
     let mut fields = Fields::open(node, &path, faults)?;
     let mut counts = |name, faults: &mut Faults| {
         let counts = fields.optional(name, faults, |node, path, faults| {
@@ -199,7 +197,7 @@ fn carried_goal(
             }
         }
     }
-    Some(CarriedGoal { goal: goal.clone(), ever, at_start })
+    Some(CarriedGoal { goal: goal.to_owned(), ever, at_start })
 }
 
 fn goal_count(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<GoalCount> {

@@ -237,13 +237,11 @@ impl CompiledFlag {
         }
         let mut apart = compiled_flag::Apart::default_value(Reason::NotRunning);
         let assigned = self.decide_apart(user.key(), user.attributes(), &mut apart);
-        match assigned.map(|assigned| reach(assigned, event)) {
-            Some(reached) => reached,
-            None => {
-                let compiled_flag::Apart { position, reason } = apart;
-                Apart { position, reason, outcome: Outcome::of(reason) }
-            }
+        if let Some(assigned) = assigned {
+            return reach(assigned, event);
         }
+        let compiled_flag::Apart { position, reason } = apart;
+        Apart { position, reason, outcome: Outcome::of(reason) }
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) const SINCE: &str = "since";
 /// In which direction a goal is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "a number is higher or lower")]
 pub enum Better {
     /// More of it is better.
     #[default]
@@ -282,7 +283,6 @@ impl Goals {
     }
 
     /// Goals that are shown, and decide nothing.
-    #[must_use]
     pub fn secondary(&self) -> &[GoalUse] {
         &self.secondary
     }
