@@ -33,7 +33,7 @@ pub struct Recovered {
 /// table of users. Call it after
 /// [`OpenError::Damaged`], to go on with what is left: then the directory can be opened. An
 /// experiment whose counters are lost starts at the counts that its definition had at its last
-/// change.
+/// change, and so does a goal.
 ///
 /// # Errors
 ///
