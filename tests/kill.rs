@@ -18,12 +18,15 @@ use common::directory::Directory;
 use common::{banner, experiment_id, flag_id, production};
 use fairsplit::error::ControlError;
 use fairsplit::fault::{Fault, FaultKind};
+use fairsplit::goals::{NewGoal, NewGoals};
 use fairsplit::targeting::NewTargeting;
 use fairsplit::{Engine, NewExperiment, NewFlag, Status};
 
 /// Set for a process that is to be killed: the directory that it works on.
 const VICTIM: &str = "FAIRSPLIT_TEST_VICTIM";
 const THREADS: u64 = 3;
+/// What each purchase brings, in cents.
+const UNITS: i64 = 1990;
 /// How many changes a round has at least, or syncs.
 const CHANGES: u64 = 2;
 /// Set for a process that counts users: the number of its round, and the capacity of a new run that
@@ -45,8 +48,11 @@ fn victim() {
         for number in 0..THREADS {
             let engine = &engine;
             scope.spawn(move || {
+                let purchase = production(engine).goal("purchase");
                 for user in 0_u64.. {
                     let user = format!("{number}-{user}");
+                    assert!(purchase.record_units(&*user, UNITS).is_counted());
+                    say("purchased\n");
                     let conversion = production(engine).convert("hero-banner", &user);
                     if conversion.is_counted() {
                         say(&format!("counted {}\n", conversion.variant().unwrap()));
@@ -75,6 +81,7 @@ fn victim() {
             engine.set_default("hero-banner", change).unwrap();
             say(&format!("changed {change}\n"));
             let new = NewExperiment::new("Other", "staging").variant("only", change, 100);
+            let new = new.goals(NewGoals::new().primary("purchase").secondary("signup"));
             let id = engine.create_experiment("hero-banner", new).unwrap().id();
             engine.start(id).unwrap();
             engine.stop(id).unwrap();
@@ -140,6 +147,7 @@ fn victim_with_users() {
             let (engine, round) = (&engine, &round);
             scope.spawn(move || {
                 let production = production(engine);
+                let signup = production.goal("signup");
                 for user in 0_u64.. {
                     let key = format!("{round}-{number}-{user}");
                     assert!(production.evaluate("hero-banner", &key).is_counted());
@@ -147,6 +155,8 @@ fn victim_with_users() {
                     if user.is_multiple_of(2) {
                         assert!(production.convert("hero-banner", &key).is_counted());
                         say(&format!("converted {key}\n"));
+                        assert!(signup.record(&*key).is_counted());
+                        say(&format!("signed up {key}\n"));
                     }
                 }
             });
@@ -207,26 +217,45 @@ impl Moments {
     }
 }
 
-/// The exposed users, and those that converted; and of how many one is kept.
-fn users(engine: &Engine) -> (u64, u64, u64) {
+/// A directory whose experiment has a goal that is signed up for, and another one.
+fn prepare(directory: &Directory) {
+    // On the clock that the child has: changes that are too old are not kept.
+    let engine = Engine::open(&directory.0).unwrap();
+    engine.create_flag(NewFlag::new("hero-banner", 0).id(flag_id(1))).unwrap();
+    engine.create_goal(NewGoal::event("signup")).unwrap();
+    engine.create_goal(NewGoal::value("purchase", "EUR")).unwrap();
+    let new = banner("production").id(experiment_id(1)).status(Status::Running);
+    let goals = NewGoals::new().secondary("purchase").secondary("signup");
+    engine.create_experiment("hero-banner", new.goals(goals)).unwrap();
+}
+
+/// How many users are exposed, have converted, and have signed up; and of how many one is kept.
+fn users(engine: &Engine) -> ([u64; 3], u64) {
     let users = engine.users(experiment_id(1)).unwrap();
-    let counts = users.variants().iter().map(|variant| variant.count);
-    counts.fold((0, 0, users.one_in()), |(exposed, converted, one_in), count| {
-        (exposed + count.exposed, converted + count.converted, one_in)
-    })
+    let counts = || users.variants().iter().map(|variant| variant.count);
+    let signup = users.goals().iter().find(|users| users.goal == "signup").unwrap();
+    let exposed = counts().map(|count| count.exposed).sum();
+    let converted = counts().map(|count| count.converted).sum();
+    let signed_up = signup.variants.iter().map(|users| users.reached).sum();
+    ([exposed, converted, signed_up], users.one_in())
+}
+
+/// How many purchases were counted, and what they have brought.
+fn purchases(engine: &Engine) -> (u64, u64) {
+    let counts = engine.goal_counts(experiment_id(1)).unwrap();
+    let purchase = counts.iter().find(|counts| counts.goal == "purchase").unwrap();
+    let ever = purchase.variants.iter().map(|variant| variant.ever);
+    ever.fold((0, 0), |sum, count| (sum.0 + count.events, sum.1 + count.gained))
 }
 
 #[test]
 fn a_kill_loses_no_user_and_no_user_twice() {
     let (rounds, mut moments) = (rounds(), Moments(0x1234_5678_9abc_def0));
     let directory = Directory::new();
-    let engine = Engine::open(&directory.0).unwrap();
-    engine.create_flag(NewFlag::new("hero-banner", 0).id(flag_id(1))).unwrap();
-    let new = banner("production").id(experiment_id(1)).status(Status::Running);
-    engine.create_experiment("hero-banner", new).unwrap();
-    drop(engine);
-    let (mut exposed, mut converted) = (BTreeSet::new(), BTreeSet::new());
-    let (mut before, mut reported, mut sampled, mut moving) = ((0, 0), 0, 0, 0);
+    prepare(&directory);
+    let kinds = ["exposed ", "converted ", "signed up "];
+    let mut all = kinds.map(|_| BTreeSet::new());
+    let (mut before, mut reported, mut sampled, mut moving) = ([0; 3], 0, 0, 0);
     for round in 0..rounds {
         let moment = moments.next();
         let mut child = child("victim_with_users", &directory.0);
@@ -234,45 +263,47 @@ fn a_kill_loses_no_user_and_no_user_twice() {
         // Every other run has more users than are kept.
         if round.is_multiple_of(3) {
             child.env(CAPACITY, if round.is_multiple_of(2) { "1000000" } else { "300" });
-            exposed.clear();
-            converted.clear();
-            before = (0, 0);
+            all.iter_mut().for_each(BTreeSet::clear);
+            before = [0; 3];
         }
         let said = kill_after(&mut child, moment);
         let moment_of_kill = format!("round {round}, killed after {moment:?}");
-        let of_kind = |kind: &str| -> Vec<String> {
+        let mut new = [0; 3];
+        for (at, kind) in kinds.iter().enumerate() {
             let keys = said.iter().filter_map(|line| line.strip_prefix(kind));
-            keys.map(str::to_owned).collect()
-        };
-        let (new_exposed, new_converted) = (of_kind("exposed "), of_kind("converted "));
-        let new = (new_exposed.len() as u64, new_converted.len() as u64);
-        reported += new.0;
-        exposed.extend(new_exposed);
-        converted.extend(new_converted);
+            let keys: Vec<String> = keys.map(str::to_owned).collect();
+            new[at] = keys.len() as u64;
+            all[at].extend(keys);
+        }
+        reported += new[0];
         moving += u64::from(std::fs::read_dir(directory.file("users")).unwrap().count() > 1);
         let engine =
             Engine::open(&directory.0).unwrap_or_else(|error| panic!("{moment_of_kill}: {error}"));
         let found = users(&engine);
-        if found.2 == 1 {
+        if found.1 == 1 {
             // Counted, and killed before it could be said.
-            let is_as_said = |now: u64, before: u64, said: u64| {
-                (said..=said + THREADS).contains(&(now - before))
-            };
+            let is_as_said =
+                |at: usize| (new[at]..=new[at] + THREADS).contains(&(found.0[at] - before[at]));
             assert!(
-                is_as_said(found.0, before.0, new.0) && is_as_said(found.1, before.1, new.1),
+                (0..kinds.len()).all(is_as_said),
                 "{moment_of_kill}: {found:?}, {before:?} and {new:?}"
             );
         } else {
             sampled += 1;
         }
-        before = (found.0, found.1);
-        // Each user is there, with its conversion: to count it again changes nothing.
+        before = found.0;
+        // Each user is there, with what it has done: to count it again changes nothing.
         let production = production(&engine);
-        for key in &exposed {
+        let signup = production.goal("signup");
+        let [exposed, converted, signed_up] = &all;
+        for key in exposed {
             assert!(production.evaluate("hero-banner", key).is_counted());
         }
-        for key in &converted {
+        for key in converted {
             assert!(production.convert("hero-banner", key).is_counted());
+        }
+        for key in signed_up {
+            assert!(signup.record(&**key).is_counted());
         }
         assert_eq!(users(&engine), found, "{moment_of_kill}");
     }
@@ -287,12 +318,8 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
     let (rounds, mut moments) = (rounds(), Moments(0x9e37_79b9_7f4a_7c15));
     let _ = writeln!(std::io::stderr(), "{rounds} rounds, seed {:#x}", moments.0);
     let directory = Directory::new();
-    // On the clock that the child has: changes that are too old are not kept.
-    let engine = Engine::open(&directory.0).unwrap();
-    engine.create_flag(NewFlag::new("hero-banner", 0).id(flag_id(1))).unwrap();
-    let new = banner("production").id(experiment_id(1)).status(Status::Running);
-    engine.create_experiment("hero-banner", new).unwrap();
-    drop(engine);
+    prepare(&directory);
+    let mut purchased = (0, 0);
     let mut before: BTreeMap<String, u64> = BTreeMap::new();
     let (mut acknowledged, mut last, mut left) = (0, 0, None);
     for round in 0..rounds {
@@ -323,6 +350,17 @@ fn a_kill_loses_no_count_and_leaves_no_half_of_a_change() {
         }
         // Counted, and killed before it could be said.
         assert!(in_flight <= THREADS, "{moment_of_kill}: {in_flight} too many");
+        let now = purchases(&engine);
+        let said = said.iter().filter(|line| *line == "purchased").count() as u64;
+        let units = UNITS.unsigned_abs();
+        let (new, cents) = (now.0 - purchased.0, now.1 - purchased.1);
+        assert!((said..=said + THREADS).contains(&new), "{moment_of_kill}: {new} of {said}");
+        // What a purchase brings is added after the purchase.
+        assert!(
+            cents.is_multiple_of(units) && (said..=new).contains(&(cents / units)),
+            "{moment_of_kill}: {cents} of {new}, {said} said"
+        );
+        purchased = now;
         let default = engine.flag("hero-banner").unwrap().default_value().as_u64().unwrap();
         assert!(changed >= last + CHANGES, "{moment_of_kill}: {changed} changes, from {last}");
         let known = changed;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
-use crate::count::counts::Baseline;
 use crate::count::sync::AtomicU64;
 
 /// 16 cells, on cache lines that hold nothing else. `CachePadded` aligns to what the processor
@@ -88,10 +87,10 @@ pub(crate) struct Cells {
     pub(crate) first: u32,
 }
 
-/// Cells of an experiment in a file, and the counts that they start at.
+/// Cells of an experiment in a file, or of a goal of one, and the counts that they start at.
 #[derive(Debug)]
-pub(crate) struct MappedCells {
+pub(crate) struct MappedCells<B> {
     pub(crate) lines: Lines,
     pub(crate) stripes: u32,
-    pub(crate) base: Baseline,
+    pub(crate) base: B,
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::count::cells::{Cells, Lines};
+use crate::count::cells::{Cells, Lines, MappedCells};
 use crate::count::goal_counts::GoalCount;
 use crate::count::stripe;
 use crate::count::sync::{AtomicU64, Ordering};
@@ -44,6 +44,13 @@ pub(crate) struct GoalCounters {
 }
 
 impl GoalCounters {
+    /// Counters for this number of variants, in cells of a file.
+    pub(crate) fn mapped(variants: u32, cells: MappedCells<Box<[GoalCount]>>) -> GoalCounters {
+        let MappedCells { lines, stripes, base } = cells;
+        let lines = Arc::new(lines.in_stripes(stripes));
+        GoalCounters::new(variants, base, Cells { lines, stripes, first: 0 })
+    }
+
     /// Counters for this number of variants that start at `base`, in cells that are all zero.
     pub(crate) fn new(variants: u32, base: Box<[GoalCount]>, cells: Cells) -> GoalCounters {
         let Cells { lines, stripes, first } = cells;

@@ -33,6 +33,15 @@ impl GoalCount {
         i128::from(self.gained).saturating_sub(i128::from(self.lost))
     }
 
+    /// The smaller of each.
+    pub(crate) fn at_most(self, other: GoalCount) -> GoalCount {
+        GoalCount {
+            events: self.events.min(other.events),
+            gained: self.gained.min(other.gained),
+            lost: self.lost.min(other.lost),
+        }
+    }
+
     pub(crate) fn plus(self, other: GoalCount) -> GoalCount {
         GoalCount {
             events: self.events.saturating_add(other.events),

@@ -13,9 +13,10 @@ use super::lock::{Access, lock};
 use super::open::{not_loaded, text};
 use super::users::{self, Copies};
 use crate::count::cells::{Lines, MappedCells};
-use crate::count::counters::cells_for;
 use crate::count::counts::{Baseline, Count};
 use crate::count::distinct_users::slots::{Head, InProcess, Memory, Slots};
+use crate::count::goal_counts::GoalCount;
+use crate::count::{counters, goal_counters};
 use crate::engine::Engine;
 use crate::engine::clock::SystemClock;
 use crate::engine::durability::Durability;
@@ -100,6 +101,12 @@ pub fn check(directory: impl AsRef<Path>) -> Result<Checked, OpenError> {
     Ok(checked)
 }
 
+/// Where an opening would make new cells, the file must not grow.
+fn in_memory<B>(cells: u32, base: B) -> MappedCells<B> {
+    let stripes = 1;
+    MappedCells { lines: Lines::new(cells, stripes), stripes, base }
+}
+
 /// What the definitions are loaded with: the counters are asked, and nothing is stored.
 #[derive(Debug)]
 struct Copy {
@@ -114,11 +121,21 @@ impl Durability for Copy {
         Ok(())
     }
 
-    fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
-        // Where an opening would make new ones, the file must not grow.
-        let stripes = 1;
-        let lines = Lines::new(cells_for(definition.terms.count()), stripes);
-        Ok(MappedCells { lines, stripes, base })
+    fn cells(
+        &self,
+        definition: &Definition,
+        base: &Baseline,
+    ) -> Result<MappedCells<Baseline>, FileError> {
+        Ok(in_memory(counters::cells_for(definition.terms.count()), base.clone()))
+    }
+
+    fn goal_cells(
+        &self,
+        definition: &Definition,
+        _: &str,
+        base: &[GoalCount],
+    ) -> Result<MappedCells<Box<[GoalCount]>>, FileError> {
+        Ok(in_memory(goal_counters::cells_for(definition.terms.count()), base.into()))
     }
 
     fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {

@@ -12,6 +12,7 @@ use super::{definitions, disk};
 use crate::count::cells::MappedCells;
 use crate::count::counts::{Baseline, Count};
 use crate::count::distinct_users::slots::{Head, Memory, Slots};
+use crate::count::goal_counts::GoalCount;
 use crate::engine::durability::Durability;
 use crate::engine::store::{Proposal, Store};
 use crate::model::change::Change;
@@ -47,8 +48,21 @@ impl Durability for Directory {
         self.counters.may_change()
     }
 
-    fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError> {
+    fn cells(
+        &self,
+        definition: &Definition,
+        base: &Baseline,
+    ) -> Result<MappedCells<Baseline>, FileError> {
         self.counters.cells(definition, base)
+    }
+
+    fn goal_cells(
+        &self,
+        definition: &Definition,
+        goal: &str,
+        base: &[GoalCount],
+    ) -> Result<MappedCells<Box<[GoalCount]>>, FileError> {
+        self.counters.goal_cells(definition, goal, base)
     }
 
     fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {

@@ -33,7 +33,7 @@ pub struct Recovered {
 /// table of users. Call it after
 /// [`OpenError::Damaged`], to go on with what is left: then the directory can be opened. An
 /// experiment whose counters are lost starts at the counts that its definition had at its last
-/// change.
+/// change, and so does a goal.
 ///
 /// # Errors
 ///
@@ -71,25 +71,26 @@ pub fn recover(directory: impl AsRef<Path>) -> Result<Recovered, OpenError> {
         }
         _ => {}
     }
-    let replace = || -> Result<(Counters, usize), OpenError> {
+    let replace = || -> Result<Counters, OpenError> {
         let file = lock(&new, Access::Count, Duration::ZERO)?;
         let rights = disk::copy_rights(&path, &file);
         rights.map_err(failed("set the rights of", &new))?;
         let (fresh, _) = Counters::open(file, &new, true)?;
-        let experiments = fresh.copy_from(&damaged, text.as_deref())?;
+        fresh.copy_from(&damaged, text.as_deref())?;
         fresh.sync()?;
         disk::copy(&path, &set_aside).map_err(failed("copy", &path))?;
         disk::rename(&new, &path).map_err(failed("replace", &path))?;
-        Ok((fresh, experiments))
+        Ok(fresh)
     };
-    let (_fresh, experiments) = replace().inspect_err(|_| {
+    let fresh = replace().inspect_err(|_| {
         // The damaged file still has its name. What cannot be removed now, as it may be on a full
         // disk, the next recovery or opening removes.
         let _ = fs::remove_file(&set_aside);
         let _ = fs::remove_file(&new);
     })?;
     disk::sync_directory(&path).map_err(failed("replace", &path))?;
-    Ok(Recovered { experiments, damage: damage.0, users_tables: tables.len(), set_aside })
+    let (experiments, damage) = (fresh.experiments(), damage.0);
+    Ok(Recovered { experiments, damage, users_tables: tables.len(), set_aside })
 }
 
 /// The name of the counters while they are recovered. A file that a crash leaves is ignored.

@@ -2,6 +2,7 @@
 //! next opening finds one of the two states.
 
 mod background;
+mod goals;
 mod recovery;
 mod storage_error;
 mod users;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::count::cells::MappedCells;
 use crate::count::counts::{Baseline, Count};
 use crate::count::distinct_users::slots::{Head, Memory, Slots};
+use crate::count::goal_counts::GoalCount;
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
@@ -20,7 +21,19 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
 
     /// The cells of an experiment's counters: those that exist under its id, or else new ones that
     /// start at `base` and become the experiment's when the change is committed.
-    fn cells(&self, definition: &Definition, base: Baseline) -> Result<MappedCells, FileError>;
+    fn cells(
+        &self,
+        definition: &Definition,
+        base: &Baseline,
+    ) -> Result<MappedCells<Baseline>, FileError>;
+
+    /// The same for a goal of the experiment, by its key.
+    fn goal_cells(
+        &self,
+        definition: &Definition,
+        goal: &str,
+        base: &[GoalCount],
+    ) -> Result<MappedCells<Box<[GoalCount]>>, FileError>;
 
     /// Whether cells exist under this id that belong to other variants, or to another environment.
     fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool;

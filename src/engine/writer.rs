@@ -7,6 +7,7 @@ use super::users::UsersChange;
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::Baseline;
 use crate::count::goal_counters::{self, GoalCounters};
+use crate::count::goal_counts::GoalCount;
 use crate::count::pool::Pool;
 use crate::count::registry::{GoalRecord, Record};
 use crate::count::runs::Runs;
@@ -284,7 +285,6 @@ impl Writer<'_> {
         carried: &[CarriedGoal],
     ) -> Result<Option<Arc<Vec<GoalRecord>>>, FileError> {
         let Some(goals) = &definition.goals else { return Ok(None) };
-        let variants = definition.terms.count();
         let mut records = Vec::with_capacity(goals.attached.len());
         for attached in &*goals.attached {
             let of_goal =
@@ -296,9 +296,12 @@ impl Writer<'_> {
                     let (ever, at_start) = carried.map_or_else(Default::default, |carried| {
                         (carried.ever.clone(), carried.at_start.clone())
                     });
-                    let cells =
-                        self.pool.take_cells(goal_counters::cells_for(variants), stripe::count());
-                    let counters = Arc::new(GoalCounters::new(variants, ever, cells));
+                    let counters = self.goal_counters(definition, &attached.goal, ever)?;
+                    // After a loss of power, the counts can be older than the definitions.
+                    let most = counters.counts();
+                    let starts = at_start.iter().zip(&most);
+                    let at_start = starts.map(|(start, most)| start.at_most(*most)).collect();
+                    let counters = Arc::new(counters);
                     GoalRecord { goal: Arc::clone(&attached.goal), counters, at_start }
                 }
             });
@@ -318,7 +321,26 @@ impl Writer<'_> {
                 Ok(ExperimentCounters::new(variants, base, cells))
             }
             Some(durability) => {
-                Ok(ExperimentCounters::mapped(variants, durability.cells(definition, base)?))
+                Ok(ExperimentCounters::mapped(variants, durability.cells(definition, &base)?))
+            }
+        }
+    }
+    fn goal_counters(
+        &mut self,
+        definition: &Definition,
+        goal: &str,
+        base: Box<[GoalCount]>,
+    ) -> Result<GoalCounters, FileError> {
+        let variants = definition.terms.count();
+        match &self.engine.control.durability {
+            None => {
+                let needed = goal_counters::cells_for(variants);
+                let cells = self.pool.take_cells(needed, stripe::count());
+                Ok(GoalCounters::new(variants, base, cells))
+            }
+            Some(durability) => {
+                let cells = durability.goal_cells(definition, goal, &base)?;
+                Ok(GoalCounters::mapped(variants, cells))
             }
         }
     }

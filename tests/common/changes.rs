@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fairsplit::Engine;
 use fairsplit::changes::{Change, Unit};
+use fairsplit::goals::GoalId;
 use serde_json::Value;
 
 /// The fields of each unit.
@@ -54,6 +55,9 @@ fn definitions(engine: &Engine) -> Units {
             for (field, value) in section["targeting"][id].as_object().into_iter().flatten() {
                 fields.insert(format!("targeting.{field}"), value.clone());
             }
+            for (field, value) in section["goals"][id].as_object().into_iter().flatten() {
+                fields.insert(format!("goals.{field}"), value.clone());
+            }
             for (user, variant) in section["forced"][id].as_object().unwrap() {
                 fields.insert(format!("forced.{user}"), variant.clone());
             }
@@ -73,6 +77,12 @@ fn definitions(engine: &Engine) -> Units {
     add_shared("segments", |id| Unit::Segment { segment: id.parse().unwrap() });
     add_shared("layers", |id| Unit::Layer { layer: id.parse().unwrap() });
     add_shared("holdouts", |id| Unit::Holdout { holdout: id.parse().unwrap() });
+    for goal in document["goals"].as_array().into_iter().flatten() {
+        let mut fields = goal.as_object().unwrap().clone();
+        let key = fields.remove("key").unwrap();
+        let unit = Unit::Goal { goal: GoalId::of(key.as_str().unwrap()) };
+        units.insert(unit, fields.into_iter().collect());
+    }
     units
 }
 

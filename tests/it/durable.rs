@@ -4,6 +4,7 @@
 mod check;
 #[cfg(target_endian = "little")]
 mod free;
+mod goals;
 mod owner;
 mod recovery;
 mod returning;

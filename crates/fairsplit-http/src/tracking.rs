@@ -19,7 +19,7 @@ use crate::schema_of_goals as schema;
 const MAX_ID_LENGTH: usize = 255;
 
 /// The body of an event.
-pub(crate) struct Event {
+pub(crate) struct Tracking {
     asked: Asked,
     goal: String,
     value: Option<f64>,
@@ -27,7 +27,7 @@ pub(crate) struct Event {
 }
 
 #[derive(Deserialize)]
-struct EventFields {
+struct TrackingFields {
     #[serde(default)]
     goal: Field<String>,
     #[serde(default)]
@@ -38,9 +38,9 @@ struct EventFields {
     asked: AskedFields,
 }
 
-impl FromText for Event {
-    fn from_text(text: &str) -> Result<Event, Failure> {
-        let EventFields { goal, value, event_id, asked } = fields(text)?;
+impl FromText for Tracking {
+    fn from_text(text: &str) -> Result<Tracking, Failure> {
+        let TrackingFields { goal, value, event_id, asked } = fields(text)?;
         let mut faults = Faults::default();
         let goal = goal.required("goal", &mut faults);
         let value = value.optional("value", &mut faults).flatten();
@@ -53,7 +53,7 @@ impl FromText for Event {
             _ => {}
         }
         let asked = asked.check(&mut faults);
-        let event = asked.zip(goal).map(|(asked, goal)| Event { asked, goal, value, event_id });
+        let event = asked.zip(goal).map(|(asked, goal)| Tracking { asked, goal, value, event_id });
         faults.or(event)
     }
 }
@@ -86,9 +86,9 @@ struct Tracked<'a> {
 pub(crate) async fn track_goal(
     _: Writes,
     State(app): State<App>,
-    Body(event): Body<Event>,
+    Body(event): Body<Tracking>,
 ) -> Result<Response, Failure> {
-    let Event { asked, goal, value, event_id } = event;
+    let Tracking { asked, goal, value, event_id } = event;
     let snapshot = app.engine.snapshot();
     let view = snapshot.in_environment(&asked.environment);
     let environment = asked.environment.as_str();

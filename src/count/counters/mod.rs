@@ -10,8 +10,6 @@ use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
-#[cfg(feature = "durable")]
-use crate::count::cells::CELLS;
 use crate::count::cells::{Cells, Lines, MappedCells};
 use crate::count::counts::{Baseline, Count};
 use crate::count::distinct_users::slots::Memory;
@@ -100,15 +98,9 @@ pub(crate) fn cells_for(variants: u32) -> u32 {
     variants.max(1).saturating_mul(CELLS_PER_VARIANT)
 }
 
-/// The number of lines for this number of variants and stripes, where they hold nothing else.
-#[cfg(feature = "durable")]
-pub(crate) fn lines_for(variants: u32, stripes: u32) -> u32 {
-    cells_for(variants).div_ceil(CELLS).saturating_mul(stripes)
-}
-
 impl ExperimentCounters {
     /// Closed counters for this number of variants, in cells of a file.
-    pub(crate) fn mapped(variants: u32, cells: MappedCells) -> ExperimentCounters {
+    pub(crate) fn mapped(variants: u32, cells: MappedCells<Baseline>) -> ExperimentCounters {
         let MappedCells { lines, stripes, base } = cells;
         let lines = Arc::new(lines.in_stripes(stripes));
         ExperimentCounters::new(variants, base, Cells { lines, stripes, first: 0 })

@@ -1,49 +1,60 @@
-//! The position of each experiment's block in the counters' file.
+//! The position of each block in the counters' file.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::HEAD_LINES;
-use super::block::{Block, sum_of};
+use super::block::{Block, put, sum_of};
+use super::head;
+use super::key::Key;
 use super::segment::{BYTES, LINES, Segment};
+use super::{BLOCKS, HEAD_LINES};
 use crate::count::cells::Line;
-use crate::count::counts::Baseline;
 use crate::count::stripe;
 use crate::durable::disk;
-use crate::model::id::ExperimentId;
 
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     pub(super) segments: Vec<Arc<Segment>>,
-    pub(super) blocks: HashMap<ExperimentId, Block>,
-    /// Blocks that become those of their experiments with the next save.
-    pub(super) pending: Vec<(ExperimentId, Block)>,
+    pub(super) blocks: BTreeMap<Key, Block>,
+    /// Blocks that become those of their keys with the next save.
+    pub(super) pending: Vec<Block>,
     /// Where the next block goes: a segment and a line of it.
     pub(super) end: (usize, usize),
 }
 
 impl Layout {
-    /// A block for an experiment, in a segment that has space for it; the file grows if none has.
+    /// A block that belongs to its key with the next save, in a segment that has space for it; the
+    /// file grows if none has.
     pub(super) fn reserve(
         &mut self,
         file: &File,
+        key: Key,
         variants: u32,
         identity: u64,
-        base: Baseline,
+        base: Box<[u64]>,
     ) -> io::Result<Block> {
-        let place = self.place(file, variants, stripe::count())?;
-        Ok(Block { identity, base, ..place })
+        let mut block = self.place(file, key, variants, stripe::count())?;
+        block.identity = identity;
+        block.set_base(base);
+        self.pending.push(block.clone());
+        Ok(block)
     }
 
-    /// A block that belongs to no experiment yet.
-    pub(super) fn place(&mut self, file: &File, variants: u32, stripes: u32) -> io::Result<Block> {
-        let base = Baseline::default();
+    /// Space for a block, which is not reserved for it yet.
+    pub(super) fn place(
+        &mut self,
+        file: &File,
+        key: Key,
+        variants: u32,
+        stripes: u32,
+    ) -> io::Result<Block> {
         let (segment, head) = self.end;
-        let mut block = Block { segment, head, variants, stripes, identity: 0, base };
+        let (identity, base) = (0, Box::default());
+        let mut block = Block { key, segment, head, variants, stripes, identity, base };
         if block.lines().end > LINES {
             (block.segment, block.head) = (segment.saturating_add(1), 0);
         }
@@ -54,12 +65,37 @@ impl Layout {
         Ok(block)
     }
 
-    /// Releases the blocks that belong to no experiment yet.
+    /// Makes the pending blocks those of their keys.
+    pub(super) fn commit(&mut self) {
+        let first = self.segments.first().map(|segment| segment.lines()).unwrap_or_default();
+        let pending = std::mem::take(&mut self.pending);
+        if pending.iter().any(|block| block.key.goal.is_some()) {
+            head::allow_goals(first.first());
+        }
+        for block in pending {
+            if let Some(segment) = self.segments.get(block.segment) {
+                block.write(segment.lines());
+            }
+            self.blocks.insert(block.key, block);
+        }
+        put(first.get(1), BLOCKS, self.blocks.len() as u64);
+    }
+
+    /// Finishes what a kill, or a loss of power, has left of allowing goals in the file's head.
+    pub(super) fn finish_head(&self) {
+        let head = self.segments.first().and_then(|segment| segment.lines().first());
+        let has_goals = self.blocks.keys().any(|key| key.goal.is_some());
+        if has_goals || head::allows_goals(head) {
+            head::allow_goals(head);
+        }
+    }
+
+    /// Releases the blocks that are pending.
     pub(super) fn give_up(&mut self) {
-        if let Some((_, first)) = self.pending.first() {
+        if let Some(first) = self.pending.first() {
             self.end = (first.segment, first.head);
         }
-        for (_, block) in std::mem::take(&mut self.pending) {
+        for block in std::mem::take(&mut self.pending) {
             clear(lines(&self.segments, block.segment, block.lines()));
         }
     }

@@ -1,45 +1,45 @@
 //! The counters' file: cells in a shared mapping. `docs/durable.md` has the format to the byte.
 //!
-//! * `open`: creating the file, or reading it with every check;
+//! * `open`: creating the file, or reading it with every check; `head`: its first line;
 //! * `segment`: a part of it in memory; `forks`: all of those, for a child of `fork`;
-//! * `block`: its part for one experiment;
-//! * `layout`: the position of each experiment's block in it.
+//! * `block`: its part for one experiment, or for a goal of one; `key`: for which; `identity`: for
+//!   which variants; `sums`: the counts in it, as words;
+//! * `layout`: the position of each block in it;
+//! * `handing`: the cells of a block, for those who count.
 
 pub(super) mod block;
 mod forks;
+mod handing;
+pub(super) mod head;
+mod identity;
+mod key;
 mod layout;
 mod open;
 pub(super) mod segment;
+mod sums;
 
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::block::{Block, put, sum_of, word};
+use self::key::Key;
 use self::layout::{Layout, lines};
 use self::segment::BYTES;
 use super::directory::DEFINITIONS as DEFINITIONS_FILE;
 use super::disk;
 use super::failures::Failures;
 use super::lock::is_at;
-use crate::count::cells::{Line, MappedCells, Owner};
-use crate::count::counts::{Baseline, Count};
+use crate::count::cells::Line;
+use crate::count::counts::Count;
 use crate::engine::process::Process;
-use crate::model::definition::Definition;
 use crate::model::error::FileError;
 use crate::model::id::ExperimentId;
-use crate::model::terms::Terms;
-use crate::model::value::Canonical;
 
-pub(super) const MAGIC: u64 = u64::from_be_bytes(*b"fairsplt");
-pub(super) const VERSION: u64 = 1;
-/// Reads otherwise on a machine of the other byte order.
-pub(super) const BYTE_ORDER: u64 = 0x0102_0304_0506_0708;
 /// The file is in use, or its process was killed.
 pub(super) const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
 /// The file was left in order: the checksum of the cells holds.
@@ -83,63 +83,6 @@ impl Counters {
         work(&mut self.layout.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Cells for an experiment: its own, or new ones that become its own with the next save.
-    pub(super) fn cells(
-        self: &Arc<Self>,
-        definition: &Definition,
-        base: Baseline,
-    ) -> Result<MappedCells, FileError> {
-        let (id, terms) = (definition.id, &definition.terms);
-        let owner: Arc<Owner> = Arc::new(Box::new(Arc::clone(self)));
-        self.with_layout(|layout| {
-            let block = match layout.blocks.get(&id) {
-                Some(block) if self.counts_for(block, terms) => block.clone(),
-                Some(_) => {
-                    // The engine refuses this for an experiment that it knows, and for one in a
-                    // document. This experiment left the definitions before the engine was opened.
-                    let what = format!("{id} has counted for other variants, or elsewhere");
-                    let error = io::Error::new(io::ErrorKind::InvalidInput, what);
-                    return Err(FileError::new("count in", &self.path, &error));
-                }
-                None => {
-                    let identity = identity_of(terms);
-                    let block = layout.reserve(&self.file, terms.count(), identity, base);
-                    let block = block.map_err(|error| {
-                        let error = FileError::new("grow", &self.path, &error);
-                        self.failures.save_failed(&error, BYTES);
-                        error
-                    })?;
-                    layout.pending.push((id, block.clone()));
-                    block
-                }
-            };
-            let segment = layout.segments.get(block.segment);
-            let lines = segment.and_then(|segment| segment.mapped_lines(block.cells(), owner));
-            let lines = lines.ok_or_else(|| {
-                FileError::new("use", &self.path, &io::ErrorKind::InvalidData.into())
-            })?;
-            Ok(MappedCells { lines, stripes: block.stripes, base: block.base })
-        })
-    }
-
-    /// Whether the id has a block that is of other variants, or of another environment.
-    pub(super) fn counts_for_others(&self, id: ExperimentId, terms: &Terms) -> bool {
-        self.with_layout(|layout| {
-            layout.blocks.get(&id).is_some_and(|block| !self.counts_for(block, terms))
-        })
-    }
-
-    /// Whether a block is that of an experiment with these terms.
-    fn counts_for(&self, block: &Block, terms: &Terms) -> bool {
-        // Blocks of early engines have the hash of a text that depends on the build. What such an
-        // engine saved is recognised by that: it never saved other terms under the same id.
-        let is_as_saved =
-            || self.is_trusting.load(Ordering::Relaxed) && block.variants == terms.count();
-        block.identity == identity_of(terms)
-            || block.identity == early_identity_of(terms)
-            || is_as_saved()
-    }
-
     /// Says whether the definitions that are read from now on were saved with the blocks.
     pub(super) fn set_trusting(&self, is_trusting: bool) {
         self.is_trusting.store(is_trusting, Ordering::Relaxed);
@@ -151,16 +94,15 @@ impl Counters {
         &self,
         other: &Counters,
         definitions: Option<&str>,
-    ) -> Result<usize, FileError> {
+    ) -> Result<(), FileError> {
         let (segments, mut blocks) = other.with_layout(|layout| {
-            let blocks = layout.blocks.iter().map(|(id, block)| (*id, block.clone()));
+            let blocks = layout.blocks.values().cloned();
             (layout.segments.clone(), blocks.collect::<Vec<_>>())
         });
-        blocks.sort_by_key(|(_, block)| (block.segment, block.head));
-        let count = blocks.len();
+        blocks.sort_by_key(|block| (block.segment, block.head));
         self.with_layout(|layout| {
-            for (id, block) in blocks {
-                let new = layout.place(&self.file, block.variants, block.stripes)?;
+            for block in blocks {
+                let new = layout.place(&self.file, block.key, block.variants, block.stripes)?;
                 let new = Block { identity: block.identity, base: block.base.clone(), ..new };
                 let from = lines(&segments, block.segment, block.body());
                 let to = lines(&layout.segments, new.segment, new.body());
@@ -169,7 +111,7 @@ impl Counters {
                         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
                     }
                 }
-                layout.pending.push((id, new));
+                layout.pending.push(new);
             }
             Ok::<_, io::Error>(())
         })
@@ -180,9 +122,9 @@ impl Counters {
                 self.commit(definitions);
                 self.set_live(UNVERIFIED, (!other.has_written(definitions)).into());
             }
-            None => self.commit_cells(),
+            None => self.with_layout(Layout::commit),
         }
-        Ok(count)
+        Ok(())
     }
 
     /// An error in a child of the process that opened the file.
@@ -225,7 +167,7 @@ impl Counters {
 
     /// The number of experiments that have counters.
     pub(super) fn experiments(&self) -> usize {
-        self.with_layout(|layout| layout.blocks.len())
+        self.with_layout(|layout| layout.blocks.keys().filter(|key| key.goal.is_none()).count())
     }
 
     /// What is remembered of saves and syncs.
@@ -270,24 +212,12 @@ impl Counters {
         self.set_live(NEXT_DEFINITIONS, before);
     }
 
-    /// Records these definitions as saved, and makes the reserved cells those of their experiments.
+    /// Records these definitions as saved, and makes the reserved cells those of their
+    /// experiments and goals.
     pub(super) fn commit(&self, definitions: &str) {
         self.set_live(DEFINITIONS, xxh3_64(definitions.as_bytes()));
         self.set_live(UNVERIFIED, 0);
-        self.commit_cells();
-    }
-
-    fn commit_cells(&self) {
-        self.with_layout(|layout| {
-            for (id, block) in std::mem::take(&mut layout.pending) {
-                if let Some(segment) = layout.segments.get(block.segment) {
-                    block.write(id, segment.lines());
-                }
-                layout.blocks.insert(id, block);
-            }
-            let live = layout.segments.first().and_then(|segment| segment.lines().get(1));
-            put(live, BLOCKS, layout.blocks.len() as u64);
-        });
+        self.with_layout(Layout::commit);
     }
 
     /// Releases the cells that were reserved since the last save.
@@ -316,7 +246,7 @@ impl Counters {
     /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
     pub(super) fn mark(&self, id: ExperimentId) -> Box<[Count]> {
         self.with_layout(|layout| {
-            let block = layout.blocks.get(&id)?;
+            let block = layout.blocks.get(&Key::of_experiment(id))?;
             let segment = layout.segments.get(block.segment)?;
             Some(block.mark(segment.lines()))
         })
@@ -326,7 +256,7 @@ impl Counters {
     /// Sets the [`mark`](Counters::mark).
     pub(super) fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
         self.with_layout(|layout| {
-            let block = layout.blocks.get(&id)?;
+            let block = layout.blocks.get(&Key::of_experiment(id))?;
             let segment = layout.segments.get(block.segment)?;
             block.set_mark(segment.lines(), mark);
             Some(())
@@ -390,32 +320,4 @@ fn is_as_left(file: &File, layout: &Layout) -> bool {
 fn free_mark(live: Option<&Line>) -> u64 {
     let beside = [BLOCKS, CELLS_SUM, DEFINITIONS, NEXT_DEFINITIONS];
     sum_of(beside.into_iter().map(|at| word(live, at)))
-}
-
-/// A hash that differs between experiments of one id that count different things.
-fn identity_of(terms: &Terms) -> u64 {
-    /// A variant as it serialises, with its value in the canonical writing.
-    #[derive(Serialize)]
-    struct Counted<'v> {
-        key: &'v str,
-        value: Canonical<'v>,
-        percentage: u8,
-    }
-    let counted = terms.variants.iter().map(|variant| Counted {
-        key: variant.key(),
-        value: Canonical(variant.value()),
-        percentage: variant.percentage(),
-    });
-    let variants: Vec<_> = counted.collect();
-    hash_of(&(terms.environment.as_str(), variants))
-}
-
-/// The same hash as early engines made it: of fields in the order of the build's `serde_json`, and
-/// of -0.0 as it is.
-fn early_identity_of(terms: &Terms) -> u64 {
-    hash_of(&(terms.environment.as_str(), &*terms.variants))
-}
-
-fn hash_of(what: &impl Serialize) -> u64 {
-    xxh3_64(&serde_json::to_vec(what).unwrap_or_default())
 }

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex};
 
-use super::block::{Block, put, sum_of, word};
+use super::block::{Block, put, word};
+use super::head;
 use super::layout::{Layout, byte_of};
 use super::segment::{BYTES, LINES, Segment};
 use super::{
-    BLOCKS, BLOCKS_START, BYTE_ORDER, CELLS_SUM, CLEAN, Counters, FREE_IS_ZERO, HEAD_LINES, MAGIC,
-    OPEN, STATE, VERSION, free_mark,
+    BLOCKS, BLOCKS_START, CELLS_SUM, CLEAN, Counters, FREE_IS_ZERO, HEAD_LINES, OPEN, STATE,
+    free_mark,
 };
 use crate::count::cells::Line;
 use crate::durable::disk;
@@ -43,6 +44,7 @@ impl Counters {
         this.set_live(STATE, OPEN);
         compiler_fence(Ordering::SeqCst);
         this.set_live(FREE_IS_ZERO, 0);
+        this.layout().finish_head();
         this.layout().clear_free();
         Ok((this, is_new))
     }
@@ -116,12 +118,7 @@ impl Counters {
         let segment = disk::grow(&self.file, 0)?;
         let head = segment.lines().first();
         put(segment.lines().get(1), STATE, OPEN);
-        put(head, 4, sum_of([MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter()));
-        for (at, value) in [MAGIC, VERSION, BYTE_ORDER, BYTES].into_iter().enumerate().rev() {
-            // In this order: a process is killed between two stores, not within one.
-            std::sync::atomic::compiler_fence(Ordering::SeqCst);
-            put(head, at, value);
-        }
+        head::begin(head);
         disk::flush(&segment)?;
         let layout = self.layout();
         layout.segments.push(Arc::new(segment));
@@ -156,13 +153,8 @@ impl Counters {
         let front: Option<Arc<Segment>> = segments.first().map(Arc::clone);
         let front = front.as_ref().map(|segment| segment.lines()).unwrap_or_default();
         let (head, state) = (front.first(), front.get(1));
-        let is_ours = word(head, 0) == MAGIC;
-        if is_ours && word(head, 2) != BYTE_ORDER {
-            wrong(16, "it was written by a machine of the other byte order".to_owned())?;
-        } else if is_ours && word(head, 1) != VERSION {
-            wrong(8, format!("it is of version {}, and this is version {VERSION}", word(head, 1)))?;
-        } else if !is_ours || word(head, 4) != sum_of((0..4).map(|at| word(head, at))) {
-            wrong(0, "it does not begin like a file of counters".to_owned())?;
+        if let Some((at, what)) = head::wrong(head) {
+            wrong(at, what)?;
         }
         let mut layout = Layout { segments, ..Layout::default() };
         let mut line = HEAD_LINES;
@@ -176,9 +168,9 @@ impl Counters {
                 && (is_salvage || word(segment.lines().get(line), 0) != 0)
             {
                 match Block::read(segment.lines(), position, line) {
-                    Some((id, block)) if !layout.blocks.contains_key(&id) => {
+                    Some(block) if !layout.blocks.contains_key(&block.key) => {
                         line = block.lines().end;
-                        layout.blocks.insert(id, block);
+                        layout.blocks.insert(block.key, block);
                         is_lost = false;
                     }
                     _ => {

@@ -3,7 +3,8 @@
 use crate::count::cells::{CELLS, Line};
 use crate::count::distinct_users::slots::{Head, Slot};
 use crate::durable::counters::block::{put, sum_of, word};
-use crate::durable::counters::{BYTE_ORDER, segment};
+use crate::durable::counters::head::BYTE_ORDER;
+use crate::durable::counters::segment;
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 

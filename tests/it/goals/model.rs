@@ -97,10 +97,10 @@ fn run(steps: &[Step]) {
                     // It is not known any more who was exposed, so everybody may have been.
                     one.counts_users = one.counts_users && !one.is_running;
                 }
-                for at in 0..3 {
-                    let users = if expected[at].counts_users { 1000 } else { 0 };
+                for (one, id) in expected.iter().zip(ids()) {
+                    let users = if one.counts_users { 1000 } else { 0 };
                     let change = fairsplit::ExperimentChange::new().count_users(users);
-                    engine.change_experiment(ids()[at], change).unwrap();
+                    engine.change_experiment(id, change).unwrap();
                 }
             }
         }
