@@ -1,11 +1,11 @@
 //! Goals on a disk that fails: an experiment has all of the goals that it was to get, or those of
 //! before.
 
-use std::fs;
+use std::fs::{self, File};
 
 use super::{Directory, fail_each, full, id, open, stored, template};
 use crate::Engine;
-use crate::durable::disk;
+use crate::durable::{check, disk, recover};
 use crate::error::FileError;
 use crate::goals::{NewGoal, NewGoals};
 
@@ -60,4 +60,20 @@ fn a_goal_that_finds_no_room_in_the_file_leaves_it_to_releases_without_goals() {
         attach(&open(&directory).unwrap(), 10).unwrap();
         assert_eq!(version(&directory), 2);
     }
+}
+
+/// Where an opening makes the goals' counters anew, and the file longer for them.
+#[test]
+fn a_check_does_not_make_the_file_longer_for_goals_whose_counters_are_lost() {
+    let directory = with_goals(full());
+    attach(&open(&directory).unwrap(), 10).unwrap();
+    let path = directory.0.join("counters");
+    let length = || fs::metadata(&path).unwrap().len();
+    assert_eq!(length(), 2 << 20);
+    File::options().write(true).open(&path).unwrap().set_len(1 << 20).unwrap();
+    recover(&directory.0).unwrap();
+    check(&directory.0).unwrap();
+    assert_eq!(length(), 1 << 20);
+    assert_eq!(open(&directory).unwrap().goal_counts(id(10)).unwrap().len(), 2);
+    assert_eq!(length(), 2 << 20);
 }
