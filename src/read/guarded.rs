@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::count::counters::{Added, Event};
+use crate::count::counters::Added;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::targeting::rule::Rule;
 use crate::model::targeting::shared::Shared;
@@ -60,7 +60,7 @@ impl Reach for Convert {
         variant: VariantPosition,
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added> {
-        assigned.count_if(variant, Event::Conversion, is_meant)
+        assigned.convert_if(variant, is_meant)
     }
 }
 

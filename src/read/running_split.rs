@@ -97,14 +97,13 @@ impl Assigned<'_> {
         self.split.counters.add_admitted(variant.number(), event);
     }
 
-    /// Counts an event for a variant as [`ExperimentCounters::add_if`] does.
-    pub(super) fn count_if(
+    /// Counts a conversion for a variant as [`ExperimentCounters::convert_if`] does.
+    pub(super) fn convert_if(
         self,
         variant: VariantPosition,
-        event: Event,
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added> {
-        self.split.counters.add_if(variant.number(), event, self.hash, is_meant)
+        self.split.counters.convert_if(variant.number(), self.hash, is_meant)
     }
 }
 

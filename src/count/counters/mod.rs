@@ -151,23 +151,34 @@ impl ExperimentCounters {
         if is_counted { Added::Counted } else { Added::Closed }
     }
 
-    /// Counts one event, and the user, known by this hash, where users are counted. Where it is not
-    /// known whether the user has been exposed, it is counted if `is_meant` says so, and else
+    /// Counts one conversion, and the user, known by this hash, where users are counted. Where it is
+    /// not known whether the user has been exposed, it is counted if `is_meant` says so, and else
     /// `None` is returned.
-    pub(crate) fn add_if(
+    pub(crate) fn convert_if(
         &self,
         variant: u32,
-        event: Event,
         user: u64,
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added> {
-        if self.needs_value() && event == Event::Conversion {
+        let state = self.state.load(Ordering::Relaxed);
+        // Where a value is needed, nothing is remembered of the user.
+        let known = if state == OPEN_WITH_USERS {
+            self.record_apart(user, Event::Conversion.into())
+        } else {
+            Known::Unsure
+        };
+        match known {
+            Known::Unexposed => return Some(Added::Unexposed),
+            Known::Exposed => {}
+            Known::Unsure if is_meant() => {}
+            Known::Unsure => return None,
+        }
+        if state > OPEN_WITH_USERS {
             return Some(Added::ValueNeeded);
         }
-        match self.admit(user, event.into(), is_meant)? {
-            Added::Counted if !self.add_as(stripe::number(), variant, event) => Some(Added::Closed),
-            added => Some(added),
-        }
+        let is_counted =
+            state != CLOSED && self.add_as(stripe::number(), variant, Event::Conversion);
+        Some(if is_counted { Added::Counted } else { Added::Closed })
     }
 
     /// What becomes of an event of the user, known by this hash, that is counted elsewhere;
@@ -181,14 +192,25 @@ impl ExperimentCounters {
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added> {
         let state = self.state.load(Ordering::Relaxed);
-        let users = self.users.get().filter(|_| state & OPEN_WITH_USERS != 0);
-        match users.map_or(Known::Unsure, |users| users.record(user, deed)) {
+        let known = if state & OPEN_WITH_USERS != 0 {
+            self.record_apart(user, deed)
+        } else {
+            Known::Unsure
+        };
+        match known {
             Known::Unexposed => return Some(Added::Unexposed),
             Known::Exposed => {}
             Known::Unsure if is_meant() => {}
             Known::Unsure => return None,
         }
         Some(if state == CLOSED { Added::Closed } else { Added::Counted })
+    }
+
+    /// Remembers an event of its user. A separate function, so that a call whose user is not
+    /// counted saves no registers for it.
+    #[inline(never)]
+    fn record_apart(&self, user: u64, deed: Deed) -> Known {
+        self.users.get().map_or(Known::Unsure, |users| users.record(user, deed))
     }
 
     /// Counts one event that has been [admitted](ExperimentCounters::admit).
