@@ -78,6 +78,12 @@ fn counters(directory: &Directory) -> Vec<u8> {
     fs::read(directory.file("counters")).unwrap()
 }
 
+#[expect(clippy::host_endian_bytes, reason = "as the file has it")]
+fn put_word(bytes: &mut [u8], at: usize, word: u64) {
+    bytes[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+}
+
+#[expect(clippy::host_endian_bytes, reason = "as the file has it")]
 fn word(bytes: &[u8], at: usize) -> u64 {
     u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap())
 }
@@ -215,7 +221,9 @@ fn a_kill_anywhere_in_the_change_of_the_version_leaves_a_directory_that_opens() 
         let mut bytes = done.clone();
         bytes[HEAD].copy_from_slice(&before[HEAD]);
         bytes[BLOCKS..BLOCKS + 8].copy_from_slice(&before[BLOCKS..BLOCKS + 8]);
-        blocks.iter().for_each(|block| bytes[block.clone()].fill(0));
+        for block in &blocks {
+            bytes[block.clone()].fill(0);
+        }
         bytes
     };
     let put_version = |bytes: &mut [u8]| {
@@ -261,7 +269,7 @@ fn a_kill_anywhere_in_the_change_of_the_version_leaves_a_directory_that_opens() 
     put(&after);
     fs::write(&counters_path, &bytes).unwrap();
     assert!(matches!(directory.refused(), OpenError::Damaged { at: 0, .. }));
-    bytes[VERSION..VERSION + 8].copy_from_slice(&3_u64.to_ne_bytes());
+    put_word(&mut bytes, VERSION, 3);
     fs::write(&counters_path, &bytes).unwrap();
     assert!(matches!(directory.refused(), OpenError::Damaged { at: 8, .. }));
     bytes[HEAD].fill(u8::MAX);
@@ -339,7 +347,9 @@ fn checking_a_directory_with_goals_counts_experiments_and_changes_nothing() {
     assert_checked();
     // Where an opening makes the goals' counters anew.
     let mut bytes = counters(&directory);
-    goal_blocks(&bytes).iter().for_each(|block| bytes[block.start + 8] ^= 1);
+    for block in goal_blocks(&bytes) {
+        bytes[block.start + 8] ^= 1;
+    }
     fs::write(directory.file("counters"), bytes).unwrap();
     recover(&directory.0).unwrap();
     assert!(goal_blocks(&counters(&directory)).is_empty());
