@@ -126,7 +126,7 @@ impl Writer<'_> {
                 counters: Arc::clone(&known.counters),
                 started_at: known.started_at,
                 runs: known.runs.clone(),
-                goals: self.goals(definition, known.goals.as_ref(), carried)?,
+                goals: self.goals(definition, known.goals.as_ref(), carried),
             },
             None => {
                 let counters = Arc::new(self.counters(definition, base())?);
@@ -139,7 +139,7 @@ impl Writer<'_> {
                     runs: runs().at_most(|| counters.counts()),
                     counters,
                     started_at: definition.started_at.max(last_start),
-                    goals: self.goals(definition, None, carried)?,
+                    goals: self.goals(definition, None, carried),
                 }
             }
         };
@@ -282,8 +282,8 @@ impl Writer<'_> {
         definition: &Definition,
         known: Option<&Arc<Vec<GoalRecord>>>,
         carried: &[CarriedGoal],
-    ) -> Result<Option<Arc<Vec<GoalRecord>>>, FileError> {
-        let Some(goals) = &definition.goals else { return Ok(None) };
+    ) -> Option<Arc<Vec<GoalRecord>>> {
+        let goals = definition.goals.as_ref()?;
         let variants = definition.terms.count();
         let mut records = Vec::with_capacity(goals.attached.len());
         for attached in &*goals.attached {
@@ -303,7 +303,7 @@ impl Writer<'_> {
                 }
             });
         }
-        Ok(Some(Arc::new(records)))
+        Some(Arc::new(records))
     }
 
     fn counters(

@@ -199,7 +199,7 @@ fn carried_goal(
             }
         }
     }
-    Some(CarriedGoal { goal: goal.clone(), ever, at_start })
+    Some(CarriedGoal { goal, ever, at_start })
 }
 
 fn goal_count(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<GoalCount> {

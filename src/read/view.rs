@@ -142,14 +142,12 @@ impl<'s> View<&'s Snapshot> {
         let (lists, user) = (self.snapshot.goal_lists(), user.into());
         let environment = self.snapshot.index().environment_name(self.environment);
         let place = environment.and_then(|name| lists.find(name, GoalId::of(goal)));
-        match place.and_then(|place| lists.get(place)) {
-            Some(list) => list.record_in_detail(self.snapshot, user, given),
-            // No experiment has it here.
-            None => {
-                let known = self.snapshot.shared().goal(goal).ok_or(Refusal::GoalNotFound)?;
-                value_of(known, given).map(|_| Vec::new())
-            }
+        if let Some(list) = place.and_then(|place| lists.get(place)) {
+            return list.record_in_detail(self.snapshot, user, given);
         }
+        // No experiment has it here.
+        let known = self.snapshot.shared().goal(goal).ok_or(Refusal::GoalNotFound)?;
+        value_of(known, given).map(|_| Vec::new())
     }
 
     #[inline]

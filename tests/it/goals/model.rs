@@ -97,8 +97,8 @@ fn run(steps: &[Step]) {
                     // It is not known any more who was exposed, so everybody may have been.
                     one.counts_users = one.counts_users && !one.is_running;
                 }
-                for at in 0..3 {
-                    let users = if expected[at].counts_users { 1000 } else { 0 };
+                for (at, one) in expected.iter().enumerate() {
+                    let users = if one.counts_users { 1000 } else { 0 };
                     let change = fairsplit::ExperimentChange::new().count_users(users);
                     engine.change_experiment(ids()[at], change).unwrap();
                 }
