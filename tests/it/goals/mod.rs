@@ -1,5 +1,6 @@
 //! Goals: what calls and documents make of them, and what is counted.
 
+mod applying;
 mod calls;
 mod documents;
 mod model;
