@@ -3,6 +3,7 @@
 mod applying;
 mod calls;
 mod documents;
+mod extremes;
 mod model;
 mod recording;
 mod users;
