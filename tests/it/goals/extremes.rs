@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use super::documents::{all_goals, document, of_faults};
+use super::documents::{all_goals, document, of_faults, refused};
 use super::{counted, experiment, faults, running, shop};
 use crate::common::{ever, experiment_id, production};
 use fairsplit::fault::{FaultKind, MAX_GOALS_OF_EXPERIMENT, MAX_NAME_LENGTH};
@@ -118,6 +118,22 @@ fn goals_of_a_document_are_checked_as_those_of_a_call() {
     let paths: Vec<_> = of_faults(invalid.faults()).into_iter().map(|fault| fault.0).collect();
     let expected = ["primary.cap", "guardrails[0].goal", "guardrails[0].margin"].map(at);
     assert_eq!(paths, expected);
+}
+
+/// What was counted for a goal is in its unit.
+#[test]
+fn goals_that_are_attached_are_those_of_the_document() {
+    let attached = |key: &str| json!({"goal": key, "since": "2025-03-12T12:00:00Z"});
+    let goals = json!({"attached": [attached("signup"), attached("signpu"), attached("a\nb")]});
+    let mut document = document(&all_goals(), &goals);
+    document["flags"][0]["experiments"][0]["started_at"] = json!("2025-03-12T12:00:00Z");
+    let at = |at: usize| format!("flags[0].goals.{}.attached[{at}].goal", experiment_id(1));
+    let no_goal = |found: &str| FaultKind::NoSuchGoal { found: found.to_owned() };
+    let mut found = refused(&Engine::new(), &document);
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(found[0], (at(1), no_goal("signpu")));
+    assert_eq!(found[1], (at(2), FaultKind::ControlCharacter));
+    assert_eq!(found.iter().filter(|fault| fault.0 == at(0)).count(), 0);
 }
 
 #[test]
