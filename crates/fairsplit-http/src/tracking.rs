@@ -23,7 +23,7 @@ pub(crate) struct Event {
     asked: Asked,
     goal: String,
     value: Option<f64>,
-    event_id: Option<String>,
+    id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ impl FromText for Event {
             _ => {}
         }
         let asked = asked.check(&mut faults);
-        let event = asked.zip(goal).map(|(asked, goal)| Event { asked, goal, value, event_id });
+        let event = asked.zip(goal).map(|(asked, goal)| Event { asked, goal, value, id: event_id });
         faults.or(event)
     }
 }
@@ -88,7 +88,7 @@ pub(crate) async fn track_goal(
     State(app): State<App>,
     Body(event): Body<Event>,
 ) -> Result<Response, Failure> {
-    let Event { asked, goal, value, event_id } = event;
+    let Event { asked, goal, value, id: event_id } = event;
     let snapshot = app.engine.snapshot();
     let view = snapshot.in_environment(&asked.environment);
     let environment = asked.environment.as_str();

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use fairsplit::counts::{GoalCount, GoalCounts};
+use fairsplit::goals::Goal;
 use fairsplit::{Counts, Engine, Experiment, Flag};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -35,7 +36,7 @@ pub(crate) fn encode(
         })
         .map(|(flag, experiment, counts)| {
             let goal = goals.iter().find(|goal| goal.key() == counts.goal);
-            let decimals = goal.filter(|goal| goal.has_values()).map(|goal| goal.decimals());
+            let decimals = goal.filter(|goal| goal.has_values()).map(Goal::decimals);
             Counted { flag, experiment, counts, decimals }
         })
         .collect();
