@@ -62,10 +62,10 @@ fn each(flags: isize, text: &str) -> isize {
 // some just after. Below the lower bound, not all of it has been counted.
 
 #[test]
-fn a_flag_that_shares_its_values_takes_672_bytes_and_its_stripes() {
+fn a_flag_that_shares_its_values_takes_688_bytes_and_its_stripes() {
     for flags in [1000, 1800, 10_000, 14_300, 14_500] {
         let each = each(flags, &document(flags.unsigned_abs() as u128));
-        assert!((500..=672).contains(&each), "{flags} flags: {each} bytes each");
+        assert!((500..=688).contains(&each), "{flags} flags: {each} bytes each");
     }
 }
 

@@ -100,6 +100,7 @@ fn check_segment(id: SegmentId, shared: &Shared, path: &Path<'_>, faults: &mut F
 /// Adds what is wrong between the goals of an experiment and those of the engine.
 pub(super) fn check_goals(goals: &Goals, shared: &Shared, path: &Path<'_>, faults: &mut Faults) {
     goals.each(path, |goal, path| check_goal(goal, shared, path, faults));
+    goals.check_attached(path, faults);
 }
 
 /// Adds what is wrong between a goal of an experiment and those of the engine.

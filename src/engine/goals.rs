@@ -80,8 +80,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`ControlError::GoalNotFound`]; [`ControlError::Invalid`] with every fault, one of them for
-    /// each part that would change of a goal that is counted, and one for each experiment that has
-    /// a cap of a goal that is to have no values.
+    /// each part that would change of a goal that is counted, and one for each experiment, drafts
+    /// included, that has a cap of a goal that is to have no values.
     pub fn change_goal(&self, new: NewGoal) -> Result<Goal, ControlError> {
         let writer = self.lock_to_change()?;
         let view = self.current.pin();
@@ -156,8 +156,8 @@ impl Engine {
     /// else, change nothing.
     ///
     /// Once the experiment has been started, its primary goal stays, and the cap, the direction and
-    /// the margin of each. Other goals can be added, and count from then on; one that is left out
-    /// keeps its counts.
+    /// the margin of each, also in another role. Other goals can be added, and count from then
+    /// on; one that is left out keeps its counts.
     ///
     /// # Errors
     ///
@@ -202,7 +202,6 @@ impl Engine {
             return Ok(found.state.read());
         }
         let mut faults = Faults::default();
-        goals.check(&Path::Root, &mut faults);
         check_goals(&goals, view.shared(), &Path::Root, &mut faults);
         if is_started {
             before.check_change(&goals, id, &Path::Root, &mut faults);
@@ -290,6 +289,13 @@ pub(super) fn refuse_fixed(
         let kind = FaultKind::GoalFixed { experiment: experiment.to_string() };
         faults.add(&path.field(field), kind);
     }
+}
+
+/// Whether an experiment has a cap of this goal.
+pub(super) fn has_cap(view: &Snapshot, key: &str) -> bool {
+    let experiments = view.states().flat_map(|state| &*state.experiments);
+    let mut goals = experiments.filter_map(|experiment| experiment.definition.goals.as_deref());
+    goals.any(|goals| goals.uses().any(|(_, of)| &*of.goal == key && of.cap.is_some()))
 }
 
 fn find_goal(view: &Snapshot, key: &str) -> Result<Arc<Goal>, ControlError> {

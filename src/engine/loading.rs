@@ -92,7 +92,9 @@ impl Engine {
     /// under an id that the engine knows is refused, with a fault at that place. So is one that
     /// changes who is in an experiment that has been started, other than by a larger coverage, and
     /// one that changes a holdout that binds an experiment. All of that also holds for what has left
-    /// the configuration and comes back.
+    /// the configuration and comes back. A [goal](Engine::create_goal) that a started experiment
+    /// counts, or has counted, does not change either, and stays although the document leaves it
+    /// out.
     ///
     /// [`docs::document`](crate::docs::document) describes the format.
     ///
@@ -188,7 +190,7 @@ impl Engine {
         refuse_changed_holdouts(&view, history, &mut document, |id| !is_stored || is_gone(id));
         refuse_changed_goals(&view, history, &mut document);
         let unsound = FaultyParts::of(&document);
-        let shared = shared_by(&mut document, view.shared(), self.control.clock.now());
+        let shared = shared_by(&mut document, view.shared(), history, self.control.clock.now());
         for (at, flag) in document.flags.iter_mut().enumerate() {
             unsound.check(flag, at, &shared);
         }
@@ -330,8 +332,14 @@ fn refuse_changed_goals(view: &Snapshot, history: History<'_>, document: &mut Do
 }
 
 /// What the flags of a document share, as far as it could be read. What is as it was keeps its
-/// memory.
-fn shared_by(document: &mut Document, known: &Arc<Shared>, now: Timestamp) -> Arc<Shared> {
+/// memory. A goal that has been counted stays although it is left out: what was counted is in its
+/// unit.
+fn shared_by(
+    document: &mut Document,
+    known: &Arc<Shared>,
+    history: History<'_>,
+    now: Timestamp,
+) -> Arc<Shared> {
     fn all<I: Copy + Ord, T: PartialEq>(
         parts: &mut [SharedPart<I, T>],
         known: &BTreeMap<I, Arc<T>>,
@@ -347,7 +355,7 @@ fn shared_by(document: &mut Document, known: &Arc<Shared>, now: Timestamp) -> Ar
         });
         parts.collect()
     }
-    let shared = Shared {
+    let mut shared = Shared {
         segments: all(&mut document.segments, &known.segments, |segment, at, known| {
             segment.dated(at, known, now)
         }),
@@ -355,5 +363,10 @@ fn shared_by(document: &mut Document, known: &Arc<Shared>, now: Timestamp) -> Ar
         holdouts: all(&mut document.holdouts, &known.holdouts, |holdout, _, _| holdout),
         goals: all(&mut document.goals, &known.goals, |goal, _, _| goal),
     };
+    for (id, goal) in &known.goals {
+        if !shared.goals.contains_key(id) && history.counting(&goal.key).is_some() {
+            shared.goals.insert(*id, Arc::clone(goal));
+        }
+    }
     if shared == **known { Arc::clone(known) } else { Arc::new(shared) }
 }

@@ -8,7 +8,7 @@ use crate::format::flag_document::FlagDocument;
 use crate::format::goals::GOALS;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::goal::of_experiment::{GOAL, Goals};
+use crate::model::goal::of_experiment::{ATTACHED, GOAL, Goals};
 use crate::model::id::{GoalId, LayerId, SegmentId};
 use crate::model::path::{Path, quote};
 use crate::model::targeting::experiment_targeting::{AUDIENCE, LAYER, Targeting};
@@ -104,6 +104,15 @@ impl Names<'_> {
                 check_goal(goal, self.shared, path, faults);
             }
         });
+        let path = path.field(ATTACHED);
+        for (at, attached) in goals.attached.iter().enumerate() {
+            let key = attached.goal();
+            let is_faulty = self.faulty.goals.contains(&GoalId::of(key));
+            if !is_faulty && self.shared.goal(key).is_none() {
+                let kind = FaultKind::NoSuchGoal { found: quote(key) };
+                faults.add(&path.item(at).field(GOAL), kind);
+            }
+        }
     }
 
     fn segment(&self, id: SegmentId, path: &Path<'_>, faults: &mut Faults) {

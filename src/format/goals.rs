@@ -6,7 +6,7 @@ use crate::format::targeting::shared_part::SharedPart;
 use crate::model::error::LoadError;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::goal::definition::{DECIMALS, Goal, KEY, KIND, NewGoal, SIGNED, UNIT};
+use crate::model::goal::definition::{DECIMALS, Goal, KEY, KIND, NewGoal, SIGNED, UNIT, check_key};
 use crate::model::goal::of_experiment::{
     ATTACHED, AttachedGoal, BETTER, Better, CAP, GOAL, GUARDRAILS, GoalUse, Goals, Guardrail,
     MARGIN, NewGoals, PRIMARY, SECONDARY, SINCE,
@@ -184,6 +184,9 @@ fn attached_goal(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option
     let goal = fields.required(GOAL, faults, string);
     let since = fields.required(SINCE, faults, parsed);
     fields.close(faults);
+    if let Some(goal) = &goal {
+        check_key(goal, &path.field(GOAL), faults);
+    }
     Some(AttachedGoal { goal: goal?.into(), since: since? })
 }
 

@@ -23,7 +23,7 @@ struct Known {
 
 impl EventIds {
     /// Adds an event of a goal in an environment; returns whether it is new. Of two calls at once
-    /// with one id, one is told that it is new.
+    /// with one id, one returns that it is new.
     pub(crate) fn add(&self, environment: &str, goal: &str, event_id: &str) -> bool {
         let id = hash(&[environment, goal, event_id]);
         // A set is whole between its calls, so a poisoned lock is usable.

@@ -23,7 +23,7 @@ pub(crate) struct Tracking {
     asked: Asked,
     goal: String,
     value: Option<f64>,
-    event_id: Option<String>,
+    id: Option<String>,
 }
 
 #[derive(Deserialize)]

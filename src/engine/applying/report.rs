@@ -105,8 +105,8 @@ pub enum Left {
     MayBeUnread,
     /// The flag has rules that were made elsewhere.
     HasOtherRules,
-    /// A flag names the segment or the layer, or the holdout binds an experiment. It is removed as
-    /// soon as nothing uses it.
+    /// A flag names the segment, the layer or the goal, a started experiment has counted the goal,
+    /// or the holdout binds an experiment. It is removed as soon as nothing uses it.
     InUse,
     /// It was removed by somebody else, and the document has not changed it since.
     RemovedElsewhere,

@@ -11,8 +11,9 @@ use crate::format::document::{HOLDOUTS, LAYERS, SEGMENTS};
 use crate::format::goals::GOALS;
 use crate::format::units::named;
 use crate::model::change::Unit;
+use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::goal::definition::Goal;
+use crate::model::goal::definition::{Goal, KIND};
 use crate::model::id::{GoalId, HoldoutId, LayerId, SegmentId};
 use crate::model::merge::{Merge, UnitFields};
 use crate::model::path::Path;
@@ -213,5 +214,10 @@ impl Part for Goal {
 
     fn check(&self, context: &SharedContext<'_>, path: &Path<'_>, faults: &mut Faults) {
         goals::refuse_fixed(context.old.shared(), context.history, self, path, faults);
+        // Also one that the document takes away: its flag can have a fault, and stay as it was.
+        if !self.has_values() && goals::has_cap(context.old, &self.key) {
+            let kind = FaultKind::CapWithoutValues { goal: (*self.key).to_owned() };
+            faults.add(&path.field(KIND), kind);
+        }
     }
 }

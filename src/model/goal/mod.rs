@@ -7,3 +7,5 @@
 pub(crate) mod amount;
 pub(crate) mod definition;
 pub(crate) mod of_experiment;
+#[cfg(test)]
+mod of_experiment_tests;

@@ -85,7 +85,8 @@ impl GoalUse {
 
     /// Sets the most that one user counts for, in the goal's unit: a sum above it is counted as
     /// this much, and one below its negative as that. It keeps a few users from deciding alone, and
-    /// has to be chosen before the experiment starts.
+    /// has to be chosen before the experiment starts. [`docs::goals`](crate::docs::goals#limits) has
+    /// what it is used for so far.
     pub fn cap(mut self, cap: impl Into<f64>) -> GoalUse {
         self.cap = Some(cap.into());
         self
@@ -326,11 +327,12 @@ impl Goals {
                 faults.add(&path.field(MARGIN), FaultKind::Margin { found: margin.to_string() });
             }
         }
-        let found = seen.len().max(self.attached.len());
-        if found > MAX_GOALS_OF_EXPERIMENT {
-            let (what, most) = ("goals", MAX_GOALS_OF_EXPERIMENT);
-            faults.add(path, FaultKind::TooMany { what, most, found });
-        }
+        check_number(seen.len(), path, faults);
+    }
+
+    /// Adds a fault if it has had more goals since its first start than it has places for.
+    pub(crate) fn check_attached(&self, path: &Path<'_>, faults: &mut Faults) {
+        check_number(self.attached.len(), path, faults);
     }
 
     /// Calls `with` for every goal that it has, with its path.
@@ -365,16 +367,20 @@ impl Goals {
         if self.primary != after.primary {
             faults.add(&path.field(PRIMARY), fixed());
         }
+        // Whatever its role was.
+        let differs =
+            |of: &GoalUse| self.uses().any(|(_, known)| known.goal == of.goal && known != of);
         let of_secondary = path.field(SECONDARY);
         for (at, goal) in after.secondary.iter().enumerate() {
-            if self.secondary.iter().any(|known| known.goal == goal.goal && known != goal) {
+            if differs(goal) {
                 faults.add(&of_secondary.item(at), fixed());
             }
         }
         let of_guardrails = path.field(GUARDRAILS);
         for (at, rail) in after.guardrails.iter().enumerate() {
             let goal = &rail.goal_use.goal;
-            if self.guardrails.iter().any(|known| known.goal_use.goal == *goal && known != rail) {
+            let mut known = self.guardrails.iter().filter(|known| known.goal_use.goal == *goal);
+            if differs(&rail.goal_use) || known.any(|known| known != rail) {
                 faults.add(&of_guardrails.item(at), fixed());
             }
         }
@@ -439,63 +445,15 @@ impl Goals {
     }
 }
 
-impl Serialize for Goals {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.fields())
+fn check_number(found: usize, path: &Path<'_>, faults: &mut Faults) {
+    if found > MAX_GOALS_OF_EXPERIMENT {
+        let (what, most) = ("goals", MAX_GOALS_OF_EXPERIMENT);
+        faults.add(path, FaultKind::TooMany { what, most, found });
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn second(seconds: i64) -> Timestamp {
-        Timestamp::from_unix_seconds(seconds)
-    }
-
-    fn goals(new: NewGoals) -> Goals {
-        let mut faults = Faults::default();
-        let goals = new.check(&Path::Root, &mut faults);
-        faults.into_result().unwrap();
-        goals
-    }
-
-    fn attached(goals: &Goals) -> Vec<(&str, Timestamp)> {
-        goals.attached.iter().map(|attached| (attached.goal(), attached.since)).collect()
-    }
-
-    #[test]
-    fn a_draft_has_attached_what_it_has_and_a_started_one_what_it_has_had() {
-        let first = goals(NewGoals::new().primary("a").secondary("b"));
-        let first = first.attached_to(None, false, second(1));
-        assert_eq!(attached(&first), [("a", second(1)), ("b", second(1))]);
-
-        let other = || goals(NewGoals::new().primary("a").guardrail("c", 0.1));
-        let draft = other().attached_to(Some(&first), false, second(2));
-        assert_eq!(attached(&draft), [("a", second(1)), ("c", second(2))]);
-
-        let started = other().attached_to(Some(&first), true, second(2));
-        let all = [("a", second(1)), ("b", second(1)), ("c", second(2))];
-        assert_eq!(attached(&started), all);
-        let back = goals(NewGoals::new().primary("a").secondary("b"));
-        let back = back.attached_to(Some(&started), true, second(3));
-        assert_eq!(attached(&back), [("a", second(1)), ("b", second(3)), ("c", second(2))]);
-    }
-
-    #[test]
-    fn a_started_experiment_keeps_what_it_is_decided_by() {
-        let before = goals(NewGoals::new().primary("a").secondary("b").guardrail("c", 0.1));
-        let faults = |after: NewGoals| {
-            let mut faults = Faults::default();
-            before.check_change(&goals(after), "x", &Path::Root, &mut faults);
-            faults.into_vec().iter().map(|fault| fault.path().to_owned()).collect::<Vec<_>>()
-        };
-        let new = NewGoals::new;
-        assert!(faults(new().primary("a")).is_empty());
-        assert!(faults(new().primary("a").secondary("d").guardrail("b", 0.5)).is_empty());
-        assert_eq!(faults(new()), ["primary"]);
-        assert_eq!(faults(new().primary(GoalUse::new("a").lower())), ["primary"]);
-        let others = new().primary("a").secondary(GoalUse::new("b").cap(5)).guardrail("c", 0.2);
-        assert_eq!(faults(others), ["secondary[0]", "guardrails[0]"]);
+impl Serialize for Goals {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.fields())
     }
 }

@@ -7,7 +7,7 @@ use crate::model::id::GoalId;
 use crate::read::current::Current;
 use crate::read::goal::lists::GoalList;
 use crate::read::goal::recorded::{Recorded, Refusal};
-use crate::read::goal::recording::Given;
+use crate::read::goal::recording::{Given, value_of};
 use crate::read::snapshot::Snapshot;
 use crate::target::user::User;
 
@@ -135,10 +135,13 @@ impl GoalHandle {
     }
 
     fn given_on(&self, snapshot: &Snapshot, user: User<'_>, given: Given) -> Recorded {
-        match self.list_on(snapshot) {
-            Some(list) => list.record(snapshot, user, given),
-            None => Recorded::refused(Refusal::GoalNotFound),
+        if let Some(list) = self.list_on(snapshot) {
+            return list.record(snapshot, user, given);
         }
+        // No experiment has it on this snapshot, which is older than the handle.
+        let goal = snapshot.shared().goal(&self.key).ok_or(Refusal::GoalNotFound);
+        let refusal = goal.and_then(|goal| value_of(goal, given)).err();
+        refusal.map_or_else(Recorded::default, Recorded::refused)
     }
 
     /// The goal's list on a snapshot; looked up by names if the snapshot is another engine's, or

@@ -1,11 +1,11 @@
-//! What came of recording a goal.
+//! What recording a goal returns.
 
 use serde::Serialize;
 
 use crate::model::id::ExperimentId;
 use crate::read::conversion::Outcome;
 
-/// What came of recording a goal: for how many experiments it was counted, and for how many not.
+/// For how many experiments an event of a goal was counted, and for how many it was not.
 ///
 /// Experiments that do not run in the environment, or do not have the goal, are not among them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,13 +89,15 @@ impl Recorded {
         self.forced
     }
 
-    /// For how many it was not for another reason: the user is not in the experiment.
+    /// For how many it was not for another reason: the user is not in the experiment, or has an
+    /// empty key, or the flag is disabled.
     #[must_use]
     pub fn others(self) -> u32 {
         self.others
     }
 
-    /// Why nothing was recorded at all; `None` if it was, for as many experiments as there are.
+    /// Why nothing was recorded at all; `None` if the event was valid, also where no running
+    /// experiment has the goal.
     #[must_use]
     pub fn refusal(self) -> Option<Refusal> {
         self.refusal
@@ -110,7 +112,7 @@ impl RecordedFor {
     }
 }
 
-/// What came of recording a goal for one experiment.
+/// Whether an event of a goal was counted for one experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RecordedFor {

@@ -215,6 +215,11 @@ fn a_started_experiment_keeps_its_primary_goal_and_gets_others() {
     let lower = NewGoals::new().primary("purchase").secondary(GoalUse::new("signup").lower());
     let found = faults(&engine, |engine| engine.set_goals(id, lower));
     assert_eq!(found, [("secondary[0]".to_owned(), fixed)]);
+    // Nor by a change of its role.
+    let rail = NewGoals::new().primary("purchase").guardrail(GoalUse::new("signup").lower(), 0.1);
+    let found = faults(&engine, |engine| engine.set_goals(id, rail));
+    let fixed = FaultKind::GoalsFixed { id: id.to_string() };
+    assert_eq!(found, [("guardrails[0]".to_owned(), fixed)]);
     let more = NewGoals::new().primary("purchase").guardrail("return", 0.0);
     let experiment = engine.set_goals(id, more).unwrap();
     let attached: Vec<_> =

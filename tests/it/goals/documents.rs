@@ -9,7 +9,7 @@ use fairsplit::{Engine, error};
 use serde_json::{Value, json};
 
 /// A document with one flag, whose experiment 1 runs in production.
-fn document(goals: &Value, of_experiment: &Value) -> Value {
+pub(super) fn document(goals: &Value, of_experiment: &Value) -> Value {
     let id = experiment_id(1).to_string();
     json!({
         "goals": goals,
@@ -24,30 +24,30 @@ fn document(goals: &Value, of_experiment: &Value) -> Value {
     })
 }
 
-fn all_goals() -> Value {
+pub(super) fn all_goals() -> Value {
     json!([
         {"key": "purchase", "kind": "value", "unit": "EUR", "decimals": 2, "signed": false},
         {"key": "signup", "kind": "event"}
     ])
 }
 
-fn of_experiment() -> Value {
+pub(super) fn of_experiment() -> Value {
     json!({
         "primary": {"goal": "purchase", "cap": 500.0, "better": "higher"},
         "guardrails": [{"goal": "signup", "margin": 0.1}]
     })
 }
 
-fn apply(engine: &Engine, document: &Value) -> ApplyReport {
+pub(super) fn apply(engine: &Engine, document: &Value) -> ApplyReport {
     engine.apply(&document.to_string()).unwrap()
 }
 
-fn of_faults(faults: &[Fault]) -> Vec<(String, FaultKind)> {
+pub(super) fn of_faults(faults: &[Fault]) -> Vec<(String, FaultKind)> {
     faults.iter().map(|fault| (fault.path().to_owned(), fault.kind().clone())).collect()
 }
 
 #[track_caller]
-fn refused(engine: &Engine, document: &Value) -> Vec<(String, FaultKind)> {
+pub(super) fn refused(engine: &Engine, document: &Value) -> Vec<(String, FaultKind)> {
     let before = (engine.snapshot().version(), engine.to_json());
     let Err(error::LoadError::Invalid(invalid)) = engine.replace(&document.to_string()) else {
         panic!("it should have been refused")

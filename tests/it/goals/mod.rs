@@ -1,7 +1,9 @@
 //! Goals: what calls and documents make of them, and what is counted.
 
+mod applying;
 mod calls;
 mod documents;
+mod extremes;
 mod model;
 mod recording;
 mod users;

@@ -77,8 +77,9 @@ fn the_events_of_the_primary_goal_are_the_conversions() {
     assert_eq!(production.goal("signup").record("anna").counted(), 1);
     assert!(production.convert("banner", "anna").is_counted());
     assert!(engine.convert_variant(id, "control").is_counted());
-    let conversions: u64 = ever(&engine.counts(id).unwrap()).iter().map(|count| count.1).sum();
-    assert_eq!((conversions, counted(&engine, id, "signup").0), (3, 3));
+    let counts = ever(&engine.counts(id).unwrap()).into_iter();
+    let sums = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    assert_eq!((sums, counted(&engine, id, "signup").0), ((0, 3), 3), "and no exposures");
     engine.stop(id).unwrap();
     engine.start(id).unwrap();
     assert_eq!(production.goal("signup").record("anna").counted(), 1);
@@ -227,6 +228,20 @@ fn a_handle_finds_its_goal_whenever_that_comes() {
     let signup = production.goal("signup");
     assert_eq!(signup.record_on(&other.snapshot(), "anna").counted(), 1);
     assert_eq!(counted(&other, id, "signup").0, 1);
+    // Also where that has another goal at the same place.
+    assert_eq!(later.record_on(&other.snapshot(), "anna").refusal(), Some(Refusal::GoalNotFound));
+    assert_eq!(counted(&other, id, "signup").0, 1);
+}
+
+#[test]
+fn a_goal_without_experiments_is_found_on_a_snapshot_from_before_its_handle() {
+    let engine = shop();
+    let old = engine.snapshot();
+    let [signup, purchase] = ["signup", "purchase"].map(|key| production(&engine).goal(key));
+    assert_eq!(signup.record_on(&old, "anna"), signup.record("anna"));
+    assert_eq!(signup.record_on(&old, "anna").refusal(), None);
+    let refused = purchase.record_value_on(&old, "anna", -1.0);
+    assert_eq!(refused.refusal(), Some(Refusal::ValueRefused));
 }
 
 #[test]

@@ -104,3 +104,46 @@ fn a_goal_that_comes_later_counts_from_then_on() {
     assert_eq!(production.goal("signup").record("anna").counted(), 1);
     assert_eq!((users(&engine, id, "signup"), users(&engine, id, "return")), ((1, 0), (0, 0)));
 }
+
+/// The bits of a goal lie beside those of conversions.
+#[test]
+fn a_goal_without_an_exposure_is_no_conversion() {
+    let engine = shop();
+    let id = with_users(&engine, NewGoals::new().secondary("signup").secondary("return"));
+    let production = production(&engine);
+    for goal in ["signup", "return"] {
+        assert_eq!(production.goal(goal).record("anna").unexposed(), 1);
+    }
+    assert!(production.evaluate("banner", "anna").is_counted());
+    for goal in ["signup", "return"] {
+        assert_eq!(production.goal(goal).record("anna").counted(), 1);
+    }
+    let of_users = engine.users(id).unwrap();
+    let converted = of_users.variants().iter().map(|one| one.count.converted);
+    assert_eq!(converted.sum::<u64>(), 0);
+    assert!(production.convert("banner", "anna").is_counted());
+    assert_eq!((users(&engine, id, "signup"), users(&engine, id, "return")), ((1, 0), (1, 0)));
+}
+
+#[test]
+fn a_primary_goal_that_is_reached_without_an_exposure_shows_its_users() {
+    let engine = shop();
+    let id = with_users(&engine, NewGoals::new().primary("signup"));
+    assert_eq!(production(&engine).goal("signup").record("anna").unexposed(), 1);
+    assert_eq!(users(&engine, id, "signup"), (0, 1));
+}
+
+#[test]
+fn what_two_experiments_do_not_count_is_tallied_for_each() {
+    let engine = shop();
+    with_users(&engine, NewGoals::new().secondary("signup"));
+    let other = banner("production")
+        .id(experiment_id(2))
+        .goals(NewGoals::new().secondary("signup"))
+        .count_users(1000)
+        .status(Status::Running);
+    engine.create_experiment("checkout", other).unwrap();
+    let recorded = production(&engine).goal("signup").record("anna");
+    assert_eq!((recorded.counted(), recorded.unexposed(), recorded.is_counted()), (0, 2, false));
+    assert_eq!(engine.goal_tallies()[0].unexposed, 2);
+}

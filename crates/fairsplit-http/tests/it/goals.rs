@@ -1,7 +1,7 @@
 //! Goals over HTTP: every operation, done and refused, and what they count.
 
-use fairsplit::Status;
-use fairsplit::goals::{NewGoal, NewGoals};
+use fairsplit::goals::{GoalUse, NewGoal, NewGoals};
+use fairsplit::{NewExperiment, NewFlag, Status};
 use serde_json::{Value, json};
 
 use crate::app::{ALL, Answer, App, experiment_path};
@@ -40,7 +40,7 @@ fn running() -> App {
     app.engine.create_goal(NewGoal::value("purchase", "EUR")).unwrap();
     app.engine.create_goal(NewGoal::event("signup")).unwrap();
     app.engine.create_goal(NewGoal::event("unused")).unwrap();
-    let goals = NewGoals::new().primary("signup").secondary("purchase");
+    let goals = NewGoals::new().primary("signup").secondary(GoalUse::new("purchase").cap(500));
     app.engine.set_goals(experiment_id(1), goals).unwrap();
     app.engine.start(experiment_id(1)).unwrap();
     app
@@ -109,6 +109,9 @@ fn the_goals_of_an_experiment_are_set_and_answered() {
     let answered = put(&app, &path, &more).data();
     let expected = json!([{"goal": "purchase", "cap": 500.0, "margin": 0.1}]);
     assert_eq!(answered["guardrails"], expected);
+    let mut other = more.clone();
+    other["guardrails"][0]["cap"] = json!(5);
+    is_faulty(&put(&app, &path, &other), &["guardrails[0]"]);
     is_faulty(&put(&app, &path, &json!({"primary": {"goal": "unused"}})), &["primary"]);
     is_faulty(
         &put(&app, &path, &json!({"primary": {"goal": "signup"}, "secondary": [{"goal": "x"}]})),
@@ -159,6 +162,55 @@ fn an_event_counts_for_every_experiment_that_has_the_goal() {
     assert_eq!(app.engine.goal_tallies().len(), 2);
 }
 
+#[test]
+fn an_event_is_counted_for_the_experiments_whose_users_were_exposed() {
+    let app = running();
+    app.engine.create_goal(NewGoal::event("return")).unwrap();
+    let purchase = GoalUse::new("purchase").cap(500);
+    let goals = NewGoals::new().primary("signup").secondary(purchase).secondary("return");
+    app.engine.set_goals(experiment_id(1), goals).unwrap();
+    app.engine.create_flag(NewFlag::new("checkout", "old")).unwrap();
+    let other = NewExperiment::new("Checkout", "production")
+        .variant("golden", "new", 100)
+        .goals(NewGoals::new().secondary("return"))
+        .count_users(1000)
+        .status(Status::Running);
+    app.engine.create_experiment("checkout", other).unwrap();
+    let mut back = event("return");
+    back["event_id"] = json!("1");
+    let tracked = post(&app, TRACK, &back).data();
+    let outcomes: Vec<_> = tracked["experiments"].as_array().unwrap().iter().collect();
+    assert_eq!((tracked["counted"].clone(), outcomes.len()), (json!(1), 2));
+    // What was counted for one is a repetition for all.
+    assert_eq!(post(&app, TRACK, &back).data()["repeated"], json!(true));
+}
+
+#[test]
+fn numbers_and_ids_of_events_are_what_they_say_or_refused() {
+    let app = running();
+    let send = |value: &str, event_id: &str| {
+        let head = r#""environment": "production", "user_key": "anna", "goal": "purchase""#;
+        app.post(TRACK, &format!(r#"{{{head}, "value": {value}, "event_id": {event_id}}}"#))
+    };
+    assert_eq!(send("1e2", "null").data()["counted"], json!(1));
+    assert_eq!(send("-0", "null").data()["counted"], json!(1));
+    assert_eq!(send("7", "null").data()["counted"], json!(1));
+    assert_eq!(counted(&app, "purchase"), (3, 10_700));
+    for value in ["-0.01", "1e300", "9007199254740993", "\"5\"", "true", "[1]", "null"] {
+        is_faulty(&send(value, "\"one\""), &["value"]);
+    }
+    assert!(matches!(send("1e999", "null").status, 400 | 422));
+    for event_id in ["\"\"".to_owned(), format!("\"{}\"", "x".repeat(256)), "7".to_owned()] {
+        is_faulty(&send("1", &event_id), &["event_id"]);
+    }
+    assert_eq!(counted(&app, "purchase"), (3, 10_700));
+    // An id of an event that was refused is still free, and characters are counted, not bytes.
+    assert_eq!(send("1", "\"one\"").data()["counted"], json!(1));
+    let long = format!("\"{}\"", "ü".repeat(255));
+    assert_eq!(send("1", &long).data()["counted"], json!(1));
+    assert_eq!(send("1", &long).data()["repeated"], json!(true));
+}
+
 /// A webhook is delivered twice.
 #[test]
 fn an_event_with_an_id_is_counted_once() {
@@ -173,6 +225,13 @@ fn an_event_with_an_id_is_counted_once() {
     assert_eq!(repeated, [false, true, true]);
     assert_eq!(counted(&app, "purchase"), (1, 1000));
     assert_eq!(post(&app, TRACK, &order("order-2")).data()["counted"], json!(1));
+    // An id is one of its goal and its environment.
+    for (field, other) in [("goal", "signup"), ("environment", "staging")] {
+        let mut event = order("order-1");
+        event[field] = json!(other);
+        event["value"] = if other == "signup" { Value::Null } else { json!(10.0) };
+        assert_eq!(post(&app, TRACK, &event).data()["repeated"], json!(false), "{field}");
+    }
     // One that was not counted may come again.
     app.engine.stop(experiment_id(1)).unwrap();
     let uncounted = post(&app, TRACK, &order("order-3")).data();

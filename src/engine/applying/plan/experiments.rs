@@ -30,6 +30,7 @@ use crate::model::id::{ExperimentId, FlagId};
 use crate::model::merge::{Merge, UnitFields, merge, said};
 use crate::model::notes::ARCHIVED;
 use crate::model::path::Path;
+use crate::model::remembered::Population;
 use crate::model::source::Source;
 use crate::model::status::{Status, Transition};
 use crate::model::targeting::experiment_targeting::{
@@ -85,10 +86,16 @@ impl ExperimentPlan {
         }
     }
 
-    fn goals(&self) -> Option<&Goals> {
+    /// Its goals, with those attached that `population`, if it has ever been started, has had.
+    fn goals(&self, population: Option<&Population>, now: Timestamp) -> Goals {
         match self {
-            ExperimentPlan::Known { definition, .. } => definition.goals.as_deref(),
-            ExperimentPlan::New(section) => section.experiment.goals.as_deref(),
+            ExperimentPlan::Known { definition, .. } => goals_of(definition),
+            ExperimentPlan::New(section) => {
+                let goals = section.experiment.goals.as_deref().cloned().unwrap_or_default();
+                let known = population.and_then(|population| population.goals.as_deref());
+                let is_started = population.is_some() || section.experiment.started_at.is_some();
+                goals.attached_to(known, is_started, now)
+            }
         }
     }
 
@@ -198,9 +205,8 @@ impl FlagPlan {
             let population = context.history.population(id);
             let was_started = population.is_some();
             let id_text = id.to_string();
-            if let Some(goals) = plan.goals() {
-                check_goals(goals, context.shared, &of_goals.field(&id_text), faults);
-            }
+            let goals = plan.goals(population.as_ref(), context.now);
+            check_goals(&goals, context.shared, &of_goals.field(&id_text), faults);
             let path = of_targeting.field(&id_text);
             if let Some(holdout) = context.faulty_holdout
                 && !was_started
