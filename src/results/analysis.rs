@@ -23,6 +23,7 @@ use crate::count::counts::Counts;
 use crate::count::users::UserCounts;
 use crate::engine::Engine;
 use crate::model::experiment::Experiment;
+use crate::model::goal::of_experiment::Better;
 use crate::model::id::ExperimentId;
 use crate::model::path::quote;
 
@@ -124,6 +125,9 @@ impl Analysis {
     /// Events have rates but no verdict, unless each event belongs to a [different
     /// unit](Analysis::one_event_per_unit).
     ///
+    /// Of the experiment's goals they have the users. Events, sums and units are known to
+    /// [`Engine::analyse`] alone.
+    ///
     /// # Errors
     ///
     /// [`AnalysisError`] if the counts belong to another experiment, or if no variant has the
@@ -147,8 +151,9 @@ impl Analysis {
     ///
     /// # Errors
     ///
-    /// [`AnalysisError`] if no variant has the control's key, if two variants have one key, or if
-    /// the percentages do not sum to 100.
+    /// [`AnalysisError`] if no variant has the control's key, if two variants have one key, if the
+    /// percentages do not sum to 100, if a goal has another number of users than there are variants,
+    /// or if a margin is not from 0 to 1.
     pub fn results_of(&self, observed: &Observations) -> Result<Results, AnalysisError> {
         let variants = &observed.variants;
         let control = self.control_of(variants)?;
@@ -158,7 +163,9 @@ impl Analysis {
         };
         let share = share_of_level(observed.one_in);
         let sample_ratio = SampleRatio::of(variants, unit, share);
-        let mut comparisons = self.comparisons(control, variants, unit, share);
+        let better = observed.better();
+        let mut comparisons = self.comparisons(control, variants, unit, better, share);
+        let goals = self.goals(observed, control, unit, share, sample_ratio.status)?;
         if sample_ratio.status == SampleRatioStatus::Mismatch {
             for comparison in &mut comparisons {
                 comparison.finding = Finding::Withheld;
@@ -178,7 +185,8 @@ impl Analysis {
             ..test
         });
         let verdict =
-            Verdict::of(&sample_ratio, unit, control, variants, &comparisons, self.minimum);
+            Verdict::of(&sample_ratio, unit, control, variants, &comparisons, better, self.minimum)
+                .with_guardrails(&goals);
         Ok(Results {
             name: observed.name.clone(),
             unit,
@@ -196,6 +204,7 @@ impl Analysis {
             events: observed.events.clone(),
             comparisons,
             conversions_only,
+            goals,
             notes: Vec::new(),
             verdict,
         })
@@ -240,19 +249,16 @@ impl Analysis {
         control: &Observed,
         variants: &[Observed],
         unit: Unit,
+        better: Better,
         share: f64,
     ) -> Vec<Comparison> {
-        let treatments: Vec<&Observed> = variants
-            .iter()
-            .filter(|one| one.variant != control.variant)
-            .filter(|one| one.percentage > 0 && control.percentage > 0)
-            .collect();
+        let treatments: Vec<&Observed> = treatments(control, variants).collect();
         let count = u64::try_from(treatments.len()).unwrap_or(u64::MAX);
         // Bonferroni: if each holds at its part of the level, all together hold at the share.
         let part = share / float(count.max(1));
         let mut comparisons: Vec<Comparison> = treatments
             .iter()
-            .map(|treatment| self.comparison(treatment, control, unit, part))
+            .map(|treatment| self.comparison(treatment, control, unit, better, part))
             .collect();
         let tested = comparisons.iter_mut().filter_map(|one| {
             let p_value = one.at_planned_end.test?.p_value;
@@ -270,6 +276,7 @@ impl Analysis {
         treatment: &Observed,
         control: &Observed,
         unit: Unit,
+        better: Better,
         part: f64,
     ) -> Comparison {
         let mut comparison = Comparison {
@@ -305,13 +312,14 @@ impl Analysis {
         comparison.at_planned_end.interval = Some(newcombe(ours, theirs, self.confidence));
         comparison.at_planned_end.lift_interval = lift_interval(ours, theirs, self.confidence);
         comparison.at_planned_end.test = z_test(ours, theirs);
-        comparison.chance_to_beat = Some(chance_to_beat(ours, theirs));
+        comparison.chance_to_beat = Some(match better {
+            Better::Higher => chance_to_beat(ours, theirs),
+            Better::Lower => chance_to_beat(theirs, ours),
+        });
         if self.minimum.is_met_by(treatment) && self.minimum.is_met_by(control) {
             comparison.always_valid = self.always_valid(ours, theirs, part);
             comparison.finding = match comparison.always_valid {
-                Some(found) if found.interval.low > 0.0 => Finding::Better,
-                Some(found) if found.interval.high < 0.0 => Finding::Worse,
-                Some(_) => Finding::NoDifferenceYet,
+                Some(found) => Finding::of(found.interval, better),
                 // Nothing varies: only a minimum of 0 lets that through.
                 None => Finding::NotEnoughData,
             };
@@ -337,6 +345,17 @@ impl Default for Analysis {
     fn default() -> Analysis {
         Analysis::new()
     }
+}
+
+/// Every variant above 0 % but the control, if the control is above 0 %.
+pub(super) fn treatments<'o>(
+    control: &'o Observed,
+    variants: &'o [Observed],
+) -> impl Iterator<Item = &'o Observed> {
+    variants
+        .iter()
+        .filter(|one| one.variant != control.variant)
+        .filter(|one| one.percentage > 0 && control.percentage > 0)
 }
 
 /// Estimates totals from a sample that keeps each user with the chance 1 / `one_in`: a binomial
@@ -376,6 +395,26 @@ pub enum AnalysisError {
     Percentages {
         /// What they sum to.
         found: u64,
+    },
+    /// A goal has another number of users than there are variants.
+    #[error("the goal {goal:?} has numbers of {found} variants, and there are {expected}")]
+    #[non_exhaustive]
+    Reached {
+        /// The goal's key.
+        goal: String,
+        /// How many numbers were given.
+        found: usize,
+        /// How many variants there are.
+        expected: usize,
+    },
+    /// The margin of a guardrail is not from 0 to 1.
+    #[error("the margin {found} of the guardrail {goal:?} is not from 0 to 1")]
+    #[non_exhaustive]
+    Margin {
+        /// The goal's key.
+        goal: String,
+        /// The margin that was given, as text.
+        found: String,
     },
     /// The counts belong to another experiment.
     #[error("the counts are of the experiment {found}, not of {expected}")]
@@ -432,8 +471,12 @@ impl Engine {
     ) -> Option<Result<Results, AnalysisError>> {
         let (experiment, counts) = (self.experiment(id)?, self.counts(id)?);
         let users = self.users(id);
-        let results = analysis.results(&experiment, &counts, users.as_ref());
-        let notes = Note::all_of(self, id, analysis.period);
-        Some(results.map(|results| Results { notes, ..results }))
+        let observed = Observations::of(&experiment, &counts, users.as_ref(), analysis.period)
+            .with_counts_of_goals(self, id);
+        let mut notes = Note::all_of(self, id, analysis.period);
+        Some(analysis.results_of(&observed).map(|results| {
+            notes.extend(Note::of_primary(&results));
+            Results { notes, ..results }
+        }))
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::confidence::Interval;
 use super::difference::ZTest;
 use super::sequential::AlwaysValid;
+use crate::model::goal::of_experiment::Better;
 
 /// One variant by itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -64,7 +65,8 @@ pub struct Comparison {
     pub exact_p_value: Option<f64>,
     /// Valid once, at an end that was planned before the start.
     pub at_planned_end: AtPlannedEnd,
-    /// The chance that its rate is above the control's, starting from a uniform prior. Not a test.
+    /// The chance that its rate is above the control's, or below it where lower is better, starting
+    /// from a uniform prior. Not a test.
     pub chance_to_beat: Option<f64>,
     /// What the always-valid interval has shown.
     pub finding: Finding,
@@ -102,4 +104,18 @@ pub enum Finding {
     Better,
     /// The whole interval is below 0, or above 0 where lower is better.
     Worse,
+}
+
+impl Finding {
+    /// What an always-valid interval of a difference shows.
+    pub(super) fn of(difference: Interval, better: Better) -> Finding {
+        let (is_above, is_below) = (difference.low > 0.0, difference.high < 0.0);
+        match better {
+            Better::Higher if is_above => Finding::Better,
+            Better::Higher if is_below => Finding::Worse,
+            Better::Lower if is_below => Finding::Better,
+            Better::Lower if is_above => Finding::Worse,
+            _ => Finding::NoDifferenceYet,
+        }
+    }
 }

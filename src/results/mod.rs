@@ -40,6 +40,8 @@ mod confidence;
 mod conversions_only;
 mod difference;
 mod exact;
+mod goals;
+mod grid;
 pub mod means;
 mod minimum;
 mod multinomial;
@@ -65,6 +67,7 @@ pub use self::confidence::{Confidence, ConfidenceError, Interval};
 pub use self::conversions_only::{ConversionsOnly, ConversionsTest, conversions_only};
 pub use self::difference::{ZTest, difference, lift, lift_interval, newcombe, z_test};
 pub use self::exact::ExactTest;
+pub use self::goals::{GoalComparison, GoalResult, GoalVariantResult};
 pub use self::multinomial::{
     CONCENTRATIONS, ChiSquare, chi_square, sequential_multinomial, sequential_sample_ratio,
 };

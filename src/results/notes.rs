@@ -5,10 +5,12 @@ use std::fmt;
 use serde::Serialize;
 
 use super::observations::Period;
+use super::report::Results;
 use super::special::float;
 use super::text::shown;
 use crate::engine::Engine;
 use crate::model::definition::Definition;
+use crate::model::goal::of_experiment::Role;
 use crate::model::id::{ExperimentId, HoldoutId, SegmentId};
 use crate::model::targeting::experiment_targeting::Targeting;
 use crate::model::targeting::rule::Rule;
@@ -51,6 +53,15 @@ pub enum Note {
         name: String,
         /// How many of the units it holds out, in per cent.
         percentage: Share,
+    },
+    /// The primary goal has values, and the verdict is about the share of users who reached it, not
+    /// about their mean.
+    #[non_exhaustive]
+    ShareOfPrimary {
+        /// The goal's key.
+        goal: String,
+        /// The unit of its values.
+        unit: String,
     },
 }
 
@@ -110,6 +121,13 @@ impl Note {
             Some(Note::Holdout { id: *id, name, percentage: holdout.percentage() })
         }));
         notes
+    }
+
+    /// What is to be known of a verdict about a goal with values. Events have no verdict.
+    pub(super) fn of_primary(results: &Results) -> Option<Note> {
+        let primary = results.goals.iter().find(|goal| goal.role == Role::Primary)?;
+        let unit = primary.unit.clone().filter(|_| results.unit.is_independent())?;
+        Some(Note::ShareOfPrimary { goal: primary.key.clone(), unit })
     }
 }
 
@@ -184,6 +202,12 @@ impl fmt::Display for Note {
             Note::Holdout { name, percentage, .. } => {
                 write!(f, "The holdout {} keeps {percentage} % out.", shown(name))
             }
+            Note::ShareOfPrimary { goal, unit } => write!(
+                f,
+                "The verdict is about the share of users who reached {}, not about the mean in {}.",
+                shown(goal),
+                shown(unit)
+            ),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::goals::ObservedGoal;
 use crate::count::counts::{Count, Counts};
 use crate::count::users::{UserCount, UserCounts};
 use crate::model::experiment::Experiment;
@@ -102,7 +103,7 @@ pub struct Observed {
 /// assert!(matches!(results.verdict, Verdict::NoDifferenceYet { .. }));
 /// # Ok::<(), fairsplit::results::AnalysisError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[must_use = "observations do nothing until they are analysed"]
 pub struct Observations {
     pub(super) name: Option<String>,
@@ -116,6 +117,7 @@ pub struct Observations {
     pub(super) variants: Vec<Observed>,
     /// The events of the run, where the users are counted only since later.
     pub(super) events: Option<RunEvents>,
+    pub(super) goals: Vec<ObservedGoal>,
 }
 
 impl Observations {
@@ -131,6 +133,7 @@ impl Observations {
             one_in: None,
             variants,
             events: None,
+            goals: Vec::new(),
         }
     }
 
@@ -189,6 +192,7 @@ impl Observations {
             Period::SinceStart => experiment.started_at(),
             Period::Ever => Some(experiment.created_at()),
         };
+        let goals = ObservedGoal::all_of(experiment, users);
         Observations {
             name: Some(experiment.name().to_owned()),
             unit: if users.is_some() { Unit::Users } else { Unit::Events },
@@ -200,6 +204,7 @@ impl Observations {
             events: users
                 .filter(|users| !users.is_since_start())
                 .map(|_| RunEvents::of(experiment, counts)),
+            goals,
         }
     }
 }

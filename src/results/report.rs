@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::comparison::{Comparison, VariantResult};
 use super::confidence::Confidence;
 use super::conversions_only::ConversionsOnly;
+use super::goals::GoalResult;
 use super::notes::Note;
 use super::observations::{Period, RunEvents, Unit};
 use super::sample_ratio::SampleRatio;
@@ -48,6 +49,9 @@ pub struct Results {
     pub comparisons: Vec<Comparison>,
     /// The test that needs no exposures.
     pub conversions_only: Option<ConversionsOnly>,
+    /// The experiment's goals, the primary one first. Empty for an experiment without goals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub goals: Vec<GoalResult>,
     /// What a reader has to know of the run: coverage, segments that were changed, holdouts. Filled
     /// in by [`Engine::results`](crate::Engine::results) and
     /// [`Engine::analyse`](crate::Engine::analyse); an analysis of counts alone does not know it.

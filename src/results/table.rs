@@ -3,12 +3,13 @@
 use std::fmt;
 
 use super::comparison::{Comparison, Finding};
-use super::confidence::Interval;
+use super::goals;
+use super::grid::{Grid, Plain, Range, Signed};
 use super::observations::Period;
 use super::proportion::Proportion;
 use super::report::Results;
 use super::sample_ratio::SampleRatioStatus;
-use super::text::{Grouped, PValue, Percent, columns, or_dash, shortened, wrapped};
+use super::text::{Grouped, PValue, Percent, or_dash, shortened, wrapped};
 
 /// The results as a table of plain text, for a terminal or a log. Rates are in percent, differences
 /// in percentage points.
@@ -218,6 +219,7 @@ impl fmt::Display for Table<'_> {
         if !is_mismatched {
             self.conversions(f)?;
         }
+        goals::table::write(self.results, self.width, f)?;
         f.write_str("\n")?;
         wrapped(&self.results.verdict.to_string(), self.width, f)
     }
@@ -237,7 +239,7 @@ impl fmt::Display for Results {
     }
 }
 
-fn word(finding: Finding) -> &'static str {
+pub(super) fn word(finding: Finding) -> &'static str {
     match finding {
         Finding::Withheld => "withheld",
         Finding::NotEnoughData => "too few",
@@ -250,74 +252,4 @@ fn word(finding: Finding) -> &'static str {
 /// An estimate, without digits that it does not have.
 fn whole(figure: f64) -> String {
     if figure >= 1e10 { format!("{figure:.3e}") } else { format!("{figure:.0}") }
-}
-
-struct Signed(f64);
-
-impl fmt::Display for Signed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:+}", Percent(self.0))
-    }
-}
-
-struct Plain(Interval);
-
-impl fmt::Display for Plain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} to {}", Percent(self.0.low), Percent(self.0.high))
-    }
-}
-
-struct Range(Interval);
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:+} to {:+}", Percent(self.0.low), Percent(self.0.high))
-    }
-}
-
-/// Rows of a name and figures: names to the left, as wide as the figures leave space for.
-struct Grid {
-    rows: Vec<(String, Vec<String>)>,
-}
-
-impl Grid {
-    fn new(heads: &[&str]) -> Grid {
-        let (first, rest) = heads.split_first().unwrap_or((&"", &[]));
-        let rest = rest.iter().map(|head| (*head).to_owned()).collect();
-        Grid { rows: vec![((*first).to_owned(), rest)] }
-    }
-
-    fn row(&mut self, name: &str, figures: Vec<String>) {
-        // Longer than any table is wide, and short enough to be measured.
-        self.rows.push((shortened(name, 200), figures));
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rows.len() <= 1
-    }
-
-    fn write(&self, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.rows.iter().map(|(_, figures)| figures.len()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..count)
-            .map(|at| {
-                let cells = self.rows.iter().filter_map(|(_, figures)| figures.get(at));
-                cells.map(|cell| columns(cell)).max().unwrap_or(0)
-            })
-            .collect();
-        let taken: usize = widths.iter().map(|wide| wide.saturating_add(2)).sum();
-        let longest = self.rows.iter().map(|(name, _)| columns(name)).max().unwrap_or(0);
-        let names = longest.min(width.saturating_sub(taken));
-        f.write_str("\n")?;
-        for (name, figures) in &self.rows {
-            let name = shortened(name, names);
-            let pad = names.saturating_sub(columns(&name));
-            write!(f, "{name}{:pad$}", "")?;
-            for (figure, wide) in figures.iter().zip(&widths) {
-                write!(f, "  {figure:>wide$}")?;
-            }
-            f.write_str("\n")?;
-        }
-        Ok(())
-    }
 }

@@ -5,10 +5,13 @@ use std::fmt;
 use serde::Serialize;
 
 use super::comparison::{Comparison, Finding};
+use super::goals::GoalResult;
+use super::means::GuardrailStatus;
 use super::minimum::Minimum;
 use super::observations::{Observed, Unit};
 use super::sample_ratio::{SampleRatio, SampleRatioStatus};
 use super::text::{PValue, Percent, shown};
+use crate::model::goal::of_experiment::Better;
 
 /// What an experiment has shown. It rests only on figures that are valid at every look. Displays as
 /// a sentence.
@@ -67,23 +70,29 @@ pub enum Verdict {
     /// A variant is better than the control.
     #[non_exhaustive]
     Better {
-        /// The better variant; of several, the one with the highest rate.
+        /// The better variant; of several, the one with the best rate.
         variant: String,
         /// The control's key.
         control: String,
-        /// Its rate less the control's, as a share of 1.
+        /// Its rate less the control's, as a share of 1; below 0 where lower is better.
         difference: f64,
         /// The always-valid p-value.
         p_value: f64,
+        /// The keys of the guardrails that it harms.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        harmed: Vec<String>,
+        /// The keys of the guardrails that are not shown to be kept, nor to be harmed.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        open: Vec<String>,
     },
     /// No variant is better than the control, and one is worse.
     #[non_exhaustive]
     Worse {
-        /// The worse variant; of several, the one with the lowest rate.
+        /// The worse variant; of several, the one with the worst rate.
         variant: String,
         /// The control's key.
         control: String,
-        /// Its rate less the control's, as a share of 1.
+        /// Its rate less the control's, as a share of 1; above 0 where lower is better.
         difference: f64,
         /// The always-valid p-value.
         p_value: f64,
@@ -105,6 +114,7 @@ impl Verdict {
         control: &Observed,
         variants: &[Observed],
         comparisons: &[Comparison],
+        better: Better,
         minimum: Minimum,
     ) -> Verdict {
         if sample_ratio.status == SampleRatioStatus::Mismatch {
@@ -124,12 +134,15 @@ impl Verdict {
             return Verdict::NothingToCompare;
         }
         let found = |finding| comparisons.iter().filter(move |one| one.finding == finding);
-        let rate = |one: &&Comparison| one.difference.unwrap_or_default();
-        let best = found(Finding::Better).max_by(|a, b| rate(a).total_cmp(&rate(b)));
+        let gain = |one: &&Comparison| match better {
+            Better::Higher => one.difference.unwrap_or_default(),
+            Better::Lower => -one.difference.unwrap_or_default(),
+        };
+        let best = found(Finding::Better).max_by(|a, b| gain(a).total_cmp(&gain(b)));
         if let Some(verdict) = best.and_then(|one| decided(one, &control.variant)) {
             return verdict;
         }
-        let worst = found(Finding::Worse).min_by(|a, b| rate(a).total_cmp(&rate(b)));
+        let worst = found(Finding::Worse).min_by(|a, b| gain(a).total_cmp(&gain(b)));
         if let Some(verdict) = worst.and_then(|one| decided(one, &control.variant)) {
             return verdict;
         }
@@ -150,13 +163,29 @@ impl Verdict {
         let p_values = comparisons.iter().filter_map(|one| Some(one.always_valid?.p_value));
         Verdict::NoDifferenceYet { p_value: p_values.reduce(f64::min) }
     }
+
+    /// With the guardrails that the better variant does not keep.
+    pub(super) fn with_guardrails(mut self, goals: &[GoalResult]) -> Verdict {
+        if let Verdict::Better { variant, harmed, open, .. } = &mut self {
+            let with = |status| {
+                let of = goals.iter().filter(|goal| goal.status_of(variant) == Some(status));
+                of.map(|goal| goal.key.clone()).collect()
+            };
+            *harmed = with(GuardrailStatus::Harmed);
+            *open = with(GuardrailStatus::Open);
+        }
+        self
+    }
 }
 
 fn decided(comparison: &Comparison, control: &str) -> Option<Verdict> {
     let (variant, control) = (comparison.variant.clone(), control.to_owned());
     let (difference, p_value) = (comparison.difference?, comparison.always_valid?.p_value);
     Some(match comparison.finding {
-        Finding::Better => Verdict::Better { variant, control, difference, p_value },
+        Finding::Better => {
+            let (harmed, open) = (Vec::new(), Vec::new());
+            Verdict::Better { variant, control, difference, p_value, harmed, open }
+        }
         _ => Verdict::Worse { variant, control, difference, p_value },
     })
 }
@@ -212,22 +241,35 @@ impl fmt::Display for Verdict {
                 }
                 f.write_str(". That is no proof that there is none.")
             }
-            Verdict::Better { variant, control, difference, p_value } => write!(
-                f,
-                "{} is better than {}, by {} points (always-valid p {}).",
-                shown(variant),
-                shown(control),
-                Percent(*difference),
-                PValue(*p_value)
-            ),
-            Verdict::Worse { variant, control, difference, p_value } => write!(
-                f,
-                "{} is worse than {}, by {} points (always-valid p {}).",
-                shown(variant),
-                shown(control),
-                Percent(difference.abs()),
-                PValue(*p_value)
-            ),
+            Verdict::Better { variant, control, difference, p_value, harmed, open } => {
+                let by = if *difference < 0.0 { "lower by" } else { "by" };
+                write!(
+                    f,
+                    "{} is better than {}, {by} {} points (always-valid p {})",
+                    shown(variant),
+                    shown(control),
+                    Percent(difference.abs()),
+                    PValue(*p_value)
+                )?;
+                for (status, goals) in [("harmed", harmed), ("open", open)] {
+                    if !goals.is_empty() {
+                        let goals: Vec<String> = goals.iter().map(|goal| shown(goal)).collect();
+                        write!(f, "; guardrails {status}: {}", goals.join(", "))?;
+                    }
+                }
+                f.write_str(".")
+            }
+            Verdict::Worse { variant, control, difference, p_value } => {
+                let by = if *difference > 0.0 { "higher by" } else { "by" };
+                write!(
+                    f,
+                    "{} is worse than {}, {by} {} points (always-valid p {}).",
+                    shown(variant),
+                    shown(control),
+                    Percent(difference.abs()),
+                    PValue(*p_value)
+                )
+            }
         }
     }
 }

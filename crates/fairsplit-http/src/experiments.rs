@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use fairsplit::counts::GoalCounts;
-use fairsplit::results::{Analysis, Results};
+use fairsplit::results::Results;
 use fairsplit::{Count, ExperimentChange, ExperimentId, NewExperiment, Status, Timestamp};
 use serde::Serialize;
 
@@ -172,10 +172,7 @@ pub(crate) async fn get_results(
 ) -> Result<Response, Failure> {
     let experiment = app.engine.experiment(id).ok_or(Failure::NotFound)?;
     let counts = app.engine.counts(id).ok_or(Failure::NotFound)?;
-    let users = app.engine.users(id);
-    // Results of the same counts. The default analysis has no error.
-    let results = Analysis::new().results(&experiment, &counts, users.as_ref());
-    let results = results.map_err(|_| Failure::Internal)?;
+    let results = app.engine.results(id).ok_or(Failure::NotFound)?;
     let counted = experiment.variants().iter().zip(counts.variants());
     let variants = counted.map(|(variant, counts)| VariantCounts {
         key: variant.key(),

@@ -291,6 +291,10 @@ pub(crate) struct Results {
     /// Every other variant compared with the control: difference, lift, intervals and tests.
     #[schema(value_type = Vec<Object>)]
     comparisons: (),
+    /// The experiment's goals: users who reached them, events and sums, and comparisons; absent if
+    /// it has none.
+    #[schema(value_type = Vec<Object>, required = false)]
+    goals: (),
     /// What the experiment has shown, valid at every look.
     #[schema(value_type = Object)]
     verdict: (),

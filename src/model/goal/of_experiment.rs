@@ -25,12 +25,12 @@ pub(crate) const BETTER: &str = "better";
 pub(crate) const MARGIN: &str = "margin";
 pub(crate) const SINCE: &str = "since";
 
-/// In which direction a goal is meant.
+/// In which direction a goal, or a mean, is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "a number is higher or lower")]
 pub enum Better {
-    /// More of it is better.
+    /// More of it is better: revenue.
     #[default]
     Higher,
     /// Less of it is better: refunds, errors, waiting.

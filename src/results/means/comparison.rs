@@ -4,24 +4,12 @@ use serde::Serialize;
 
 use super::difference::{difference, difference_interval, estimate, lift, lift_interval, z_test};
 use super::lacking::{Lacking, Minimum};
-use super::{Moments, Sample};
+use super::{Better, Moments, Sample};
 use crate::results::analysis::Analysis;
 use crate::results::comparison::{AtPlannedEnd, Finding};
 use crate::results::confidence::Interval;
 use crate::results::sequential::AlwaysValid;
 use crate::results::spending::at_share;
-
-/// Which way a mean should move.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(clippy::exhaustive_enums, reason = "a number is higher or lower")]
-pub enum Better {
-    /// More is better, as of revenue.
-    #[default]
-    Higher,
-    /// Less is better, as of waiting times and refunds.
-    Lower,
-}
 
 /// A treatment compared with the control by their means for each user. Figures are in the minor
 /// units of the values.
@@ -123,7 +111,8 @@ impl Analysis {
                 test: z_test(ours, theirs),
                 adjusted_p_value: None,
             },
-            finding: found.map_or(Finding::NotEnoughData, |found| finding(found, better)),
+            finding: found
+                .map_or(Finding::NotEnoughData, |found| Finding::of(found.interval, better)),
             lacking: found.err(),
         }
     }
@@ -161,16 +150,5 @@ impl Analysis {
             effective_users: sample.effective_users(),
             effective_needed: self.minimum_of_means().effective_at(moments.users(), other.users()),
         }
-    }
-}
-
-fn finding(found: AlwaysValid, better: Better) -> Finding {
-    let (is_above, is_below) = (found.interval.low > 0.0, found.interval.high < 0.0);
-    match better {
-        Better::Higher if is_above => Finding::Better,
-        Better::Higher if is_below => Finding::Worse,
-        Better::Lower if is_below => Finding::Better,
-        Better::Lower if is_above => Finding::Worse,
-        _ => Finding::NoDifferenceYet,
     }
 }

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::comparison::Better;
 use super::difference::contrast;
 use super::lacking::Lacking;
-use super::{MeansError, Sample};
+use super::{Better, MeansError, Sample};
 use crate::results::analysis::Analysis;
 use crate::results::confidence::Interval;
 use crate::results::sequential::AlwaysValid;

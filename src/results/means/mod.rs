@@ -41,7 +41,7 @@ mod planning;
 mod sample;
 
 pub use self::cap::{Cap, Capped};
-pub use self::comparison::{Better, Comparison, VariantMean};
+pub use self::comparison::{Comparison, VariantMean};
 pub use self::difference::{
     confidence_sequence, difference, difference_interval, lift, lift_interval, z_test,
 };
@@ -51,3 +51,4 @@ pub use self::lacking::{Arm, Lacking};
 pub use self::moments::Moments;
 pub use self::planning::Plan;
 pub use self::sample::Sample;
+pub use crate::model::goal::of_experiment::Better;

@@ -2,6 +2,8 @@
 //! every count that there can be.
 
 mod calibration;
+mod goals;
+mod goals_of_engines;
 mod laws;
 mod means;
 mod notes;

@@ -144,6 +144,11 @@ fn an_event_counts_for_every_experiment_that_has_the_goal() {
     let keys: Vec<_> =
         results["goals"].as_array().unwrap().iter().map(|goal| goal["goal"].clone()).collect();
     assert_eq!(keys, ["signup", "purchase"]);
+    let of_results = results["results"]["goals"].as_array().unwrap();
+    let of_results: Vec<_> = of_results.iter().map(|goal| [&goal["key"], &goal["role"]]).collect();
+    assert_eq!(of_results, [["signup", "primary"], ["purchase", "secondary"]]);
+    let second = &results["results"]["goals"][1];
+    assert_eq!([&second["unit"], &second["decimals"]], [&json!("EUR"), &json!(2)]);
 
     post(&app, TRACK, &event("purchas")).is(404, NOT_FOUND);
     is_faulty(&post(&app, TRACK, &event("purchase")), &["value"]);
