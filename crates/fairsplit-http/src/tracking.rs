@@ -53,7 +53,8 @@ impl FromText for Tracking {
             _ => {}
         }
         let asked = asked.check(&mut faults);
-        let event = asked.zip(goal).map(|(asked, goal)| Tracking { asked, goal, value, event_id });
+        let event =
+            asked.zip(goal).map(|(asked, goal)| Tracking { asked, goal, value, id: event_id });
         faults.or(event)
     }
 }
@@ -88,7 +89,7 @@ pub(crate) async fn track_goal(
     State(app): State<App>,
     Body(event): Body<Tracking>,
 ) -> Result<Response, Failure> {
-    let Tracking { asked, goal, value, event_id } = event;
+    let Tracking { asked, goal, value, id: event_id } = event;
     let snapshot = app.engine.snapshot();
     let view = snapshot.in_environment(&asked.environment);
     let environment = asked.environment.as_str();
