@@ -6,6 +6,7 @@ mod documents;
 mod extremes;
 mod model;
 mod recording;
+mod texts;
 mod users;
 
 use crate::common::{banner, engine_at_noon, experiment_id, flag_id};
