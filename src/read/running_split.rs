@@ -85,7 +85,7 @@ impl Assigned<'_> {
         }
     }
 
-    /// What becomes of an event that is counted elsewhere, as [`ExperimentCounters::admit`] has it.
+    /// Whether an event counts, as [`ExperimentCounters::admit`] says.
     #[inline]
     pub(super) fn admit(self, deed: Deed, is_meant: impl FnOnce() -> bool) -> Option<Added> {
         self.split.counters.admit(self.hash, deed, is_meant)

@@ -181,9 +181,9 @@ impl ExperimentCounters {
         Some(if is_counted { Added::Counted } else { Added::Closed })
     }
 
-    /// What becomes of an event of the user, known by this hash, that is counted elsewhere;
-    /// remembers it of the user where users are counted. Where it is not known whether the user has
-    /// been exposed, it counts if `is_meant` says so, and else `None` is returned.
+    /// Whether an event of the user, known by this hash, counts; the caller adds it to its cells.
+    /// Where users are counted, it is remembered of this one. Where it is not known whether the user
+    /// has been exposed, it counts if `is_meant` says so, and else `None` is returned.
     #[inline]
     pub(crate) fn admit(
         &self,
