@@ -39,8 +39,9 @@ impl NewGoal {
         NewGoal { key: key.into(), values: None }
     }
 
-    /// A goal whose every event has a value in this unit: a purchase, in `EUR`. What is compared is
-    /// the mean over all exposed users of the sum of each. Another currency is another goal.
+    /// A goal whose every event has a value in this unit: a purchase, in `EUR`. Another currency is
+    /// another goal. Values are summed by variant; so far results compare the share of users who
+    /// reached it, and not their sums.
     ///
     /// Values have two decimals, and are not negative, unless the goal says otherwise.
     pub fn value(key: impl Into<String>, unit: impl Into<String>) -> NewGoal {
