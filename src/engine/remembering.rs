@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::writer::Writer;
 use crate::count::counts::Count;
+use crate::count::goal_counts::GoalCount;
 use crate::count::registry::Registry;
 use crate::model::id::{ExperimentId, HoldoutId};
 use crate::model::remembered::{Group, Population, Remembered};
@@ -117,5 +118,9 @@ fn experiments(snapshot: &Snapshot) -> impl Iterator<Item = &ExperimentState> {
 /// Whether there are counts that could go on, or may still be before it is closed.
 fn has_counts(experiment: &ExperimentState) -> bool {
     let counts = experiment.counters.counts();
-    experiment.definition.is_running() || counts.iter().any(|count| *count != Count::default())
+    let mut goals = experiment.goals.iter().flat_map(|goals| &**goals);
+    experiment.definition.is_running()
+        || counts.iter().any(|count| *count != Count::default())
+        || goals
+            .any(|goal| goal.counters.counts().iter().any(|count| *count != GoalCount::default()))
 }

@@ -9,6 +9,7 @@ use fairsplit::clock::ManualClock;
 use fairsplit::durable::{OpenOptions, check, recover};
 use fairsplit::error::{ControlError, LoadError, OpenError};
 use fairsplit::fault::{Fault, FaultKind};
+use fairsplit::goals::{NewGoal, NewGoals};
 use fairsplit::targeting::{Condition, HoldoutId, NewHoldout, NewTargeting, Operator, Share};
 use fairsplit::{Engine, ExperimentId, NewExperiment, NewFlag, Reason, Status, Timestamp};
 use serde_json::{Value, json};
@@ -67,6 +68,27 @@ fn bound(path: &str) -> (String, FaultKind) {
 fn held_out_by(engine: &Engine) -> Vec<HoldoutId> {
     let found = engine.experiment(experiment()).unwrap();
     found.targeting().map_or_else(Vec::new, |targeting| targeting.held_out_by().to_vec())
+}
+
+/// It has counted a secondary goal, and neither an exposure nor a conversion.
+#[test]
+fn an_experiment_that_counted_nothing_but_a_goal_is_refused_for_other_users_too() {
+    let directory = Directory::new();
+    let engine = directory.open();
+    engine.create_goal(NewGoal::event("signup")).unwrap();
+    engine.create_flag(NewFlag::new("hero-banner", "old").id(flag_id(1))).unwrap();
+    let new = targeted(NewTargeting::new().coverage(100));
+    let new = new.goals(NewGoals::new().secondary("signup")).status(Status::Running);
+    engine.create_experiment("hero-banner", new).unwrap();
+    assert!(production(&engine).goal("signup").record("anna").is_counted());
+    engine.stop(experiment()).unwrap();
+    engine.delete_experiment(experiment()).unwrap();
+    drop(engine);
+
+    let engine = directory.open();
+    let found = refused(engine.create_experiment("hero-banner", targeted(plan("pro"))));
+    assert_eq!(found, [fixed("targeting.audience")]);
+    assert!(matches!(engine.delete_goal("signup"), Err(ControlError::GoalInUse { .. })));
 }
 
 /// The directory of `start_for_some`, which the experiment has left by each of the ways out, with
