@@ -10,6 +10,8 @@ pub(crate) mod directory;
 use std::sync::Arc;
 
 use fairsplit::clock::ManualClock;
+use fairsplit::error::ControlError;
+use fairsplit::fault::{Fault, FaultKind};
 use fairsplit::{
     Counts, Engine, Environment, ExperimentId, FlagId, NewExperiment, NewFlag, Status, Timestamp,
 };
@@ -23,6 +25,18 @@ pub(crate) fn production(engine: &Engine) -> Environment {
 
 pub(crate) fn staging(engine: &Engine) -> Environment {
     engine.environment("staging").unwrap()
+}
+
+/// The path and the kind of each fault.
+pub(crate) fn pairs(faults: &[Fault]) -> Vec<(String, FaultKind)> {
+    faults.iter().map(|fault| (fault.path().to_owned(), fault.kind().clone())).collect()
+}
+
+/// The faults of a call that was refused for them.
+#[track_caller]
+pub(crate) fn faults_of(error: ControlError) -> Vec<(String, FaultKind)> {
+    let ControlError::Invalid(invalid) = error else { panic!("{error:?}") };
+    pairs(invalid.faults())
 }
 
 /// An experiment id that is the same in every run.

@@ -7,9 +7,9 @@ mod reading;
 mod replacing;
 mod skew;
 
-use crate::common::{experiment_id, flag_id};
+use crate::common::{experiment_id, flag_id, pairs};
 use fairsplit::error::LoadError;
-use fairsplit::fault::{Fault, FaultKind};
+use fairsplit::fault::FaultKind;
 use fairsplit::{Engine, Timestamp};
 use serde_json::{Value, json};
 
@@ -93,10 +93,6 @@ fn refused(document: &Value) -> Vec<(String, FaultKind)> {
         panic!("it should have been refused: {document:#}");
     };
     pairs(error.faults())
-}
-
-fn pairs(faults: &[Fault]) -> Vec<(String, FaultKind)> {
-    faults.iter().map(|fault| (fault.path().to_owned(), fault.kind().clone())).collect()
 }
 
 /// An export, as a value.

@@ -4,11 +4,11 @@
 use std::fs;
 
 use crate::common::directory::Directory;
-use crate::common::{NOON, banner, experiment_id, flag_id, production};
+use crate::common::{NOON, banner, experiment_id, flag_id, pairs, production};
 use fairsplit::clock::ManualClock;
 use fairsplit::durable::{OpenOptions, check, recover};
 use fairsplit::error::{ControlError, LoadError, OpenError};
-use fairsplit::fault::{Fault, FaultKind};
+use fairsplit::fault::FaultKind;
 use fairsplit::goals::{NewGoal, NewGoals};
 use fairsplit::targeting::{Condition, HoldoutId, NewHoldout, NewTargeting, Operator, Share};
 use fairsplit::{Engine, ExperimentId, NewExperiment, NewFlag, Reason, Status, Timestamp};
@@ -39,10 +39,6 @@ fn start_for_some(engine: &Engine) {
     let new = targeted(plan("pro").coverage(20)).status(Status::Running);
     engine.create_experiment("hero-banner", new).unwrap();
     assert!(engine.convert_variant(experiment(), "control").is_counted());
-}
-
-fn pairs(faults: &[Fault]) -> Vec<(String, FaultKind)> {
-    faults.iter().map(|fault| (fault.path().to_owned(), fault.kind().clone())).collect()
 }
 
 /// The faults of a call that is refused.

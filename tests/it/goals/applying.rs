@@ -1,8 +1,8 @@
 //! Applying documents to goals that calls have changed meanwhile.
 
-use super::documents::{all_goals, apply, document, of_experiment, of_faults, refused};
+use super::documents::{all_goals, apply, document, of_experiment, refused};
 use super::{counted, running, shop};
-use crate::common::{banner, experiment_id, flag_id, production};
+use crate::common::{banner, experiment_id, flag_id, pairs, production};
 use fairsplit::apply::{ApplyOptions, ApplyReport};
 use fairsplit::fault::{FaultKind, MAX_GOALS, MAX_GOALS_OF_EXPERIMENT};
 use fairsplit::goals::{GoalUse, Goals, NewGoal, NewGoals, Role};
@@ -25,7 +25,7 @@ fn applied(engine: &Engine, document: &Value) {
 
 /// The faults of the parts that were skipped, by their paths.
 fn skipped(report: &ApplyReport) -> Vec<(String, FaultKind)> {
-    report.skipped.iter().flat_map(|part| of_faults(&part.faults)).collect()
+    report.skipped.iter().flat_map(|part| pairs(&part.faults)).collect()
 }
 
 fn secondary(goals: &[&str]) -> Value {

@@ -1,9 +1,9 @@
 //! Goals in documents: as they are written, read, applied and replaced.
 
 use super::{counted, running, shop};
-use crate::common::{experiment_id, production};
+use crate::common::{experiment_id, pairs, production};
 use fairsplit::apply::ApplyReport;
-use fairsplit::fault::{Fault, FaultKind};
+use fairsplit::fault::FaultKind;
 use fairsplit::goals::{GoalUse, NewGoals};
 use fairsplit::{Engine, error};
 use serde_json::{Value, json};
@@ -42,10 +42,6 @@ pub(super) fn apply(engine: &Engine, document: &Value) -> ApplyReport {
     engine.apply(&document.to_string()).unwrap()
 }
 
-pub(super) fn of_faults(faults: &[Fault]) -> Vec<(String, FaultKind)> {
-    faults.iter().map(|fault| (fault.path().to_owned(), fault.kind().clone())).collect()
-}
-
 #[track_caller]
 pub(super) fn refused(engine: &Engine, document: &Value) -> Vec<(String, FaultKind)> {
     let before = (engine.snapshot().version(), engine.to_json());
@@ -53,7 +49,7 @@ pub(super) fn refused(engine: &Engine, document: &Value) -> Vec<(String, FaultKi
         panic!("it should have been refused")
     };
     assert_eq!((engine.snapshot().version(), engine.to_json()), before);
-    of_faults(invalid.faults())
+    pairs(invalid.faults())
 }
 
 #[test]
@@ -139,7 +135,7 @@ fn a_deploy_changes_the_goals_that_it_changed() {
     let report = apply(&engine, &document(&all_goals(), &other));
     let [skipped] = report.skipped.as_slice() else { panic!("{report}") };
     let fixed = FaultKind::GoalsFixed { id: id.to_string() };
-    assert_eq!(of_faults(&skipped.faults), [(format!("flags[0].goals.{id}.primary"), fixed)]);
+    assert_eq!(pairs(&skipped.faults), [(format!("flags[0].goals.{id}.primary"), fixed)]);
 }
 
 #[test]
@@ -154,7 +150,7 @@ fn a_faulty_goal_stays_as_it_was_with_the_flags_that_name_it() {
     let faulty = FaultKind::Faulty { what: "goal", found: "purchase".to_owned() };
     let id = experiment_id(1);
     let path = format!("flags[0].goals.{id}.primary.goal");
-    assert_eq!(of_faults(&report.skipped[0].faults), [(path, faulty)]);
+    assert_eq!(pairs(&report.skipped[0].faults), [(path, faulty)]);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use super::documents::{all_goals, document, of_faults, refused};
+use super::documents::{all_goals, document, refused};
 use super::{counted, experiment, faults, running, shop};
-use crate::common::{ever, experiment_id, production};
+use crate::common::{ever, experiment_id, pairs, production};
 use fairsplit::fault::{FaultKind, MAX_GOALS_OF_EXPERIMENT, MAX_NAME_LENGTH};
 use fairsplit::goals::{Better, GoalUse, NewGoal, NewGoals};
 use fairsplit::{Engine, Status, error};
@@ -78,7 +78,7 @@ fn a_margin_is_a_number_from_0_to_1() {
 fn numbers_in_json_are_read_as_they_are_written() {
     let read = |text: &str| {
         NewGoals::from_json(text).map_err(|error| match error {
-            error::LoadError::Invalid(invalid) => of_faults(invalid.faults()),
+            error::LoadError::Invalid(invalid) => pairs(invalid.faults()),
             other => panic!("{other}"),
         })
     };
@@ -115,7 +115,7 @@ fn goals_of_a_document_are_checked_as_those_of_a_call() {
     let text = document(&all_goals(), &wrong).to_string();
     let Err(error::LoadError::Invalid(invalid)) = Engine::new().replace(&text) else { panic!() };
     let at = |path: &str| format!("flags[0].goals.{}.{path}", experiment_id(1));
-    let paths: Vec<_> = of_faults(invalid.faults()).into_iter().map(|fault| fault.0).collect();
+    let paths: Vec<_> = pairs(invalid.faults()).into_iter().map(|fault| fault.0).collect();
     let expected = ["primary.cap", "guardrails[0].goal", "guardrails[0].margin"].map(at);
     assert_eq!(paths, expected);
 }

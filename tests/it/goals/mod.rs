@@ -9,7 +9,7 @@ mod recording;
 mod texts;
 mod users;
 
-use crate::common::{banner, engine_at_noon, experiment_id, flag_id};
+use crate::common::{banner, engine_at_noon, experiment_id, faults_of, flag_id};
 use fairsplit::counts::GoalCount;
 use fairsplit::error::ControlError;
 use fairsplit::fault::FaultKind;
@@ -62,10 +62,7 @@ pub(super) fn faults<T>(
     engine: &Engine,
     call: impl FnOnce(&Engine) -> Result<T, ControlError>,
 ) -> Vec<(String, FaultKind)> {
-    let error = refused(engine, call);
-    let ControlError::Invalid(invalid) = error else { panic!("{error:?}") };
-    let all = invalid.faults().iter();
-    all.map(|fault| (fault.path().to_owned(), fault.kind().clone())).collect()
+    faults_of(refused(engine, call))
 }
 
 #[track_caller]

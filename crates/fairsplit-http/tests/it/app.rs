@@ -66,6 +66,17 @@ impl Answer {
     }
 }
 
+/// Refused with these paths.
+#[track_caller]
+pub(crate) fn is_faulty(answer: &Answer, paths: &[&str]) {
+    assert_eq!(answer.status, 422, "{}", answer.text);
+    let details = answer.json()["details"].clone();
+    let found: Vec<&String> = details.as_object().unwrap().keys().collect();
+    let mut expected = paths.to_vec();
+    expected.sort_unstable();
+    assert_eq!(found, expected, "{details}");
+}
+
 pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME

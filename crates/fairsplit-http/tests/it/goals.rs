@@ -4,7 +4,7 @@ use fairsplit::goals::{GoalUse, NewGoal, NewGoals};
 use fairsplit::{NewExperiment, NewFlag, Status};
 use serde_json::{Value, json};
 
-use crate::app::{ALL, Answer, App, experiment_path};
+use crate::app::{ALL, Answer, App, experiment_path, is_faulty};
 use crate::common::experiment_id;
 
 const GOALS: &str = "/api/v1/goals";
@@ -17,17 +17,6 @@ fn put(app: &App, path: &str, body: &Value) -> Answer {
 
 fn post(app: &App, path: &str, body: &Value) -> Answer {
     app.post(path, &body.to_string())
-}
-
-/// Refused with these paths.
-#[track_caller]
-fn is_faulty(answer: &Answer, paths: &[&str]) {
-    assert_eq!(answer.status, 422, "{}", answer.text);
-    let details = answer.json()["details"].clone();
-    let found: Vec<&String> = details.as_object().unwrap().keys().collect();
-    let mut expected = paths.to_vec();
-    expected.sort_unstable();
-    assert_eq!(found, expected, "{details}");
 }
 
 fn goals_path() -> String {

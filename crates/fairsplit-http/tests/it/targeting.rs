@@ -3,7 +3,7 @@
 use fairsplit::NewFlag;
 use serde_json::{Value, json};
 
-use crate::app::{ALL, Answer, App, experiment_path, flag_path};
+use crate::app::{ALL, Answer, App, experiment_path, flag_path, is_faulty};
 use crate::common::{banner, experiment_id, flag_id};
 use crate::described::description;
 use crate::schema::fault;
@@ -29,17 +29,6 @@ fn patch(app: &App, path: &str, body: &Value) -> Answer {
 
 fn delete(app: &App, path: &str) -> Answer {
     app.send("DELETE", path, ALL, "")
-}
-
-/// Refused with these paths, in their order.
-#[track_caller]
-fn is_faulty(answer: &Answer, paths: &[&str]) {
-    assert_eq!(answer.status, 422, "{}", answer.text);
-    let details = answer.json()["details"].clone();
-    let found: Vec<&String> = details.as_object().unwrap().keys().collect();
-    let mut expected = paths.to_vec();
-    expected.sort_unstable();
-    assert_eq!(found, expected, "{details}");
 }
 
 /// Refused since the state forbids it, with this text.
