@@ -1,5 +1,7 @@
 //! Users, each counted once, as they are read.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::model::id::ExperimentId;
@@ -85,6 +87,10 @@ pub struct UsersOfGoal {
     pub goal: String,
     /// One for each variant, in the variants' order.
     pub variants: Vec<GoalUsers>,
+    /// Of a goal with values: for each variant, the sum of each exposed user who reached it, in
+    /// minor units, in ascending order.
+    #[serde(skip)]
+    pub(crate) sums: Option<Arc<[Vec<i64>]>>,
 }
 
 /// Users who reached a goal, each counted once.

@@ -302,7 +302,7 @@ impl Engine {
                     of_goal.unexposed = count.converted_unexposed;
                 }
             }
-            UsersOfGoal { goal: (**goal).to_owned(), variants }
+            UsersOfGoal { goal: (**goal).to_owned(), variants, sums: None }
         });
         let goals = goals.collect();
         let variants = definition.terms.variants.iter().zip(sample.variants);
