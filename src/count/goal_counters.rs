@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
+use once_cell::race::OnceBox;
+
 use crate::count::cells::{Cells, Lines, MappedCells};
+use crate::count::distinct_users::slots::Memory;
+use crate::count::distinct_users::{DistinctUsers, Run, Sums};
 use crate::count::goal_counts::GoalCount;
 use crate::count::stripe;
 use crate::count::sync::{AtomicU64, Ordering};
@@ -41,6 +45,8 @@ pub(crate) struct GoalCounters {
     lines: Arc<Lines>,
     /// Where the counts of each variant start: those that a document carried.
     base: Box<[GoalCount]>,
+    /// The sums of users, once they were counted.
+    sums: OnceBox<DistinctUsers<Sums>>,
 }
 
 impl GoalCounters {
@@ -54,7 +60,14 @@ impl GoalCounters {
     /// Counters for this number of variants that start at `base`, in cells that are all zero.
     pub(crate) fn new(variants: u32, base: Box<[GoalCount]>, cells: Cells) -> GoalCounters {
         let Cells { lines, stripes, first } = cells;
-        GoalCounters { mask: stripes.saturating_sub(1), variants, first, lines, base }
+        GoalCounters {
+            mask: stripes.saturating_sub(1),
+            variants,
+            first,
+            lines,
+            base,
+            sums: OnceBox::new(),
+        }
     }
 
     /// Counts one event, with its value in minor units.
@@ -96,6 +109,37 @@ impl GoalCounters {
         } else {
             let known = cell.load(Ordering::Relaxed);
             cell.store(known.saturating_add(value), Ordering::Relaxed);
+        }
+    }
+
+    /// Sums the values of the users of another run, in place of those of the run before.
+    pub(crate) fn begin_sums(&self, run: Run, memory: &Arc<dyn Memory>) {
+        if let Some(sums) = self.sums.get() {
+            sums.begin(run);
+        } else {
+            let sums = DistinctUsers::new(run, Arc::clone(memory));
+            // One writer at a time calls this.
+            let _ = self.sums.set(Box::new(sums));
+        }
+    }
+
+    /// Adds a value of the user with this hash to the user's sum, if sums are kept.
+    #[inline]
+    pub(crate) fn add_to_user(&self, user: u64, value: i64) {
+        if let Some(sums) = self.sums.get() {
+            sums.add(user, value);
+        }
+    }
+
+    /// The sums of users, if they are or were kept, and not forgotten.
+    pub(crate) fn sums(&self) -> Option<&DistinctUsers<Sums>> {
+        self.sums.get().filter(|sums| !sums.is_forgotten())
+    }
+
+    /// Drops the sums of users, and gives their memory back.
+    pub(crate) fn forget_sums(&self) {
+        if let Some(sums) = self.sums() {
+            sums.forget();
         }
     }
 

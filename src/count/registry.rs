@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 
 use crate::count::counters::ExperimentCounters;
 use crate::count::counts::{Baseline, Count};
+use crate::count::distinct_users::SumsOfUsers;
 use crate::count::goal_counters::GoalCounters;
 use crate::count::goal_counts::GoalCount;
 use crate::count::runs::Runs;
@@ -44,7 +45,23 @@ pub(crate) struct GoalRecord {
     pub(crate) at_start: Box<[GoalCount]>,
 }
 
+impl GoalRecord {
+    /// The sums of the users of this run, if they are kept.
+    pub(crate) fn sums_of_run(&self, run: u32) -> Option<SumsOfUsers> {
+        let sums = self.counters.sums()?;
+        (sums.scope().run == run).then(|| sums.read())
+    }
+}
+
 impl Record {
+    /// Drops the users, and the sums of their values.
+    pub(crate) fn forget_users(&self) {
+        self.counters.forget_users();
+        for goal in self.goals.iter().flat_map(|goals| &**goals) {
+            goal.counters.forget_sums();
+        }
+    }
+
     /// The goal of this key, with its place.
     pub(crate) fn goal(&self, key: &str) -> Option<(usize, &GoalRecord)> {
         let mut goals = self.goals.iter().flat_map(|goals| &**goals).enumerate();
@@ -189,7 +206,7 @@ impl Registry {
         let mut deleted = self.write();
         for id in ids {
             if let Some((ById(record), ())) = self.known.remove(id) {
-                record.counters.forget_users();
+                record.forget_users();
                 deleted.push(record);
             }
         }

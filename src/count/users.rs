@@ -93,6 +93,18 @@ pub struct UsersOfGoal {
     pub(crate) sums: Option<Arc<[Vec<i64>]>>,
 }
 
+impl UsersOfGoal {
+    /// Of a goal with values: the sum of each exposed user of a variant who has one, in minor units
+    /// and in ascending order; the variant by its place. The others of the exposed have 0. `None`
+    /// for a goal without values.
+    ///
+    /// A sum stays at 2^53, or at -2^53, rather than pass it.
+    #[must_use]
+    pub fn sums(&self, variant: usize) -> Option<&[i64]> {
+        Some(self.sums.as_ref()?.get(variant)?)
+    }
+}
+
 /// Users who reached a goal, each counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]

@@ -22,7 +22,7 @@ use crate::engine::clock::SystemClock;
 use crate::engine::durability::Durability;
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 use crate::model::terms::Terms;
 
 /// What [`check`] has found in a directory.
@@ -158,9 +158,11 @@ impl Durability for Copy {
         Arc::new(InProcess)
     }
 
-    fn users_left(&self, id: ExperimentId, run: u32) -> Vec<(Head, Slots)> {
-        let users = users::count_left(&self.copies, id, run);
-        self.users.fetch_add(users, Ordering::Relaxed);
+    fn users_left(&self, id: ExperimentId, run: u32, goal: Option<GoalId>) -> Vec<(Head, Slots)> {
+        if goal.is_none() {
+            let users = users::count_left(&self.copies, id, run);
+            self.users.fetch_add(users, Ordering::Relaxed);
+        }
         Vec::new()
     }
 

@@ -18,7 +18,7 @@ use crate::engine::store::{Proposal, Store};
 use crate::model::change::Change;
 use crate::model::definition::Definition;
 use crate::model::error::{CommitError, FileError};
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 use crate::model::terms::Terms;
 
 /// The configuration document, counts of its last change included.
@@ -94,8 +94,8 @@ impl Durability for Directory {
         Arc::<Users>::clone(&self.users)
     }
 
-    fn users_left(&self, id: ExperimentId, run: u32) -> Vec<(Head, Slots)> {
-        self.users.left(id, run)
+    fn users_left(&self, id: ExperimentId, run: u32, goal: Option<GoalId>) -> Vec<(Head, Slots)> {
+        self.users.left(id, run, goal)
     }
 
     fn sync(&self) -> Result<(), FileError> {

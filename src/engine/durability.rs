@@ -10,7 +10,7 @@ use crate::count::distinct_users::slots::{Head, Memory, Slots};
 use crate::count::goal_counts::GoalCount;
 use crate::model::definition::Definition;
 use crate::model::error::FileError;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 use crate::model::terms::Terms;
 
 /// Keeps counters beyond the process; a [`Store`](super::store::Store) keeps the definitions.
@@ -54,10 +54,11 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
     /// Where users are kept.
     fn users(&self) -> Arc<dyn Memory>;
 
-    /// The tables of users that a former process left of a run of an experiment. To be asked for
-    /// each experiment while the definitions are restored, once: what is not asked for by then is
-    /// not needed any more.
-    fn users_left(&self, id: ExperimentId, run: u32) -> Vec<(Head, Slots)>;
+    /// The tables of users that a former process left of a run of an experiment, in the order in
+    /// which they were made; with a goal, those of the sums of its values. To be asked for each
+    /// experiment while the definitions are restored, once: what is not asked for by then is not
+    /// needed any more.
+    fn users_left(&self, id: ExperimentId, run: u32, goal: Option<GoalId>) -> Vec<(Head, Slots)>;
 
     /// Waits until everything that has been counted would survive a loss of power.
     fn sync(&self) -> Result<(), FileError>;

@@ -60,6 +60,7 @@ mod sharing;
 mod shipping;
 pub(crate) mod store;
 mod targeting;
+mod user_sums;
 mod users;
 mod writer;
 

@@ -7,16 +7,17 @@ use foldhash::fast::RandomState;
 
 use super::Engine;
 use super::lifecycle::find_experiment;
+use super::user_sums::PreparedSums;
 use super::writer::Writer;
 use crate::count::distinct_users::slots::{Head, Slots};
-use crate::count::distinct_users::{GoalPlace, Run, Scope};
-use crate::count::registry::Record;
+use crate::count::distinct_users::{Activities, DistinctUsers, GoalPlace, Run, Scope};
+use crate::count::registry::{GoalRecord, Record};
 use crate::count::users::{UserCounts, UsersOfGoal, VariantUsers};
 use crate::format::fields::strictly;
 use crate::model::capacity::Capacity;
 use crate::model::error::{ControlError, FileError};
 use crate::model::experiment_change::ExperimentChange;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 use crate::model::path::Path;
 use crate::model::targeting::shared::Shared;
 use crate::model::timestamp::Timestamp;
@@ -42,6 +43,7 @@ struct Prepared {
     run: Option<Run>,
     /// Whether the run was made for this change, and goes if the change is not committed.
     is_made: bool,
+    sums: Vec<PreparedSums>,
     is_counted: bool,
     is_forgotten: bool,
 }
@@ -65,6 +67,7 @@ impl UsersChange {
             if let Some(run) = prepared.run.filter(|_| prepared.is_made) {
                 run.give_up();
             }
+            prepared.sums.into_iter().for_each(PreparedSums::give_up);
         }
     }
 }
@@ -72,19 +75,24 @@ impl UsersChange {
 impl Writer<'_> {
     /// Makes the tables of users that the change needs, for the experiments of these records, of
     /// which the last of an experiment counts.
-    pub(super) fn prepare_users<'r>(&mut self, records: impl Iterator<Item = &'r Arc<Record>>) {
+    pub(super) fn prepare_users<'r>(
+        &mut self,
+        records: impl Iterator<Item = &'r Arc<Record>>,
+        shared: &Shared,
+    ) {
         let records: HashMap<ExperimentId, &Arc<Record>, RandomState> =
             records.map(|record| (record.definition.id, record)).collect();
         let now = self.engine.control.clock.now();
-        let prepared = records.into_values().filter_map(|record| self.prepared(record, now));
+        let prepared =
+            records.into_values().filter_map(|record| self.prepared(record, shared, now));
         self.users.prepared = Some(prepared.collect());
     }
 
-    fn prepared(&self, record: &Arc<Record>, now: Timestamp) -> Option<Prepared> {
+    fn prepared(&self, record: &Arc<Record>, shared: &Shared, now: Timestamp) -> Option<Prepared> {
         let Record { definition, counters, runs, started_at, .. } = &**record;
         let (id, run) = (definition.id, runs.number());
         let is_running = definition.is_running();
-        let left = if self.users.new.contains(&id) { self.left(id, run) } else { Vec::new() };
+        let left = self.left(id, run, None);
         let is_of_run = counters.users().is_some_and(|users| users.scope().run == run);
         let said = definition.count_users.or(self.held.default_users);
         let capacity = said.map_or(0, Capacity::users);
@@ -102,6 +110,7 @@ impl Writer<'_> {
         let scope = Scope {
             experiment: id,
             run,
+            goal: None,
             since: begun.unwrap_or(now),
             is_whole: begun.is_some(),
             capacity: usize::try_from(capacity).unwrap_or(usize::MAX),
@@ -114,11 +123,15 @@ impl Writer<'_> {
             None
         } else {
             let is_whole = left.iter().all(|(head, _)| head.is_whole);
-            Some(Run::united(Scope { is_whole, ..scope }, left, memory))
+            Some(Run::united::<Activities>(Scope { is_whole, ..scope }, left, memory))
         };
-        let is_needed = is_running || is_forgotten || run.is_some();
+        // Sums are of the users that are kept.
+        let known = counters.users().filter(|_| is_of_run).map(DistinctUsers::scope);
+        let scope = run.as_ref().map(Run::scope).or(known).unwrap_or(scope);
+        let sums = self.prepared_sums(record, scope, is_counted, shared);
+        let is_needed = is_running || is_forgotten || run.is_some() || !sums.is_empty();
         let record = Arc::clone(record);
-        is_needed.then(|| Prepared { record, run, is_made, is_counted, is_forgotten })
+        is_needed.then(|| Prepared { record, run, is_made, sums, is_counted, is_forgotten })
     }
 
     /// Whether the experiment itself said, before this change, how many users are kept.
@@ -127,20 +140,27 @@ impl Writer<'_> {
         known.flatten().is_some()
     }
 
-    /// The users of a run that a former process has left.
-    fn left(&self, id: ExperimentId, run: u32) -> Vec<(Head, Slots)> {
+    /// The users of a run that a former process has left, or the sums of the values of a goal.
+    pub(super) fn left(
+        &self,
+        id: ExperimentId,
+        run: u32,
+        goal: Option<GoalId>,
+    ) -> Vec<(Head, Slots)> {
         let durability = self.engine.control.durability.as_ref();
-        durability.map(|durability| durability.users_left(id, run)).unwrap_or_default()
+        let durability = durability.filter(|_| self.users.new.contains(&id));
+        durability.map(|durability| durability.users_left(id, run, goal)).unwrap_or_default()
     }
 
     /// Begins to count users as the change says, and ends it; and opens the counters of what runs.
     pub(super) fn begin_users(&mut self, shared: &Shared) {
         for prepared in self.users.prepared.take().into_iter().flatten() {
-            let Prepared { record, run, is_counted, is_forgotten, .. } = prepared;
+            let Prepared { record, run, sums, is_counted, is_forgotten, .. } = prepared;
             let counters = &record.counters;
             if let Some(run) = run {
                 counters.begin_users(run, &self.engine.control.users);
             }
+            sums.into_iter().for_each(|sums| sums.begin(&self.engine.control.users));
             if record.definition.is_running() {
                 let goals = record.definition.goals.as_ref();
                 let primary = goals.and_then(|goals| goals.primary.as_ref());
@@ -149,7 +169,7 @@ impl Writer<'_> {
                 counters.set_open_for(true, is_counted, needs_value);
             }
             if is_forgotten {
-                counters.forget_users();
+                record.forget_users();
             }
         }
     }
@@ -273,7 +293,7 @@ impl Engine {
         let view = self.current.pin();
         let experiments = view.states().flat_map(|state| &*state.experiments);
         let running = experiments.filter(|experiment| experiment.definition.is_running());
-        writer.prepare_users(running.map(ExperimentState::record));
+        writer.prepare_users(running.map(ExperimentState::record), view.shared());
         writer.begin_users(view.shared());
         Ok(())
     }
@@ -290,11 +310,18 @@ impl Engine {
         let assignment = definition.assignment();
         let (allocation, count) = (assignment.allocation(), definition.terms.count());
         let goals = record.goals.iter().flat_map(|goals| &**goals).enumerate();
-        let goals = goals.filter_map(|(at, goal)| Some((&goal.goal, GoalPlace::new(at)?)));
-        let (keys, places): (Vec<_>, Vec<_>) = goals.unzip();
-        let sample = users.counts(allocation, count, &places);
+        let goals = goals.filter_map(|(at, goal)| Some((goal, GoalPlace::new(at)?)));
+        let (goals, places): (Vec<&GoalRecord>, Vec<_>) = goals.unzip();
+        // Before the users, so that each user who has a sum is among those who reached the goal.
+        let sums: Vec<_> = goals.iter().map(|goal| goal.sums_of_run(users.scope().run)).collect();
+        let bits = sums.iter().flatten().map(|sums| sums.bits).max().unwrap_or(0);
+        let sample = users.counts(allocation, count, &places, bits);
+        let sums = sums.into_iter().map(|sums| {
+            sums.map(|sums| Arc::from(sums.by_variant(allocation, count, sample.bits)))
+        });
         let primary = definition.goals.as_ref().and_then(|goals| goals.primary());
-        let goals = keys.into_iter().zip(sample.goals).map(|(goal, mut variants)| {
+        let goals = goals.into_iter().map(|goal| &goal.goal);
+        let goals = goals.zip(sums).zip(sample.goals).map(|((goal, sums), mut variants)| {
             if primary.is_some_and(|primary| primary.goal == *goal) {
                 // Its events are conversions.
                 for (of_goal, count) in variants.iter_mut().zip(&sample.variants) {
@@ -302,7 +329,7 @@ impl Engine {
                     of_goal.unexposed = count.converted_unexposed;
                 }
             }
-            UsersOfGoal { goal: (**goal).to_owned(), variants, sums: None }
+            UsersOfGoal { goal: (**goal).to_owned(), variants, sums }
         });
         let goals = goals.collect();
         let variants = definition.terms.variants.iter().zip(sample.variants);

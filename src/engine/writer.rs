@@ -24,6 +24,7 @@ use crate::model::error::{CommitError, FileError};
 use crate::model::id::ExperimentId;
 use crate::model::remembered::Remembered;
 use crate::model::source::Sources;
+use crate::model::targeting::shared::Shared;
 use crate::read::current::Retired;
 use crate::read::snapshot::Snapshot;
 
@@ -217,7 +218,7 @@ impl Writer<'_> {
 
     /// Commits the change, if the engine has a store, and publishes it.
     pub(super) fn publish(mut self, next: Snapshot, action: Action) -> Result<(), CommitError> {
-        self.prepare();
+        self.prepare(next.shared());
         self.remember(&next);
         if let Some(store) = &self.engine.control.store {
             let sources = self.sources.as_ref().unwrap_or(&self.held.sources);
@@ -241,17 +242,17 @@ impl Writer<'_> {
     }
 
     /// Makes what the change needs besides the definitions, unless that has been done.
-    fn prepare(&mut self) {
+    fn prepare(&mut self, shared: &Shared) {
         if !self.users.is_prepared() {
             let records = self.opening.drain(..).chain(self.staged.iter().cloned());
             let records: Vec<_> = records.collect();
-            self.prepare_users(records.iter());
+            self.prepare_users(records.iter(), shared);
         }
     }
 
     /// Publishes what has been committed.
     pub(super) fn publish_committed(mut self, next: Snapshot) {
-        self.prepare();
+        self.prepare(next.shared());
         if let Some(sources) = self.sources.take() {
             self.held.sources = sources;
         }
@@ -325,6 +326,7 @@ impl Writer<'_> {
             }
         }
     }
+
     fn goal_counters(
         &mut self,
         definition: &Definition,

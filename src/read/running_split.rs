@@ -8,7 +8,8 @@ use foldhash::fast::RandomState;
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::{Bucket, Seed};
 use crate::count::counters::{Added, Event, ExperimentCounters};
-use crate::count::distinct_users::Deed;
+use crate::count::distinct_users::{Deed, Known};
+use crate::count::goal_counters::GoalCounters;
 use crate::model::variant::Variant;
 use crate::read::place::VariantPosition;
 use crate::read::state::{ExperimentState, FlagState};
@@ -87,7 +88,11 @@ impl Assigned<'_> {
 
     /// Whether an event counts, as [`ExperimentCounters::admit`] says.
     #[inline]
-    pub(super) fn admit(self, deed: Deed, is_meant: impl FnOnce() -> bool) -> Option<Added> {
+    pub(super) fn admit(
+        self,
+        deed: Deed,
+        is_meant: impl FnOnce() -> bool,
+    ) -> Option<Result<Known, Added>> {
         self.split.counters.admit(self.hash, deed, is_meant)
     }
 
@@ -95,6 +100,12 @@ impl Assigned<'_> {
     #[inline]
     pub(super) fn count_admitted(self, variant: VariantPosition, event: Event) {
         self.split.counters.add_admitted(variant.number(), event);
+    }
+
+    /// Adds a value of a goal to the sum of the unit, if users are counted.
+    #[inline(never)]
+    pub(super) fn add_to_user(self, counters: &GoalCounters, value: i64) {
+        counters.add_to_user(self.hash, value);
     }
 
     /// Counts a conversion for a variant as [`ExperimentCounters::convert_if`] does.

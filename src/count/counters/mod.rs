@@ -183,16 +183,17 @@ impl ExperimentCounters {
         Some(if is_counted { Added::Counted } else { Added::Closed })
     }
 
-    /// Whether an event of the user, known by this hash, counts; the caller adds it to its cells.
-    /// Where users are counted, it is remembered of this one. Where it is not known whether the user
-    /// has been exposed, it counts if `is_meant` says so, and else `None` is returned.
+    /// Whether an event of the user, known by this hash, counts: then what is known of the user's
+    /// exposure, and the caller adds the event to its cells; else why not. Where users are counted,
+    /// it is remembered of this one. Where it is not known whether the user has been exposed, it
+    /// counts if `is_meant` says so, and else `None` is returned.
     #[inline]
     pub(crate) fn admit(
         &self,
         user: u64,
         deed: Deed,
         is_meant: impl FnOnce() -> bool,
-    ) -> Option<Added> {
+    ) -> Option<Result<Known, Added>> {
         let state = self.state.load(Ordering::Relaxed);
         let known = if state & OPEN_WITH_USERS != 0 {
             self.record_apart(user, deed)
@@ -200,12 +201,12 @@ impl ExperimentCounters {
             Known::Unsure
         };
         match known {
-            Known::Unexposed => return Some(Added::Unexposed),
+            Known::Unexposed => return Some(Err(Added::Unexposed)),
             Known::Exposed => {}
             Known::Unsure if is_meant() => {}
             Known::Unsure => return None,
         }
-        Some(if state == CLOSED { Added::Closed } else { Added::Counted })
+        Some(if state == CLOSED { Err(Added::Closed) } else { Ok(known) })
     }
 
     /// Remembers an event of its user. A separate function, so that a call whose user is not

@@ -165,12 +165,12 @@ fn users_are_counted_while_the_counters_are_open_for_them() {
     let begin = |run, is_whole| {
         let since = Timestamp::from_unix_seconds(0);
         let experiment = ExperimentId::from_bytes([1; 16]);
-        let scope = Scope { experiment, run, since, is_whole, capacity: 10 };
+        let scope = Scope { experiment, run, goal: None, since, is_whole, capacity: 10 };
         counters.begin_users(Run::new(scope, &*memory), &memory);
     };
     let users = || {
         let sample =
-            counters.users().unwrap().counts(&Allocation::of([100, 0].into_iter()), 2, &[]);
+            counters.users().unwrap().counts(&Allocation::of([100, 0].into_iter()), 2, &[], 0);
         let UserCount { exposed, converted, converted_unexposed } = sample.variants[0];
         (sample.scope.run, [exposed, converted, converted_unexposed])
     };
@@ -212,7 +212,7 @@ fn users_that_are_forgotten_hold_no_conversion_back() {
     let begin = |run| {
         let since = Timestamp::from_unix_seconds(0);
         let experiment = ExperimentId::from_bytes([1; 16]);
-        let scope = Scope { experiment, run, since, is_whole: true, capacity: 10 };
+        let scope = Scope { experiment, run, goal: None, since, is_whole: true, capacity: 10 };
         counters.begin_users(Run::new(scope, &*memory), &memory);
     };
     let convert = || counters.add_with_user(0, Event::Conversion, 7);

@@ -1,6 +1,7 @@
 //! What a user has done in a run, in one word whose bits are only ever set. So it does not matter
 //! in which order, or how often, what is known of a user is brought together: it is one OR.
 
+use super::kept::Kept;
 use crate::count::counters::Event;
 use crate::count::users::{GoalUsers, UserCount};
 use crate::model::fault::MAX_GOALS_OF_EXPERIMENT;
@@ -8,15 +9,29 @@ use crate::model::fault::MAX_GOALS_OF_EXPERIMENT;
 /// The bits of a user.
 pub(super) type Activity = u64;
 
+/// A table has for each user what the user did.
+#[derive(Debug)]
+pub(crate) enum Activities {}
+
+impl Kept for Activities {
+    type Event = Deed;
+
+    #[inline]
+    fn after(word: u64, deed: Deed) -> u64 {
+        word | deed.bit(word)
+    }
+
+    #[inline]
+    fn with_earlier(word: u64, before: u64) -> u64 {
+        word | before
+    }
+}
+
 const EXPOSED: Activity = 1 << 0;
 /// A conversion before any exposure: it has another cause.
 const CONVERTED_BEFORE: Activity = 1 << 1;
 /// A conversion after an exposure.
 const CONVERTED_AFTER: Activity = 1 << 2;
-/// Not of the user, but of the slot: nothing more is recorded here, since the user is moving to
-/// another table.
-pub(super) const LEFT: Activity = 1 << 63;
-
 /// What is known of a user whose event was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
@@ -30,8 +45,17 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    pub(super) fn of(activity: Activity) -> Known {
-        if activity & EXPOSED == 0 { Known::Unexposed } else { Known::Exposed }
+    /// What follows from what a user did: nothing for one who is not in the sample, and no more
+    /// than an exposure unless users are counted since the run began.
+    #[inline]
+    pub(super) fn of(activity: Activity, is_whole: bool) -> Known {
+        if activity & EXPOSED != 0 {
+            Known::Exposed
+        } else if activity != 0 && is_whole {
+            Known::Unexposed
+        } else {
+            Known::Unsure
+        }
     }
 }
 
@@ -53,7 +77,7 @@ impl Deed {
 
     /// The bit that is set for a user who has done this.
     #[inline]
-    pub(super) fn bit(self, activity: Activity) -> Activity {
+    fn bit(self, activity: Activity) -> Activity {
         if activity & EXPOSED == 0 { self.before } else { self.after }
     }
 }

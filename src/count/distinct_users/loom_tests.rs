@@ -12,6 +12,7 @@ fn users(slots: usize, capacity: usize) -> Arc<DistinctUsers> {
     let scope = Scope {
         experiment: ExperimentId::from_bytes([1; 16]),
         run: 1,
+        goal: None,
         since: Timestamp::from_unix_seconds(0),
         is_whole: true,
         capacity,
@@ -172,5 +173,32 @@ fn loom_a_run_begins_while_users_are_added() {
         moving.join().unwrap();
         assert_eq!(users.scope().run, 2);
         assert_eq!(all(&users), [(new, EXPOSED)]);
+    });
+}
+
+/// Two values of one user, whom another thread moves meanwhile, and a kill after it.
+#[test]
+fn loom_no_value_is_lost_or_doubled_while_its_user_moves() {
+    loom::model(|| {
+        let memory: Arc<dyn Memory> = Arc::new(InProcess);
+        let run = Run::with_slots(2, users(2, 100).scope(), &*memory);
+        let sums = Arc::new(DistinctUsers::<Sums>::new(run, memory));
+        let hash = user(0, 0);
+        sums.add(hash, 100);
+        let spawn = |act: fn(&DistinctUsers<Sums>, u64)| {
+            let sums = Arc::clone(&sums);
+            loom::thread::spawn(move || act(&sums, hash))
+        };
+        let moving = spawn(|sums, _| {
+            let tables = sums.tables.load_full();
+            sums.make_next(&tables);
+            let tables = sums.tables.load_full();
+            sums.finish(&tables);
+        });
+        let adding = spawn(|sums, hash| sums.add(hash, 20));
+        sums.add(hash, 3);
+        moving.join().unwrap();
+        adding.join().unwrap();
+        assert_eq!(sums.read().sums, [(hash, 123)]);
     });
 }

@@ -1,14 +1,19 @@
-//! The users of one run of an experiment, each counted once: exposed, and converted.
+//! The users of one run of an experiment, each once, with one word: what the user did, or the sum of
+//! the user's values.
 //!
 //! * `table`: a user's place, and how users move to another table; `slots`: its memory;
-//! * `activity`: what is known of a user.
+//! * `kept`: what a word may be; `activity` and `sums`: the two kinds of it.
 
 mod activity;
+mod kept;
 #[cfg(all(test, loom))]
 mod loom_tests;
 pub(crate) mod slots;
 #[cfg(all(test, not(loom)))]
 mod step_tests;
+mod sums;
+#[cfg(all(test, not(loom)))]
+mod sums_tests;
 mod table;
 #[cfg(all(test, not(loom)))]
 mod table_tests;
@@ -17,19 +22,22 @@ mod tests;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock, PoisonError, TryLockError};
 
 use xxhash_rust::const_xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-pub(crate) use self::activity::{Deed, GoalPlace, Known};
+pub(crate) use self::activity::{Activities, Deed, GoalPlace, Known};
+pub(crate) use self::kept::Kept;
 use self::slots::{Head, InProcess, Memory, Slots};
+pub(crate) use self::sums::{Sums, SumsOfUsers};
 use self::table::{Claimed, EMPTY, Found, SEALED, Table};
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::Bucket;
 use crate::count::sync::{self, AtomicUsize, Mutex, Ordering, Swap};
 use crate::count::users::{GoalUsers, UserCount};
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 use crate::model::timestamp::Timestamp;
 
 /// The slots of the first table: 1 KiB.
@@ -46,6 +54,8 @@ const NO_RUN: u32 = u32::MAX;
 pub(crate) struct Scope {
     pub(crate) experiment: ExperimentId,
     pub(crate) run: u32,
+    /// The goal whose values are summed; `None` for what users did.
+    pub(crate) goal: Option<GoalId>,
     /// Since when the users of the run are counted.
     pub(crate) since: Timestamp,
     /// Whether that is since the run began: then a user who is not known as exposed was not.
@@ -61,7 +71,7 @@ pub(crate) struct Run {
     table: Table,
 }
 
-/// A set of users by the hash that assigns them, each with its activity.
+/// A set of users by the hash that assigns them, each with its word.
 ///
 /// It holds at most its capacity, and some more while users move. Beyond that it is downsampled: it
 /// keeps the users whose sampling hash begins with `bits` zero bits, and `bits` grows (Gibbons,
@@ -73,8 +83,9 @@ pub(crate) struct Run {
 /// To grow, or to be downsampled, is one thing: the users move to another table, larger or with
 /// more bits. Calls that add users do it in small steps, and a known user's call never waits. A new
 /// run begins with another table, and drops what was there.
-pub(crate) struct DistinctUsers {
+pub(crate) struct DistinctUsers<K = Activities> {
     tables: Swap<Tables>,
+    kept: PhantomData<K>,
     memory: Arc<dyn Memory>,
     /// Held while another table takes the place of the current one.
     making: Mutex<()>,
@@ -112,15 +123,25 @@ impl Run {
         Run { scope, table: new_table(&scope, 0, slots, memory) }
     }
 
+    /// Whose users they are.
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope
+    }
+
     /// Gives up the memory of a run that is not to begin.
     pub(crate) fn give_up(self) {
         self.table.slots.dropped();
     }
 
-    /// A run with the users of these tables, all of the same run: as they were left behind, or as
-    /// several processes counted them. Since when users are counted, and how many are kept, is as
+    /// A run with the users of these tables, all of the same run, in the order in which they were
+    /// made: as they were left behind, or, of what users did, as several processes counted them in
+    /// any order. Since when users are counted, and how many are kept, is as
     /// it was.
-    pub(crate) fn united(scope: Scope, tables: Vec<(Head, Slots)>, memory: &dyn Memory) -> Run {
+    pub(crate) fn united<K: Kept>(
+        scope: Scope,
+        tables: Vec<(Head, Slots)>,
+        memory: &dyn Memory,
+    ) -> Run {
         let since = tables.iter().map(|(head, _)| head.since).min().unwrap_or(scope.since);
         let capacity = tables.iter().map(|(head, _)| head.capacity).max();
         let scope = Scope { since, capacity: capacity.unwrap_or(scope.capacity), ..scope };
@@ -134,11 +155,13 @@ impl Run {
             }
         }
         let bits = parts.iter().map(|part| part.head.bits).max().unwrap_or(0);
-        let users = || parts.iter().flat_map(Table::all).filter(|(hash, _)| rank(*hash) >= bits);
+        // The last one first: where a user is in several, it has what those before it have.
+        let users =
+            || parts.iter().rev().flat_map(Table::all).filter(|(hash, _)| rank(*hash) >= bits);
         // At most half full.
         let slots = users().count().saturating_mul(2).max(FIRST_SLOTS).next_power_of_two();
         let table = new_table(&scope, bits, slots, memory);
-        users().for_each(|(hash, activity)| table.take(hash, activity));
+        users().for_each(|(hash, word)| table.take::<K>(hash, word));
         for part in &parts {
             part.slots.replaced();
         }
@@ -157,7 +180,8 @@ impl Tables {
     fn nothing() -> Tables {
         let experiment = ExperimentId::from_bytes([0; 16]);
         let since = Timestamp::from_unix_seconds(0);
-        let scope = Scope { experiment, run: NO_RUN, since, is_whole: false, capacity: 0 };
+        let (run, goal) = (NO_RUN, None);
+        let scope = Scope { experiment, run, goal, since, is_whole: false, capacity: 0 };
         let table = new_table(&scope, u32::MAX, 0, &InProcess);
         Tables::of(Run { scope, table })
     }
@@ -179,10 +203,11 @@ impl Tables {
     }
 }
 
-impl DistinctUsers {
-    pub(crate) fn new(run: Run, memory: Arc<dyn Memory>) -> DistinctUsers {
+impl<K: Kept> DistinctUsers<K> {
+    pub(crate) fn new(run: Run, memory: Arc<dyn Memory>) -> DistinctUsers<K> {
         DistinctUsers {
             tables: Swap::from_pointee(Tables::of(run)),
+            kept: PhantomData,
             memory,
             making: Mutex::new(()),
             freeing: Mutex::new(None),
@@ -217,44 +242,44 @@ impl DistinctUsers {
         self.tables.load().scope
     }
 
-    /// Records an event of the user with this hash; returns whether the user has been exposed.
+    /// Records an event of the user with this hash. `read` gets the user's word, 0 if the user is
+    /// not in the sample.
     ///
-    /// An event of a known user that sets nothing new writes nothing.
+    /// An event of a known user that changes nothing writes nothing.
     #[inline]
-    pub(crate) fn record(&self, user: u64, deed: impl Into<Deed>) -> Known {
-        let (hash, deed) = (hash_of(user), deed.into());
+    fn record_as<R>(&self, user: u64, event: K::Event, read: impl Fn(u64, &Scope) -> R) -> R {
+        let hash = hash_of(user);
         loop {
             let tables = self.tables.load();
-            let known = match tables.current.find(hash) {
-                Found::User(slot) => slot.record_known(deed),
+            let word = match tables.current.find(hash) {
+                Found::User(slot) => slot.record_known::<K>(event),
                 _ => None,
             };
-            if let Some(known) = known.or_else(|| self.record_new(&tables, hash, deed)) {
-                let is_sure = known == Known::Exposed || tables.scope.is_whole;
-                return if is_sure { known } else { Known::Unsure };
+            if let Some(word) = word.or_else(|| self.record_new(&tables, hash, event)) {
+                return read(word, &tables.scope);
             }
             // The users move to a table that is there, or will be at once.
             sync::wait();
         }
     }
 
-    /// Records an event of a user who is not in the current table yet. `None` if that is not the
-    /// current one any more.
+    /// Records an event of a user who is not in the current table yet. Returns the user's word;
+    /// `None` if the table is not the current one any more.
     #[cold]
     #[inline(never)]
-    fn record_new(&self, tables: &Arc<Tables>, hash: u64, deed: Deed) -> Option<Known> {
+    fn record_new(&self, tables: &Arc<Tables>, hash: u64, event: K::Event) -> Option<u64> {
         let Tables { current, leaving, .. } = &**tables;
         if rank(hash) < current.head.bits {
-            return Some(Known::Unsure);
+            return Some(0);
         }
         let before = match leaving {
             None => 0,
             Some(leaving) => {
                 let table = &leaving.table;
                 if let Found::User(slot) = table.find(hash)
-                    && let Some(known) = slot.record_known(deed)
+                    && let Some(word) = slot.record_known::<K>(event)
                 {
-                    return Some(known);
+                    return Some(word);
                 }
                 let before = table.leave(hash);
                 if leaving.added.fetch_add(1, Ordering::AcqRel) >= leaving.room {
@@ -265,11 +290,11 @@ impl DistinctUsers {
             }
         };
         match current.claim(hash) {
-            Claimed::Known(slot) => slot.record(deed, before),
+            Claimed::Known(slot) => slot.record::<K>(event, before),
             Claimed::New(slot) => {
-                let known = slot.record(deed, before);
+                let word = slot.record::<K>(event, before);
                 self.go_on(tables);
-                known
+                word
             }
             Claimed::Sealed => None,
             Claimed::Full => {
@@ -291,7 +316,7 @@ impl DistinctUsers {
                 let len = leaving.table.slots.len();
                 let begin = leaving.begun.fetch_add(STEP, Ordering::Relaxed);
                 let end = begin.saturating_add(STEP).min(len);
-                (begin..end).for_each(|at| leave(&leaving.table, at, current));
+                (begin..end).for_each(|at| leave::<K>(&leaving.table, at, current));
                 let steps = end.saturating_sub(begin);
                 let done = leaving.done.fetch_add(steps, Ordering::AcqRel).saturating_add(steps);
                 if done >= len {
@@ -340,7 +365,7 @@ impl DistinctUsers {
     fn finish(&self, tables: &Arc<Tables>) {
         if let Some(leaving) = &tables.leaving {
             let slots = 0..leaving.table.slots.len();
-            slots.for_each(|at| leave(&leaving.table, at, &tables.current));
+            slots.for_each(|at| leave::<K>(&leaving.table, at, &tables.current));
             self.finished(tables);
         }
     }
@@ -390,23 +415,34 @@ impl DistinctUsers {
             }
         }
     }
+}
+
+impl DistinctUsers<Activities> {
+    /// Records what the user with this hash did; returns whether the user has been exposed.
+    #[inline]
+    pub(crate) fn record(&self, user: u64, deed: impl Into<Deed>) -> Known {
+        self.record_as(user, deed.into(), |activity, scope| Known::of(activity, scope.is_whole))
+    }
 
     /// The sampled users of each variant of the current run.
     ///
     /// A user whose event was recorded before is counted, once: users stay where they are found
     /// here, even if they begin to move. `goals` are those of which the users who reached them are
-    /// counted too.
+    /// counted too. The sample has no more than one user in 2 to the power of `bits`.
     pub(crate) fn counts(
         &self,
         allocation: &Allocation,
         variants: u32,
         goals: &[GoalPlace],
+        bits: u32,
     ) -> Sample {
         let tables = self.settled();
         self.free_now();
         let mut counts = vec![UserCount::default(); variants as usize];
         let mut of_goals = vec![vec![GoalUsers::default(); variants as usize]; goals.len()];
-        for (hash, activity) in tables.current.all() {
+        let of_table = tables.current.head.bits;
+        let is_kept = |hash: u64| bits <= of_table || rank(hash) >= bits;
+        for (hash, activity) in tables.current.all().filter(|(hash, _)| is_kept(*hash)) {
             let variant = allocation.variant(Bucket::from_hash(hash));
             if let Some(count) = counts.get_mut(variant) {
                 count.add(activity);
@@ -417,7 +453,7 @@ impl DistinctUsers {
                 }
             }
         }
-        let (scope, bits) = (tables.scope, tables.current.head.bits);
+        let (scope, bits) = (tables.scope, bits.max(of_table));
         Sample { scope, bits, variants: counts, goals: of_goals }
     }
 }
@@ -442,16 +478,16 @@ fn new_table(scope: &Scope, bits: u32, slots: usize, memory: &dyn Memory) -> Tab
 }
 
 fn head_of(scope: &Scope, bits: u32, slots: usize, multiplier: u64) -> Head {
-    let Scope { experiment, run, since, is_whole, capacity } = *scope;
-    Head { experiment, run, since, is_whole, capacity, bits, slots, multiplier }
+    let Scope { experiment, run, goal, since, is_whole, capacity } = *scope;
+    Head { experiment, run, goal, since, is_whole, capacity, bits, slots, multiplier }
 }
 
 /// Lets the user in a slot leave for another table.
-fn leave(table: &Table, at: usize, to: &Table) {
-    if let Some((hash, activity)) = table.leave_slot(at)
+fn leave<K: Kept>(table: &Table, at: usize, to: &Table) {
+    if let Some((hash, word)) = table.leave_slot(at)
         && rank(hash) >= to.head.bits
     {
-        to.take(hash, activity);
+        to.take::<K>(hash, word);
     }
 }
 
@@ -472,7 +508,7 @@ fn hash_of(user: u64) -> u64 {
     }
 }
 
-impl fmt::Debug for DistinctUsers {
+impl<K> fmt::Debug for DistinctUsers<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tables = self.tables.load();
         f.debug_struct("DistinctUsers")

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::count::sync::AtomicU64;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 use crate::model::timestamp::Timestamp;
 
 /// A place for one user. A file has the two words as they are here.
@@ -14,12 +14,13 @@ pub(crate) struct Slot {
     /// The user's hash; [`EMPTY`](super::table::EMPTY) and [`SEALED`](super::table::SEALED) for
     /// none.
     pub(super) hash: AtomicU64,
-    pub(super) activity: AtomicU64,
+    /// What is [kept](super::kept::Kept) of the user.
+    pub(super) word: AtomicU64,
 }
 
 impl Slot {
     pub(super) fn empty() -> Slot {
-        Slot { hash: AtomicU64::new(0), activity: AtomicU64::new(0) }
+        Slot { hash: AtomicU64::new(0), word: AtomicU64::new(0) }
     }
 }
 
@@ -28,6 +29,8 @@ impl Slot {
 pub(crate) struct Head {
     pub(crate) experiment: ExperimentId,
     pub(crate) run: u32,
+    /// The goal whose values are summed; `None` for a table of what users did.
+    pub(crate) goal: Option<GoalId>,
     /// Since when the users of the run are counted.
     pub(crate) since: Timestamp,
     /// Whether that is since the run began.

@@ -25,7 +25,7 @@ fn no_call_lets_more_than_a_step_of_users_leave() {
                 };
                 let is_left = |slot: &slots::Slot| {
                     slot.hash.load(Ordering::Relaxed) == SEALED
-                        || slot.activity.load(Ordering::Relaxed) & activity::LEFT != 0
+                        || slot.word.load(Ordering::Relaxed) & kept::LEFT != 0
                 };
                 let slots = (from..).map_while(|at| table.slots.get(at));
                 let left = from + slots.take_while(|slot| is_left(slot)).count();
@@ -156,7 +156,7 @@ fn a_table_that_was_left_is_freed_by_the_chunk() {
         while add() != (1 << 17, false) {}
         assert!(is_freeing());
         if is_read {
-            users.counts(&Allocation::of([100].into_iter()), 1, &[]);
+            users.counts(&Allocation::of([100].into_iter()), 1, &[], 0);
             assert!(!is_freeing());
             continue;
         }

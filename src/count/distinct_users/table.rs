@@ -1,7 +1,7 @@
 //! A table of users: open addressing, where a user never changes its slot.
 //!
 //! A slot is claimed for a user by one compare-and-swap of its first word, and the second word is
-//! the user's activity. A table does not grow. Its users move to another one, slot by slot, while
+//! what is [kept](Kept) of the user. A table does not grow. Its users move to another one, slot by slot, while
 //! any thread may record:
 //!
 //! 1. An empty slot is [`SEALED`]: no user can be added behind it any more.
@@ -14,7 +14,7 @@ use std::num::Wrapping;
 
 use crossbeam_utils::CachePadded;
 
-use super::activity::{Activity, Deed, Known, LEFT};
+use super::kept::{Kept, LEFT};
 use super::slots::{Head, Slot, Slots};
 use crate::count::sync::{AtomicUsize, Ordering};
 
@@ -67,27 +67,27 @@ pub(super) enum Claimed<'t> {
 }
 
 impl Slot {
-    /// Records an event of the slot's user, who also did what is in `before`. `None` if the user
-    /// has moved.
+    /// Records an event of the slot's user, of whom the table before had the word `before`.
+    /// Returns the user's word; `None` if the user has moved.
     #[inline]
-    pub(super) fn record(&self, deed: Deed, before: Activity) -> Option<Known> {
-        let known = self.activity.load(Ordering::Acquire);
-        self.record_over(known, |known| known | before | deed.bit(known | before))
+    pub(super) fn record<K: Kept>(&self, event: K::Event, before: u64) -> Option<u64> {
+        let known = self.word.load(Ordering::Acquire);
+        self.record_over(known, |known| K::after(K::with_earlier(known, before), event))
     }
 
     /// As [`record`](Slot::record), if anything is known of the user here.
     #[inline]
-    pub(super) fn record_known(&self, deed: Deed) -> Option<Known> {
-        let known = self.activity.load(Ordering::Acquire);
+    pub(super) fn record_known<K: Kept>(&self, event: K::Event) -> Option<u64> {
+        let known = self.word.load(Ordering::Acquire);
         if known == 0 {
             return None;
         }
-        self.record_over(known, |known| known | deed.bit(known))
+        self.record_over(known, |known| K::after(known, event))
     }
 
-    /// Changes what is known. Most events set nothing new, and so write nothing.
+    /// Changes what is known. Most events change nothing, and so write nothing.
     #[inline]
-    fn record_over(&self, known: Activity, next: impl Fn(Activity) -> Activity) -> Option<Known> {
+    fn record_over(&self, known: u64, next: impl Fn(u64) -> u64) -> Option<u64> {
         let mut known = known;
         loop {
             if known & LEFT != 0 {
@@ -95,20 +95,20 @@ impl Slot {
             }
             let next = next(known);
             if next == known {
-                return Some(Known::of(known));
+                return Some(known);
             }
             // Not `fetch_or`: nothing must be added once the user has left.
             let order = (Ordering::AcqRel, Ordering::Acquire);
-            match self.activity.compare_exchange(known, next, order.0, order.1) {
-                Ok(_) => return Some(Known::of(next)),
+            match self.word.compare_exchange(known, next, order.0, order.1) {
+                Ok(_) => return Some(next),
                 Err(found) => known = found,
             }
         }
     }
 
     /// Lets the user leave, and returns what is known of it.
-    fn leave(&self) -> Activity {
-        self.activity.fetch_or(LEFT, Ordering::AcqRel) & !LEFT
+    fn leave(&self) -> u64 {
+        self.word.fetch_or(LEFT, Ordering::AcqRel) & !LEFT
     }
 
     fn seal(&self) -> Result<u64, u64> {
@@ -138,7 +138,7 @@ impl Table {
                 occupied = Some(0);
                 continue;
             };
-            let moves = slot.activity.load(Ordering::Relaxed) & LEFT != 0;
+            let moves = slot.word.load(Ordering::Relaxed) & LEFT != 0;
             let Some(before) = occupied else { continue };
             let distance = Wrapping(at) - Wrapping(table.first_slot(hash));
             let distance = distance.0 & len.wrapping_sub(1);
@@ -251,7 +251,7 @@ impl Table {
 
     /// Lets a user leave; it cannot be added here any more. Returns what is known of it: nothing
     /// for one that is not in the table.
-    pub(super) fn leave(&self, hash: u64) -> Activity {
+    pub(super) fn leave(&self, hash: u64) -> u64 {
         loop {
             match self.find(hash) {
                 Found::User(slot) => return slot.leave(),
@@ -266,7 +266,7 @@ impl Table {
 
     /// Lets the user in a slot leave, or seals the slot. Returns the user's hash, and what is known
     /// of it.
-    pub(super) fn leave_slot(&self, at: usize) -> Option<(u64, Activity)> {
+    pub(super) fn leave_slot(&self, at: usize) -> Option<(u64, u64)> {
         let slot = self.slots.get_or_make(at)?;
         match slot.seal() {
             Ok(_) | Err(SEALED) => None,
@@ -277,8 +277,8 @@ impl Table {
     /// Records what is known of a user of a table that this one follows. There is room: this table
     /// was made for all of them. Does nothing if the users are moving on: that begins only when all
     /// users of the table before are here.
-    pub(super) fn take(&self, hash: u64, activity: Activity) {
-        if activity == 0 {
+    pub(super) fn take<K: Kept>(&self, hash: u64, word: u64) {
+        if word == 0 {
             return;
         }
         let claimed = self.add(hash);
@@ -286,18 +286,18 @@ impl Table {
             self.numbers.attempts.fetch_add(1, Ordering::AcqRel);
         }
         if let Claimed::Known(slot) | Claimed::New(slot) = claimed {
-            let known = slot.activity.load(Ordering::Acquire);
-            slot.record_over(known, |known| known | activity);
+            let known = slot.word.load(Ordering::Acquire);
+            slot.record_over(known, |known| K::with_earlier(known, word));
         }
     }
 
     /// The users, and what is known of each.
-    pub(super) fn all(&self) -> impl Iterator<Item = (u64, Activity)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (u64, u64)> {
         (0..self.slots.len()).filter_map(|at| {
             let slot = self.slots.get(at)?;
             let hash = slot.hash.load(Ordering::Acquire);
-            let activity = slot.activity.load(Ordering::Acquire) & !LEFT;
-            (hash != EMPTY && hash != SEALED && activity != 0).then_some((hash, activity))
+            let word = slot.word.load(Ordering::Acquire) & !LEFT;
+            (hash != EMPTY && hash != SEALED && word != 0).then_some((hash, word))
         })
     }
 }

@@ -30,14 +30,14 @@ fn a_table_is_crowded_then_nearly_full_then_full() {
 #[test]
 fn a_table_that_is_closed_takes_users_of_the_table_before_and_no_others() {
     let table = table(64);
-    (0..10).for_each(|number| table.take(user(number), 1));
+    (0..10).for_each(|number| table.take::<Activities>(user(number), 1));
     assert_eq!(table.close(), 10);
     assert!(matches!(table.claim(user(1)), Claimed::Known(_)));
     assert!(matches!(table.claim(user(10)), Claimed::Sealed));
     assert_eq!(table.users(), 10);
-    table.take(user(11), 1);
-    table.take(user(11), 4);
-    table.take(user(12), 0);
+    table.take::<Activities>(user(11), 1);
+    table.take::<Activities>(user(11), 4);
+    table.take::<Activities>(user(12), 0);
     assert_eq!((table.users(), table.all().count()), (11, 11), "of the last one nothing is known");
     assert!(table.all().any(|known| known == (user(11), 5)));
     assert!(!table.is_nearly_full() && !table.is_crowded());
@@ -47,13 +47,17 @@ fn a_table_that_is_closed_takes_users_of_the_table_before_and_no_others() {
 #[test]
 fn a_user_who_leaves_a_table_is_not_added_to_it_again() {
     let table = table(64);
-    table.take(user(1), 5);
+    table.take::<Activities>(user(1), 5);
     assert_eq!((table.leave(user(1)), table.leave(user(1))), (5, 5));
     assert_eq!((table.leave(user(2)), table.leave(user(2))), (0, 0));
     assert!(matches!(table.claim(user(2)), Claimed::Sealed));
     let Found::User(slot) = table.find(user(1)) else { panic!("it stays there") };
     for event in [Event::Exposure, Event::Conversion] {
-        assert_eq!(slot.record(event.into(), 0), None, "it goes on in the next table");
+        assert_eq!(
+            slot.record::<Activities>(event.into(), 0),
+            None,
+            "it goes on in the next table"
+        );
     }
     assert_eq!(table.all().collect::<Vec<_>>(), [(user(1), 5)]);
 }
@@ -64,7 +68,7 @@ fn what_is_known_from_the_table_before_counts_with_the_first_event() {
     let table = table(64);
     let Claimed::New(slot) = table.claim(user(1)) else { panic!("there is room") };
     let record = |event: Event, before, known| {
-        assert_eq!(slot.record(event.into(), before), Some(Known::Exposed));
+        assert_eq!(slot.record::<Activities>(event.into(), before), Some(known));
         assert_eq!(table.all().collect::<Vec<_>>(), [(user(1), known)]);
     };
     let (exposed, before, after) = (1, 2, 4);
@@ -75,7 +79,7 @@ fn what_is_known_from_the_table_before_counts_with_the_first_event() {
     record(Event::Conversion, 0, exposed | before | after);
 
     let Claimed::New(slot) = table.claim(user(2)) else { panic!("there is room") };
-    assert_eq!(slot.record(Event::Exposure.into(), exposed), Some(Known::Exposed));
+    assert_eq!(slot.record::<Activities>(Event::Exposure.into(), exposed), Some(exposed));
     assert!(table.all().any(|known| known == (user(2), exposed)));
 }
 
@@ -84,7 +88,7 @@ fn what_is_known_from_the_table_before_counts_with_the_first_event() {
 fn a_table_whose_users_were_moving_is_not_taken_as_it_was_left() {
     let left = |leaves: Option<u64>| {
         let table = table(64);
-        (0..20).for_each(|number| table.take(user(number), 1));
+        (0..20).for_each(|number| table.take::<Activities>(user(number), 1));
         if let Some(number) = leaves {
             table.leave(user(number));
         }

@@ -13,6 +13,7 @@ pub(super) fn scope(capacity: usize) -> Scope {
     Scope {
         experiment: ExperimentId::from_bytes([1; 16]),
         run: 1,
+        goal: None,
         since: Timestamp::from_unix_seconds(0),
         is_whole: true,
         capacity,
@@ -146,7 +147,7 @@ proptest! {
                         let table = Arc::try_unwrap(table).unwrap();
                         left.push((table.head, table.slots));
                     }
-                    let run = Run::united(scope(capacity), left, &*memory);
+                    let run = Run::united::<Activities>(scope(capacity), left, &*memory);
                     users = DistinctUsers::new(run, Arc::clone(&memory));
                 }
                 Step::Restart => {
@@ -302,7 +303,7 @@ fn tables_of_several_processes_unite_to_the_sample_of_the_union() {
             let table = Arc::try_unwrap(Arc::try_unwrap(tables).unwrap().current).unwrap();
             (table.head, table.slots)
         });
-        let run = Run::united(scope(usize::MAX), left.collect(), &*memory);
+        let run = Run::united::<Activities>(scope(usize::MAX), left.collect(), &*memory);
         let union = DistinctUsers::new(run, memory);
         let bits = bits(&union);
         assert!(bits > 0);
@@ -348,17 +349,19 @@ fn a_table_with_a_user_out_of_reach_is_made_anew() {
     let mut rebuilt = 0;
     for number in 0..200 {
         let table = new_table(&scope(usize::MAX), 0, 64, &*memory);
-        (0..40).for_each(|at| table.take(user(number << 32 | at), EXPOSED));
+        (0..40).for_each(|at| table.take::<Activities>(user(number << 32 | at), EXPOSED));
         let slot = table.slots.get(usize::try_from(number).unwrap() % 64).unwrap();
         let lost = slot.hash.swap(EMPTY, Ordering::Relaxed);
-        slot.activity.store(0, Ordering::Relaxed);
+        slot.word.store(0, Ordering::Relaxed);
         let head = table.head;
         let is_whole = match Table::left_in(head, table.slots) {
             Ok(table) => {
                 assert!(table.all().all(|(hash, _)| matches!(table.find(hash), Found::User(_))));
                 continue;
             }
-            Err(slots) => Run::united(scope(usize::MAX), vec![(head, slots)], &*memory),
+            Err(slots) => {
+                Run::united::<Activities>(scope(usize::MAX), vec![(head, slots)], &*memory)
+            }
         };
         rebuilt += 1;
         let found: BTreeSet<_> = is_whole.table.all().map(|(hash, _)| hash).collect();
@@ -425,17 +428,18 @@ fn a_table_that_was_left_is_taken_and_several_are_united() {
     let left = |since, number| {
         let since = Timestamp::from_unix_seconds(since);
         let table = new_table(&Scope { since, ..scope(100) }, 0, 64, &*memory);
-        table.take(user(number), EXPOSED);
+        table.take::<Activities>(user(number), EXPOSED);
         (table.head, table.slots)
     };
     let one = left(70, 1);
     let head = one.0;
-    let run = Run::united(scope(5), vec![one], &*memory);
+    let run = Run::united::<Activities>(scope(5), vec![one], &*memory);
     assert_eq!(run.table.head, head);
     assert_eq!((run.scope.since, run.scope.capacity), (head.since, 100));
     assert_eq!(run.table.users(), 1);
 
-    let run = Run::united(scope(0), vec![left(80, 1), left(70, 2), left(90, 1)], &*memory);
+    let run =
+        Run::united::<Activities>(scope(0), vec![left(80, 1), left(70, 2), left(90, 1)], &*memory);
     assert_eq!((run.scope.since, run.table.head.since), (head.since, head.since));
     assert_eq!((run.scope.capacity, run.table.head.capacity), (100, 100));
     assert_eq!(run.table.users(), 2);
@@ -477,7 +481,7 @@ fn users_are_counted_by_variant_and_by_what_they_did() {
         count.converted += u64::from(number % 4 == 1);
         count.converted_unexposed += u64::from(number % 4 == 2);
     }
-    let sample = users.counts(&Allocation::of([30, 70].into_iter()), 2, &[]);
+    let sample = users.counts(&Allocation::of([30, 70].into_iter()), 2, &[], 0);
     assert_eq!((sample.variants, sample.bits), (expected.to_vec(), 0));
     assert_eq!(sample.scope, scope(usize::MAX));
 }

@@ -462,6 +462,7 @@ fn a_table_that_was_made_in_vain_is_removed_by_the_next_change() {
         experiment: id(1),
         run: 7,
         since: Timestamp::from_unix_seconds(0),
+        goal: None,
         is_whole: true,
         capacity: 100,
         bits: 0,

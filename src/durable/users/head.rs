@@ -5,10 +5,12 @@ use crate::count::distinct_users::slots::{Head, Slot};
 use crate::durable::counters::block::{put, sum_of, word};
 use crate::durable::counters::head::BYTE_ORDER;
 use crate::durable::counters::segment;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 use crate::model::timestamp::Timestamp;
 
 const MAGIC: u64 = u64::from_be_bytes(*b"fs-users");
+/// That of a table of sums, whose goal the words after the capacity name.
+const MAGIC_OF_SUMS: u64 = u64::from_be_bytes(*b"fs-sums_");
 const VERSION: u64 = 1;
 
 /// The last word: the checksum of those before it.
@@ -22,9 +24,10 @@ pub(super) fn bytes_for(slots: usize) -> Option<usize> {
 /// Writes the head of a table.
 pub(super) fn write(line: Option<&Line>, head: &Head) {
     let id = u128::from_be_bytes(head.experiment.to_bytes());
+    let goal = head.goal.map_or(0, |goal| u128::from_be_bytes(goal.to_bytes()));
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of an id")]
     let words = [
-        MAGIC,
+        if head.goal.is_some() { MAGIC_OF_SUMS } else { MAGIC },
         VERSION,
         BYTE_ORDER,
         (id >> 64) as u64,
@@ -36,6 +39,8 @@ pub(super) fn write(line: Option<&Line>, head: &Head) {
         head.slots as u64,
         head.multiplier,
         head.capacity as u64,
+        (goal >> 64) as u64,
+        goal as u64,
     ];
     for (at, value) in words.into_iter().enumerate() {
         put(line, at, value);
@@ -46,7 +51,7 @@ pub(super) fn write(line: Option<&Line>, head: &Head) {
 /// The head of a table, or what is wrong with it, and at which byte.
 pub(super) fn read(line: Option<&Line>) -> Result<Head, (u64, String)> {
     let word = |at| word(line, at);
-    if word(0) != MAGIC {
+    if ![MAGIC, MAGIC_OF_SUMS].contains(&word(0)) {
         return Err((0, "it does not begin like a table of users".to_owned()));
     }
     if word(2) != BYTE_ORDER {
@@ -67,6 +72,10 @@ pub(super) fn read(line: Option<&Line>) -> Result<Head, (u64, String)> {
         is_sound.then_some(Head {
             experiment: ExperimentId::from_bytes(id.to_be_bytes()),
             run: u32::try_from(word(5)).ok()?,
+            goal: (word(0) == MAGIC_OF_SUMS).then(|| {
+                let goal = (u128::from(word(12)) << 64) | u128::from(word(13));
+                GoalId::from_bytes(goal.to_be_bytes())
+            }),
             since: Timestamp::from_unix_seconds(word(6).cast_signed()),
             is_whole: word(7) == 1,
             capacity: usize::try_from(word(11)).unwrap_or(usize::MAX),

@@ -24,7 +24,7 @@ use super::{definitions, disk};
 use crate::count::distinct_users::slots::{Head, Memory, Slots};
 use crate::engine::process::Process;
 use crate::model::error::FileError;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 
 /// The tables of an engine's directory. Everything that adds users owns it, and so the lock.
 #[derive(Debug)]
@@ -58,8 +58,9 @@ struct Plan {
     unkept: Option<FileError>,
 }
 
-fn run_of(id: ExperimentId, run: u32) -> RangeInclusive<Key> {
-    (id, run, 0)..=(id, run, u64::MAX)
+/// The tables of a run: of what its users did, or of the sums of a goal.
+fn run_of(id: ExperimentId, run: u32, goal: Option<GoalId>) -> RangeInclusive<Key> {
+    (id, run, goal, 0)..=(id, run, goal, u64::MAX)
 }
 
 impl Users {
@@ -68,9 +69,15 @@ impl Users {
     }
 
     /// The tables that a former process left of a run. They are used from now on.
-    pub(super) fn left(&self, id: ExperimentId, run: u32) -> Vec<(Head, Slots)> {
+    pub(super) fn left(
+        &self,
+        id: ExperimentId,
+        run: u32,
+        goal: Option<GoalId>,
+    ) -> Vec<(Head, Slots)> {
         let mut tables = self.tables();
-        let keys: Vec<Key> = tables.left.range(run_of(id, run)).map(|(key, _)| *key).collect();
+        let keys: Vec<Key> =
+            tables.left.range(run_of(id, run, goal)).map(|(key, _)| *key).collect();
         let mut left = Vec::new();
         for key in keys {
             if let Some(table) = tables.left.remove(&key) {
@@ -206,7 +213,7 @@ impl Memory for Users {
             return Slots::new(head.slots);
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let key = (head.experiment, head.run, number);
+        let key = (head.experiment, head.run, head.goal, number);
         let table = self.make(key, head);
         self.tables().used.insert(key, Arc::clone(&table));
         table.slots()
@@ -215,9 +222,9 @@ impl Memory for Users {
 
 impl Tables {
     /// The tables of a run before this one.
-    fn before(&self, (id, run, number): Key) -> Vec<Arc<Table>> {
+    fn before(&self, (id, run, goal, number): Key) -> Vec<Arc<Table>> {
         self.used
-            .range((id, run, 0)..(id, run, number))
+            .range((id, run, goal, 0)..(id, run, goal, number))
             .map(|(_, table)| Arc::clone(table))
             .collect()
     }
@@ -230,7 +237,8 @@ impl Tables {
         let mut follows = None;
         let mut run = None;
         for (key, table) in self.used.iter().rev() {
-            if run.replace((key.0, key.1)) != Some((key.0, key.1)) {
+            let of = (key.0, key.1, key.2);
+            if run.replace(of) != Some(of) {
                 follows = None;
             }
             match &table.file {

@@ -11,7 +11,7 @@ use super::table::{Key, Mapped, Table};
 use super::{Tables, Users, head, run_of, table};
 use crate::count::cells::Line;
 use crate::count::distinct_users::slots::{Head, InProcess, Slots};
-use crate::count::distinct_users::{Run, Scope};
+use crate::count::distinct_users::{Activities, Run, Scope};
 use crate::durable::counters::Counters;
 use crate::durable::counters::segment::{HEAD, Segment};
 use crate::durable::directory::USERS;
@@ -47,7 +47,7 @@ impl Users {
         let folder = directory.join(USERS);
         let tables = Arc::new(Mutex::new(Tables::default()));
         let found = Folder::read(&folder, true, ("map", Mapped::open), &mut Err)?;
-        let next = found.tables.keys().map(|key| key.2.saturating_add(1)).max();
+        let next = found.tables.keys().map(|key| key.3.saturating_add(1)).max();
         let table = |(key, Found { path, head, taken })| {
             (key, Table::new(key, path, head, Ok(taken), Arc::downgrade(&tables)))
         };
@@ -82,13 +82,13 @@ pub(in crate::durable) fn verify(directory: &Path) -> Result<Copies, OpenError> 
 
 /// The number of users that are kept of a run.
 pub(in crate::durable) fn count_left(copies: &Copies, id: ExperimentId, run: u32) -> usize {
-    let tables = copies.0.range(run_of(id, run));
+    let tables = copies.0.range(run_of(id, run, None));
     let tables: Vec<(Head, Slots)> =
         tables.map(|(_, table)| (table.head, Arc::clone(table).slots())).collect();
     let Some((Head { since, is_whole, .. }, _)) = tables.first() else { return 0 };
     let (since, is_whole) = (*since, *is_whole);
-    let scope = Scope { experiment: id, run, since, is_whole, capacity: usize::MAX };
-    Run::united(scope, tables, &InProcess).users()
+    let scope = Scope { experiment: id, run, goal: None, since, is_whole, capacity: usize::MAX };
+    Run::united::<Activities>(scope, tables, &InProcess).users()
 }
 
 /// Renames the files of tables whose head is damaged; where they are now.
@@ -173,12 +173,13 @@ impl<T> Folder<T> {
 /// The head of a table, if the file is that of this key and has its length.
 fn sound(
     line: Option<&Line>,
-    (id, run, _): Key,
+    (id, run, goal, _): Key,
     length: u64,
 ) -> Result<(Head, usize), (u64, String)> {
     let head = head::read(line)?;
-    if (head.experiment, head.run) != (id, run) {
-        return Err((24, "it is of another experiment or run than its name says".to_owned()));
+    if (head.experiment, head.run, head.goal) != (id, run, goal) {
+        let what = "it is of another experiment, run or goal than its name says";
+        return Err((24, what.to_owned()));
     }
     match head::bytes_for(head.slots) {
         Some(bytes) if bytes as u64 == length => Ok((head, bytes)),

@@ -13,11 +13,12 @@ use crate::durable::counters::segment::Segment;
 use crate::durable::disk;
 use crate::engine::process::Process;
 use crate::model::error::FileError;
-use crate::model::id::ExperimentId;
+use crate::model::id::{ExperimentId, GoalId};
 
-/// A table, by its experiment, its run, and its number among those of the directory. Those of a run
-/// follow each other: each takes in the users of those before it.
-pub(super) type Key = (ExperimentId, u32, u64);
+/// A table, by its experiment, its run, the goal whose values it sums, if it does, and its number
+/// among those of the directory. Those of a run follow each other: each takes in the users of those
+/// before it.
+pub(super) type Key = (ExperimentId, u32, Option<GoalId>, u64);
 
 /// Users are recorded in the table, or are leaving it.
 const LIVE: u8 = 0;
@@ -73,15 +74,20 @@ impl Identity {
 }
 
 /// The name of a table's file.
-pub(super) fn name((id, run, number): Key) -> String {
-    format!("{id}.{run}.{number}")
+pub(super) fn name((id, run, goal, number): Key) -> String {
+    match goal {
+        None => format!("{id}.{run}.{number}"),
+        Some(goal) => format!("{id}.{run}.{goal}.{number}"),
+    }
 }
 
 /// The table whose file has this name.
 pub(super) fn key(name: &str) -> Option<Key> {
     let mut parts = name.split('.');
-    let key =
-        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let (id, run) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let (next, last) = (parts.next()?, parts.next());
+    let goal = last.and_then(|_| next.parse().ok());
+    let key = (id, run, goal, last.unwrap_or(next).parse().ok()?);
     // Nothing else, written no other way.
     (self::name(key) == name).then_some(key)
 }

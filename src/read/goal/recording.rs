@@ -1,6 +1,7 @@
 //! Counting an event of a goal for every running experiment that has it.
 
 use crate::count::counters::{Added, Event};
+use crate::count::distinct_users::Known;
 use crate::model::goal::amount::{MAX_UNITS, units};
 use crate::model::goal::definition::Goal;
 use crate::read::conversion::{self, Apart};
@@ -36,16 +37,20 @@ impl Reach for Reached<'_> {
         is_meant: impl FnOnce() -> bool,
     ) -> Option<Added> {
         let Reached { member, value } = *self;
-        let added = assigned.admit(member.deed, is_meant)?;
-        if added == Added::Counted {
-            if member.is_primary {
-                assigned.count_admitted(variant, Event::Conversion);
-                member.counters.add_value(variant.number(), value);
-            } else {
-                member.counters.add(variant.number(), value);
-            }
+        let known = match assigned.admit(member.deed, is_meant)? {
+            Ok(known) => known,
+            Err(refused) => return Some(refused),
+        };
+        if member.is_primary {
+            assigned.count_admitted(variant, Event::Conversion);
+            member.counters.add_value(variant.number(), value);
+        } else {
+            member.counters.add(variant.number(), value);
         }
-        Some(added)
+        if known == Known::Exposed && value != 0 {
+            assigned.add_to_user(&member.counters, value);
+        }
+        Some(Added::Counted)
     }
 }
 
