@@ -147,7 +147,7 @@ fn victim_with_users() {
             let (engine, round) = (&engine, &round);
             scope.spawn(move || {
                 let production = production(engine);
-                let signup = production.goal("signup");
+                let (signup, purchase) = (production.goal("signup"), production.goal("purchase"));
                 for user in 0_u64.. {
                     let key = format!("{round}-{number}-{user}");
                     assert!(production.evaluate("hero-banner", &key).is_counted());
@@ -157,6 +157,8 @@ fn victim_with_users() {
                         say(&format!("converted {key}\n"));
                         assert!(signup.record(&*key).is_counted());
                         say(&format!("signed up {key}\n"));
+                        assert!(purchase.record_units(&*key, UNITS).is_counted());
+                        say("purchased\n");
                     }
                 }
             });
@@ -240,6 +242,14 @@ fn users(engine: &Engine) -> ([u64; 3], u64) {
     ([exposed, converted, signed_up], users.one_in())
 }
 
+/// The sum of what users have paid, each of whom has paid once.
+fn paid(engine: &Engine) -> i64 {
+    let users = engine.users(experiment_id(1)).unwrap();
+    let purchase = users.goals().iter().find(|users| users.goal == "purchase").unwrap();
+    let sums = (0..2).flat_map(|variant| purchase.sums(variant).expect("it has values"));
+    sums.inspect(|sum| assert_eq!(**sum, UNITS)).sum()
+}
+
 /// How many purchases were counted, and what they have brought.
 fn purchases(engine: &Engine) -> (u64, u64) {
     let counts = engine.goal_counts(experiment_id(1)).unwrap();
@@ -256,6 +266,7 @@ fn a_kill_loses_no_user_and_no_user_twice() {
     let kinds = ["exposed ", "converted ", "signed up "];
     let mut all = kinds.map(|_| BTreeSet::new());
     let (mut before, mut reported, mut sampled, mut moving) = ([0; 3], 0, 0, 0);
+    let mut paid_before = 0;
     for round in 0..rounds {
         let moment = moments.next();
         let mut child = child("victim_with_users", &directory.0);
@@ -265,6 +276,7 @@ fn a_kill_loses_no_user_and_no_user_twice() {
             child.env(CAPACITY, if round.is_multiple_of(2) { "1000000" } else { "300" });
             all.iter_mut().for_each(BTreeSet::clear);
             before = [0; 3];
+            paid_before = 0;
         }
         let said = kill_after(&mut child, moment);
         let moment_of_kill = format!("round {round}, killed after {moment:?}");
@@ -276,7 +288,7 @@ fn a_kill_loses_no_user_and_no_user_twice() {
             all[at].extend(keys);
         }
         reported += new[0];
-        moving += u64::from(std::fs::read_dir(directory.file("users")).unwrap().count() > 1);
+        moving += u64::from(std::fs::read_dir(directory.file("users")).unwrap().count() > 2);
         let engine =
             Engine::open(&directory.0).unwrap_or_else(|error| panic!("{moment_of_kill}: {error}"));
         let found = users(&engine);
@@ -292,6 +304,14 @@ fn a_kill_loses_no_user_and_no_user_twice() {
             sampled += 1;
         }
         before = found.0;
+        let (purchases, now) =
+            (said.iter().filter(|line| *line == "purchased").count(), paid(&engine));
+        if found.1 == 1 {
+            let new = i64::try_from(purchases).unwrap() * UNITS;
+            let at_most = new + i64::try_from(THREADS).unwrap() * UNITS;
+            assert!((new..=at_most).contains(&(now - paid_before)), "{moment_of_kill}");
+        }
+        paid_before = now;
         // Each user is there, with what it has done: to count it again changes nothing.
         let production = production(&engine);
         let signup = production.goal("signup");
@@ -305,7 +325,7 @@ fn a_kill_loses_no_user_and_no_user_twice() {
         for key in signed_up {
             assert!(signup.record(&**key).is_counted());
         }
-        assert_eq!(users(&engine), found, "{moment_of_kill}");
+        assert_eq!((users(&engine), paid(&engine)), (found, now), "{moment_of_kill}");
     }
     let what = format!("{reported} users; a sample in {sampled} rounds, several files in {moving}");
     let _ = writeln!(std::io::stderr(), "{what}");

@@ -96,7 +96,7 @@ pub struct UsersOfGoal {
 impl UsersOfGoal {
     /// Of a goal with values: the sum of each exposed user of a variant who has one, in minor units
     /// and in ascending order; the variant by its place. The others of the exposed have 0. `None`
-    /// for a goal without values.
+    /// for a goal without values, and for one that came after the run had ended.
     ///
     /// A sum stays at 2^53, or at -2^53, rather than pass it.
     #[must_use]

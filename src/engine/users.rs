@@ -214,8 +214,8 @@ impl Engine {
     ///
     /// # Cost
     ///
-    /// Memory for each user that is held (`cargo bench --bench users` prints the bytes); none in
-    /// advance. Evaluations and conversions of this experiment take no lock. Those of a user who is
+    /// Memory for each user that is held (`cargo bench --bench users` prints the bytes), and for each
+    /// who has a sum of values of a goal; none in advance. Evaluations and conversions of this experiment take no lock. Those of a user who is
     /// new may allocate. Other experiments cost what they did.
     ///
     /// # Errors

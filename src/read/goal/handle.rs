@@ -27,8 +27,9 @@ use crate::target::user::User;
 ///
 /// # Cost
 ///
-/// A load of the snapshot, and for each of those experiments what a conversion costs. No lock and
-/// no allocation.
+/// A load of the snapshot, and for each of those experiments what a conversion costs; where users
+/// are counted, a value costs one more look for its user. No lock and no allocation, but that a
+/// user's first value in an experiment may allocate, as the user's exposure may.
 ///
 /// # Examples
 ///

@@ -6,6 +6,7 @@ mod documents;
 mod extremes;
 mod model;
 mod recording;
+mod sums;
 mod texts;
 mod users;
 

@@ -44,6 +44,9 @@ struct Expected {
     exposed: BTreeMap<u8, bool>,
     /// By goal and variant: events, gained, lost, ever.
     counts: BTreeMap<(usize, usize), (u64, u64, u64)>,
+    /// By goal and user, in this run: what each exposed user has come to.
+    sums: BTreeMap<(usize, u8), i64>,
+    has_run: bool,
 }
 
 fn goals_of(which: [bool; 4]) -> NewGoals {
@@ -71,6 +74,8 @@ fn run(steps: &[Step]) {
                 if engine.start(ids()[at]).is_ok() {
                     expected[at].is_running = true;
                     expected[at].exposed.clear();
+                    expected[at].sums.clear();
+                    expected[at].has_run = true;
                 }
             }
             Step::Stop(at) => {
@@ -94,6 +99,8 @@ fn run(steps: &[Step]) {
                 engine = Engine::from_json(&engine.to_json()).unwrap();
                 for one in &mut expected {
                     one.exposed.clear();
+                    one.sums.clear();
+                    one.has_run = false;
                     // It is not known any more who was exposed, so everybody may have been.
                     one.counts_users = one.counts_users && !one.is_running;
                 }
@@ -129,6 +136,9 @@ fn record(engine: &Engine, expected: &mut [Expected; 3], goal: usize, user: u8, 
             continue;
         }
         counted += 1;
+        if one.counts_users && has_values && cents != 0 {
+            *one.sums.entry((goal, user)).or_default() += cents;
+        }
         let explained = production(engine).peek(FLAGS[at], name.as_str());
         let variant = usize::from(explained.variant() == Some("treatment"));
         let count = one.counts.entry((goal, variant)).or_default();
@@ -156,7 +166,29 @@ fn check(engine: &Engine, expected: &[Expected; 3]) {
                 let counted = one.counts.get(&(goal, variant)).copied().unwrap_or_default();
                 assert_eq!(found, counted, "{key} of {}", FLAGS[at]);
             }
+            check_sums(engine, (at, goal), one);
         }
+    }
+}
+
+fn check_sums(engine: &Engine, (at, goal): (usize, usize), one: &Expected) {
+    let Some(users) = engine.users(ids()[at]).filter(|_| one.has_run) else { return };
+    let Some(of_goal) = users.goals().iter().find(|users| users.goal == GOALS[goal]) else {
+        return;
+    };
+    let mut expected = [Vec::new(), Vec::new()];
+    for ((_, user), sum) in one.sums.iter().filter(|((of, _), _)| *of == goal) {
+        let assignment = engine.experiment(ids()[at]).unwrap().assignment();
+        expected[assignment.variant(&user.to_string()).unwrap()].push(*sum);
+    }
+    for (variant, mut sums) in expected.into_iter().enumerate() {
+        sums.sort_unstable();
+        let found = of_goal.sums(variant);
+        let what = format!("{} of {}", GOALS[goal], FLAGS[at]);
+        assert_eq!(found.unwrap_or_default(), sums, "{what}");
+        // One that came after the run has none.
+        assert!(found.is_none() || goal >= 2, "{what}");
+        assert!(found.is_some() || goal < 2 || !one.is_running, "{what}");
     }
 }
 
