@@ -13,6 +13,7 @@ use common::{
 };
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
+use fairsplit::goals::{NewGoal, NewGoals};
 use fairsplit::{Engine, Environment};
 use hdrhistogram::Histogram;
 
@@ -40,6 +41,7 @@ fn main() {
     if !is_filtered {
         longest(if is_test { (1, 1000) } else { (10, MILLION) });
         memory(if is_test { 1000 } else { 10_000_000 });
+        memory_of_sums(if is_test { 1000 } else { 100_000 });
     }
     criterion.final_summary();
 }
@@ -190,6 +192,28 @@ fn memory(largest: usize) {
         let [bytes, most] = [bytes, most].map(|bytes| usize::try_from(bytes).unwrap() / users);
         println!("| {users} | {bytes} | {most} |");
     }
+}
+
+/// Bytes for each user who has a sum of values, beside those that the user takes anyway.
+#[expect(clippy::print_stdout, reason = "the figure")]
+fn memory_of_sums(users: u64) {
+    let engine = engine(1);
+    engine.create_goal(NewGoal::value("purchase", "EUR")).unwrap();
+    engine.set_goals(experiment_id(0), NewGoals::new().secondary("purchase")).unwrap();
+    engine.count_users(experiment_id(0), CAPACITY).unwrap();
+    let production = production(&engine);
+    let (handle, purchase) = (production.flag(&flag_key(0)), production.goal("purchase"));
+    for number in 0..users {
+        evaluate(number, |key| handle.evaluate(key).is_counted());
+    }
+    let mut bytes = 0;
+    for number in 0..users {
+        let pay = || evaluate(number, |key| purchase.record_value(key, 49.90).is_counted());
+        bytes += allocator::bytes(pay).0;
+    }
+    bytes += allocator::bytes(|| drop(engine.users(experiment_id(0)))).0;
+    let bytes = u64::try_from(bytes).unwrap() / users;
+    println!("\n{bytes} bytes more for each user who has a sum of values");
 }
 
 /// A number as text, without an allocation.

@@ -135,3 +135,17 @@ fn any_word_is_read_as_a_sum() {
     assert!(found.values().all(|sum| (-MAX_UNITS..=MAX_UNITS).contains(sum)), "{found:?}");
     assert_eq!((found[&user(3)], found[&user(4)]), (0, -1));
 }
+
+#[test]
+fn sums_are_read_by_variant_and_in_order_whatever_order_users_came_in() {
+    let allocation = Allocation::of([30, 70].into_iter());
+    let sums = sums(10_000);
+    let mut expected = [Vec::new(), Vec::new()];
+    for number in (0..3000).rev() {
+        let value = i64::try_from(number).unwrap() % 700 - 300;
+        sums.add(user(number), value);
+        expected[allocation.variant(Bucket::from_hash(user(number)))].push(value);
+    }
+    expected.iter_mut().for_each(|sums| sums.sort_unstable());
+    assert_eq!(sums.read().by_variant(&allocation, 2, 0), expected);
+}
