@@ -296,6 +296,11 @@ fn status(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<bool> 
         Node::String(text) if text == "active" => Some(false),
         Node::String(text) if text == "archived" => Some(true),
         _ => {
+    /// Whether the document says that it has been started.
+    pub(crate) fn was_started(&self) -> bool {
+        self.experiment.started_at.is_some() || self.counters.has_runs()
+    }
+
             mistyped(&node, "active or archived", path, faults);
             None
         }
