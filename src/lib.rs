@@ -323,7 +323,7 @@ pub mod changes {
 /// over.
 pub mod counts {
     pub use crate::count::counts::{Count, Counts, RunCounts, VariantCounts};
-    pub use crate::count::deltas::Delta;
+    pub use crate::count::deltas::{Delta, GoalDelta};
     pub use crate::count::goal_counts::{GoalCount, GoalCounts, GoalVariant};
     pub use crate::count::users::{GoalUsers, UserCount, UserCounts, UsersOfGoal, VariantUsers};
 }
