@@ -42,7 +42,6 @@ impl EventIds {
         count: impl FnOnce() -> (T, bool),
     ) -> Option<T> {
         let id = hash(&[environment, goal, event_id]);
-        #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash")]
         let lock = self.counting.get(id as usize % LOCKS);
         // It guards nothing that a panic could leave half done.
         let _counting = lock.map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));

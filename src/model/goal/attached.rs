@@ -42,9 +42,9 @@ impl Fixed {
 
     /// Whether a goal can be meant in this way, where it was meant so before: a margin can be added.
     pub(super) fn allows(self, after: Fixed) -> bool {
-        let margins = self.margin.zip(after.margin);
+        let has_both = self.margin.is_some() && after.margin.is_some();
         (self.cap, self.better) == (after.cap, after.better)
-            && margins.is_none_or(|(before, after)| before == after)
+            && (!has_both || self.margin == after.margin)
     }
 
     fn check(self, path: &Path<'_>, faults: &mut Faults) {

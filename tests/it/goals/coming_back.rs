@@ -62,15 +62,12 @@ fn a_goal_that_a_call_brings_back_is_meant_as_it_was() {
     let id = experiment_id(1);
     assert_eq!(kept(&engine, "purchase"), KEPT);
     for (goals, path) in ways() {
-        match path {
-            Some(path) => {
-                let found = faults(&engine, |engine| engine.set_goals(id, goals));
-                assert_eq!(found, expected(path, ""));
-            }
-            None => {
-                engine.set_goals(id, goals).unwrap();
-                engine.set_goals(id, NewGoals::new()).unwrap();
-            }
+        if let Some(path) = path {
+            let found = faults(&engine, |engine| engine.set_goals(id, goals));
+            assert_eq!(found, expected(path, ""));
+        } else {
+            engine.set_goals(id, goals).unwrap();
+            engine.set_goals(id, NewGoals::new()).unwrap();
         }
     }
     assert_eq!(kept(&engine, "purchase"), KEPT);
@@ -148,7 +145,7 @@ fn a_goal_that_a_document_brings_back_is_meant_as_it_was() {
                 }
                 Some(path) => assert_eq!(refused(&engine, &back), expected(path, &prefix)),
                 None if is_applied => assert!(apply(&engine, &back).skipped.is_empty()),
-                None => drop(engine.replace(&back.to_string()).unwrap()),
+                None => engine.replace(&back.to_string()).unwrap(),
             }
         }
     }
@@ -169,19 +166,16 @@ fn a_goal_that_comes_back_in_an_export_is_meant_as_it_was() {
             edited["flags"][0]["goals"][&id][list] = said[list].clone();
         }
         let prefix = format!("flags[0].goals.{id}.");
-        match path {
-            Some(path) => {
-                assert_eq!(refused(&Engine::new(), &edited), expected(path, &prefix));
-                let report = apply(&Engine::new(), &edited);
-                let [skipped] = report.skipped.as_slice() else { panic!("{report}") };
-                assert_eq!(pairs(&skipped.faults), expected(path, &prefix));
-                let found = faults(&copy, |copy| copy.set_goals(experiment_id(1), goals));
-                assert_eq!(found, expected(path, ""));
-            }
-            None => {
-                let other = Engine::from_json(&edited.to_string()).unwrap();
-                assert_eq!(kept(&other, "purchase"), KEPT);
-            }
+        if let Some(path) = path {
+            assert_eq!(refused(&Engine::new(), &edited), expected(path, &prefix));
+            let report = apply(&Engine::new(), &edited);
+            let [skipped] = report.skipped.as_slice() else { panic!("{report}") };
+            assert_eq!(pairs(&skipped.faults), expected(path, &prefix));
+            let found = faults(&copy, |copy| copy.set_goals(experiment_id(1), goals));
+            assert_eq!(found, expected(path, ""));
+        } else {
+            let other = Engine::from_json(&edited.to_string()).unwrap();
+            assert_eq!(kept(&other, "purchase"), KEPT);
         }
     }
 }
