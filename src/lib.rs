@@ -323,7 +323,7 @@ pub mod changes {
 /// over.
 pub mod counts {
     pub use crate::count::counts::{Count, Counts, RunCounts, VariantCounts};
-    pub use crate::count::deltas::Delta;
+    pub use crate::count::deltas::{Delta, GoalDelta};
     pub use crate::count::goal_counts::{GoalCount, GoalCounts, GoalVariant};
     pub use crate::count::users::{GoalUsers, UserCount, UserCounts, UsersOfGoal, VariantUsers};
 }
@@ -350,9 +350,10 @@ pub mod fault {
 /// What an experiment is for: goals of an engine, and those of its experiments.
 pub mod goals {
     pub use crate::model::goal::amount::MAX_UNITS;
+    pub use crate::model::goal::attached::AttachedGoal;
     pub use crate::model::goal::definition::{Goal, MAX_DECIMALS, NewGoal};
     pub use crate::model::goal::of_experiment::{
-        AttachedGoal, Better, GoalUse, Goals, Guardrail, NewGoals, Role,
+        Better, GoalUse, Goals, Guardrail, NewGoals, Role,
     };
     pub use crate::model::id::GoalId;
     pub use crate::read::goal::recorded::{Recorded, RecordedFor, Refusal};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::count::counts::Count;
+use crate::count::goal_counts::GoalCount;
 use crate::model::id::ExperimentId;
 
 /// What was counted for one variant since the previous deltas: see
@@ -38,6 +39,35 @@ pub struct Delta {
     pub from: Count,
     /// The count "ever" at which this delta ends, and the next begins.
     pub to: Count,
+    /// What was added to each goal whose counts have grown, in the order in which the experiment
+    /// got them; empty for most. Where nothing else has grown, `from` and `to` are equal.
+    pub goals: Vec<GoalDelta>,
+}
+
+/// What was counted for a goal in a variant since the previous deltas: a part of a [`Delta`].
+///
+/// Events of the primary goal are the experiment's conversions, and are in both. Of a goal, what was
+/// counted before the last start, and not handed over by then, is in the run before that start, also
+/// if it was counted in an earlier one; only the events of the primary goal are in the run that they
+/// were counted in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct GoalDelta {
+    /// The goal's key.
+    pub goal: String,
+    /// The count "ever" at which the goal's previous delta ended; for the first, at which this
+    /// engine began to count it.
+    pub from: GoalCount,
+    /// The count "ever" at which this delta ends, and the next begins.
+    pub to: GoalCount,
+}
+
+impl GoalDelta {
+    /// The difference: what this delta adds.
+    #[must_use]
+    pub fn added(&self) -> GoalCount {
+        self.to.since(self.from)
+    }
 }
 
 impl Delta {

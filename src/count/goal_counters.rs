@@ -143,6 +143,11 @@ impl GoalCounters {
         }
     }
 
+    /// Where the count of the variant in this position starts.
+    pub(crate) fn base(&self, variant: usize) -> GoalCount {
+        self.base.get(variant).copied().unwrap_or_default()
+    }
+
     /// The counts of each variant, including their start.
     pub(crate) fn counts(&self) -> Box<[GoalCount]> {
         let sum = |variant, of| {
@@ -152,8 +157,7 @@ impl GoalCounters {
             cells.map(|cell| cell.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
         };
         let counted = |variant: u32| {
-            let base = self.base.get(variant as usize).copied().unwrap_or_default();
-            base.plus(GoalCount {
+            self.base(variant as usize).plus(GoalCount {
                 events: sum(variant, Sum::Events),
                 gained: sum(variant, Sum::Gained),
                 lost: sum(variant, Sum::Lost),

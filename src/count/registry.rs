@@ -87,6 +87,33 @@ pub(crate) struct Counted {
     /// Where the counts start.
     pub(crate) base: Baseline,
     pub(crate) counts: Box<[Count]>,
+    pub(crate) goals: Vec<GoalCounted>,
+}
+
+impl Counted {
+    pub(crate) fn of(record: &Record) -> Counted {
+        let Record { definition, counters, runs, goals, .. } = record;
+        let goals = goals.iter().flat_map(|goals| &**goals);
+        let goals = goals.map(|goal| {
+            let counts = goal.counters.counts();
+            GoalCounted { record: goal.clone(), counts }
+        });
+        Counted {
+            definition: Arc::clone(definition),
+            counters: Arc::clone(counters),
+            runs: runs.clone(),
+            base: counters.base(),
+            counts: counters.counts(),
+            goals: goals.collect(),
+        }
+    }
+}
+
+/// What a goal of an experiment has counted at one moment.
+#[derive(Debug)]
+pub(crate) struct GoalCounted {
+    pub(crate) record: GoalRecord,
+    pub(crate) counts: Box<[GoalCount]>,
 }
 
 /// Records that are shared with the snapshots. One writer at a time changes them, while any thread
@@ -176,15 +203,9 @@ impl Registry {
     /// before it was deleted comes first.
     pub(crate) fn all_counted(&self) -> Vec<Counted> {
         let deleted = self.deleted.read().unwrap_or_else(PoisonError::into_inner);
-        let counted = |record: &Arc<Record>| {
-            let runs = record.runs.clone();
-            let (base, counts) = (record.counters.base(), record.counters.counts());
-            let (definition, counters) = (&record.definition, &record.counters);
-            let (definition, counters) = (Arc::clone(definition), Arc::clone(counters));
-            Counted { definition, counters, runs, base, counts }
-        };
-        let known = self.known.iter().map(|record| counted(&record.key().0));
-        let mut counted: Vec<_> = deleted.iter().map(counted).chain(known).collect();
+        let known = self.known.iter().map(|record| Counted::of(&record.key().0));
+        let deleted = deleted.iter().map(|record| Counted::of(record));
+        let mut counted: Vec<_> = deleted.chain(known).collect();
         counted.sort_by_key(|counted| counted.definition.id);
         counted
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::count::counts::{Baseline, Count};
+use crate::count::goal_counts::GoalCount;
 use crate::model::timestamp::Timestamp;
 
 /// How many starts are kept; the number of runs goes on beyond it.
@@ -32,10 +33,28 @@ pub(crate) struct Start {
 
 /// A part of a variant's counts that belongs to one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct Part<C> {
     pub(crate) run: u32,
-    pub(crate) from: Count,
-    pub(crate) to: Count,
+    pub(crate) from: C,
+    pub(crate) to: C,
+}
+
+/// Counts that only grow.
+pub(crate) trait Growing: Copy + PartialEq {
+    /// The count, but no less than `from` and no more than `to`.
+    fn within(self, from: Self, to: Self) -> Self;
+}
+
+impl Growing for Count {
+    fn within(self, from: Count, to: Count) -> Count {
+        self.at_most(to).at_least(from)
+    }
+}
+
+impl Growing for GoalCount {
+    fn within(self, from: GoalCount, to: GoalCount) -> GoalCount {
+        self.at_most(to).at_least(from)
+    }
 }
 
 impl Runs {
@@ -106,14 +125,25 @@ impl Runs {
     }
 
     /// The counts of a variant between two readings, cut at the starts between them.
-    pub(crate) fn parts(&self, variant: usize, from: Count, to: Count) -> Vec<Part> {
+    pub(crate) fn parts(&self, variant: usize, from: Count, to: Count) -> Vec<Part<Count>> {
+        self.cut(from, to, |start, _| start.counts.of(variant))
+    }
+
+    /// Counts between two readings, cut at what they were `at` each start, of which the last is
+    /// `true`.
+    pub(crate) fn cut<C: Growing>(
+        &self,
+        from: C,
+        to: C,
+        at: impl Fn(&Start, bool) -> C,
+    ) -> Vec<Part<C>> {
         let mut parts = Vec::new();
         let starts = self.starts.as_deref().map(Vec::as_slice).unwrap_or_default();
         let mut from = from;
         let mut run = starts.first().map_or(self.number, |first| first.run.saturating_sub(1));
         for start in starts {
             // What was counted before the first start that is kept belongs to the run before it.
-            let end = start.counts.of(variant).at_most(to).at_least(from);
+            let end = at(start, start.run == self.number).within(from, to);
             if end != from {
                 parts.push(Part { run, from, to: end });
             }

@@ -154,6 +154,12 @@ impl Durability for Copy {
 
     fn set_mark(&self, _: ExperimentId, _: &[Count]) {}
 
+    fn goal_mark(&self, id: ExperimentId, goal: &str) -> Box<[GoalCount]> {
+        self.counters.goal_mark(id, goal)
+    }
+
+    fn set_goal_mark(&self, _: ExperimentId, _: &str, _: &[GoalCount]) {}
+
     fn users(&self) -> Arc<dyn Memory> {
         Arc::new(InProcess)
     }

@@ -90,6 +90,14 @@ impl Durability for Directory {
         self.counters.set_mark(id, mark);
     }
 
+    fn goal_mark(&self, id: ExperimentId, goal: &str) -> Box<[GoalCount]> {
+        self.counters.goal_mark(id, goal)
+    }
+
+    fn set_goal_mark(&self, id: ExperimentId, goal: &str, mark: &[GoalCount]) {
+        self.counters.set_goal_mark(id, goal, mark);
+    }
+
     fn users(&self) -> Arc<dyn Memory> {
         Arc::<Users>::clone(&self.users)
     }

@@ -1,30 +1,44 @@
 //! Handing over counts as deltas: each event once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, MutexGuard, TryLockError, Weak};
 
 use super::Engine;
 use crate::count::counters::ExperimentCounters;
-use crate::count::counts::{Baseline, Count};
-use crate::count::deltas::{Delta, DeltaError};
-use crate::count::registry::{Counted, Record};
-use crate::count::runs::Runs;
-use crate::model::definition::Definition;
-use crate::model::id::ExperimentId;
+use crate::count::counts::Count;
+use crate::count::deltas::{Delta, DeltaError, GoalDelta};
+use crate::count::goal_counters::GoalCounters;
+use crate::count::goal_counts::GoalCount;
+use crate::count::registry::{Counted, GoalCounted, GoalRecord, Record};
+use crate::count::runs::Part;
 
-/// How much of the counts in each experiment's counters, beyond their start, has been handed over.
+/// How much of the counts of each experiment and of each of its goals, beyond their start, has been
+/// handed over.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    experiments: MarksOf<ExperimentCounters, Count>,
+    goals: MarksOf<GoalCounters, GoalCount>,
+}
+
+/// The marks of one kind of counters, for each variant.
 ///
 /// By the address of the counters: an id that was deleted may lead to other counters by now. The
 /// weak reference keeps the address from being given to others.
-#[derive(Debug, Default)]
-pub(super) struct Marks(HashMap<usize, (Weak<ExperimentCounters>, Box<[Count]>)>);
+#[derive(Debug)]
+struct MarksOf<K, C>(HashMap<usize, (Weak<K>, Box<[C]>)>);
 
-impl Marks {
-    fn of(&self, counters: &Arc<ExperimentCounters>) -> Option<&[Count]> {
+impl<K, C> Default for MarksOf<K, C> {
+    fn default() -> MarksOf<K, C> {
+        MarksOf(HashMap::new())
+    }
+}
+
+impl<K, C> MarksOf<K, C> {
+    fn of(&self, counters: &Arc<K>) -> Option<&[C]> {
         self.0.get(&address(counters)).map(|(_, mark)| &**mark)
     }
 
-    fn set(&mut self, counters: &Arc<ExperimentCounters>, mark: Box<[Count]>) {
+    fn set(&mut self, counters: &Arc<K>, mark: Box<[C]>) {
         self.0.insert(address(counters), (Arc::downgrade(counters), mark));
     }
 
@@ -33,8 +47,16 @@ impl Marks {
     }
 }
 
-fn address(counters: &Arc<ExperimentCounters>) -> usize {
+fn address<K>(counters: &Arc<K>) -> usize {
     Arc::as_ptr(counters).addr()
+}
+
+/// What an experiment has counted, and up to which counts that was handed over.
+struct HandedOver {
+    counted: Counted,
+    from: Box<[Count]>,
+    /// Of each goal.
+    goals: Vec<Box<[GoalCount]>>,
 }
 
 impl Engine {
@@ -43,7 +65,7 @@ impl Engine {
     ///
     /// `receive` gets a delta for each variant whose counts have grown, and for each
     /// [run](Delta::run) in which they have, in the order of the experiments' ids, of their
-    /// variants and of the runs. If it returns `Ok`, the next deltas begin where these end; if it
+    /// variants and of the runs. The [goals](Delta::goals) whose counts have grown are in it. If it returns `Ok`, the next deltas begin where these end; if it
     /// fails, or panics, the next ones include these. Deltas cover every experiment that this
     /// engine knows, including stopped ones and those that have left the configuration, and what a
     /// [deleted](Engine::delete_experiment) one had counted. One that had left it before a durable
@@ -53,8 +75,8 @@ impl Engine {
     /// The mark up to which deltas were handed over lasts as long as the counts: in memory, or in
     /// the directory of a [durable](crate::docs::durable) engine. If the process is killed after
     /// `receive` has done its work and before the mark is set, the same events come again, with the
-    /// same [`Delta::from`]. A receiver that keeps the last [`Delta::to`] of each variant can tell
-    /// what is new.
+    /// same [`Delta::from`]. A receiver that keeps the last [`Delta::to`] of each variant, and the
+    /// last [`GoalDelta::to`] of each of its goals, can tell what is new.
     ///
     /// # Errors
     ///
@@ -90,25 +112,25 @@ impl Engine {
     ) -> Result<(), DeltaError<E>> {
         let mut marks = self.try_marks().ok_or(DeltaError::UnderWay)?;
         let durability = self.control.durability.as_deref();
-        let mut deltas = Vec::new();
-        let mut moved = Vec::new();
-        for counted in self.control.registry.all_counted() {
-            let Counted { definition, counters, runs, base, counts: now } = counted;
-            let from = self.handed_over(&marks, definition.id, &counters, &base);
-            if from == now {
-                continue;
-            }
-            deltas.extend(deltas_of(&definition, &runs, &from, &now));
-            let mark: Box<[Count]> =
-                now.iter().enumerate().map(|(at, now)| now.since(base.of(at))).collect();
-            moved.push((definition.id, counters, mark));
-        }
+        let counted = self.control.registry.all_counted().into_iter();
+        let grown = counted.map(|counted| self.handed_over(&marks, counted));
+        let grown: Vec<_> = grown.filter(HandedOver::has_grown).collect();
+        let deltas: Vec<_> = grown.iter().flat_map(HandedOver::deltas).collect();
         receive(&deltas).map_err(DeltaError::Refused)?;
-        for (id, counters, mark) in moved {
+        for HandedOver { counted, .. } in grown {
+            let id = counted.definition.id;
+            let mark = counted.mark();
             if let Some(durability) = durability {
                 durability.set_mark(id, &mark);
             }
-            marks.set(&counters, mark);
+            marks.experiments.set(&counted.counters, mark);
+            for goal in counted.goals {
+                let mark = goal.mark();
+                if let Some(durability) = durability {
+                    durability.set_goal_mark(id, &goal.record.goal, &mark);
+                }
+                marks.goals.set(&goal.record.counters, mark);
+            }
         }
         self.release(&mut marks);
         Ok(())
@@ -123,13 +145,13 @@ impl Engine {
     }
 
     fn release(&self, marks: &mut Marks) {
-        let has_released =
-            self.control.registry.release(|Record { definition, counters, .. }| {
-                let from = self.handed_over(marks, definition.id, counters, &counters.base());
-                from != counters.counts()
-            });
+        let has_released = self
+            .control
+            .registry
+            .release(|record: &Record| self.handed_over(marks, Counted::of(record)).has_grown());
         if has_released {
-            marks.forget_freed();
+            marks.experiments.forget_freed();
+            marks.goals.forget_freed();
         }
     }
 
@@ -143,33 +165,107 @@ impl Engine {
         }
     }
 
-    /// The counts of an experiment up to which deltas were handed over.
-    fn handed_over(
-        &self,
-        marks: &Marks,
-        id: ExperimentId,
-        counters: &Arc<ExperimentCounters>,
-        base: &Baseline,
-    ) -> Box<[Count]> {
+    /// Finds up to which counts deltas were handed over.
+    fn handed_over(&self, marks: &Marks, counted: Counted) -> HandedOver {
         let durability = self.control.durability.as_deref();
-        let stored = || durability.map(|durability| durability.mark(id)).unwrap_or_default();
-        let mark = marks.of(counters).map_or_else(stored, Box::from);
-        let variants = 0..counters.variants();
-        variants.map(|at| base.of(at).plus(mark.get(at).copied().unwrap_or_default())).collect()
+        let Counted { definition, counters, base, counts, goals, .. } = &counted;
+        let stored = || durability.map(|durability| durability.mark(definition.id));
+        let mark = marks.experiments.of(counters).map(Box::from).or_else(stored);
+        let mark = mark.unwrap_or_default();
+        let of = |at: usize| mark.get(at).copied().unwrap_or_default();
+        let from = (0..counts.len()).map(|at| base.of(at).plus(of(at))).collect();
+        let goals = goals.iter().map(|GoalCounted { record, counts }| {
+            let GoalRecord { goal, counters, .. } = record;
+            let stored = || durability.map(|durability| durability.goal_mark(definition.id, goal));
+            let mark = marks.goals.of(counters).map(Box::from).or_else(stored);
+            let mark = mark.unwrap_or_default();
+            let of = |at: usize| mark.get(at).copied().unwrap_or_default();
+            (0..counts.len()).map(|at| counters.base(at).plus(of(at))).collect()
+        });
+        let goals = goals.collect();
+        HandedOver { counted, from, goals }
     }
 }
 
-/// A delta for each variant of an experiment whose count has grown, and each run in which it has.
-fn deltas_of(definition: &Definition, runs: &Runs, from: &[Count], to: &[Count]) -> Vec<Delta> {
-    let variants = definition.terms.variants.iter().zip(from.iter().zip(to)).enumerate();
-    let deltas = variants.flat_map(|(at, (variant, (&from, &to)))| {
-        runs.parts(at, from, to).into_iter().map(|part| Delta {
-            experiment: definition.id,
-            variant: variant.key().to_owned(),
-            run: part.run,
-            from: part.from,
-            to: part.to,
+impl Counted {
+    /// The mark once all of it has been handed over.
+    fn mark(&self) -> Box<[Count]> {
+        self.counts.iter().enumerate().map(|(at, now)| now.since(self.base.of(at))).collect()
+    }
+}
+
+impl GoalCounted {
+    /// The same for a goal.
+    fn mark(&self) -> Box<[GoalCount]> {
+        let counters = &self.record.counters;
+        self.counts.iter().enumerate().map(|(at, now)| now.since(counters.base(at))).collect()
+    }
+}
+
+/// What a variant has counted in a run: in all, and of goals.
+type InRun = (Option<Part<Count>>, Vec<GoalDelta>);
+
+impl HandedOver {
+    fn has_grown(&self) -> bool {
+        let mut goals = self.counted.goals.iter().zip(&self.goals);
+        self.from != self.counted.counts || goals.any(|(goal, from)| *from != goal.counts)
+    }
+
+    /// A delta for each variant whose counts have grown, and each run in which they have.
+    fn deltas(&self) -> Vec<Delta> {
+        let Counted { definition, runs, counts, .. } = &self.counted;
+        let mut deltas = Vec::new();
+        let variants = definition.terms.variants.iter().zip(self.from.iter().zip(counts));
+        for (at, (variant, (&from, &to))) in variants.enumerate() {
+            let mut by_run: BTreeMap<u32, InRun> = BTreeMap::new();
+            for part in runs.parts(at, from, to) {
+                by_run.entry(part.run).or_default().0 = Some(part);
+            }
+            for (counted, from) in self.counted.goals.iter().zip(&self.goals) {
+                for (run, delta) in self.of_goal(counted, from, at) {
+                    by_run.entry(run).or_default().1.push(delta);
+                }
+            }
+            let mut reached = from;
+            for (run, (part, goals)) in by_run {
+                let (from, to) = part.map_or((reached, reached), |part| (part.from, part.to));
+                reached = to;
+                let (experiment, variant) = (definition.id, variant.key().to_owned());
+                deltas.push(Delta { experiment, variant, run, from, to, goals });
+            }
+        }
+        deltas
+    }
+
+    /// What was added to a goal in the variant in this position, by run.
+    fn of_goal(
+        &self,
+        counted: &GoalCounted,
+        from: &[GoalCount],
+        variant: usize,
+    ) -> impl Iterator<Item = (u32, GoalDelta)> {
+        let GoalRecord { goal, at_start, .. } = &counted.record;
+        let Counted { definition, runs, counts, .. } = &self.counted;
+        let primary = definition.goals.as_ref().and_then(|goals| goals.primary.as_ref());
+        let is_primary = primary.is_some_and(|primary| primary.goal == *goal);
+        // Events of the primary goal are counted as conversions.
+        let with_events = |of: Option<&GoalCount>, conversions: Option<&Count>| {
+            let mut of = of.copied().unwrap_or_default();
+            if is_primary {
+                of.events = conversions.map_or(0, |count| count.conversions);
+            }
+            of
+        };
+        let from = with_events(from.get(variant), self.from.get(variant));
+        let to = with_events(counted.counts.get(variant), counts.get(variant));
+        let parts = runs.cut(from, to, |start, is_last| {
+            // Of the sums, only those at the last start are known.
+            let known = at_start.get(variant).filter(|_| is_last);
+            with_events(known, Some(&start.counts.of(variant)))
+        });
+        let goal = Arc::clone(goal);
+        parts.into_iter().map(move |Part { run, from, to }| {
+            (run, GoalDelta { goal: (*goal).to_owned(), from, to })
         })
-    });
-    deltas.collect()
+    }
 }

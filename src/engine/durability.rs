@@ -51,6 +51,12 @@ pub(crate) trait Durability: fmt::Debug + Send + Sync {
     /// Sets the [`mark`](Durability::mark).
     fn set_mark(&self, id: ExperimentId, mark: &[Count]);
 
+    /// The same for a goal of the experiment, by its key.
+    fn goal_mark(&self, id: ExperimentId, goal: &str) -> Box<[GoalCount]>;
+
+    /// Sets the [`goal_mark`](Durability::goal_mark).
+    fn set_goal_mark(&self, id: ExperimentId, goal: &str, mark: &[GoalCount]);
+
     /// Where users are kept.
     fn users(&self) -> Arc<dyn Memory>;
 

@@ -157,7 +157,7 @@ impl Engine {
     ///
     /// Once the experiment has been started, its primary goal stays, and the cap, the direction and
     /// the margin of each, also in another role. Other goals can be added, and count from then
-    /// on; one that is left out keeps its counts.
+    /// on; one that is left out keeps its counts, and comes back as it was.
     ///
     /// # Errors
     ///

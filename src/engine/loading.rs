@@ -273,7 +273,8 @@ impl Engine {
 }
 
 /// Adds a fault for each part of an experiment's targeting, and for each of its goals, that would
-/// change after a start, of those experiments that are `checked`.
+/// change after a start, of those experiments that are `checked`. Where nothing is known of one, the
+/// document itself says what stays of its goals.
 pub(super) fn refuse_changed_targeting(
     history: History<'_>,
     document: &mut Document,
@@ -282,22 +283,25 @@ pub(super) fn refuse_changed_targeting(
     let flags = Path::Root.field("flags");
     for (at, flag) in document.flags.iter_mut().enumerate() {
         let path = flags.item(at);
-        let of_goals = path.field(GOALS);
-        let path = path.field("targeting");
+        let (of_targeting, of_goals) = (path.field("targeting"), path.field(GOALS));
         for section in &flag.experiments {
-            let id = section.experiment.id;
-            if let Some(known) = history.population(id)
-                && is_checked(id)
-            {
-                let goals_before = known.goals.as_deref().cloned().unwrap_or_default();
-                let before = known.targeting.as_deref().cloned().unwrap_or_default();
-                let after = section.experiment.targeting.as_deref().cloned().unwrap_or_default();
-                let id_text = id.to_string();
-                let path = path.field(&id_text);
-                check_change(id, &before, &after, &path, &mut flag.faults);
-                let after = section.experiment.goals.as_deref().cloned().unwrap_or_default();
-                let path = of_goals.field(&id_text);
-                goals_before.check_change(&after, id, &path, &mut flag.faults);
+            let (id, given) = (section.experiment.id, &section.experiment);
+            let id_text = id.to_string();
+            let path = of_goals.field(&id_text);
+            let goals = || given.goals.as_deref().cloned().unwrap_or_default();
+            match history.population(id) {
+                Some(known) if is_checked(id) => {
+                    let before = known.targeting.as_deref().cloned().unwrap_or_default();
+                    let after = given.targeting.as_deref().cloned().unwrap_or_default();
+                    let of_targeting = of_targeting.field(&id_text);
+                    check_change(id, &before, &after, &of_targeting, &mut flag.faults);
+                    let before = known.goals.as_deref().cloned().unwrap_or_default();
+                    before.check_change(&goals(), id, &path, &mut flag.faults);
+                }
+                None if section.was_started() && given.goals.is_some() => {
+                    goals().check_change(&goals(), id, &path, &mut flag.faults);
+                }
+                _ => {}
             }
         }
     }

@@ -106,6 +106,7 @@ pub(super) fn experiment_of(
     let known = known.map(|experiment| &experiment.definition);
     let carried = section.carried();
     let is_dated = section.experiment.started_at.is_some();
+    let has_run = section.was_started();
     let is_known = record.is_some();
     let left = writer.remembered().experiments.get(&section.experiment.id);
     let left = left.filter(|_| record.is_none());
@@ -127,7 +128,7 @@ pub(super) fn experiment_of(
     section.experiment.targeting = targeting.some();
     // A start with a date has been before, with the holdouts that the document gives.
     let binding = (!is_dated && last_start.is_none()).then_some(shared);
-    let was_started = is_dated || last_start.is_some() || known_start;
+    let was_started = has_run || last_start.is_some() || known_start;
     let goals = section.experiment.goals.take();
     let attached = known_goals.as_deref();
     let goals = goals.as_deref().cloned().unwrap_or_default();

@@ -125,6 +125,11 @@ impl CountersDocument {
         }
     }
 
+    /// Whether there was a run.
+    pub(crate) fn has_runs(&self) -> bool {
+        self.run.is_some_and(|run| run > 0)
+    }
+
     /// The runs of an experiment that was last started then. A document without a number of runs
     /// shows whether there was one start, or more.
     pub(crate) fn runs(&self, started_at: Option<Timestamp>) -> Runs {

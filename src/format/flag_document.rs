@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use crate::count::counts::{Baseline, Count};
-use crate::format::counters_document::CountersDocument;
+use crate::format::counters_document::{CarriedGoal, CountersDocument};
 use crate::format::document::{NEEDS, needs};
 use crate::format::experiment::{ExperimentDocument, experiment};
 use crate::format::fields::{Fields, any, array, boolean, entries, mistyped, parsed, string, text};
@@ -150,6 +150,7 @@ impl FlagDocument {
                     },
                 );
             }
+            this.check_counted_goals(&path.field("counters"), &mut faults);
             if let Some(node) = of_rules {
                 this.rules = rules(node, this.id, &path.field("rules"), &mut faults);
             }
@@ -167,6 +168,28 @@ impl FlagDocument {
             section.counters = CountersDocument::read(node, path, faults, variants);
             section.counters.check(path, faults, variants, &section.carried());
         });
+    }
+
+    /// Adds a fault for each goal with counts that its experiment neither has nor has had: there is
+    /// no place for them.
+    fn check_counted_goals(&self, path: &Path<'_>, faults: &mut Faults) {
+        for section in &self.experiments {
+            let (experiment, counters) = (&section.experiment, &section.counters);
+            let goals = experiment.goals.as_deref();
+            // Of one that was never started, only what it has is kept.
+            let had = goals.filter(|_| section.was_started());
+            let has_place = |key: &str| {
+                goals.is_some_and(|goals| goals.has(key)) || had.is_some_and(|had| had.has_had(key))
+            };
+            for CarriedGoal { goal, .. } in &counters.goals {
+                if !has_place(goal) {
+                    let id = experiment.id.to_string();
+                    let path = path.field(&id);
+                    let kind = FaultKind::CountsWithoutGoal { found: quote(goal) };
+                    faults.add(&path.field(GOALS).field(goal), kind);
+                }
+            }
+        }
     }
 
     fn read_forced(&mut self, node: Node<'_>, path: &Path<'_>, faults: &mut Faults) {
@@ -273,6 +296,11 @@ impl FlagDocument {
 }
 
 impl ExperimentSection {
+    /// Whether the document says that it has been started.
+    pub(crate) fn was_started(&self) -> bool {
+        self.experiment.started_at.is_some() || self.counters.has_runs()
+    }
+
     /// The counts that the document carries.
     pub(crate) fn carried(&self) -> Baseline {
         if self.counters.exposures.is_none() && self.experiment.conversions.is_none() {

@@ -6,10 +6,11 @@ use crate::format::targeting::shared_part::SharedPart;
 use crate::model::error::LoadError;
 use crate::model::fault::FaultKind;
 use crate::model::faults::Faults;
-use crate::model::goal::definition::{DECIMALS, Goal, KEY, KIND, NewGoal, SIGNED, UNIT, check_key};
+use crate::model::goal::attached::{AttachedGoal, Fixed};
+use crate::model::goal::definition::{DECIMALS, Goal, KEY, KIND, NewGoal, SIGNED, UNIT};
 use crate::model::goal::of_experiment::{
-    ATTACHED, AttachedGoal, BETTER, Better, CAP, GOAL, GUARDRAILS, GoalUse, Goals, Guardrail,
-    MARGIN, NewGoals, PRIMARY, SECONDARY, SINCE,
+    ATTACHED, BETTER, Better, CAP, GOAL, GUARDRAILS, GoalUse, Goals, Guardrail, MARGIN, NewGoals,
+    PRIMARY, SECONDARY, SINCE,
 };
 use crate::model::id::GoalId;
 use crate::model::path::{Path, quote};
@@ -179,15 +180,21 @@ fn used(fields: &mut Fields<'_, '_>, faults: &mut Faults) -> Option<GoalUse> {
     Some(GoalUse { goal: goal?.into(), cap, better })
 }
 
+/// Without any of `cap`, `better` and `margin`, they are not known.
 fn attached_goal(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<AttachedGoal> {
     let mut fields = Fields::open(node, path, faults)?;
     let goal = fields.required(GOAL, faults, string);
     let since = fields.required(SINCE, faults, parsed);
+    let cap = fields.optional(CAP, faults, number);
+    let better = fields.optional(BETTER, faults, better);
+    let margin = fields.optional(MARGIN, faults, number);
     fields.close(faults);
-    if let Some(goal) = &goal {
-        check_key(goal, &path.field(GOAL), faults);
-    }
-    Some(AttachedGoal { goal: goal?.into(), since: since? })
+    let is_known = cap.is_some() || better.is_some() || margin.is_some();
+    let fixed = Fixed { cap, better: better.unwrap_or_default(), margin };
+    let fixed = is_known.then_some(fixed);
+    let attached = AttachedGoal { goal: goal?.into(), since: since?, fixed };
+    attached.check(path, faults);
+    Some(attached)
 }
 
 fn better(node: Node<'_>, path: &Path<'_>, faults: &mut Faults) -> Option<Better> {

@@ -426,6 +426,12 @@ pub enum FaultKind {
         /// The path of the other place.
         other: String,
     },
+    /// Counts of a goal that their experiment neither has nor has had.
+    #[error("must be of a goal that the experiment has or has had, found {found:?}")]
+    CountsWithoutGoal {
+        /// The key found.
+        found: String,
+    },
     /// What a started experiment is decided by.
     #[error("must stay as it is: experiment {id} has been started")]
     GoalsFixed {

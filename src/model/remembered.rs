@@ -54,8 +54,7 @@ pub(crate) struct Population {
 impl Population {
     /// Whether it has counted this goal.
     pub(crate) fn counts(&self, goal: &str) -> bool {
-        let attached = self.goals.iter().flat_map(|goals| &*goals.attached);
-        attached.into_iter().any(|attached| attached.goal() == goal)
+        self.goals.as_ref().is_some_and(|goals| goals.has_had(goal))
     }
 
     pub(crate) fn is_bound_by(&self, holdout: HoldoutId) -> bool {

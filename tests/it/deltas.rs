@@ -1,5 +1,7 @@
 //! Counts handed over as deltas: each event once, whether the receiver accepts, refuses or panics.
 
+mod goals;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};

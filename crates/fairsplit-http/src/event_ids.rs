@@ -2,17 +2,25 @@
 //! again.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
 /// How many ids are kept. Each takes some 40 bytes, whatever its length.
 pub(crate) const MAX_EVENTS: usize = 100_000;
 
+/// How many locks events share while they are counted.
+const LOCKS: usize = 32;
+
 /// The newest ids of this process. Another process, and this one after a restart, knows none of
 /// them.
 #[derive(Debug, Default)]
-pub(crate) struct EventIds(Mutex<Known>);
+pub(crate) struct EventIds {
+    /// Held while an event is counted, so that another one with its id waits for what comes of it.
+    /// Events of other ids rarely wait: counting may have to make space for a user.
+    counting: [Mutex<()>; LOCKS],
+    known: Mutex<Known>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -22,32 +30,45 @@ struct Known {
 }
 
 impl EventIds {
-    /// Adds an event of a goal in an environment; returns whether it is new. Of two calls at once
-    /// with one id, one returns that it is new.
-    pub(crate) fn add(&self, environment: &str, goal: &str, event_id: &str) -> bool {
+    /// Counts an event of a goal in an environment; `None` if one with this id has been counted.
+    ///
+    /// `count` returns whether it has counted: if not, the event can come again. Of several calls
+    /// at once with one id, one counts.
+    pub(crate) fn count_once<T>(
+        &self,
+        environment: &str,
+        goal: &str,
+        event_id: &str,
+        count: impl FnOnce() -> (T, bool),
+    ) -> Option<T> {
         let id = hash(&[environment, goal, event_id]);
-        // A set is whole between its calls, so a poisoned lock is usable.
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.ids.insert(id) {
-            return false;
+        let lock = self.counting.get(id as usize % LOCKS);
+        // It guards nothing that a panic could leave half done.
+        let _counting = lock.map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.known().ids.contains(&id) {
+            return None;
         }
-        known.order.push_back(id);
-        if known.order.len() > MAX_EVENTS
-            && let Some(oldest) = known.order.pop_front()
-        {
-            known.ids.remove(&oldest);
+        let (counted, has_counted) = count();
+        if has_counted {
+            self.known().add(id);
         }
-        true
+        Some(counted)
     }
 
-    /// Takes an event back that was not counted.
-    pub(crate) fn remove(&self, environment: &str, goal: &str, event_id: &str) {
-        let id = hash(&[environment, goal, event_id]);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.ids.remove(&id)
-            && let Some(at) = known.order.iter().rposition(|known| *known == id)
+    /// A set is whole between its calls, so a poisoned lock is usable.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn add(&mut self, id: u128) {
+        self.ids.insert(id);
+        self.order.push_back(id);
+        if self.order.len() > MAX_EVENTS
+            && let Some(oldest) = self.order.pop_front()
         {
-            known.order.remove(at);
+            self.ids.remove(&oldest);
         }
     }
 }
@@ -66,36 +87,73 @@ fn hash(texts: &[&str]) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
 
+    impl EventIds {
+        /// Counts an event, if it is new.
+        fn is_new(&self, environment: &str, goal: &str, event_id: &str) -> bool {
+            self.count_once(environment, goal, event_id, || ((), true)).is_some()
+        }
+    }
+
     #[test]
-    fn an_event_is_new_once_in_its_environment_and_for_its_goal() {
+    fn an_event_is_counted_once_in_its_environment_and_for_its_goal() {
         let events = EventIds::default();
-        for _ in 0..2 {
-            assert!(events.add("production", "purchase", "1"));
-            for others in
-                [["production", "purchase", "1"], ["staging", "purchase", "1"], ["a", "b", "c"]]
-            {
-                let [environment, goal, id] = others;
-                let is_first = events.add(environment, goal, id);
-                assert_eq!(is_first, environment != "production");
-                assert!(!events.add(environment, goal, id));
-                events.remove(environment, goal, id);
-            }
+        for others in [
+            ["production", "purchase", "1"],
+            ["staging", "purchase", "1"],
+            ["production", "signup", "1"],
+            ["production", "purchase", "2"],
+        ] {
+            let [environment, goal, id] = others;
+            // One that is not counted may come again.
+            let refused = events.count_once(environment, goal, id, || ("refused", false));
+            assert_eq!(refused, Some("refused"));
+            assert!(events.is_new(environment, goal, id));
+            assert!(!events.is_new(environment, goal, id));
         }
         // Texts do not run into each other.
-        assert!(events.add("a", "bc", "d") && events.add("ab", "c", "d"));
+        assert!(events.is_new("a", "bc", "d") && events.is_new("ab", "c", "d"));
     }
 
     #[test]
     fn the_newest_ids_are_kept() {
         let events = EventIds::default();
         for number in 0..=MAX_EVENTS {
-            assert!(events.add("production", "purchase", &number.to_string()));
+            assert!(events.is_new("production", "purchase", &number.to_string()));
         }
-        assert!(!events.add("production", "purchase", &MAX_EVENTS.to_string()));
-        assert!(!events.add("production", "purchase", "1"));
-        assert!(events.add("production", "purchase", "0"), "the oldest");
-        assert!(events.add("production", "purchase", "1"), "the oldest by now");
+        assert!(!events.is_new("production", "purchase", &MAX_EVENTS.to_string()));
+        assert!(!events.is_new("production", "purchase", "1"));
+        assert!(events.is_new("production", "purchase", "0"), "the oldest");
+        assert!(events.is_new("production", "purchase", "1"), "the oldest by now");
+    }
+
+    /// The second request comes while the first one counts.
+    #[test]
+    fn of_two_events_at_once_with_one_id_the_second_waits_for_what_comes_of_the_first() {
+        for has_counted in [true, false] {
+            let events = EventIds::default();
+            let (counts, is_counting) = mpsc::channel();
+            let count = |count: &dyn Fn() -> ((), bool)| {
+                events.count_once("production", "purchase", "1", count).is_some()
+            };
+            let (second, first) = thread::scope(|scope| {
+                let first = scope.spawn(|| {
+                    count(&|| {
+                        counts.send(()).unwrap();
+                        // Time for the second one to come.
+                        thread::sleep(Duration::from_millis(50));
+                        ((), has_counted)
+                    })
+                });
+                is_counting.recv().unwrap();
+                (count(&|| ((), true)), first.join().unwrap())
+            });
+            assert_eq!([first, second], [true, !has_counted]);
+        }
     }
 }

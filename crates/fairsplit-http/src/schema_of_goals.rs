@@ -133,7 +133,7 @@ pub(crate) enum Better {
     Lower,
 }
 
-/// From when on an experiment has had a goal.
+/// From when on an experiment has had a goal, and how the goal is meant if it comes back.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AttachedGoal {
@@ -141,6 +141,15 @@ pub(crate) struct AttachedGoal {
     goal: String,
     #[schema(format = "date-time")]
     since: String,
+    /// The most that one user counts for, in the goal's unit.
+    #[schema(schema_with = cap, required = false)]
+    cap: (),
+    /// Absent if it is not known how the goal was meant.
+    #[schema(required = false)]
+    better: Option<Better>,
+    /// How much worse it may be as a guardrail, if it is one or was one.
+    #[schema(minimum = 0, maximum = 1, required = false)]
+    margin: Option<f64>,
 }
 
 /// An event: a user in an environment reached a goal.

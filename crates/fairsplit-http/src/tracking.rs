@@ -92,20 +92,19 @@ pub(crate) async fn track_goal(
     let Tracking { asked, goal, value, id: event_id } = event;
     let snapshot = app.engine.snapshot();
     let view = snapshot.in_environment(&asked.environment);
-    let environment = asked.environment.as_str();
-    if let Some(id) = &event_id
-        && !app.events.add(environment, &goal, id)
-    {
+    let count = || {
+        let recorded = view.record_goal(&goal, asked.user(), value);
+        let of = recorded.iter().flatten().filter(|one| one.is_counted()).count();
+        ((recorded, of), of > 0)
+    };
+    let counted = match &event_id {
+        Some(id) => app.events.count_once(asked.environment.as_str(), &goal, id, count),
+        None => Some(count().0),
+    };
+    let Some((recorded, counted)) = counted else {
         let (counted, experiments) = (0, Vec::new());
         return Ok(data(Tracked { goal: &goal, counted, repeated: true, experiments }));
-    }
-    let recorded = view.record_goal(&goal, asked.user(), value);
-    let counted = |of: &Vec<RecordedFor>| of.iter().filter(|one| one.is_counted()).count();
-    let counted = recorded.as_ref().map_or(0, counted);
-    if let Some(id) = event_id.as_ref().filter(|_| counted == 0) {
-        // It may count when it comes again.
-        app.events.remove(environment, &goal, id);
-    }
+    };
     let experiments = recorded.map_err(|refusal| match refusal {
         Refusal::GoalNotFound => Failure::NotFound,
         _ => Faults::of("value", refusal).into(),

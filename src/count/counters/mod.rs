@@ -303,10 +303,6 @@ impl ExperimentCounters {
         self.base.clone()
     }
 
-    pub(crate) fn variants(&self) -> usize {
-        self.variants.into()
-    }
-
     /// The counts of each variant, including their start.
     pub(crate) fn counts(&self) -> Box<[Count]> {
         let stripes = u32::from(self.mask).saturating_add(1);

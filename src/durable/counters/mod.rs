@@ -5,7 +5,8 @@
 //! * `block`: its part for one experiment, or for a goal of one; `key`: for which; `identity`: for
 //!   which variants; `sums`: the counts in it, as words;
 //! * `layout`: the position of each block in it;
-//! * `handing`: the cells of a block, for those who count.
+//! * `handing`: the cells of a block, for those who count;
+//! * `marks`: how much of its counts has been handed over.
 
 pub(super) mod block;
 mod forks;
@@ -14,6 +15,7 @@ pub(super) mod head;
 mod identity;
 mod key;
 mod layout;
+mod marks;
 mod open;
 pub(super) mod segment;
 mod sums;
@@ -27,7 +29,6 @@ use std::sync::{Mutex, PoisonError};
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::block::{Block, put, sum_of, word};
-use self::key::Key;
 use self::layout::{Layout, lines};
 use self::segment::BYTES;
 use super::directory::DEFINITIONS as DEFINITIONS_FILE;
@@ -35,10 +36,8 @@ use super::disk;
 use super::failures::Failures;
 use super::lock::is_at;
 use crate::count::cells::Line;
-use crate::count::counts::Count;
 use crate::engine::process::Process;
 use crate::model::error::FileError;
-use crate::model::id::ExperimentId;
 
 /// The file is in use, or its process was killed.
 pub(super) const OPEN: u64 = 0x6f70_656e_5f5f_5f5f;
@@ -241,26 +240,6 @@ impl Counters {
     /// Where the definitions are.
     pub(super) fn definitions(&self) -> PathBuf {
         self.path.with_file_name(DEFINITIONS_FILE)
-    }
-
-    /// How much of an experiment's counts has been handed over as deltas, beyond where they start.
-    pub(super) fn mark(&self, id: ExperimentId) -> Box<[Count]> {
-        self.with_layout(|layout| {
-            let block = layout.blocks.get(&Key::of_experiment(id))?;
-            let segment = layout.segments.get(block.segment)?;
-            Some(block.mark(segment.lines()))
-        })
-        .unwrap_or_default()
-    }
-
-    /// Sets the [`mark`](Counters::mark).
-    pub(super) fn set_mark(&self, id: ExperimentId, mark: &[Count]) {
-        self.with_layout(|layout| {
-            let block = layout.blocks.get(&Key::of_experiment(id))?;
-            let segment = layout.segments.get(block.segment)?;
-            block.set_mark(segment.lines(), mark);
-            Some(())
-        });
     }
 
     fn live(&self, at: usize) -> u64 {

@@ -2,9 +2,11 @@
 //!
 //! * `definition`: a goal, which an engine has once;
 //! * `of_experiment`: which goals an experiment has, and for what;
+//! * `attached`: which it has had, and what of them stays;
 //! * `amount`: values in minor units.
 
 pub(crate) mod amount;
+pub(crate) mod attached;
 pub(crate) mod definition;
 pub(crate) mod of_experiment;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::model::fault::{FaultKind, MAX_GOALS_OF_EXPERIMENT};
 use crate::model::faults::Faults;
+use crate::model::goal::attached::{AttachedGoal, Fixed, check_cap, check_margin};
 use crate::model::goal::definition::check_key;
 use crate::model::path::Path;
 use crate::model::targeting::share::to_value;
@@ -118,9 +119,7 @@ impl GoalUse {
 
     fn check(&self, path: &Path<'_>, faults: &mut Faults) {
         check_key(&self.goal, &path.field(GOAL), faults);
-        if let Some(cap) = self.cap.filter(|cap| !(cap.is_finite() && *cap > 0.0)) {
-            faults.add(&path.field(CAP), FaultKind::Cap { found: cap.to_string() });
-        }
+        check_cap(self.cap, path, faults);
     }
 
     fn entries<M: SerializeMap>(&self, fields: &mut M) -> Result<(), M::Error> {
@@ -226,7 +225,8 @@ impl NewGoals {
 /// The goals of an experiment.
 ///
 /// Once the experiment has been started, the primary goal stays, and so do the cap, the direction
-/// and the margin of each. Others can be added while it runs, and left out.
+/// and the margin of each, also of one that was left out and comes back. Others can be added while
+/// it runs, and left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Goals {
     pub(crate) primary: Option<GoalUse>,
@@ -235,32 +235,6 @@ pub struct Goals {
     /// Every goal that it has, or has had since its first start: those after the first start come
     /// behind the others. The place of a goal here is where its users and its counts are kept.
     pub(crate) attached: Arc<[AttachedGoal]>,
-}
-
-/// From when on an experiment has had a goal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AttachedGoal {
-    #[serde(serialize_with = "text")]
-    pub(crate) goal: Arc<str>,
-    pub(crate) since: Timestamp,
-}
-
-fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
-}
-
-impl AttachedGoal {
-    /// The goal's key.
-    #[must_use]
-    pub fn goal(&self) -> &str {
-        &self.goal
-    }
-
-    /// From when on it has been counted, while the experiment was running.
-    #[must_use]
-    pub fn since(&self) -> Timestamp {
-        self.since
-    }
 }
 
 /// What a goal is to an experiment.
@@ -322,10 +296,7 @@ impl Goals {
         });
         let guardrails = path.field(GUARDRAILS);
         for (at, Guardrail { margin, .. }) in self.guardrails.iter().enumerate() {
-            if !(0.0..=1.0).contains(margin) {
-                let path = guardrails.item(at);
-                faults.add(&path.field(MARGIN), FaultKind::Margin { found: margin.to_string() });
-            }
+            check_margin(*margin, &guardrails.item(at), faults);
         }
         check_number(seen.len(), path, faults);
     }
@@ -367,23 +338,39 @@ impl Goals {
         if self.primary != after.primary {
             faults.add(&path.field(PRIMARY), fixed());
         }
-        // Whatever its role was.
-        let differs =
-            |of: &GoalUse| self.uses().any(|(_, known)| known.goal == of.goal && known != of);
+        // Whatever its role was, and also if it was left out meanwhile.
+        let differs = |goal: &GoalUse, margin| {
+            let before = self.fixed_of(&goal.goal);
+            before.is_some_and(|before| !before.allows(Fixed::of(goal, margin)))
+        };
         let of_secondary = path.field(SECONDARY);
         for (at, goal) in after.secondary.iter().enumerate() {
-            if differs(goal) {
+            if differs(goal, None) {
                 faults.add(&of_secondary.item(at), fixed());
             }
         }
         let of_guardrails = path.field(GUARDRAILS);
-        for (at, rail) in after.guardrails.iter().enumerate() {
-            let goal = &rail.goal_use.goal;
-            let mut known = self.guardrails.iter().filter(|known| known.goal_use.goal == *goal);
-            if differs(&rail.goal_use) || known.any(|known| known != rail) {
+        for (at, Guardrail { goal_use, margin }) in after.guardrails.iter().enumerate() {
+            if differs(goal_use, Some(*margin)) {
                 faults.add(&of_guardrails.item(at), fixed());
             }
         }
+    }
+
+    /// What is said of a goal that it has, or has had; `None` if it is not known.
+    fn fixed_of(&self, goal: &str) -> Option<Fixed> {
+        let attached = self.attached.iter().find(|attached| &*attached.goal == goal);
+        let kept = attached.and_then(|attached| attached.fixed);
+        kept.or_else(|| self.said().find(|(known, _)| &***known == goal).map(|(_, said)| said))
+    }
+
+    /// What is said of every goal that it has.
+    fn said(&self) -> impl Iterator<Item = (&Arc<str>, Fixed)> {
+        let others = self.primary.iter().chain(&self.secondary);
+        let others = others.map(|goal| (&goal.goal, Fixed::of(goal, None)));
+        others.chain(self.guardrails.iter().map(|Guardrail { goal_use, margin }| {
+            (&goal_use.goal, Fixed::of(goal_use, Some(*margin)))
+        }))
     }
 
     /// As it was given, without what the engine fills in.
@@ -400,23 +387,32 @@ impl Goals {
         now: Timestamp,
     ) -> Goals {
         let before = known.filter(|known| !known.attached.is_empty());
+        let source = before.unwrap_or(&self);
         let mut attached: Vec<AttachedGoal> = Vec::new();
-        for one in &**before.map_or(&self.attached, |known| &known.attached) {
+        for one in &*source.attached {
             if attached.iter().all(|other| other.goal != one.goal) {
-                attached.push(one.clone());
+                let fixed = if is_started { source.fixed_of(&one.goal) } else { None };
+                attached.push(AttachedGoal { fixed, ..one.clone() });
             }
         }
         if !is_started {
             attached.retain(|attached| self.has(&attached.goal));
         }
-        for (_, GoalUse { goal, .. }) in self.uses() {
+        for (goal, said) in self.said() {
             match attached.iter_mut().find(|attached| attached.goal == *goal) {
-                // It comes back.
-                Some(attached) if before.is_some_and(|known| !known.has(goal)) => {
-                    attached.since = now;
+                Some(attached) => {
+                    if before.is_some_and(|known| !known.has(goal)) {
+                        // It comes back.
+                        attached.since = now;
+                    }
+                    let kept = attached.fixed.unwrap_or(said);
+                    attached.fixed = Some(Fixed { margin: kept.margin.or(said.margin), ..kept });
                 }
-                Some(_) => {}
-                None => attached.push(AttachedGoal { goal: Arc::clone(goal), since: now }),
+                None => attached.push(AttachedGoal {
+                    goal: Arc::clone(goal),
+                    since: now,
+                    fixed: Some(said),
+                }),
             }
         }
         self.attached = attached.into();
@@ -426,6 +422,11 @@ impl Goals {
     /// Whether it has this goal now.
     pub(crate) fn has(&self, goal: &str) -> bool {
         self.uses().any(|(_, of)| &*of.goal == goal)
+    }
+
+    /// Whether this goal is attached: it has it, or has had it since its first start.
+    pub(crate) fn has_had(&self, goal: &str) -> bool {
+        self.attached.iter().any(|attached| &*attached.goal == goal)
     }
 
     /// They, or `None` if there are and were none.

@@ -8,12 +8,12 @@ use std::thread;
 
 use super::{count, start};
 use crate::common::directory::Directory;
-use crate::common::{ever, experiment_id, production};
+use crate::common::{banner, ever, experiment_id, faults_of, production};
 use fairsplit::counts::{GoalCount, GoalUsers};
 use fairsplit::durable::{check, recover};
 use fairsplit::error::{ControlError, OpenError};
 use fairsplit::fault::FaultKind;
-use fairsplit::goals::{NewGoal, NewGoals};
+use fairsplit::goals::{GoalUse, NewGoal, NewGoals};
 use fairsplit::{Engine, NewExperiment, NewFlag};
 
 const LINE: usize = 128;
@@ -559,4 +559,32 @@ fn record_again(engine: &Engine) {
     for user in 0..12 {
         assert_eq!(balance.record_value(&*format!("user-{user}"), 0.0).counted(), 1);
     }
+}
+
+/// What is fixed of a goal is in the definitions, and in what is remembered of what left.
+#[test]
+fn a_goal_that_comes_back_after_a_reopening_is_meant_as_it_was() {
+    let directory = Directory::new();
+    let engine = shop(&directory);
+    let id = experiment_id(1);
+    let capped = |cap: u32| NewGoals::new().secondary(GoalUse::new("balance").cap(cap));
+    engine.set_goals(id, capped(5)).unwrap();
+    count(&engine, 1);
+    engine.set_goals(id, NewGoals::new()).unwrap();
+    kill(&directory, engine);
+    let engine = directory.open();
+    let fixed = |path: &str| vec![(path.to_owned(), FaultKind::GoalsFixed { id: id.to_string() })];
+    let found = faults_of(engine.set_goals(id, capped(6)).unwrap_err());
+    assert_eq!(found, fixed("secondary[0]"));
+    engine.set_goals(id, capped(5)).unwrap();
+    engine.set_goals(id, NewGoals::new()).unwrap();
+
+    engine.replace(r#"{"flags": []}"#).unwrap();
+    drop(engine);
+    let engine = directory.open();
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    let again = |cap| banner("production").id(id).goals(capped(cap));
+    let found = faults_of(engine.create_experiment("hero-banner", again(6)).unwrap_err());
+    assert_eq!(found, fixed("goals.secondary[0]"));
+    engine.create_experiment("hero-banner", again(5)).unwrap();
 }

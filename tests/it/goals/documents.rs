@@ -264,3 +264,53 @@ fn counts_that_a_document_carries_are_checked() {
         ]
     );
 }
+
+/// Its counts would have no place, and be lost.
+#[test]
+fn counts_of_a_goal_that_the_experiment_neither_has_nor_has_had_are_a_fault() {
+    let id = experiment_id(1).to_string();
+    let since = "2025-03-12T12:00:00Z";
+    let of_goal = json!({"ever": {"golden": {"events": 3, "gained": 500}}});
+    let carrying = |goals: &Value| {
+        let mut carrying = document(&all_goals(), goals);
+        carrying["flags"][0]["counters"] = json!({&id: {"goals": {"purchase": &of_goal}}});
+        carrying
+    };
+    let path = format!("flags[0].counters.{id}.goals.purchase");
+    let expected = [(path, FaultKind::CountsWithoutGoal { found: "purchase".to_owned() })];
+    let attached = json!({"attached": [{"goal": "purchase", "since": since}]});
+    let cases = [json!({}), json!({"secondary": [{"goal": "signup"}]}), attached.clone()];
+    for goals in cases {
+        assert_eq!(refused(&Engine::new(), &carrying(&goals)), expected, "{goals}");
+        let report = apply(&Engine::new(), &carrying(&goals));
+        let [skipped] = report.skipped.as_slice() else { panic!("{report}") };
+        assert_eq!(pairs(&skipped.faults), expected, "{goals}");
+    }
+    // One that it has had: once it has been started, it can have had one.
+    let mut dated = carrying(&attached);
+    dated["flags"][0]["experiments"][0]["started_at"] = json!(since);
+    let mut in_a_run = carrying(&attached);
+    in_a_run["flags"][0]["counters"][&id]["run"] = json!(1);
+    for document in [dated, in_a_run] {
+        let engine = Engine::from_json(&document.to_string()).unwrap();
+        assert_eq!(counted(&engine, experiment_id(1), "purchase"), (3, 500, 0));
+        let engine = Engine::new();
+        assert!(apply(&engine, &document).skipped.is_empty());
+        assert_eq!(counted(&engine, experiment_id(1), "purchase"), (3, 500, 0));
+    }
+}
+
+/// An experiment that was started, left, and came back as a draft has no date of a start.
+#[test]
+fn an_export_of_a_draft_that_was_started_before_has_its_counts() {
+    let engine = shop();
+    let id = running(&engine, "banner", 1, NewGoals::new().secondary("signup"));
+    assert!(production(&engine).goal("signup").record("anna").is_counted());
+    engine.stop(id).unwrap();
+    let document: Value = serde_json::from_str(&engine.to_json()).unwrap();
+    engine.replace(&json!({"goals": document["goals"], "flags": []}).to_string()).unwrap();
+    engine.create_flag(fairsplit::NewFlag::new("banner", "old")).unwrap();
+    engine.create_experiment("banner", crate::common::banner("production").id(id)).unwrap();
+    let copy = Engine::from_json(&engine.to_json()).unwrap();
+    assert_eq!(counted(&copy, id, "signup"), (1, 0, 0));
+}

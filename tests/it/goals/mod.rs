@@ -2,6 +2,7 @@
 
 mod applying;
 mod calls;
+mod coming_back;
 mod documents;
 mod extremes;
 mod model;

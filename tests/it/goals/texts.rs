@@ -45,6 +45,10 @@ fn each_fault_says_what_is_allowed() {
             r#"must be another goal: "x" is also at primary"#,
         ),
         (FaultKind::GoalFixed { experiment: id }, &*fixed),
+        (
+            FaultKind::CountsWithoutGoal { found: text() },
+            r#"must be of a goal that the experiment has or has had, found "x""#,
+        ),
     ];
     for (kind, text) in cases {
         assert_eq!(kind.to_string(), text);

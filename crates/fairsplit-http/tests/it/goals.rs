@@ -1,5 +1,8 @@
 //! Goals over HTTP: every operation, done and refused, and what they count.
 
+use std::sync::Barrier;
+use std::thread;
+
 use fairsplit::goals::{GoalUse, NewGoal, NewGoals};
 use fairsplit::{NewExperiment, NewFlag, Status};
 use serde_json::{Value, json};
@@ -234,4 +237,50 @@ fn an_event_with_an_id_is_counted_once() {
     assert_eq!(app.engine.experiment(experiment_id(1)).unwrap().status(), Status::Running);
     assert_eq!(post(&app, TRACK, &order("order-3")).data()["counted"], json!(1));
     assert_eq!(counted(&app, "purchase"), (3, 3000));
+}
+
+/// A webhook is delivered twice at one moment.
+#[test]
+fn of_events_at_once_with_one_id_one_is_counted() {
+    const EVENTS: usize = 200;
+    let app = running();
+    let together = Barrier::new(4);
+    let counted_by = |_: usize| -> Vec<u64> {
+        let events = (0..EVENTS).map(|event| {
+            let mut order = purchase(10.0);
+            order["event_id"] = json!(format!("order-{event}"));
+            together.wait();
+            let tracked = post(&app, TRACK, &order).data();
+            let counted = tracked["counted"].as_u64().unwrap();
+            assert_eq!(tracked["repeated"], json!(counted == 0));
+            counted
+        });
+        events.collect()
+    };
+    let counted_by = &counted_by;
+    let all: Vec<Vec<u64>> = thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..4).map(|thread| scope.spawn(move || counted_by(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for event in 0..EVENTS {
+        assert_eq!(all.iter().map(|of_thread| of_thread[event]).sum::<u64>(), 1, "{event}");
+    }
+    assert_eq!(counted(&app, "purchase"), (EVENTS as u64, 1000 * EVENTS as u64));
+}
+
+#[test]
+fn an_answer_says_how_a_goal_that_was_left_out_is_meant_if_it_comes_back() {
+    let app = running();
+    let path = goals_path();
+    let alone = json!({"primary": {"goal": "signup"}});
+    let answered = put(&app, &path, &alone).data();
+    let kept = &answered["attached"][1];
+    let [goal, cap, better] = ["goal", "cap", "better"].map(|field| kept[field].clone());
+    assert_eq!([goal, cap, better], [json!("purchase"), json!(500.0), json!("higher")]);
+    let mut back = alone.clone();
+    back["secondary"] = json!([{"goal": "purchase", "cap": 400}]);
+    is_faulty(&put(&app, &path, &back), &["secondary[0]"]);
+    back["secondary"][0]["cap"] = json!(500);
+    put(&app, &path, &back).data();
 }

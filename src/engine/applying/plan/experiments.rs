@@ -93,7 +93,7 @@ impl ExperimentPlan {
             ExperimentPlan::New(section) => {
                 let goals = section.experiment.goals.as_deref().cloned().unwrap_or_default();
                 let known = population.and_then(|population| population.goals.as_deref());
-                let is_started = population.is_some() || section.experiment.started_at.is_some();
+                let is_started = population.is_some() || section.was_started();
                 goals.attached_to(known, is_started, now)
             }
         }
