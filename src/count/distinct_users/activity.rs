@@ -13,6 +13,8 @@ const EXPOSED: Activity = 1 << 0;
 const CONVERTED_BEFORE: Activity = 1 << 1;
 /// A conversion after an exposure.
 const CONVERTED_AFTER: Activity = 1 << 2;
+/// The exposure of an exposed user has been queued, in this process.
+pub(super) const QUEUED: Activity = 1 << 62;
 /// Not of the user, but of the slot: nothing more is recorded here, since the user is moving to
 /// another table.
 pub(super) const LEFT: Activity = 1 << 63;
@@ -45,6 +47,9 @@ pub(crate) struct Deed {
 }
 
 impl Deed {
+    /// That the exposure of a user was queued.
+    pub(super) const QUEUED: Deed = Deed { before: 0, after: QUEUED };
+
     /// That a goal was reached, by its place among those of the experiment.
     pub(crate) fn goal(place: GoalPlace) -> Deed {
         let (before, after) = place.bits();

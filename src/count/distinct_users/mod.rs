@@ -1,9 +1,10 @@
 //! The users of one run of an experiment, each counted once: exposed, and converted.
 //!
 //! * `table`: a user's place, and how users move to another table; `slots`: its memory;
-//! * `activity`: what is known of a user.
+//! * `activity`: what is known of a user; `exposing`: whose exposures have been queued.
 
 mod activity;
+mod exposing;
 #[cfg(all(test, loom))]
 mod loom_tests;
 pub(crate) mod slots;
@@ -22,7 +23,9 @@ use std::sync::{Arc, LazyLock, PoisonError, TryLockError};
 use xxhash_rust::const_xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use self::activity::QUEUED;
 pub(crate) use self::activity::{Deed, GoalPlace, Known};
+pub(crate) use self::exposing::Kept;
 use self::slots::{Head, InProcess, Memory, Slots};
 use self::table::{Claimed, EMPTY, Found, SEALED, Table};
 use crate::assign::allocation::Allocation;
@@ -134,7 +137,11 @@ impl Run {
             }
         }
         let bits = parts.iter().map(|part| part.head.bits).max().unwrap_or(0);
-        let users = || parts.iter().flat_map(Table::all).filter(|(hash, _)| rank(*hash) >= bits);
+        let users = || {
+            let kept = parts.iter().flat_map(Table::all).filter(|(hash, _)| rank(*hash) >= bits);
+            // As in `Table::left_in`.
+            kept.map(|(hash, activity)| (hash, activity & !QUEUED))
+        };
         // At most half full.
         let slots = users().count().saturating_mul(2).max(FIRST_SLOTS).next_power_of_two();
         let table = new_table(&scope, bits, slots, memory);
@@ -225,17 +232,23 @@ impl DistinctUsers {
         let (hash, deed) = (hash_of(user), deed.into());
         loop {
             let tables = self.tables.load();
-            let known = match tables.current.find(hash) {
-                Found::User(slot) => slot.record_known(deed),
-                _ => None,
-            };
-            if let Some(known) = known.or_else(|| self.record_new(&tables, hash, deed)) {
+            if let Some(known) = self.record_in(&tables, hash, deed) {
                 let is_sure = known == Known::Exposed || tables.scope.is_whole;
                 return if is_sure { known } else { Known::Unsure };
             }
             // The users move to a table that is there, or will be at once.
             sync::wait();
         }
+    }
+
+    /// Records an event of a user. `None` if these are not the tables any more.
+    #[inline]
+    fn record_in(&self, tables: &Arc<Tables>, hash: u64, deed: Deed) -> Option<Known> {
+        let known = match tables.current.find(hash) {
+            Found::User(slot) => slot.record_known(deed),
+            _ => None,
+        };
+        known.or_else(|| self.record_new(tables, hash, deed))
     }
 
     /// Records an event of a user who is not in the current table yet. `None` if that is not the

@@ -14,7 +14,7 @@ use std::num::Wrapping;
 
 use crossbeam_utils::CachePadded;
 
-use super::activity::{Activity, Deed, Known, LEFT};
+use super::activity::{Activity, Deed, Known, LEFT, QUEUED};
 use super::slots::{Head, Slot, Slots};
 use crate::count::sync::{AtomicUsize, Ordering};
 
@@ -123,8 +123,8 @@ impl Table {
         Table { head, slots, shift, numbers: CachePadded::new(numbers) }
     }
 
-    /// A table as it was left in these slots. `None` if a user is not where it would be looked for,
-    /// or was moving.
+    /// A table as it was left in these slots; what was queued there has gone with its process. An
+    /// error if a user is not where it would be looked for, or was moving.
     pub(super) fn left_in(head: Head, slots: Slots) -> Result<Table, Slots> {
         let len = slots.len();
         let mut users = 0_usize;
@@ -138,7 +138,11 @@ impl Table {
                 occupied = Some(0);
                 continue;
             };
-            let moves = slot.activity.load(Ordering::Relaxed) & LEFT != 0;
+            let activity = slot.activity.load(Ordering::Relaxed);
+            if activity & QUEUED != 0 {
+                slot.activity.fetch_and(!QUEUED, Ordering::Relaxed);
+            }
+            let moves = activity & LEFT != 0;
             let Some(before) = occupied else { continue };
             let distance = Wrapping(at) - Wrapping(table.first_slot(hash));
             let distance = distance.0 & len.wrapping_sub(1);
@@ -210,6 +214,15 @@ impl Table {
             }
         }
         Found::Full
+    }
+
+    /// What is known of a user, also of one who has left: nothing of one who is not in the table.
+    #[inline]
+    pub(super) fn known(&self, hash: u64) -> Activity {
+        match self.find(hash) {
+            Found::User(slot) => slot.activity.load(Ordering::Acquire) & !LEFT,
+            _ => 0,
+        }
     }
 
     /// The slot of a user, who is added if there is room.
