@@ -6,6 +6,9 @@ pub mod assignment_v1 {}
 #[doc = include_str!("../docs/document.md")]
 pub mod document {}
 
+#[doc = include_str!("../docs/exposures.md")]
+pub mod exposures {}
+
 #[doc = include_str!("../docs/goals.md")]
 pub mod goals {}
 

@@ -337,6 +337,11 @@ pub mod explain {
     pub use crate::read::explanation::{ExplainedAssignment, ExplainedExperiment, Explanation};
 }
 
+/// The first exposures of users, for a warehouse.
+pub mod exposures {
+    pub use crate::count::exposures::{Exposure, Exposures};
+}
+
 /// What can be wrong with a configuration, each fault with its path.
 pub mod fault {
     pub use crate::model::capacity::MAX_USERS;

@@ -5,6 +5,8 @@
 #[path = "common/allocator.rs"]
 mod allocator;
 mod common;
+#[path = "no_alloc/exposures.rs"]
+mod exposures;
 #[path = "no_alloc/goals.rs"]
 mod goals;
 #[path = "no_alloc/targeting.rs"]

@@ -9,7 +9,7 @@
 //! * `counts`: the counts as they are read;
 //! * `runs`: the counts at each start; `deltas`: what was added since counts were last handed over;
 //! * `distinct_users`: a set of users, downsampled to its capacity; `users`: its counts as they are
-//!   read;
+//!   read; `exposures`: the first exposure of each, for the service to take;
 //! * `sync`: the standard atomics, or the model checker's.
 
 pub(crate) mod cells;
@@ -17,6 +17,7 @@ pub(crate) mod counters;
 pub(crate) mod counts;
 pub(crate) mod deltas;
 pub(crate) mod distinct_users;
+pub(crate) mod exposures;
 pub(crate) mod goal_counters;
 pub(crate) mod goal_counts;
 pub(crate) mod pool;

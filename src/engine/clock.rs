@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::model::timestamp::Timestamp;
 
-/// The time, for an engine. Each control-plane call reads it once; evaluations never do.
+/// The time, for an engine. Each control-plane call reads it once; an evaluation reads it only if it
+/// queues an [exposure](crate::Engine::exposures).
 ///
 /// The engine reads it while other writers wait, so that timestamps have the order of the changes.
 /// An implementation must not call a writing method of the engine: the call would wait for itself.

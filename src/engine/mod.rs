@@ -14,8 +14,7 @@
 //!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
 //!   reports;
 //! * `counting`: reading the counts of events; `users`: counting users; `deltas`: handing counts
-//!   over, each event
-//!   once.
+//!   over, each event once; `exposures`: the first exposure of each user.
 //!
 //! What they build on:
 //! * `writer`: one change, staged and published;
@@ -39,6 +38,7 @@ mod deltas;
 pub(crate) mod durability;
 pub(crate) mod environment;
 pub(crate) mod events;
+mod exposures;
 mod flags;
 mod forcing;
 pub(crate) mod goals;
@@ -130,7 +130,8 @@ use crate::read::snapshot::Snapshot;
 /// * What was counted: [`counts`](Engine::counts), [`runs`](Engine::runs),
 ///   [`count_users`](Engine::count_users),
 ///   [`set_default_users`](Engine::set_default_users), [`users`](Engine::users),
-///   [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync),
+///   [`with_deltas`](Engine::with_deltas), [`exposures`](Engine::exposures),
+///   [`missed_exposures`](Engine::missed_exposures), [`sync`](Engine::sync),
 ///   [`storage_error`](Engine::storage_error).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///
@@ -173,7 +174,7 @@ struct Control {
     last_load: Mutex<Option<LastLoad>>,
     /// Held while counts are handed over.
     marks: Mutex<deltas::Marks>,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
     /// `None` for an engine whose changes are not kept.
     store: Option<Arc<dyn Store>>,
     /// `None` for an engine whose counters are in memory.
@@ -235,7 +236,7 @@ impl Engine {
                 registry: Registry::default(),
                 last_load: Mutex::default(),
                 marks: Mutex::default(),
-                clock,
+                clock: Arc::from(clock),
                 store,
                 users: memory(durability.as_deref()),
                 durability,

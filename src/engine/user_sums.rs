@@ -66,3 +66,36 @@ impl Writer<'_> {
         prepared.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::goals::{NewGoal, NewGoals};
+    use crate::{Engine, NewExperiment, NewFlag, Status};
+
+    /// Else sums would take memory without a bound.
+    #[test]
+    fn as_many_sums_are_kept_as_users() {
+        let engine = Engine::new();
+        engine.create_goal(NewGoal::value("purchase", "EUR")).unwrap();
+        engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+        let new = NewExperiment::new("Hero Banner", "production")
+            .variant("control", "old", 100)
+            .goals(NewGoals::new().secondary("purchase"))
+            .count_users(500)
+            .status(Status::Running);
+        let id = engine.create_experiment("hero-banner", new).unwrap().id();
+        let capacity = || {
+            engine.control.registry.with(id, |record| {
+                let (_, goal) = record.goal("purchase").unwrap();
+                goal.counters.sums().unwrap().scope().capacity
+            })
+        };
+        assert_eq!(capacity(), Some(500));
+        // Another number holds from the next start on, as it does for users.
+        engine.count_users(id, 700).unwrap();
+        assert_eq!(capacity(), Some(500));
+        engine.stop(id).unwrap();
+        engine.start(id).unwrap();
+        assert_eq!(capacity(), Some(700));
+    }
+}

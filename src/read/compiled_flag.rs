@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::count::exposures::Exposures;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::status::Status;
 use crate::model::targeting::rule::Rule;
 use crate::model::targeting::shared::Shared;
 use crate::model::variant::Variant;
+use crate::read::exposing::Exposing;
 use crate::read::forced::{Forced, Others};
 use crate::read::guarded::Guarded;
 use crate::read::place::{VariantPlace, VariantPosition};
@@ -38,6 +40,8 @@ pub(crate) enum CompiledFlag {
     Disabled(Arc<FlagState>),
     /// The flag is archived: every user gets the default value.
     Archived(Arc<FlagState>),
+    /// An experiment is running, and its exposures are queued.
+    Exposing(Arc<Exposing>),
 }
 
 /// What a flag answers to a user whom no running experiment splits.
@@ -51,6 +55,13 @@ pub(crate) struct Apart {
 impl Apart {
     pub(super) fn default_value(reason: Reason) -> Apart {
         Apart { position: VariantPosition::NONE, reason }
+    }
+
+    /// What an answer is written into for an evaluation. Where exposures are queued, that takes the
+    /// user key, so the exposure is counted when the answer is decided; and that it is to be is said
+    /// here, so that other flags pass nothing more.
+    pub(super) fn to_count() -> Apart {
+        Apart { position: VariantPosition::TO_COUNT, reason: Reason::NotRunning }
     }
 
     /// What is assigned, unless this is the answer: then it becomes it.
@@ -126,14 +137,39 @@ impl CompiledFlag {
         }
     }
 
-    /// Whether it may depend on segments, layers or holdouts.
-    pub(super) fn is_guarded(&self) -> bool {
-        matches!(self, CompiledFlag::Guarded(_))
+    /// The flag, with its exposures queued if an experiment is running.
+    pub(super) fn exposing(self, exposures: &Exposures) -> CompiledFlag {
+        let is_running = match &self {
+            CompiledFlag::Split(_) => true,
+            CompiledFlag::Forced(forced) => forced.has_split(),
+            CompiledFlag::Guarded(guarded) => guarded.split.is_some(),
+            _ => false,
+        };
+        if !is_running {
+            return self;
+        }
+        CompiledFlag::Exposing(Arc::new(Exposing::new(self, exposures)))
+    }
+
+    /// How it is answered, whether exposures are queued or not.
+    fn plain(&self) -> &CompiledFlag {
+        match self {
+            CompiledFlag::Exposing(exposing) => &exposing.flag,
+            plain => plain,
+        }
+    }
+
+    /// The flag, if it may depend on segments, layers or holdouts.
+    pub(super) fn guarded(&self) -> Option<&Guarded> {
+        match self.plain() {
+            CompiledFlag::Guarded(guarded) => Some(guarded),
+            _ => None,
+        }
     }
 
     /// Whether it has rules in the environment that are enabled.
     pub(crate) fn has_rules(&self) -> bool {
-        matches!(self, CompiledFlag::Guarded(guarded) if !guarded.rules.is_empty())
+        self.guarded().is_some_and(|guarded| !guarded.rules.is_empty())
     }
 
     /// The state that it was compiled from.
@@ -147,6 +183,7 @@ impl CompiledFlag {
             CompiledFlag::Split(split) => Some(&split.state),
             CompiledFlag::Forced(forced) => Some(forced.state()),
             CompiledFlag::Guarded(guarded) => Some(&guarded.state),
+            CompiledFlag::Exposing(exposing) => exposing.flag.state(),
         }
     }
 
@@ -186,6 +223,7 @@ impl CompiledFlag {
                 guarded.decide_simply(key, attributes, apart)
             }
             CompiledFlag::Guarded(guarded) => guarded.decide(key, attributes, apart),
+            CompiledFlag::Exposing(exposing) => exposing.decide_or_count(key, attributes, apart),
             _ => self.decide_alike(key, apart),
         }
     }
@@ -224,6 +262,12 @@ impl CompiledFlag {
         {
             return Some(variant.value());
         }
+        self.value_apart(position)
+    }
+
+    /// A separate function, so that the one before it saves no registers.
+    #[inline(never)]
+    fn value_apart(&self, position: VariantPosition) -> Option<&Value> {
         if let Some(variant) = self.variant(position) {
             return Some(variant.value());
         }
@@ -235,14 +279,11 @@ impl CompiledFlag {
 
     /// The positions of all variants and rules that it can answer.
     pub(crate) fn positions(&self) -> impl Iterator<Item = VariantPosition> + use<> {
-        let count = match self {
-            CompiledFlag::NotFound
-            | CompiledFlag::Default(_)
-            | CompiledFlag::Archived(_)
-            | CompiledFlag::Disabled(_) => 0,
+        let count = match self.plain() {
             CompiledFlag::Split(split) => split.variants.len(),
             CompiledFlag::Forced(forced) => forced.variants.len(),
             CompiledFlag::Guarded(guarded) => guarded.positions(),
+            _ => 0,
         };
         (0..count).map(VariantPosition::new)
     }
@@ -255,10 +296,7 @@ impl CompiledFlag {
 
     /// The rule at a position.
     pub(crate) fn rule(&self, position: VariantPosition) -> Option<&Rule> {
-        match self {
-            CompiledFlag::Guarded(guarded) => guarded.rule(position),
-            _ => None,
-        }
+        self.guarded()?.rule(position)
     }
 
     /// The experiment of the variant at a position.
@@ -269,15 +307,12 @@ impl CompiledFlag {
 
     fn place(&self, position: VariantPosition) -> Option<VariantPlace> {
         let position = position.index();
-        match self {
+        match self.plain() {
             CompiledFlag::Split(split) => (position < split.variants.len())
                 .then_some(VariantPlace { experiment: split.experiment, variant: position }),
             CompiledFlag::Forced(forced) => forced.variants.get(position).copied(),
             CompiledFlag::Guarded(guarded) => guarded.variants.get(position).copied(),
-            CompiledFlag::NotFound
-            | CompiledFlag::Default(_)
-            | CompiledFlag::Archived(_)
-            | CompiledFlag::Disabled(_) => None,
+            _ => None,
         }
     }
 }

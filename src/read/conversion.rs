@@ -218,6 +218,18 @@ fn apart(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apa
     if let CompiledFlag::Guarded(guarded) = compiled {
         return guarded.convert(User::new(key).with(attributes));
     }
+    apart_alike(compiled, key, attributes)
+}
+
+/// As [`apart`], where no gate has to be asked. A separate function, so that the one before it saves
+/// no registers.
+#[inline(never)]
+fn apart_alike(compiled: &CompiledFlag, key: &str, attributes: &dyn Attributes) -> Apart {
+    if let CompiledFlag::Exposing(exposing) = compiled
+        && exposing.flag.guarded().is_some()
+    {
+        return apart(&exposing.flag, key, attributes);
+    }
     let mut apart = compiled_flag::Apart::default_value(Reason::NotRunning);
     if let Some(assigned) = compiled.decide_apart(key, attributes, &mut apart) {
         let position = assigned.position();
@@ -234,6 +246,11 @@ impl CompiledFlag {
     pub(super) fn reach_apart(&self, user: User<'_>, event: &impl Reach) -> Apart {
         if let CompiledFlag::Guarded(guarded) = self {
             return guarded.reach(user, event);
+        }
+        if let CompiledFlag::Exposing(exposing) = self
+            && exposing.flag.guarded().is_some()
+        {
+            return exposing.flag.reach_apart(user, event);
         }
         let mut apart = compiled_flag::Apart::default_value(Reason::NotRunning);
         let assigned = self.decide_apart(user.key(), user.attributes(), &mut apart);

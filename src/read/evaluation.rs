@@ -278,10 +278,12 @@ impl<S: Deref<Target = Snapshot>> Evaluation<S> {
         key: &str,
         attributes: &dyn Attributes,
     ) -> Evaluation<S> {
-        let Decided { answer, assigned } = Answer::decide(&snapshot, slot, key, attributes);
-        let is_counted = assigned.is_some_and(|assigned| {
-            assigned.count(answer.position, Event::Exposure) == Added::Counted
-        });
+        let Decided { answer, assigned } =
+            Answer::decide_to_count(&snapshot, slot, key, attributes);
+        let is_counted = match assigned {
+            Some(assigned) => assigned.count(answer.position, Event::Exposure) == Added::Counted,
+            None => answer.reason == Reason::Split,
+        };
         Evaluation { snapshot, answer, is_counted }
     }
 

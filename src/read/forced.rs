@@ -81,6 +81,11 @@ impl Forced {
         }
     }
 
+    /// Whether an experiment is running.
+    pub(super) fn has_split(&self) -> bool {
+        matches!(self.others, Others::Split(_))
+    }
+
     pub(super) fn state(&self) -> &Arc<FlagState> {
         match &self.others {
             Others::Default(state) => state,

@@ -6,7 +6,8 @@
 //! * `compiled_flag`: a flag in one environment, with everything decided that can be decided before
 //!   a request: the default, a `running_split`, users that are `forced`; or, where not everybody is
 //!   meant, a `guarded` flag, with its `compiled_rule`s, and the `gates` of its experiment, one of
-//!   which is a `compiled_audience`;
+//!   which is a `compiled_audience`; and beside each of these `exposing`: that its exposures are
+//!   queued;
 //! * `index`: from names and ids to compiled flags; `place`: the types of their positions;
 //! * `snapshot`: all of them, one version; `next_snapshot`: how the next version is made;
 //! * `current`: the current snapshot; `pinned`: one snapshot, held; `view`: one snapshot in one
@@ -29,6 +30,7 @@ pub(crate) mod conversion;
 pub(crate) mod current;
 pub(crate) mod evaluation;
 pub(crate) mod explanation;
+mod exposing;
 pub(crate) mod forced;
 mod gates;
 pub(crate) mod goal;

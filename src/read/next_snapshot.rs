@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::count::exposures::Exposures;
 use crate::model::environment_name::EnvironmentName;
 use crate::model::flag::FlagRef;
 use crate::model::targeting::shared::Shared;
@@ -75,7 +76,7 @@ impl Snapshot {
             let Some(state) = next.compiled(Some(slot)).state() else { continue };
             let before = self.compiled(Some(own));
             let is_as_before = before.state().is_some_and(|before| Arc::ptr_eq(before, state));
-            let is_as_before = is_as_before && (is_shared_as_before || !before.is_guarded());
+            let is_as_before = is_as_before && (is_shared_as_before || before.guarded().is_none());
             let compiled = if is_as_before {
                 before.clone()
             } else {
@@ -128,6 +129,13 @@ impl Snapshot {
         (next, place)
     }
 
+    /// The same version, with the first exposures of users queued here.
+    pub(crate) fn with_exposures(&self, exposures: Exposures) -> Snapshot {
+        let flags = self.flags.iter().cloned().map(|flag| flag.exposing(&exposures)).collect();
+        let next = self.next(flags);
+        Snapshot { version: self.version, exposures: Some(exposures), ..next }
+    }
+
     /// Makes the lists of goals anew, of the flags that there are now.
     fn remake_goals(&mut self) {
         let lists = self.goals.made_anew(self.states(), &self.index, &self.shared);
@@ -138,7 +146,8 @@ impl Snapshot {
     fn next(&self, flags: Vec<CompiledFlag>) -> Snapshot {
         let (version, index) = (self.version.saturating_add(1), Arc::clone(&self.index));
         let (shared, goals) = (Arc::clone(&self.shared), Arc::clone(&self.goals));
-        Snapshot { engine: self.engine, version, flags, index, shared, goals }
+        let exposures = self.exposures.clone();
+        Snapshot { engine: self.engine, version, flags, index, shared, goals, exposures }
     }
 
     fn change_index<R>(&mut self, change: impl FnOnce(&mut Index) -> R) -> R {
@@ -149,7 +158,10 @@ impl Snapshot {
 
     fn put(&mut self, slot: SlotId, compiled: CompiledFlag) {
         if let Some(place) = self.flags.get_mut(SlotId::index(Some(slot))) {
-            *place = compiled;
+            *place = match &self.exposures {
+                Some(exposures) => compiled.exposing(exposures),
+                None => compiled,
+            };
         }
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct VariantPosition(u32);
 impl VariantPosition {
     /// No list of variants is as long as this.
     pub(crate) const NONE: VariantPosition = VariantPosition(u32::MAX);
+    /// As [`NONE`](VariantPosition::NONE), where an exposure is to be counted with the answer.
+    pub(super) const TO_COUNT: VariantPosition = VariantPosition(u32::MAX - 1);
 
     #[inline]
     pub(crate) fn new(position: usize) -> VariantPosition {

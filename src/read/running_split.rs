@@ -9,10 +9,13 @@ use crate::assign::allocation::Allocation;
 use crate::assign::bucket::{Bucket, Seed};
 use crate::count::counters::{Added, Event, ExperimentCounters};
 use crate::count::distinct_users::{Deed, Known};
+use crate::count::exposures::{Exposure, Exposures};
 use crate::count::goal_counters::GoalCounters;
 use crate::model::variant::Variant;
+use crate::read::answer::unit;
 use crate::read::place::VariantPosition;
 use crate::read::state::{ExperimentState, FlagState};
+use crate::target::user::User;
 
 /// The running experiment of a flag. Everything that an evaluation reads before it borrows the
 /// value lies together.
@@ -84,6 +87,24 @@ impl Assigned<'_> {
             Some(false) => Added::Closed,
             None => self.split.count_with_user(variant, event, self.hash),
         }
+    }
+
+    /// Counts an exposure for a variant, and the user if users are counted; then the first exposure
+    /// of the user is queued. Returns whether it is counted.
+    pub(super) fn expose(
+        self,
+        variant: VariantPosition,
+        user: User<'_>,
+        exposures: &Exposures,
+    ) -> bool {
+        let Assigned { split, hash } = self;
+        split.counters.expose(variant.number(), hash, |kept| {
+            exposures.push(|at| {
+                let definition = &split.state.experiments.get(split.experiment)?.definition;
+                let (flag, unit) = (split.state.flag.shared_key(), unit(definition, user)?);
+                Some(Exposure::new(definition, flag, unit.as_str(), variant.number(), kept, at))
+            })
+        })
     }
 
     /// Whether an event counts, as [`ExperimentCounters::admit`] says.

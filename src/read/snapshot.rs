@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::count::counts::Counts;
+use crate::count::exposures::Exposures;
 use crate::model::experiment::Experiment;
 use crate::model::flag::{Flag, FlagRef};
 use crate::model::id::ExperimentId;
@@ -58,6 +59,8 @@ pub struct Snapshot {
     pub(super) shared: Arc<Shared>,
     /// Shared by snapshots whose running experiments have the same goals.
     pub(super) goals: Arc<GoalLists>,
+    /// Where first exposures are queued, if the engine has such a queue.
+    pub(super) exposures: Option<Exposures>,
 }
 
 /// An experiment of a snapshot, and where it is.
@@ -128,6 +131,7 @@ impl Snapshot {
             index: Arc::default(),
             shared: Arc::default(),
             goals: Arc::default(),
+            exposures: None,
         }
     }
 
@@ -145,6 +149,11 @@ impl Snapshot {
     /// The segments, layers, holdouts and goals of this version.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Where first exposures are queued.
+    pub(crate) fn exposures(&self) -> Option<&Exposures> {
+        self.exposures.as_ref()
     }
 
     /// Names and ids to slots.

@@ -22,6 +22,7 @@ mod deploys;
 mod durable;
 #[cfg(feature = "durable")]
 mod durable_values;
+mod exposures;
 mod fairness;
 mod faults;
 mod gates;

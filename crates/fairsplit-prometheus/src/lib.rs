@@ -64,6 +64,7 @@ struct ReadmeDoctests;
 /// |---|---|---|
 /// | `fairsplit_exposures_total` | counter | `flag`, `environment`, `experiment`, `variant` |
 /// | `fairsplit_conversions_total` | counter | the same |
+/// | `fairsplit_exposures_missed_total` | counter | |
 /// | `fairsplit_goal_events_total` | counter | those, and `goal` |
 /// | `fairsplit_goal_gained_total` | counter | the same |
 /// | `fairsplit_goal_lost_total` | counter | the same |
@@ -82,6 +83,9 @@ struct ReadmeDoctests;
 /// experiment are its conversions, and in both metrics. Refused is what was recorded and not
 /// counted, by `cause`: `not_found` (there is no such goal), `value` (the value was refused, or
 /// missing), `unexposed` (the user had not been exposed, once for each experiment).
+///
+/// Exposures that were missed are those that the queue of first exposures had no room for
+/// ([`Engine::missed_exposures`]); the metric appears once there is such a queue.
 ///
 /// Exposures and conversions are events, not users, and totals over all runs. The label
 /// `experiment` is the experiment's id. The coverage is 0 to 1, of the running experiments alone;
@@ -120,6 +124,13 @@ impl Collector for EngineCollector {
             &experiments,
             |count| count.conversions,
         )?;
+        if let Some(missed) = self.engine.missed_exposures() {
+            let help = "First exposures of users that were not queued since the queue was full.";
+            let name = "fairsplit_exposures_missed";
+            let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            let mut metric = metric;
+            metric.encode_counter::<NoLabelSet, u64, u64>(&missed, None)?;
+        }
         goals::encode(&self.engine, &experiments, &mut encoder)?;
         let help = "1 for an experiment that splits traffic now, else 0.";
         let name = "fairsplit_experiment_running";

@@ -40,6 +40,28 @@ fn scrape(engine: &Engine) -> String {
     text
 }
 
+#[test]
+fn missed_exposures_are_a_counter_once_there_is_a_queue() {
+    let (engine, _) = engine_at_noon();
+    assert!(!scrape(&engine).contains("fairsplit_exposures_missed"));
+    let exposures = engine.exposures(1);
+    engine.create_flag(NewFlag::new("hero-banner", "old")).unwrap();
+    let new = NewExperiment::new("Hero Banner", "production").variant("control", "old", 100);
+    let new = new.count_users(100).status(Status::Running);
+    engine.create_experiment("hero-banner", new).unwrap();
+    let missed = || {
+        let series = parse(&scrape(&engine));
+        series[&("fairsplit_exposures_missed_total".to_owned(), BTreeMap::new())]
+    };
+    for (user, expected) in [("anna", 0.0), ("anna", 0.0), ("ben", 1.0), ("ben", 2.0)] {
+        let _ = production(&engine).evaluate("hero-banner", user);
+        assert_eq!(missed().to_bits(), f64::to_bits(expected), "{user}");
+    }
+    exposures.take(&mut Vec::new());
+    let _ = production(&engine).evaluate("hero-banner", "ben");
+    assert_eq!(missed().to_bits(), 2.0_f64.to_bits());
+}
+
 /// A series by its name and labels, with its value. Reads the text form as its description says:
 /// one sample a line, `\\`, `\"` and `\n` in a label's value, nothing else escaped.
 type Series = BTreeMap<(String, BTreeMap<String, String>), f64>;

@@ -13,7 +13,7 @@ use once_cell::race::OnceBox;
 use crate::count::cells::{Cells, Lines, MappedCells};
 use crate::count::counts::{Baseline, Count};
 use crate::count::distinct_users::slots::Memory;
-use crate::count::distinct_users::{Deed, DistinctUsers, Known, Run};
+use crate::count::distinct_users::{Deed, DistinctUsers, KeptUser, Known, Run};
 use crate::count::stripe;
 use crate::count::sync::{AtomicU8, AtomicU64, Ordering};
 
@@ -149,6 +149,23 @@ impl ExperimentCounters {
         }
         let is_counted = state != CLOSED && self.add_as(stripe::number(), variant, event);
         if is_counted { Added::Counted } else { Added::Closed }
+    }
+
+    /// Counts one exposure, and the user, known by this hash, where users are counted; returns
+    /// whether it did. `queue` is called as [`DistinctUsers::expose`] says.
+    pub(crate) fn expose(
+        &self,
+        variant: u32,
+        user: u64,
+        queue: impl FnOnce(KeptUser) -> bool,
+    ) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        if state & OPEN_WITH_USERS != 0
+            && let Some(users) = self.users.get()
+        {
+            users.expose(user, queue);
+        }
+        state != CLOSED && self.add_as(stripe::number(), variant, Event::Exposure)
     }
 
     /// Counts one conversion, and the user, known by this hash, where users are counted. Where it is

@@ -25,6 +25,11 @@ impl Kept for Activities {
     fn with_earlier(word: u64, before: u64) -> u64 {
         word | before
     }
+
+    /// What was in the queue has gone with its process.
+    fn left_by_process(word: u64) -> u64 {
+        word & !QUEUED
+    }
 }
 
 const EXPOSED: Activity = 1 << 0;
@@ -32,6 +37,9 @@ const EXPOSED: Activity = 1 << 0;
 const CONVERTED_BEFORE: Activity = 1 << 1;
 /// A conversion after an exposure.
 const CONVERTED_AFTER: Activity = 1 << 2;
+/// The exposure of an exposed user has been queued, in this process.
+pub(super) const QUEUED: Activity = 1 << 62;
+
 /// What is known of a user whose event was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
@@ -69,6 +77,9 @@ pub(crate) struct Deed {
 }
 
 impl Deed {
+    /// That the exposure of a user was queued.
+    pub(super) const QUEUED: Deed = Deed { before: 0, after: QUEUED };
+
     /// That a goal was reached, by its place among those of the experiment.
     pub(crate) fn goal(place: GoalPlace) -> Deed {
         let (before, after) = place.bits();

@@ -16,4 +16,9 @@ pub(crate) trait Kept: Send + Sync {
     /// The word of a user who comes from an earlier table with the word `before`. Any thread may
     /// bring it, more than once, also when events have been recorded since.
     fn with_earlier(word: u64, before: u64) -> u64;
+
+    /// What a word that a former process left says to the next one.
+    fn left_by_process(word: u64) -> u64 {
+        word
+    }
 }

@@ -2,9 +2,11 @@
 //! the user's values.
 //!
 //! * `table`: a user's place, and how users move to another table; `slots`: its memory;
-//! * `kept`: what a word may be; `activity` and `sums`: the two kinds of it.
+//! * `kept`: what a word may be; `activity` and `sums`: the two kinds of it;
+//! * `exposing`: whose exposures have been queued.
 
 mod activity;
+mod exposing;
 mod kept;
 #[cfg(all(test, loom))]
 mod loom_tests;
@@ -29,6 +31,7 @@ use xxhash_rust::const_xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub(crate) use self::activity::{Activities, Deed, GoalPlace, Known};
+pub(crate) use self::exposing::KeptUser;
 pub(crate) use self::kept::Kept;
 use self::slots::{Head, InProcess, Memory, Slots};
 pub(crate) use self::sums::{Sums, SumsOfUsers};
@@ -148,7 +151,7 @@ impl Run {
         let is_one = tables.len() == 1;
         let mut parts = Vec::new();
         for (head, slots) in tables {
-            match Table::left_in(head, slots) {
+            match Table::left_in::<K>(head, slots) {
                 Ok(table) if is_one => return Run { scope, table },
                 Ok(table) => parts.push(table),
                 Err(slots) => parts.push(Table::new(head, slots)),
@@ -156,8 +159,11 @@ impl Run {
         }
         let bits = parts.iter().map(|part| part.head.bits).max().unwrap_or(0);
         // The last one first: where a user is in several, it has what those before it have.
-        let users =
-            || parts.iter().rev().flat_map(Table::all).filter(|(hash, _)| rank(*hash) >= bits);
+        let users = || {
+            let kept = parts.iter().rev().flat_map(Table::all);
+            let kept = kept.filter(|(hash, _)| rank(*hash) >= bits);
+            kept.map(|(hash, word)| (hash, K::left_by_process(word)))
+        };
         // At most half full.
         let slots = users().count().saturating_mul(2).max(FIRST_SLOTS).next_power_of_two();
         let table = new_table(&scope, bits, slots, memory);
@@ -251,16 +257,23 @@ impl<K: Kept> DistinctUsers<K> {
         let hash = hash_of(user);
         loop {
             let tables = self.tables.load();
-            let word = match tables.current.find(hash) {
-                Found::User(slot) => slot.record_known::<K>(event),
-                _ => None,
-            };
-            if let Some(word) = word.or_else(|| self.record_new(&tables, hash, event)) {
+            if let Some(word) = self.record_in(&tables, hash, event) {
                 return read(word, &tables.scope);
             }
             // The users move to a table that is there, or will be at once.
             sync::wait();
         }
+    }
+
+    /// Records an event of a user. Returns the user's word; `None` if these are not the tables any
+    /// more.
+    #[inline]
+    fn record_in(&self, tables: &Arc<Tables>, hash: u64, event: K::Event) -> Option<u64> {
+        let word = match tables.current.find(hash) {
+            Found::User(slot) => slot.record_known::<K>(event),
+            _ => None,
+        };
+        word.or_else(|| self.record_new(tables, hash, event))
     }
 
     /// Records an event of a user who is not in the current table yet. Returns the user's word;

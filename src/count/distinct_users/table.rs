@@ -123,9 +123,9 @@ impl Table {
         Table { head, slots, shift, numbers: CachePadded::new(numbers) }
     }
 
-    /// A table as it was left in these slots. `None` if a user is not where it would be looked for,
-    /// or was moving.
-    pub(super) fn left_in(head: Head, slots: Slots) -> Result<Table, Slots> {
+    /// A table as it was left in these slots; what was queued there has gone with its process. An
+    /// error if a user is not where it would be looked for, or was moving.
+    pub(super) fn left_in<K: Kept>(head: Head, slots: Slots) -> Result<Table, Slots> {
         let len = slots.len();
         let mut users = 0_usize;
         // How far the last empty slot is behind; the slots before the first come around to it.
@@ -138,7 +138,12 @@ impl Table {
                 occupied = Some(0);
                 continue;
             };
-            let moves = slot.word.load(Ordering::Relaxed) & LEFT != 0;
+            let word = slot.word.load(Ordering::Relaxed);
+            let left = K::left_by_process(word);
+            if left != word {
+                slot.word.store(left, Ordering::Relaxed);
+            }
+            let moves = word & LEFT != 0;
             let Some(before) = occupied else { continue };
             let distance = Wrapping(at) - Wrapping(table.first_slot(hash));
             let distance = distance.0 & len.wrapping_sub(1);
@@ -210,6 +215,15 @@ impl Table {
             }
         }
         Found::Full
+    }
+
+    /// What is known of a user, also of one who has left: nothing of one who is not in the table.
+    #[inline]
+    pub(super) fn known(&self, hash: u64) -> u64 {
+        match self.find(hash) {
+            Found::User(slot) => slot.word.load(Ordering::Acquire) & !LEFT,
+            _ => 0,
+        }
     }
 
     /// The slot of a user, who is added if there is room.

@@ -92,7 +92,7 @@ fn a_table_whose_users_were_moving_is_not_taken_as_it_was_left() {
         if let Some(number) = leaves {
             table.leave(user(number));
         }
-        Table::left_in(table.head, table.slots).is_ok()
+        Table::left_in::<Activities>(table.head, table.slots).is_ok()
     };
     assert!(left(None));
     // Multipliers are drawn: a sealed slot would pass for a user's in one of 64.

@@ -354,7 +354,7 @@ fn a_table_with_a_user_out_of_reach_is_made_anew() {
         let lost = slot.hash.swap(EMPTY, Ordering::Relaxed);
         slot.word.store(0, Ordering::Relaxed);
         let head = table.head;
-        let is_whole = match Table::left_in(head, table.slots) {
+        let is_whole = match Table::left_in::<Activities>(head, table.slots) {
             Ok(table) => {
                 assert!(table.all().all(|(hash, _)| matches!(table.find(hash), Found::User(_))));
                 continue;

@@ -18,7 +18,6 @@ use crate::model::id::ExperimentId;
 use crate::model::status::Status;
 use crate::model::variant::Variant;
 use crate::read::answer::{Answer, unit};
-use crate::read::compiled_flag::CompiledFlag;
 use crate::read::explanation::steps::{ExplainedGate, ExplainedRule, gates, rules};
 use crate::read::place::SlotId;
 use crate::read::reason::Reason;
@@ -128,9 +127,9 @@ impl Explanation {
         let compiled = snapshot.compiled(slot);
         let state = compiled.state();
         let experiment = compiled.experiment(answer.position);
-        let (rules, gates) = match compiled {
-            CompiledFlag::Guarded(guarded) => (rules(guarded, user), gates(guarded, user)),
-            _ => (Vec::new(), Vec::new()),
+        let (rules, gates) = match compiled.guarded() {
+            Some(guarded) => (rules(guarded, user), gates(guarded, user)),
+            None => (Vec::new(), Vec::new()),
         };
         Explanation {
             flag: flag.to_owned(),

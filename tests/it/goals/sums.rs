@@ -63,8 +63,10 @@ fn a_goal_without_values_and_an_experiment_without_users_have_no_sums() {
     let purchase = production(&engine).goal("purchase");
     assert!(purchase.record_value("anna", 5.0).is_counted());
     assert!(engine.users(id).is_none());
-    // From now on; what came before is not known.
+    // From now on; what came before is not known. So a user may have been exposed then, whose
+    // values count, and who has no sum.
     engine.count_users(id, 100).unwrap();
+    assert_eq!(purchase.record_value("anna", 5.0).counted(), 1);
     assert_eq!((sums(&engine, id, "signup"), sums(&engine, id, "purchase")), (None, Some(vec![])));
     assert!(production(&engine).evaluate("banner", "anna").is_counted());
     assert!(purchase.record_value("anna", 3.0).is_counted());
