@@ -492,8 +492,9 @@ fn watching_a_primary_goal_with_values_at_90_to_10_is_rarely_wrong() {
     for _ in 0..RUNS {
         let mut users = [[0_u64; 11]; 2];
         let (mut is_compared, mut is_wrong, mut is_loose) = (false, false, false);
-        for _ in 0..30 {
-            for (users, come) in users.iter_mut().zip([3_600, 400]) {
+        // Few users at first, where the minimum matters, and enough at last.
+        for look in 1..=30 {
+            for (users, come) in users.iter_mut().zip([9 * look * 30, look * 30]) {
                 let buyers = numbers.binomial(come, 0.05);
                 users[10] += come - buyers;
                 for _ in 0..buyers {
