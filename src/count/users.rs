@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::model::goal::definition::Goal;
 use crate::model::id::ExperimentId;
 use crate::model::timestamp::Timestamp;
 
@@ -87,6 +88,9 @@ pub struct UsersOfGoal {
     pub goal: String,
     /// One for each variant, in the variants' order.
     pub variants: Vec<GoalUsers>,
+    /// Of a goal with values: what `sums` are in.
+    #[serde(skip)]
+    pub(crate) unit: Option<GoalUnit>,
     /// Of a goal with values: for each variant, the sum of each exposed user who reached it, in
     /// minor units, in ascending order.
     #[serde(skip)]
@@ -102,6 +106,20 @@ impl UsersOfGoal {
     #[must_use]
     pub fn sums(&self, variant: usize) -> Option<&[i64]> {
         Some(self.sums.as_ref()?.get(variant)?)
+    }
+}
+
+/// What the sums of a goal are in: minor units of this unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GoalUnit {
+    pub(crate) name: String,
+    pub(crate) decimals: u8,
+}
+
+impl GoalUnit {
+    /// `None` if the goal has no values.
+    pub(crate) fn of(goal: &Goal) -> Option<GoalUnit> {
+        Some(GoalUnit { name: goal.unit()?.to_owned(), decimals: goal.decimals() })
     }
 }
 

@@ -12,7 +12,7 @@ use super::writer::Writer;
 use crate::count::distinct_users::slots::{Head, Slots};
 use crate::count::distinct_users::{Activities, DistinctUsers, GoalPlace, Run, Scope};
 use crate::count::registry::{GoalRecord, Record};
-use crate::count::users::{UserCounts, UsersOfGoal, VariantUsers};
+use crate::count::users::{GoalUnit, UserCounts, UsersOfGoal, VariantUsers};
 use crate::format::fields::strictly;
 use crate::model::capacity::Capacity;
 use crate::model::error::{ControlError, FileError};
@@ -329,7 +329,8 @@ impl Engine {
                     of_goal.unexposed = count.converted_unexposed;
                 }
             }
-            UsersOfGoal { goal: (**goal).to_owned(), variants, sums }
+            let unit = self.goal(goal).as_ref().and_then(GoalUnit::of);
+            UsersOfGoal { goal: (**goal).to_owned(), variants, unit, sums }
         });
         let goals = goals.collect();
         let variants = definition.terms.variants.iter().zip(sample.variants);

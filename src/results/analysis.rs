@@ -2,20 +2,15 @@
 
 use thiserror::Error;
 
-use super::adjustment::holm;
-use super::bayes::chance_to_beat;
-use super::comparison::{AtPlannedEnd, Comparison, Finding, Total, VariantResult};
+use super::comparison::{Finding, Total, VariantResult};
 use super::confidence::Confidence;
 use super::conversions_only::{ConversionsOnly, conversions_only};
-use super::difference::{difference, lift, lift_interval, newcombe, z_test};
-use super::exact::ExactTest;
 use super::minimum::Minimum;
 use super::notes::Note;
 use super::observations::{Observations, Observed, Period, Unit};
 use super::proportion::Proportion;
 use super::report::Results;
 use super::sample_ratio::{SampleRatio, SampleRatioStatus};
-use super::sequential::{AlwaysValid, confidence_sequence};
 use super::special::float;
 use super::spending::{at_share, share_of_level};
 use super::verdict::Verdict;
@@ -23,7 +18,8 @@ use crate::count::counts::Counts;
 use crate::count::users::UserCounts;
 use crate::engine::Engine;
 use crate::model::experiment::Experiment;
-use crate::model::goal::of_experiment::Better;
+use crate::model::goal::definition::MAX_DECIMALS;
+use crate::model::goal::of_experiment::Role;
 use crate::model::id::ExperimentId;
 use crate::model::path::quote;
 
@@ -125,8 +121,8 @@ impl Analysis {
     /// Events have rates but no verdict, unless each event belongs to a [different
     /// unit](Analysis::one_event_per_unit).
     ///
-    /// Of the experiment's goals they have the users. Events, sums and units are known to
-    /// [`Engine::analyse`] alone.
+    /// Of the experiment's goals they have the users, and what these amount to. Events, and the sums of
+    /// all users, are known to [`Engine::analyse`] alone.
     ///
     /// # Errors
     ///
@@ -152,8 +148,9 @@ impl Analysis {
     /// # Errors
     ///
     /// [`AnalysisError`] if no variant has the control's key, if two variants have one key, if the
-    /// percentages do not sum to 100, if a goal has another number of users than there are variants,
-    /// or if a margin is not from 0 to 1.
+    /// percentages do not sum to 100, if a goal has numbers of more or fewer variants than there are,
+    /// if its values are of another number of users than were exposed or have too many decimals, or if
+    /// a margin is not from 0 to 1.
     pub fn results_of(&self, observed: &Observations) -> Result<Results, AnalysisError> {
         let variants = &observed.variants;
         let control = self.control_of(variants)?;
@@ -163,9 +160,8 @@ impl Analysis {
         };
         let share = share_of_level(observed.one_in);
         let sample_ratio = SampleRatio::of(variants, unit, share);
-        let better = observed.better();
-        let mut comparisons = self.comparisons(control, variants, unit, better, share);
         let goals = self.goals(observed, control, unit, share, sample_ratio.status)?;
+        let mut comparisons = self.headline(observed, control, unit, share);
         if sample_ratio.status == SampleRatioStatus::Mismatch {
             for comparison in &mut comparisons {
                 comparison.finding = Finding::Withheld;
@@ -184,9 +180,18 @@ impl Analysis {
             sequential_p_value: at_share(test.sequential_p_value, share),
             ..test
         });
-        let verdict =
-            Verdict::of(&sample_ratio, unit, control, variants, &comparisons, better, self.minimum)
-                .with_guardrails(&goals);
+        let primary = goals.iter().find(|goal| goal.role == Role::Primary);
+        let verdict = Verdict::of(
+            &sample_ratio,
+            unit,
+            control,
+            variants,
+            &comparisons,
+            primary,
+            self.minimum,
+        )
+        .with_guardrails(&goals);
+        let notes = Note::of_goals(&goals, unit, control, variants);
         Ok(Results {
             name: observed.name.clone(),
             unit,
@@ -205,7 +210,7 @@ impl Analysis {
             comparisons,
             conversions_only,
             goals,
-            notes: Vec::new(),
+            notes,
             verdict,
         })
     }
@@ -241,103 +246,6 @@ impl Analysis {
             interval: proportion.map(|proportion| proportion.wilson(self.confidence)),
             total: (one_in > 1).then(|| total(observed, one_in)),
         }
-    }
-
-    /// Compares every variant above 0 % with the control, if the control is above 0 %.
-    fn comparisons(
-        &self,
-        control: &Observed,
-        variants: &[Observed],
-        unit: Unit,
-        better: Better,
-        share: f64,
-    ) -> Vec<Comparison> {
-        let treatments: Vec<&Observed> = treatments(control, variants).collect();
-        let count = u64::try_from(treatments.len()).unwrap_or(u64::MAX);
-        // Bonferroni: if each holds at its part of the level, all together hold at the share.
-        let part = share / float(count.max(1));
-        let mut comparisons: Vec<Comparison> = treatments
-            .iter()
-            .map(|treatment| self.comparison(treatment, control, unit, better, part))
-            .collect();
-        let tested = comparisons.iter_mut().filter_map(|one| {
-            let p_value = one.at_planned_end.test?.p_value;
-            Some((p_value, &mut one.at_planned_end.adjusted_p_value))
-        });
-        let (p_values, slots): (Vec<f64>, Vec<&mut Option<f64>>) = tested.unzip();
-        for (slot, adjusted) in slots.into_iter().zip(holm(&p_values)) {
-            *slot = Some(adjusted);
-        }
-        comparisons
-    }
-
-    fn comparison(
-        &self,
-        treatment: &Observed,
-        control: &Observed,
-        unit: Unit,
-        better: Better,
-        part: f64,
-    ) -> Comparison {
-        let mut comparison = Comparison {
-            variant: treatment.variant.clone(),
-            difference: None,
-            lift: None,
-            always_valid: None,
-            exact_p_value: None,
-            at_planned_end: AtPlannedEnd {
-                interval: None,
-                lift_interval: None,
-                test: None,
-                adjusted_p_value: None,
-            },
-            chance_to_beat: None,
-            finding: Finding::NotEnoughData,
-        };
-        let odd = |of: &Observed| of.converted > of.exposed;
-        if odd(treatment) || odd(control) || !unit.is_independent() {
-            comparison.finding = Finding::Withheld;
-        }
-        let proportion = |of: &Observed| Proportion::new(of.converted, of.exposed);
-        let (Ok(ours), Ok(theirs)) = (proportion(treatment), proportion(control)) else {
-            return comparison;
-        };
-        comparison.difference = Some(difference(ours, theirs));
-        comparison.lift = lift(ours, theirs);
-        if !unit.is_independent() {
-            return comparison;
-        }
-        comparison.exact_p_value = ExactTest::shared(treatment.percentage, control.percentage)
-            .map(|test| at_share(test.p_value(ours, theirs), part));
-        comparison.at_planned_end.interval = Some(newcombe(ours, theirs, self.confidence));
-        comparison.at_planned_end.lift_interval = lift_interval(ours, theirs, self.confidence);
-        comparison.at_planned_end.test = z_test(ours, theirs);
-        comparison.chance_to_beat = Some(match better {
-            Better::Higher => chance_to_beat(ours, theirs),
-            Better::Lower => chance_to_beat(theirs, ours),
-        });
-        if self.minimum.is_met_by(treatment) && self.minimum.is_met_by(control) {
-            comparison.always_valid = self.always_valid(ours, theirs, part);
-            comparison.finding = match comparison.always_valid {
-                Some(found) => Finding::of(found.interval, better),
-                // Nothing varies: only a minimum of 0 lets that through.
-                None => Finding::NotEnoughData,
-            };
-        }
-        comparison
-    }
-
-    /// An interval and a p-value at this part of the level.
-    fn always_valid(
-        &self,
-        treatment: Proportion,
-        control: Proportion,
-        part: f64,
-    ) -> Option<AlwaysValid> {
-        let alpha = self.confidence.alpha() * part;
-        let mut found = confidence_sequence(treatment, control, alpha, self.tuning)?;
-        found.p_value = at_share(found.p_value, part);
-        Some(found)
     }
 }
 
@@ -396,7 +304,7 @@ pub enum AnalysisError {
         /// What they sum to.
         found: u64,
     },
-    /// A goal has another number of users than there are variants.
+    /// A goal has numbers of more or fewer variants than there are.
     #[error("the goal {goal:?} has numbers of {found} variants, and there are {expected}")]
     #[non_exhaustive]
     Reached {
@@ -406,6 +314,32 @@ pub enum AnalysisError {
         found: usize,
         /// How many variants there are.
         expected: usize,
+    },
+    /// The values of a goal are of another number of users than were exposed: those who have nothing
+    /// are users as well.
+    #[error(
+        "the goal {goal:?} has values of {found} users of the variant {variant:?}, and {expected} were \
+         exposed"
+    )]
+    #[non_exhaustive]
+    Values {
+        /// The goal's key.
+        goal: String,
+        /// The variant's key.
+        variant: String,
+        /// How many users have values.
+        found: u64,
+        /// How many were exposed.
+        expected: u64,
+    },
+    /// The values of a goal have more decimals than a goal can have.
+    #[error("the goal {goal:?} has {found} decimals, and at most {MAX_DECIMALS} can be")]
+    #[non_exhaustive]
+    Decimals {
+        /// The goal's key.
+        goal: String,
+        /// How many were given.
+        found: u8,
     },
     /// The margin of a guardrail is not from 0 to 1.
     #[error("the margin {found} of the guardrail {goal:?} is not from 0 to 1")]
@@ -475,7 +409,7 @@ impl Engine {
             .with_counts_of_goals(self, id);
         let mut notes = Note::all_of(self, id, analysis.period);
         Some(analysis.results_of(&observed).map(|results| {
-            notes.extend(Note::of_primary(&results));
+            notes.extend(results.notes);
             Results { notes, ..results }
         }))
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::confidence::Interval;
 use super::difference::ZTest;
+use super::means::Lacking;
 use super::sequential::AlwaysValid;
 use crate::model::goal::of_experiment::Better;
 
@@ -45,31 +46,36 @@ pub struct Total {
     pub converted_error: f64,
 }
 
-/// A variant compared with the control. For events only `difference` and `lift` are present: no
-/// test of events holds.
+/// A variant compared with the control, by the [measure](super::Results::measure) of the results:
+/// by the share that converted, or by the mean of the primary goal. For events only `difference` and
+/// `lift` are present: no test of events holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Comparison {
     /// The variant's key.
     pub variant: String,
-    /// Its rate less the control's, as a share of 1.
+    /// Its rate less the control's, as a share of 1; of means, in minor units for each user.
     pub difference: Option<f64>,
-    /// The difference as a share of the control's rate.
+    /// The difference as a share of the control's rate or mean. Absent unless that is above 0.
     pub lift: Option<f64>,
     /// Valid at every look: the headline. The intervals of several treatments hold together, by
-    /// Bonferroni. Absent until both variants have the [minimum](super::Analysis::minimum).
+    /// Bonferroni. Absent until both variants have the [minimum](super::Analysis::minimum), of means
+    /// [that of effective users](super::Analysis::minimum_effective).
     pub always_valid: Option<AlwaysValid>,
     /// The p-value of the [`ExactTest`](super::ExactTest): valid at every look, and exact from the
     /// first user on, if users are split exactly as configured. **A broken split makes it small
-    /// too**, so no finding rests on it. Adjusted as `always_valid` is.
+    /// too**, so no finding rests on it. Adjusted as `always_valid` is. Absent of means.
     pub exact_p_value: Option<f64>,
     /// Valid once, at an end that was planned before the start.
     pub at_planned_end: AtPlannedEnd,
     /// The chance that its rate is above the control's, or below it where lower is better, starting
-    /// from a uniform prior. Not a test.
+    /// from a uniform prior. Not a test. Absent of means.
     pub chance_to_beat: Option<f64>,
     /// What the always-valid interval has shown.
     pub finding: Finding,
+    /// Of means: why there is no always-valid interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lacking: Option<Lacking>,
 }
 
 /// Figures that are **valid once, at an end that was planned before the start**. Watching them and
@@ -83,8 +89,8 @@ pub struct AtPlannedEnd {
     pub lift_interval: Option<Interval>,
     /// The z-test: of two proportions, or of two means.
     pub test: Option<ZTest>,
-    /// Its p-value, adjusted for several treatments after Holm. Absent of means: a comparison of
-    /// them is of one treatment.
+    /// Its p-value, adjusted for several treatments after Holm. Absent of a comparison of means by
+    /// itself, which is of one treatment.
     pub adjusted_p_value: Option<f64>,
 }
 
@@ -96,7 +102,8 @@ pub enum Finding {
     /// No comparison is made: the sample ratio is a mismatch, one of the two variants has no rate,
     /// or the counts are of events.
     Withheld,
-    /// One of the two variants has less than the [minimum](super::Analysis::minimum).
+    /// One of the two variants has less than the [minimum](super::Analysis::minimum), or, of means,
+    /// than the [effective users](super::Analysis::minimum_effective) that it needs.
     NotEnoughData,
     /// The interval contains 0: no difference is shown so far.
     NoDifferenceYet,

@@ -77,7 +77,9 @@ impl Grid {
             let pad = names.saturating_sub(columns(&name));
             write!(f, "{name}{:pad$}", "")?;
             for (figure, wide) in figures.iter().zip(&widths) {
-                write!(f, "  {figure:>wide$}")?;
+                // By columns: a unit may have letters of two.
+                let pad = wide.saturating_sub(columns(figure));
+                write!(f, "  {:pad$}{figure}", "")?;
             }
             f.write_str("\n")?;
         }

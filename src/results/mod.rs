@@ -42,7 +42,9 @@ mod difference;
 mod exact;
 mod goals;
 mod grid;
+mod headline;
 pub mod means;
+mod measure;
 mod minimum;
 mod multinomial;
 mod notes;
@@ -67,7 +69,8 @@ pub use self::confidence::{Confidence, ConfidenceError, Interval};
 pub use self::conversions_only::{ConversionsOnly, ConversionsTest, conversions_only};
 pub use self::difference::{ZTest, difference, lift, lift_interval, newcombe, z_test};
 pub use self::exact::ExactTest;
-pub use self::goals::{GoalComparison, GoalResult, GoalVariantResult};
+pub use self::goals::{CappedUsers, GoalComparison, GoalResult, GoalVariantResult};
+pub use self::measure::Measure;
 pub use self::multinomial::{
     CONCENTRATIONS, ChiSquare, chi_square, sequential_multinomial, sequential_sample_ratio,
 };
@@ -80,4 +83,4 @@ pub use self::report::Results;
 pub use self::sample_ratio::{SampleRatio, SampleRatioStatus};
 pub use self::sequential::{AlwaysValid, confidence_sequence};
 pub use self::table::Table;
-pub use self::verdict::Verdict;
+pub use self::verdict::{TwoMeans, Verdict};

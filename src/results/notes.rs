@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::observations::Period;
-use super::report::Results;
+use super::analysis::treatments;
+use super::goals::GoalResult;
+use super::observations::{Observed, Period, Unit};
 use super::special::float;
 use super::text::shown;
 use crate::engine::Engine;
@@ -18,7 +19,7 @@ use crate::model::targeting::share::Share;
 use crate::model::timestamp::Timestamp;
 use crate::read::snapshot::FoundExperiment;
 
-/// What a reader of the figures has to know of the run. Displays as a sentence.
+/// What a reader of the figures has to know of the run and of its goals. Displays as a sentence.
 ///
 /// [`docs::launching`](crate::docs::launching#what-biases-a-test) says which of them bias a test.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -55,13 +56,24 @@ pub enum Note {
         percentage: Share,
     },
     /// The primary goal has values, and the verdict is about the share of users who reached it, not
-    /// about their mean.
+    /// about their mean: the sums of users are not known.
     #[non_exhaustive]
     ShareOfPrimary {
         /// The goal's key.
         goal: String,
         /// The unit of its values.
         unit: String,
+    },
+    /// The means of a goal are compared without a cap, and a variant has less than a fifth of the
+    /// users of its comparison: a few users with large sums can decide there.
+    #[non_exhaustive]
+    NoCap {
+        /// The goal's key.
+        goal: String,
+        /// The smallest such variant.
+        variant: String,
+        /// Its part of the percentages of the two variants that are compared, 0 to 1.
+        share: f64,
     },
 }
 
@@ -123,12 +135,36 @@ impl Note {
         notes
     }
 
-    /// What is to be known of a verdict about a goal with values. Events have no verdict.
-    pub(super) fn of_primary(results: &Results) -> Option<Note> {
-        let primary = results.goals.iter().find(|goal| goal.role == Role::Primary)?;
-        let unit = primary.unit.clone().filter(|_| results.unit.is_independent())?;
-        Some(Note::ShareOfPrimary { goal: primary.key.clone(), unit })
+    /// What is to be known of goals with values. Events have no verdict.
+    pub(super) fn of_goals(
+        goals: &[GoalResult],
+        unit: Unit,
+        control: &Observed,
+        variants: &[Observed],
+    ) -> Vec<Note> {
+        let primary = goals.iter().find(|goal| goal.role == Role::Primary);
+        let by_share = primary.filter(|goal| unit.is_independent() && goal.measure.is_share());
+        let share_of_primary = by_share.and_then(|goal| {
+            Some(Note::ShareOfPrimary { goal: goal.key.clone(), unit: goal.unit.clone()? })
+        });
+        let (share, smallest) = smallest(control, variants);
+        let uncapped = goals.iter().filter(|goal| !goal.measure.is_share() && goal.cap.is_none());
+        let uncapped = uncapped.filter(|_| share < 0.2).map(|goal| Note::NoCap {
+            goal: goal.key.clone(),
+            variant: smallest.variant.clone(),
+            share,
+        });
+        share_of_primary.into_iter().chain(uncapped).collect()
     }
+}
+
+/// The variant that has the smallest part of the percentages of the two that are compared.
+fn smallest<'o>(control: &'o Observed, variants: &'o [Observed]) -> (f64, &'o Observed) {
+    let each = treatments(control, variants).flat_map(|treatment| {
+        let both = f64::from(treatment.percentage) + f64::from(control.percentage);
+        [treatment, control].map(|one| (f64::from(one.percentage) / both, one))
+    });
+    each.min_by(|(a, _), (b, _)| a.total_cmp(b)).unwrap_or((1.0, control))
 }
 
 /// The segments of the audience, and those of the rules above it; those of rules sorted.
@@ -207,6 +243,14 @@ impl fmt::Display for Note {
                 "The verdict is about the share of users who reached {}, not about the mean in {}.",
                 shown(goal),
                 shown(unit)
+            ),
+            Note::NoCap { goal, variant, share } => write!(
+                f,
+                "{} has no cap, and {} has {:.1} % of the users of its comparison: below a fifth, a few \
+                 large sums can decide.",
+                shown(goal),
+                shown(variant),
+                share * 100.0
             ),
         }
     }

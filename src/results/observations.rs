@@ -165,6 +165,10 @@ impl Observations {
         Observations { one_in: Some(one_in.max(1)), ..self }
     }
 
+    pub(super) fn primary_goal(&self) -> Option<&ObservedGoal> {
+        self.goals.iter().find(|goal| goal.is_primary())
+    }
+
     /// What an engine counted for an experiment: users of the last run if they are given, else
     /// events. A variant that the counts lack has 0.
     pub(super) fn of(

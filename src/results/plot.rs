@@ -41,9 +41,11 @@ impl fmt::Display for Plot<'_> {
             let why = format!("No intervals to draw. {}", results.verdict);
             return wrapped(&why, self.width, f);
         }
+        let measure = results.measure();
         let control = shortened(&results.control, 24);
         let head = format!(
-            "Difference to {control} in points, {} intervals that hold at every look:",
+            "Difference to {control} in {}, {} intervals that hold at every look:",
+            measure.unit(),
             results.confidence
         );
         wrapped(&head, self.width, f)?;
@@ -61,7 +63,7 @@ impl fmt::Display for Plot<'_> {
             );
             writeln!(f, "{}", line.trim_end())?;
         }
-        let (axis, labels) = scale.axis();
+        let (axis, labels) = scale.axis(measure.scale());
         writeln!(f, "{:names$}  {axis}", "")?;
         writeln!(f, "{:names$}  {}", "", labels.trim_end())
     }
@@ -115,7 +117,8 @@ impl Scale {
     }
 
     /// The axis, and the numbers below it: at steps of 1, 2 or 5 times a power of ten, 0 included.
-    fn axis(&self) -> (String, String) {
+    /// `times` is another power of ten, by which they are written.
+    fn axis(&self, times: f64) -> (String, String) {
         let step = self.step();
         let mut axis = vec!['─'; self.width];
         let mut labels = String::new();
@@ -131,7 +134,7 @@ impl Scale {
             if let Some(cell) = axis.get_mut(column) {
                 *cell = if is_zero { '┼' } else { '┴' };
             }
-            let label = if is_zero { "0".to_owned() } else { label(tick * 100.0, step * 100.0) };
+            let label = if is_zero { "0".to_owned() } else { label(tick * times, step * times) };
             let wide = columns(&label);
             let start = column.saturating_sub(wide / 2).min(self.width.saturating_sub(wide));
             let gap = start.saturating_sub(columns(&labels));
@@ -156,13 +159,13 @@ impl Scale {
 /// More ticks than fit any width.
 const MOST_TICKS: u32 = 64;
 
-/// A tick in points, with as many digits as the step needs.
-fn label(points: f64, step: f64) -> String {
-    if step < 1e-4 {
-        return format!("{points:+.1e}");
+/// A tick with as many digits as the step needs.
+fn label(tick: f64, step: f64) -> String {
+    if step < 1e-4 || step >= 1e6 {
+        return format!("{tick:+.1e}");
     }
     let digits = rounded(-(step * 1.000_001).log10().floor());
-    format!("{points:+.digits$}")
+    format!("{tick:+.digits$}")
 }
 
 #[expect(

@@ -6,10 +6,12 @@ use super::comparison::{Comparison, VariantResult};
 use super::confidence::Confidence;
 use super::conversions_only::ConversionsOnly;
 use super::goals::GoalResult;
+use super::measure::Measure;
 use super::notes::Note;
 use super::observations::{Period, RunEvents, Unit};
 use super::sample_ratio::SampleRatio;
 use super::verdict::Verdict;
+use crate::model::goal::of_experiment::Role;
 use crate::model::timestamp::Timestamp;
 
 /// What an experiment has shown so far.
@@ -52,11 +54,21 @@ pub struct Results {
     /// The experiment's goals, the primary one first. Empty for an experiment without goals.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub goals: Vec<GoalResult>,
-    /// What a reader has to know of the run: coverage, segments that were changed, holdouts. Filled
-    /// in by [`Engine::results`](crate::Engine::results) and
-    /// [`Engine::analyse`](crate::Engine::analyse); an analysis of counts alone does not know it.
+    /// What a reader has to know of the goals, and of the run: coverage, segments that were changed,
+    /// holdouts. The latter are filled in by [`Engine::results`](crate::Engine::results) and
+    /// [`Engine::analyse`](crate::Engine::analyse); an analysis of counts alone does not know them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
     /// What the experiment has shown, in one sentence.
     pub verdict: Verdict,
+}
+
+impl Results {
+    /// What the comparisons and the verdict are about: the mean where the primary goal has values
+    /// and the sums of users are known, else the share that converted.
+    #[must_use]
+    pub fn measure(&self) -> Measure {
+        let primary = self.goals.iter().find(|goal| goal.role == Role::Primary);
+        primary.map_or(Measure::Share, |goal| goal.measure.clone())
+    }
 }

@@ -9,10 +9,11 @@ use super::observations::Period;
 use super::proportion::Proportion;
 use super::report::Results;
 use super::sample_ratio::SampleRatioStatus;
-use super::text::{Grouped, PValue, Percent, or_dash, shortened, wrapped};
+use super::text::{Grouped, PValue, Percent, or_dash, shortened, shown, wrapped};
+use crate::model::goal::of_experiment::Role;
 
 /// The results as a table of plain text, for a terminal or a log. Rates are in percent, differences
-/// in percentage points.
+/// in percentage points; means and their differences are in the unit of the goal, for each user.
 ///
 /// At most 80 columns wide, unless [`width`](Table::width) sets more. In names, characters that a
 /// terminal would act on are escaped, and long names are cut; [`Results`] serialises them whole.
@@ -135,20 +136,39 @@ impl<'a> Table<'a> {
         if grid.is_empty() { Ok(()) } else { grid.write(self.width, f) }
     }
 
+    /// What is compared with what.
+    fn against(self) -> String {
+        let results = self.results;
+        let primary = results.goals.iter().find(|goal| !goal.measure.is_share());
+        match primary.filter(|goal| goal.role == Role::Primary) {
+            None => {
+                let control = shortened(&results.control, self.width.saturating_sub(20));
+                format!("Against {control}")
+            }
+            Some(goal) => {
+                // Both names have 32 columns at most.
+                let (control, goal) = (shown(&results.control), shown(&goal.key));
+                shortened(&format!("Against {control}, by the mean of {goal}"), self.width)
+            }
+        }
+    }
+
     fn watched(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut grid =
-            Grid::new(&["valid at every look", "points", "interval", "p", "exact p", "finding"]);
+        let measure = self.results.measure();
+        let unit = measure.unit();
+        let mut heads = vec!["valid at every look", &unit, "interval", "p"];
+        heads.extend(measure.is_share().then_some("exact p"));
+        heads.push("finding");
+        let mut grid = Grid::new(&heads);
         for one in &self.results.comparisons {
-            grid.row(
-                &one.variant,
-                vec![
-                    or_dash(one.difference.map(Signed)),
-                    or_dash(one.always_valid.map(|found| Range(found.interval))),
-                    or_dash(one.always_valid.map(|found| PValue(found.p_value))),
-                    or_dash(one.exact_p_value.map(PValue)),
-                    word(one.finding).to_owned(),
-                ],
-            );
+            let mut figures = vec![
+                or_dash(one.difference.map(|difference| measure.signed(difference))),
+                or_dash(one.always_valid.map(|found| measure.range(found.interval))),
+                or_dash(one.always_valid.map(|found| PValue(found.p_value))),
+            ];
+            figures.extend(measure.is_share().then(|| or_dash(one.exact_p_value.map(PValue))));
+            figures.push(word(one.finding).to_owned());
+            grid.row(&one.variant, figures);
         }
         grid.write(self.width, f)
     }
@@ -165,21 +185,21 @@ impl<'a> Table<'a> {
 
     fn planned(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let adjusted = if self.results.comparisons.len() > 1 { "p, Holm" } else { "p" };
-        let mut grid =
-            Grid::new(&["at a planned end", "interval", adjusted, "lift, %", "interval", "chance"]);
+        let measure = self.results.measure();
+        let mut heads = vec!["at a planned end", "interval", adjusted, "lift, %", "interval"];
+        heads.extend(measure.is_share().then_some("chance"));
+        let mut grid = Grid::new(&heads);
         let chance = |one: &Comparison| one.chance_to_beat.map(|chance| format!("{chance:.4}"));
         for one in &self.results.comparisons {
             let planned = &one.at_planned_end;
-            grid.row(
-                &one.variant,
-                vec![
-                    or_dash(planned.interval.map(Range)),
-                    or_dash(planned.adjusted_p_value.map(PValue)),
-                    or_dash(one.lift.map(Signed)),
-                    or_dash(planned.lift_interval.map(Range)),
-                    or_dash(chance(one)),
-                ],
-            );
+            let mut figures = vec![
+                or_dash(planned.interval.map(|interval| measure.range(interval))),
+                or_dash(planned.adjusted_p_value.map(PValue)),
+                or_dash(one.lift.map(Signed)),
+                or_dash(planned.lift_interval.map(Range)),
+            ];
+            figures.extend(measure.is_share().then(|| or_dash(chance(one))));
+            grid.row(&one.variant, figures);
         }
         grid.write(self.width, f)
     }
@@ -207,8 +227,7 @@ impl fmt::Display for Table<'_> {
         // A broken split shows no comparison: it would be misleading.
         let is_mismatched = self.results.sample_ratio.status == SampleRatioStatus::Mismatch;
         if !is_mismatched && !self.results.comparisons.is_empty() {
-            let control = shortened(&self.results.control, self.width.saturating_sub(20));
-            write!(f, "\nAgainst {control}")?;
+            write!(f, "\n{}", self.against())?;
             if self.results.unit.is_independent() {
                 self.watched(f)?;
                 self.planned(f)?;

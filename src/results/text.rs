@@ -107,6 +107,38 @@ impl fmt::Display for Percent {
     }
 }
 
+/// An amount of a unit, with its decimals: at least two, at most four, and three significant digits.
+/// The format `{:+}` adds the sign, and then two decimals suffice from 0.1 on. At most nine columns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount {
+    pub(super) value: f64,
+    pub(super) decimals: u8,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Zero has no minus sign.
+        let value = if self.value == 0.0 { 0.0 } else { self.value };
+        let size = value.abs();
+        let of_unit = usize::from(self.decimals.clamp(2, 4));
+        let text = if size >= 1e8 || (size > 0.0 && size < 1e-4) {
+            format!("{value:.1e}")
+        } else if size >= 1e5 {
+            format!("{value:.0}")
+        } else if size >= 1e3 {
+            format!("{value:.2}")
+        } else if size >= 1.0 || size <= 0.0 || (f.sign_plus() && size >= 0.1) {
+            format!("{value:.of_unit$}")
+        } else if size >= 0.1 {
+            format!("{value:.digits$}", digits = of_unit.max(3))
+        } else {
+            format!("{value:.4}")
+        };
+        let sign = if f.sign_plus() && value >= 0.0 { "+" } else { "" };
+        write!(f, "{sign}{text}")
+    }
+}
+
 /// A p-value to four decimals; a smaller one is `<0.0001`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PValue(pub(super) f64);

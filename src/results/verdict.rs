@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::comparison::{Comparison, Finding};
 use super::goals::GoalResult;
-use super::means::GuardrailStatus;
+use super::means::{Arm, GuardrailStatus, Lacking};
+use super::measure::Measure;
 use super::minimum::Minimum;
 use super::observations::{Observed, Unit};
 use super::sample_ratio::{SampleRatio, SampleRatioStatus};
-use super::text::{PValue, Percent, shown};
+use super::text::{PValue, shown};
 use crate::model::goal::of_experiment::Better;
 
 /// What an experiment has shown. It rests only on figures that are valid at every look. Displays as
@@ -45,7 +46,7 @@ pub enum Verdict {
     /// There is no second variant above 0 %, or the control has 0 %.
     NothingToCompare,
     /// Too few units were exposed, converted, or did not convert, for the always-valid interval to
-    /// hold.
+    /// hold; of means, too few users carry the sum.
     #[non_exhaustive]
     NotEnoughData {
         /// The variant that lacks data; of two, the one that lacks more.
@@ -58,8 +59,14 @@ pub enum Verdict {
         converted: u64,
         /// How many have to be exposed in each of the two variants compared.
         exposed_needed: u64,
-        /// How many of these have to have converted, and how many have to have not.
+        /// How many of these have to have converted, and how many have to have not. Of means 0.
         converted_needed: u64,
+        /// Of means: how many [effective users](super::means::Sample::effective_users) it has.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        effective_users: Option<f64>,
+        /// Of means: how many effective users it needs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        effective_needed: Option<f64>,
     },
     /// The intervals contain 0. This is not a proof that there is no difference.
     #[non_exhaustive]
@@ -70,12 +77,18 @@ pub enum Verdict {
     /// A variant is better than the control.
     #[non_exhaustive]
     Better {
-        /// The better variant; of several, the one with the best rate.
+        /// The better variant; of several, the one with the best rate or mean.
         variant: String,
         /// The control's key.
         control: String,
-        /// Its rate less the control's, as a share of 1; below 0 where lower is better.
+        /// What is compared.
+        #[serde(skip_serializing_if = "Measure::is_share")]
+        measure: Measure,
+        /// Its rate or mean less the control's, as `measure` says; below 0 where lower is better.
         difference: f64,
+        /// The two means, if means are compared.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        means: Option<TwoMeans>,
         /// The always-valid p-value.
         p_value: f64,
         /// The keys of the guardrails that it harms.
@@ -88,15 +101,31 @@ pub enum Verdict {
     /// No variant is better than the control, and one is worse.
     #[non_exhaustive]
     Worse {
-        /// The worse variant; of several, the one with the worst rate.
+        /// The worse variant; of several, the one with the worst rate or mean.
         variant: String,
         /// The control's key.
         control: String,
-        /// Its rate less the control's, as a share of 1; above 0 where lower is better.
+        /// What is compared.
+        #[serde(skip_serializing_if = "Measure::is_share")]
+        measure: Measure,
+        /// Its rate or mean less the control's, as `measure` says; above 0 where lower is better.
         difference: f64,
+        /// The two means, if means are compared.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        means: Option<TwoMeans>,
         /// The always-valid p-value.
         p_value: f64,
     },
+}
+
+/// The means of two variants, in minor units for each user.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TwoMeans {
+    /// That of the variant.
+    pub variant: f64,
+    /// That of the control.
+    pub control: f64,
 }
 
 impl Verdict {
@@ -114,7 +143,7 @@ impl Verdict {
         control: &Observed,
         variants: &[Observed],
         comparisons: &[Comparison],
-        better: Better,
+        primary: Option<&GoalResult>,
         minimum: Minimum,
     ) -> Verdict {
         if sample_ratio.status == SampleRatioStatus::Mismatch {
@@ -134,30 +163,45 @@ impl Verdict {
             return Verdict::NothingToCompare;
         }
         let found = |finding| comparisons.iter().filter(move |one| one.finding == finding);
+        let better = primary.map_or_else(Better::default, |goal| goal.better);
         let gain = |one: &&Comparison| match better {
             Better::Higher => one.difference.unwrap_or_default(),
             Better::Lower => -one.difference.unwrap_or_default(),
         };
         let best = found(Finding::Better).max_by(|a, b| gain(a).total_cmp(&gain(b)));
-        if let Some(verdict) = best.and_then(|one| decided(one, &control.variant)) {
+        if let Some(verdict) = best.and_then(|one| decided(one, &control.variant, primary)) {
             return verdict;
         }
         let worst = found(Finding::Worse).min_by(|a, b| gain(a).total_cmp(&gain(b)));
-        if let Some(verdict) = worst.and_then(|one| decided(one, &control.variant)) {
+        if let Some(verdict) = worst.and_then(|one| decided(one, &control.variant, primary)) {
             return verdict;
         }
         if let Some(lacking) = found(Finding::NotEnoughData).next() {
             let treatment = variants.iter().find(|one| one.variant == lacking.variant);
-            let two = [Some(control), treatment].into_iter().flatten();
             // Of two variants that lack data, name the one that lacks more.
-            let of = two.max_by_key(|one| minimum.lacking(one)).unwrap_or(control);
+            let of_two = || {
+                let two = [Some(control), treatment].into_iter().flatten();
+                two.max_by_key(|one| minimum.lacking(one)).unwrap_or(control)
+            };
+            let of = match lacking.lacking {
+                None => of_two(),
+                Some(missing) if missing.arm() == Arm::Control => control,
+                Some(_) => treatment.unwrap_or(control),
+            };
+            let values = primary.and_then(|goal| goal.values_of(&of.variant));
+            let effective_needed = match lacking.lacking {
+                Some(Lacking::EffectiveUsers { needed, .. }) => Some(needed),
+                _ => values.map(|values| values.effective_needed),
+            };
             return Verdict::NotEnoughData {
                 variant: of.variant.clone(),
                 unit,
                 exposed: of.exposed,
                 converted: of.converted,
                 exposed_needed: minimum.exposed,
-                converted_needed: minimum.converted,
+                converted_needed: if values.is_some() { 0 } else { minimum.converted },
+                effective_users: values.map(|values| values.effective_users),
+                effective_needed: values.and(effective_needed),
             };
         }
         let p_values = comparisons.iter().filter_map(|one| Some(one.always_valid?.p_value));
@@ -178,16 +222,46 @@ impl Verdict {
     }
 }
 
-fn decided(comparison: &Comparison, control: &str) -> Option<Verdict> {
+fn decided(
+    comparison: &Comparison,
+    control: &str,
+    primary: Option<&GoalResult>,
+) -> Option<Verdict> {
+    let measure = primary.map_or(Measure::Share, |goal| goal.measure.clone());
+    let mean = |variant: &str| primary?.values_of(variant)?.mean;
+    let means = mean(&comparison.variant).zip(mean(control));
+    let means = means.map(|(variant, control)| TwoMeans { variant, control });
     let (variant, control) = (comparison.variant.clone(), control.to_owned());
     let (difference, p_value) = (comparison.difference?, comparison.always_valid?.p_value);
     Some(match comparison.finding {
         Finding::Better => {
             let (harmed, open) = (Vec::new(), Vec::new());
-            Verdict::Better { variant, control, difference, p_value, harmed, open }
+            Verdict::Better { variant, control, measure, difference, means, p_value, harmed, open }
         }
-        _ => Verdict::Worse { variant, control, difference, p_value },
+        _ => Verdict::Worse { variant, control, measure, difference, means, p_value },
     })
+}
+
+/// By how much one variant is better or worse: in points, or in the unit of the goal.
+fn by(measure: &Measure, difference: f64, means: Option<TwoMeans>) -> String {
+    let size = measure.plain(difference.abs());
+    match measure {
+        Measure::Share => format!("{size} points"),
+        Measure::Mean { unit, .. } => {
+            let of = |means: TwoMeans| {
+                let (control, variant) =
+                    (measure.plain(means.control), measure.plain(means.variant));
+                format!(", {control} -> {variant}")
+            };
+            let means = means.map(of).unwrap_or_default();
+            format!("{size} {} for each user{means}", shown(unit))
+        }
+    }
+}
+
+/// Without what is after the first decimal: 49.97 of 50 are not 50.0.
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).floor() / 10.0
 }
 
 impl fmt::Display for Verdict {
@@ -227,12 +301,30 @@ impl fmt::Display for Verdict {
                 converted,
                 exposed_needed,
                 converted_needed,
+                effective_users: None,
+                ..
             } => write!(
                 f,
                 "Not enough data: {} has {exposed} exposed {unit}, of which {converted} converted. Each \
                  variant compared needs {exposed_needed}, of which {converted_needed} converted and \
                  {converted_needed} did not.",
                 shown(variant)
+            ),
+            Verdict::NotEnoughData {
+                variant,
+                unit,
+                exposed,
+                exposed_needed,
+                effective_users: Some(effective),
+                effective_needed,
+                ..
+            } => write!(
+                f,
+                "Not enough data: {} has {exposed} exposed {unit}, of which {:.1} are effective. It needs \
+                 {exposed_needed}, of which {:.1} are effective.",
+                shown(variant),
+                tenths(*effective),
+                effective_needed.unwrap_or_default()
             ),
             Verdict::NoDifferenceYet { p_value } => {
                 f.write_str("No difference shown yet")?;
@@ -241,14 +333,23 @@ impl fmt::Display for Verdict {
                 }
                 f.write_str(". That is no proof that there is none.")
             }
-            Verdict::Better { variant, control, difference, p_value, harmed, open } => {
-                let by = if *difference < 0.0 { "lower by" } else { "by" };
+            Verdict::Better {
+                variant,
+                control,
+                measure,
+                difference,
+                means,
+                p_value,
+                harmed,
+                open,
+            } => {
+                let lower = if *difference < 0.0 { "lower " } else { "" };
                 write!(
                     f,
-                    "{} is better than {}, {by} {} points (always-valid p {})",
+                    "{} is better than {}, {lower}by {} (always-valid p {})",
                     shown(variant),
                     shown(control),
-                    Percent(difference.abs()),
+                    by(measure, *difference, *means),
                     PValue(*p_value)
                 )?;
                 for (status, goals) in [("harmed", harmed), ("open", open)] {
@@ -259,14 +360,14 @@ impl fmt::Display for Verdict {
                 }
                 f.write_str(".")
             }
-            Verdict::Worse { variant, control, difference, p_value } => {
-                let by = if *difference > 0.0 { "higher by" } else { "by" };
+            Verdict::Worse { variant, control, measure, difference, means, p_value } => {
+                let higher = if *difference > 0.0 { "higher " } else { "" };
                 write!(
                     f,
-                    "{} is worse than {}, {by} {} points (always-valid p {}).",
+                    "{} is worse than {}, {higher}by {} (always-valid p {}).",
                     shown(variant),
                     shown(control),
-                    Percent(difference.abs()),
+                    by(measure, *difference, *means),
                     PValue(*p_value)
                 )
             }

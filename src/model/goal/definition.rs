@@ -40,8 +40,7 @@ impl NewGoal {
     }
 
     /// A goal whose every event has a value in this unit: a purchase, in `EUR`. Another currency is
-    /// another goal. Values are summed by variant; so far results compare the share of users who
-    /// reached it, and not their sums.
+    /// another goal. What is compared is the mean of what each exposed user amounts to.
     ///
     /// Values have two decimals, and are not negative, unless the goal says otherwise.
     pub fn value(key: impl Into<String>, unit: impl Into<String>) -> NewGoal {

@@ -86,8 +86,8 @@ impl GoalUse {
 
     /// Sets the most that one user counts for, in the goal's unit: a sum above it is counted as
     /// this much, and one below its negative as that. It keeps a few users from deciding alone, and
-    /// has to be chosen before the experiment starts. [`docs::goals`](crate::docs::goals#limits) has
-    /// what it is used for so far.
+    /// has to be chosen before the experiment starts. It is applied when results are read, and only
+    /// where means are compared: see [`docs::goals`](crate::docs::goals#what-for).
     pub fn cap(mut self, cap: impl Into<f64>) -> GoalUse {
         self.cap = Some(cap.into());
         self

@@ -1,13 +1,18 @@
-//! Goals compared by the share of users who reached them.
+//! Goals compared: by what users amount to, or by the share of users who reached them.
 
-use super::{GoalComparison, GoalResult, GoalVariantResult, ObservedGoal};
+use super::observed::cap_of;
+use super::{CappedUsers, GoalComparison, GoalResult, GoalVariantResult, ObservedGoal};
 use crate::count::users::GoalUsers;
+use crate::model::goal::definition::MAX_DECIMALS;
 use crate::model::goal::of_experiment::{Better, Role};
 use crate::model::path::quote;
 use crate::results::analysis::{Analysis, AnalysisError, treatments};
 use crate::results::comparison::Finding;
 use crate::results::confidence::Interval;
-use crate::results::means::{Guardrail, GuardrailStatus, Sample};
+use crate::results::means::{
+    Cap, Guardrail, GuardrailStatus, Moments, Sample, Values, VariantMean,
+};
+use crate::results::measure::Measure;
 use crate::results::observations::{Observations, Observed, Unit};
 use crate::results::proportion::Proportion;
 use crate::results::sample_ratio::SampleRatioStatus;
@@ -25,6 +30,8 @@ struct Terms {
     /// The share of the level that all of them have.
     share: f64,
     is_withheld: bool,
+    /// Whether what is compared are shares.
+    is_share: bool,
 }
 
 impl Analysis {
@@ -41,6 +48,7 @@ impl Analysis {
     ) -> Result<Vec<GoalResult>, AnalysisError> {
         let each = observed.goals.iter().map(|goal| {
             let users = users_of(goal, observed, unit)?;
+            let values = values_of(goal, observed, unit)?;
             let of_role = observed.goals.iter().filter(|other| other.role == goal.role).count();
             let treated = treatments(control, &observed.variants).count();
             let comparisons = of_role.saturating_mul(treated);
@@ -51,19 +59,30 @@ impl Analysis {
                 comparisons,
                 share,
                 is_withheld: split == SampleRatioStatus::Mismatch,
+                is_share: values.is_none(),
             };
-            let compared = users.as_deref().filter(|_| goal.role != Role::Primary);
+            let samples = match (values, users.as_deref()) {
+                _ if goal.role == Role::Primary => None,
+                (Some(values), _) => Some(values.samples().map(Some).collect()),
+                (None, Some(users)) => Some(samples(users, &observed.variants)),
+                (None, None) => None,
+            };
+            let capped = values.and_then(Values::capped_in_all);
+            let stated = values.and(goal.cap).and_then(|cap| cap_of(cap, goal.decimals));
             Ok(GoalResult {
                 key: goal.key.clone(),
                 role: goal.role,
                 better: goal.better,
+                measure: values.map_or(Measure::Share, Values::measure),
                 margin: goal.margin,
                 since: goal.since,
                 unit: goal.unit.clone(),
                 decimals: goal.decimals,
-                variants: self.variants_of(goal, users.as_deref(), &observed.variants),
-                comparisons: compared.map_or_else(Vec::new, |users| {
-                    self.comparisons_of(users, control, &observed.variants, terms)
+                cap: stated.or(capped.map(|capped| capped.cap())).map(Cap::limit),
+                capped: capped.map(CappedUsers::of),
+                variants: self.variants_of(goal, users.as_deref(), values, control, observed),
+                comparisons: samples.map_or_else(Vec::new, |samples| {
+                    self.comparisons_of(&samples, control, &observed.variants, terms)
                 }),
             })
         });
@@ -74,9 +93,11 @@ impl Analysis {
         &self,
         goal: &ObservedGoal,
         users: Option<&[GoalUsers]>,
-        variants: &[Observed],
+        values: Option<&Values>,
+        control: &Observed,
+        observed: &Observations,
     ) -> Vec<GoalVariantResult> {
-        let each = variants.iter().enumerate().map(|(at, variant)| {
+        let each = observed.variants.iter().enumerate().map(|(at, variant)| {
             let users = users.and_then(|users| users.get(at));
             let share = users.and_then(|of| Proportion::new(of.reached, variant.exposed).ok());
             GoalVariantResult {
@@ -86,28 +107,53 @@ impl Analysis {
                 reached_unexposed: users.map(|of| of.unexposed),
                 share: share.map(Proportion::rate),
                 interval: share.map(|share| share.wilson(self.confidence)),
+                values: values
+                    .and_then(|values| self.mean(values, at, control, &observed.variants)),
+                capped: values.and_then(|values| values.capped(at)).map(CappedUsers::of),
                 counted: goal.counted.as_ref().and_then(|counted| counted.get(at).copied()),
             }
         });
         each.collect()
     }
 
+    /// A variant by itself, beside the one that it is compared with: of several, the one beside
+    /// which it needs most.
+    fn mean(
+        &self,
+        values: &Values,
+        at: usize,
+        control: &Observed,
+        variants: &[Observed],
+    ) -> Option<VariantMean> {
+        let sample = values.sample(at)?;
+        let is_control = variants.get(at)?.variant == control.variant;
+        let is_other = |other: &Observed| {
+            if is_control {
+                treatments(control, variants).any(|one| one.variant == other.variant)
+            } else {
+                other.variant == control.variant
+            }
+        };
+        let others = variants.iter().zip(values.samples()).filter(|(other, _)| is_other(other));
+        let beside = others.map(|(_, other)| self.mean_of(sample, other.moments()));
+        let most = beside.max_by(|a, b| a.effective_needed.total_cmp(&b.effective_needed));
+        Some(most.unwrap_or_else(|| self.mean_of(sample, Moments::new())))
+    }
+
     fn comparisons_of(
         &self,
-        users: &[GoalUsers],
+        samples: &[Option<Sample>],
         control: &Observed,
         variants: &[Observed],
         terms: Terms,
     ) -> Vec<GoalComparison> {
         let sample = |of: &Observed| {
             let at = variants.iter().position(|variant| variant.variant == of.variant)?;
-            sample(users.get(at)?.reached, of.exposed)
+            samples.get(at)?.as_ref()
         };
         let theirs = sample(control);
         let each = treatments(control, variants).map(|treatment| {
-            let ours = sample(treatment);
-            let both = ours.as_ref().zip(theirs.as_ref());
-            self.comparison_of(&treatment.variant, both, terms)
+            self.comparison_of(&treatment.variant, sample(treatment).zip(theirs), terms)
         });
         each.collect()
     }
@@ -134,7 +180,10 @@ impl Analysis {
         let found = self.compare_means_at(ours, theirs, terms.better, part);
         comparison.difference = found.difference;
         comparison.lift = found.lift;
-        comparison.always_valid = found.always_valid.map(of_shares);
+        comparison.always_valid = match found.always_valid {
+            Some(found) if terms.is_share => Some(of_shares(found)),
+            found => found,
+        };
         comparison.lacking = found.lacking;
         let guarded = terms
             .guardrail
@@ -180,9 +229,39 @@ fn guardrail_of(goal: &ObservedGoal, comparisons: u64) -> Result<Option<Guardrai
     Ok(Some(guardrail.comparisons(comparisons)))
 }
 
-/// A one for each user who reached a goal, and a zero for each who did not.
-fn sample(reached: u64, exposed: u64) -> Option<Sample> {
-    Sample::of([(1, reached), (0, exposed.checked_sub(reached)?)]).ok()
+/// What users amount to; `None` where shares are compared.
+fn values_of<'g>(
+    goal: &'g ObservedGoal,
+    observed: &Observations,
+    unit: Unit,
+) -> Result<Option<&'g Values>, AnalysisError> {
+    let Some(values) = goal.values.as_ref() else { return Ok(None) };
+    let (expected, found) = (observed.variants.len(), values.samples().len());
+    if found != expected {
+        return Err(AnalysisError::Reached { goal: quote(&goal.key), found, expected });
+    }
+    if values.decimals > MAX_DECIMALS {
+        return Err(AnalysisError::Decimals { goal: quote(&goal.key), found: values.decimals });
+    }
+    let differs = |variant: &Observed, users: u64| variant.exposed != users;
+    let users = values.samples().map(|sample| sample.moments().users());
+    let odd = observed.variants.iter().zip(users).find(|(variant, users)| differs(variant, *users));
+    if let Some((variant, found)) = odd {
+        let (goal, variant, expected) =
+            (quote(&goal.key), quote(&variant.variant), variant.exposed);
+        return Err(AnalysisError::Values { goal, variant, found, expected });
+    }
+    Ok(unit.is_independent().then_some(values))
+}
+
+/// A one for each user who reached a goal, and a zero for each who did not. `None` for a variant
+/// with more users who reached it than exposed ones.
+fn samples(users: &[GoalUsers], variants: &[Observed]) -> Vec<Option<Sample>> {
+    let each = users.iter().zip(variants).map(|(users, variant)| {
+        let others = variant.exposed.checked_sub(users.reached)?;
+        Sample::of([(1, users.reached), (0, others)]).ok()
+    });
+    each.collect()
 }
 
 /// A difference of shares is from -1 to 1.

@@ -2,16 +2,17 @@
 
 use std::fmt;
 
-use super::{GoalResult, GoalVariantResult};
+use super::{GoalComparison, GoalResult, GoalVariantResult, means_table};
 use crate::model::goal::of_experiment::{Better, Role};
-use crate::results::grid::{Grid, Plain, Range, Signed};
+use crate::results::grid::{Grid, Plain};
 use crate::results::means::GuardrailStatus;
+use crate::results::measure::Measure;
 use crate::results::report::Results;
 use crate::results::sample_ratio::SampleRatioStatus;
 use crate::results::table::word;
 use crate::results::text::{Grouped, PValue, Percent, or_dash, shown};
 
-/// Writes what was counted for each goal, and the comparisons of guardrails and of secondary goals.
+/// Writes what was counted for each goal, what users amount to, and the comparisons of guardrails and of secondary goals.
 pub(in crate::results) fn write(
     results: &Results,
     width: usize,
@@ -21,6 +22,7 @@ pub(in crate::results) fn write(
         return Ok(());
     }
     counts(results, width, f)?;
+    means_table::write(results, width, f)?;
     if results.sample_ratio.status == SampleRatioStatus::Mismatch {
         return Ok(());
     }
@@ -31,13 +33,15 @@ pub(in crate::results) fn write(
 fn counts(results: &Results, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let has_users = results.unit.is_independent();
     let has_counts = results.goals.iter().any(|goal| goal.variants.iter().any(is_counted));
-    let has_sums = results.goals.iter().any(|goal| goal.unit.is_some());
+    let has_sums = has_counts && results.goals.iter().any(|goal| goal.unit.is_some());
     let mut heads = vec!["goals"];
     heads.extend(if has_users { &["reached", "share, %", "interval"][..] } else { &[] });
     heads.extend(if has_counts { &["events"][..] } else { &[] });
     heads.extend(if has_sums { &["sum"][..] } else { &[] });
     let mut grid = Grid::new(&heads);
-    for goal in &results.goals {
+    let is_known = |one: &GoalVariantResult| one.reached.is_some() || is_counted(one);
+    // Of means from elsewhere there is nothing else to say.
+    for goal in results.goals.iter().filter(|goal| goal.variants.iter().any(is_known)) {
         grid.line(title(goal, results));
         for variant in &goal.variants {
             let mut figures = Vec::new();
@@ -56,7 +60,7 @@ fn counts(results: &Results, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::R
             grid.row(&format!("  {}", variant.key), figures);
         }
     }
-    grid.write(width, f)
+    if grid.is_empty() { Ok(()) } else { grid.write(width, f) }
 }
 
 fn is_counted(variant: &GoalVariantResult) -> bool {
@@ -81,7 +85,7 @@ fn title(goal: &GoalResult, results: &Results) -> String {
 }
 
 /// A sum of minor units as a decimal number; a very large one in scientific notation.
-fn amount(sum: i128, decimals: u8) -> String {
+pub(super) fn amount(sum: i128, decimals: u8) -> String {
     let one = 10_u128.checked_pow(decimals.into()).unwrap_or(1);
     let size = sum.unsigned_abs();
     let whole = size.checked_div(one).unwrap_or(size);
@@ -94,22 +98,45 @@ fn amount(sum: i128, decimals: u8) -> String {
     format!("{sign}{whole}.{part:0decimals$}", decimals = usize::from(decimals))
 }
 
-fn guardrails(results: &Results, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let heads = ["guardrails", "points", "interval", "margin left", "status"];
-    let mut grid = Grid::new(&heads);
-    for goal in results.goals.iter().filter(|goal| goal.role == Role::Guardrail) {
-        for one in &goal.comparisons {
-            grid.row(
-                &format!("{}: {}", shown(&goal.key), one.variant),
-                vec![
-                    or_dash(one.difference.map(Signed)),
-                    or_dash(one.always_valid.map(|found| Range(found.interval))),
-                    or_dash(one.margin_left.map(|found| Range(found.interval))),
-                    or_dash(one.status.map(status)),
-                ],
-            );
-        }
+/// The comparisons of the goals of a role, with their goals.
+fn compared(results: &Results, role: Role) -> Vec<(&GoalResult, &GoalComparison)> {
+    let goals = results.goals.iter().filter(|goal| goal.role == role);
+    goals.flat_map(|goal| goal.comparisons.iter().map(move |one| (goal, one))).collect()
+}
+
+/// Rows of comparisons: where some are of means, each row says what it is in.
+fn comparisons(
+    title: &str,
+    rows: &[(&GoalResult, &GoalComparison)],
+    heads: &[&str],
+    figures: impl Fn(&Measure, &GoalComparison) -> Vec<String>,
+) -> Grid {
+    let has_means = rows.iter().any(|(goal, _)| !goal.measure.is_share());
+    let mut all = vec![title];
+    all.extend(if has_means { &["in", "difference"][..] } else { &["points"][..] });
+    all.extend(heads);
+    let mut grid = Grid::new(&all);
+    for (goal, one) in rows {
+        let measure = &goal.measure;
+        let mut row = Vec::new();
+        row.extend(has_means.then(|| measure.unit()));
+        row.push(or_dash(one.difference.map(|difference| measure.signed(difference))));
+        row.extend(figures(measure, one));
+        grid.row(&format!("{}: {}", shown(&goal.key), one.variant), row);
     }
+    grid
+}
+
+fn guardrails(results: &Results, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let rows = compared(results, Role::Guardrail);
+    let heads = ["interval", "margin left", "status"];
+    let grid = comparisons("guardrails", &rows, &heads, |measure, one| {
+        vec![
+            or_dash(one.always_valid.map(|found| measure.range(found.interval))),
+            or_dash(one.margin_left.map(|found| measure.range(found.interval))),
+            or_dash(one.status.map(status)),
+        ]
+    });
     if grid.is_empty() { Ok(()) } else { grid.write(width, f) }
 }
 
@@ -122,19 +149,14 @@ fn status(status: GuardrailStatus) -> &'static str {
 }
 
 fn secondary(results: &Results, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut grid = Grid::new(&["secondary, exploratory", "points", "interval", "p", "finding"]);
-    for goal in results.goals.iter().filter(|goal| goal.role == Role::Secondary) {
-        for one in &goal.comparisons {
-            grid.row(
-                &format!("{}: {}", shown(&goal.key), one.variant),
-                vec![
-                    or_dash(one.difference.map(Signed)),
-                    or_dash(one.always_valid.map(|found| Range(found.interval))),
-                    or_dash(one.always_valid.map(|found| PValue(found.p_value))),
-                    word(one.finding).to_owned(),
-                ],
-            );
-        }
-    }
+    let rows = compared(results, Role::Secondary);
+    let heads = ["interval", "p", "finding"];
+    let grid = comparisons("secondary, exploratory", &rows, &heads, |measure, one| {
+        vec![
+            or_dash(one.always_valid.map(|found| measure.range(found.interval))),
+            or_dash(one.always_valid.map(|found| PValue(found.p_value))),
+            word(one.finding).to_owned(),
+        ]
+    });
     if grid.is_empty() { Ok(()) } else { grid.write(width, f) }
 }

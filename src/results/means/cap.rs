@@ -87,6 +87,16 @@ impl Capped {
         self.total = self.total.saturating_add(times(value.unsigned_abs()));
     }
 
+    /// What it has taken from the users of both.
+    pub(super) fn and(self, other: Capped) -> Capped {
+        Capped {
+            users: self.users.saturating_add(other.users),
+            taken: self.taken.saturating_add(other.taken),
+            total: self.total.saturating_add(other.total),
+            ..self
+        }
+    }
+
     /// The cap.
     #[must_use]
     pub fn cap(&self) -> Cap {

@@ -1,6 +1,6 @@
 //! Two variants compared by their means.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::difference::{difference, difference_interval, estimate, lift, lift_interval, z_test};
 use super::lacking::{Lacking, Minimum};
@@ -9,6 +9,7 @@ use crate::results::analysis::Analysis;
 use crate::results::comparison::{AtPlannedEnd, Finding};
 use crate::results::confidence::Interval;
 use crate::results::sequential::AlwaysValid;
+use crate::results::special::wide_float;
 use crate::results::spending::at_share;
 
 /// A treatment compared with the control by their means for each user. Figures are in the minor
@@ -42,6 +43,9 @@ pub struct Comparison {
 pub struct VariantMean {
     /// How many users were exposed, with and without a value.
     pub users: u64,
+    /// The sum of their values.
+    #[serde(serialize_with = "integer")]
+    pub sum: i128,
     /// The mean for each of them. Absent without users.
     pub mean: Option<f64>,
     /// The standard deviation, with n - 1. Absent with fewer than two users.
@@ -140,15 +144,25 @@ impl Analysis {
         Minimum { users: self.minimum.exposed, effective: self.minimum_effective }
     }
 
-    fn mean_of(&self, sample: &Sample, other: Moments) -> VariantMean {
+    /// A variant by itself, beside another one of this many users.
+    pub(in crate::results) fn mean_of(&self, sample: &Sample, other: Moments) -> VariantMean {
         let moments = sample.moments();
         VariantMean {
             users: moments.users(),
+            sum: moments.sum(),
             mean: moments.mean(),
             deviation: moments.variance().map(f64::sqrt),
             interval: moments.interval(self.confidence),
             effective_users: sample.effective_users(),
             effective_needed: self.minimum_of_means().effective_at(moments.users(), other.users()),
         }
+    }
+}
+
+/// JSON in memory has integers of 64 bits: a larger sum is a float there.
+fn integer<S: Serializer>(sum: &i128, serializer: S) -> Result<S::Ok, S::Error> {
+    match i64::try_from(*sum) {
+        Ok(sum) => serializer.serialize_i64(sum),
+        Err(_) => serializer.serialize_f64(wide_float(*sum)),
     }
 }

@@ -50,6 +50,16 @@ pub enum Lacking {
     Variation,
 }
 
+impl Lacking {
+    /// Which of the two lacks it.
+    pub(in crate::results) fn arm(self) -> Arm {
+        match self {
+            Lacking::Users { of, .. } | Lacking::EffectiveUsers { of, .. } => of,
+            Lacking::Variation => Arm::Treatment,
+        }
+    }
+}
+
 impl fmt::Display for Lacking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |of: &Arm| match of {

@@ -39,6 +39,7 @@ mod lacking;
 mod moments;
 mod planning;
 mod sample;
+mod values;
 
 pub use self::cap::{Cap, Capped};
 pub use self::comparison::{Comparison, VariantMean};
@@ -51,4 +52,5 @@ pub use self::lacking::{Arm, Lacking};
 pub use self::moments::Moments;
 pub use self::planning::Plan;
 pub use self::sample::Sample;
+pub use self::values::Values;
 pub use crate::model::goal::of_experiment::Better;

@@ -3,6 +3,7 @@
 
 mod calibration;
 mod goals;
+mod goals_by_mean;
 mod goals_of_engines;
 mod laws;
 mod means;

@@ -4,11 +4,11 @@
 //! Their planned ends have Student's t; here they have Welch's variance, the statistic, and the
 //! normal distribution of Python's `statistics`.
 
-use fairsplit::results::Confidence;
 use fairsplit::results::means::{
-    Moments, Plan, Sample, confidence_sequence, difference, difference_interval, lift,
+    Moments, Plan, Sample, Values, confidence_sequence, difference, difference_interval, lift,
     lift_interval, z_test,
 };
+use fairsplit::results::{Analysis, Confidence, Observations, Unit};
 
 /// A value in units, and how many users have it.
 type Users<'a> = &'a [(f64, u64)];
@@ -95,6 +95,64 @@ fn every_figure_is_that_of_the_other_packages() {
             assert_near(name, ours.low, low);
             assert_near(name, ours.high, high);
         }
+    }
+}
+
+/// The rows as the primary goal and as a secondary one of an experiment: in minor units.
+#[test]
+fn a_goal_with_values_has_the_figures_of_the_other_packages() {
+    for row in ROWS {
+        let Row { name, scale, .. } = *row;
+        let samples = [row.control, row.treatment].map(|users| sample(users, scale));
+        let values = || Values::new("EUR", 2).variant(samples[0]).variant(samples[1]);
+        let [theirs, ours] = samples.map(|sample| sample.moments().users());
+        let percentage = if ours == theirs { 50 } else { 10 };
+        let observed = Observations::new(Unit::Users)
+            .variant("control", 100 - percentage, theirs, 0)
+            .variant("treatment", percentage, ours, 0)
+            .primary_means("purchase", values())
+            .secondary_means("again", values());
+        let nothing_needed = Analysis::new().minimum(0, 0).minimum_effective(0);
+        let found = nothing_needed.results_of(&observed).unwrap();
+        let (one, again) = (&found.comparisons[0], &found.goals[1].comparisons[0]);
+        for difference in [one.difference, again.difference] {
+            assert_near(name, difference.unwrap() / scale, row.difference);
+        }
+        for ours in [one.always_valid, again.always_valid] {
+            assert_eq!(ours.is_some(), row.watched.is_some(), "row {name}");
+            if let (Some(ours), Some((half, p_value))) = (ours, row.watched) {
+                let interval = ours.interval;
+                assert_near(name, (interval.high - interval.low) / 2.0 / scale, half);
+                assert_near(name, ours.p_value, p_value);
+            }
+        }
+        for lift in [one.lift, again.lift] {
+            assert_eq!(lift.is_some(), row.lift.is_some(), "row {name}");
+            assert_near(name, lift.unwrap_or_default(), row.lift.unwrap_or_default());
+        }
+        let planned = &one.at_planned_end;
+        assert_eq!(planned.test.is_some(), row.planned.is_some(), "row {name}");
+        if let (Some(test), Some(interval), Some(of)) =
+            (planned.test, planned.interval, row.planned)
+        {
+            assert_near(name, test.z, of.statistic);
+            assert_near(name, planned.adjusted_p_value.unwrap(), of.p_value);
+            assert_near(name, interval.low / scale, of.interval[0]);
+            assert_near(name, interval.high / scale, of.interval[1]);
+        }
+        let lift = planned.lift_interval;
+        assert_eq!(lift.is_some(), row.lift_interval.is_some(), "row {name}");
+        if let (Some(ours), Some([low, high])) = (lift, row.lift_interval) {
+            assert_near(name, ours.low, low);
+            assert_near(name, ours.high, high);
+        }
+        for (at, effective) in row.effective.into_iter().enumerate() {
+            let values = found.goals[0].variants[at].values.unwrap();
+            assert_near(name, values.effective_users, effective);
+            assert_eq!(values.sum, samples[at].moments().sum(), "row {name}");
+            assert_eq!(values.mean, samples[at].moments().mean(), "row {name}");
+        }
+        assert_eq!((one.exact_p_value, one.chance_to_beat), (None, None), "row {name}");
     }
 }
 
