@@ -184,3 +184,51 @@ fn an_engine_that_has_less_is_better_finds_a_rise_worse() {
     assert!(matches!(found.verdict, Verdict::Worse { .. }), "{found}");
     assert!(found.comparisons[0].difference.unwrap() > 0.2);
 }
+
+/// From recorded values to a verdict about the mean: everybody pays about as much, and the
+/// treatment's users a tenth more; one of them more than the cap.
+#[test]
+fn a_primary_goal_with_values_is_decided_by_what_users_amount_to() {
+    let (engine, _) = engine_at_noon();
+    engine.create_flag(NewFlag::new("banner", "old")).unwrap();
+    engine.create_goal(NewGoal::value("purchase", "EUR")).unwrap();
+    let goals = NewGoals::new().primary(GoalUse::new("purchase").cap(30));
+    let new = banner("production").id(experiment_id(1)).goals(goals).count_users(100_000);
+    let id = engine.create_experiment("banner", new.status(Status::Running)).unwrap().id();
+    let production = production(&engine);
+    let purchase = production.goal("purchase");
+    let mut whale = None;
+    // By variant: how many were exposed, and what they amount to, in cents after the cap.
+    let mut expected = [(0_u64, 0_i64); 2];
+    for user in 0..4000_i64 {
+        let key = user.to_string();
+        let is_treated = production.evaluate("banner", &*key).variant() == Some("treatment");
+        let mut cents = if is_treated { 1100 } else { 1000 } + user % 200;
+        if is_treated && whale.is_none() {
+            whale = Some(user);
+            cents = 5_000_000;
+        }
+        // In two purchases, neither of which decides what the user amounts to.
+        assert!(purchase.record_units(&*key, cents - 400).is_counted());
+        assert!(purchase.record_units(&*key, 400).is_counted());
+        let variant = &mut expected[usize::from(is_treated)];
+        *variant = (variant.0 + 1, variant.1 + cents.min(3000));
+    }
+    let found = engine.results(id).unwrap();
+    let Verdict::Better { variant, difference, measure, .. } = &found.verdict else {
+        panic!("{found}")
+    };
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let [control, treatment] = expected.map(|(users, sum)| sum as f64 / users as f64);
+    assert_eq!((&**variant, measure.is_share()), ("treatment", false));
+    assert!((difference - (treatment - control)).abs() < 1e-9, "{difference}");
+    let of_goal = goal(&found, "purchase");
+    assert_eq!(of_goal.capped.unwrap().users, 1);
+    assert_eq!(sum(of_goal, GoalCount::sum), i128::from(expected[0].1 + expected[1].1) + 4_997_000);
+    let text = found.to_string();
+    assert!(text.contains("EUR"), "{text}");
+    assert!(!found.notes.iter().any(|note| matches!(note, Note::ShareOfPrimary { .. })), "{text}");
+    // Without the users, there is no mean, and no verdict.
+    engine.count_users(id, 0).unwrap();
+    assert!(matches!(engine.results(id).unwrap().verdict, Verdict::UsersNotCounted));
+}
