@@ -19,6 +19,7 @@ use common::chain::{Bare, Chain};
 use common::targeted::{self, requests};
 use common::{KEYS, engine, experiment_id, flag_key, production, uuid_keys};
 use fairsplit::User;
+use fairsplit::goals::{NewGoal, NewGoals};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What is counted: the cases by name, each with the floor that it stands on, if any.
@@ -45,6 +46,8 @@ const CASES: &[(&str, &str)] = &[
     ("evaluate, one condition and coverage: handle on a reader", "evaluate: handle on a reader"),
     ("evaluate, three conditions: handle on a reader", "evaluate: handle on a reader"),
     ("convert, three conditions: handle on a reader", "convert: handle on a reader"),
+    ("record, one experiment: handle on a reader", "convert: handle on a reader"),
+    ("record a value, one experiment: handle on a reader", "convert: handle on a reader"),
     ("str_or: handle on a reader", "peek: handle on a reader"),
     ("typed: handle on a reader", "str_or: handle on a reader"),
 ];
@@ -104,6 +107,12 @@ fn run(case: &str) {
             assert!(handle.evaluate(key).is_counted() && handle.convert(key).is_counted());
         }
     }
+    // A goal of the experiment.
+    let goal_of = |new: NewGoal| {
+        engine.create_goal(new).unwrap();
+        engine.set_goals(experiment_id(0), NewGoals::new().secondary("purchase")).unwrap();
+        production.goal("purchase")
+    };
     match case {
         "nothing" => each!(|_name, key| key),
         "floor: XXH3" => {
@@ -174,6 +183,19 @@ fn run(case: &str) {
         }
         "convert: names, 1000 flags" => {
             each!(|name, key| production.convert(name, key).outcome());
+        }
+        "record, one experiment: handle on a reader" => {
+            let (goal, mut reader) = (goal_of(NewGoal::event("purchase")), production.reader());
+            assert!(goal.record_on(reader.snapshot(), "anna").is_counted());
+            each!(|_name, key| goal.record_on(reader.snapshot(), key).counted());
+        }
+        "record a value, one experiment: handle on a reader" => {
+            let goal = goal_of(NewGoal::value("purchase", "EUR"));
+            let mut reader = production.reader();
+            assert!(goal.record_value_on(reader.snapshot(), "anna", 49.90).is_counted());
+            each!(|_name, key| {
+                goal.record_value_on(reader.snapshot(), key, black_box(49.90)).counted()
+            });
         }
         "str_or: handle on a reader" => {
             let mut reader = production.reader();

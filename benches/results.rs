@@ -1,12 +1,40 @@
 //! What results cost: of one experiment, of a thousand, and of counts as large as there are; beside
-//! reading the counters.
+//! reading the counters. And of a million users that an engine keeps, with and without goals.
 
 mod common;
 
 use std::hint::black_box;
 
-use common::{engine, experiment_id, setup};
+use common::{engine, experiment_id, flag_key, production, setup};
+use fairsplit::Engine;
+use fairsplit::fault::MAX_GOALS_OF_EXPERIMENT;
+use fairsplit::goals::{NewGoal, NewGoals};
 use fairsplit::results::{Analysis, ExactTest, Observations, Proportion, Unit, chance_to_beat};
+
+/// An engine whose experiment has exposed a million users, of which each goal was reached by a
+/// tenth.
+fn a_million_users(goals: usize) -> Engine {
+    let engine = engine(1);
+    let keys: Vec<String> = (0..goals).map(|goal| format!("goal {goal}")).collect();
+    let mut all = NewGoals::new();
+    for key in &keys {
+        engine.create_goal(NewGoal::event(key)).unwrap();
+        all = all.secondary(key.as_str());
+    }
+    engine.set_goals(experiment_id(0), all).unwrap();
+    engine.count_users(experiment_id(0), 2_000_000).unwrap();
+    let production = production(&engine);
+    let flag = production.flag(&flag_key(0));
+    let goals: Vec<_> = keys.iter().map(|key| production.goal(key)).collect();
+    for number in 0..1_000_000 {
+        let user = format!("user-{number}");
+        assert!(flag.evaluate(&user).is_counted());
+        for goal in goals.iter().skip(number % 10).step_by(10) {
+            assert!(goal.record(&*user).is_counted());
+        }
+    }
+    engine
+}
 
 fn main() {
     let (mut criterion, report) = setup();
@@ -41,6 +69,12 @@ fn main() {
             bencher.iter(|| analysis.results_of(black_box(&observed)).unwrap());
         });
     }
+    let of_engine = "results: a million users of an engine";
+    let with_goals = "results: a million users of an engine, 16 goals";
+    for (name, goals) in [(of_engine, 0), (with_goals, MAX_GOALS_OF_EXPERIMENT)] {
+        let (engine, id) = (a_million_users(goals), experiment_id(0));
+        group.bench_function(name, |bencher| bencher.iter(|| engine.results(black_box(id))));
+    }
     let [few, many] = [12, 14].map(|converted| Proportion::new(converted, 1000).unwrap());
     group.bench_function("chance to beat: a thousand users", |bencher| {
         bencher.iter(|| chance_to_beat(black_box(many), black_box(few)));
@@ -72,6 +106,7 @@ fn main() {
                 "results: one experiment, 10^18 users",
                 &["results: one experiment, a thousand users"],
             ),
+            (with_goals, &[of_engine]),
         ],
     );
     criterion.final_summary();
