@@ -46,27 +46,29 @@ impl Answer {
         key: &str,
         attributes: &dyn Attributes,
     ) -> Decided<'s> {
-        let apart = Apart::default_value(Reason::NotRunning);
-        Answer::decide_into(apart, snapshot, slot, key, attributes)
+        let compiled = snapshot.compiled(slot);
+        let assigned = if let Some(split) = compiled.split_for(key) {
+            split.assign(key)
+        } else {
+            let mut apart = Apart::default_value(Reason::NotRunning);
+            let Some(assigned) = compiled.decide_apart(key, attributes, &mut apart) else {
+                let Apart { position, reason } = apart;
+                return Decided { answer: Answer { slot, position, reason }, assigned: None };
+            };
+            assigned
+        };
+        let answer = Answer { slot, position: assigned.position(), reason: Reason::Split };
+        Decided { answer, assigned: Some(assigned) }
     }
 
     /// Decides the answer of an evaluation. Where exposures are queued, the exposure is counted; if
     /// so, nothing is assigned that is left to be counted, and the reason is a split.
+    ///
+    /// Written out, and not one function with [`decide`](Answer::decide), so that a peek costs what
+    /// it does without it.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
     pub(super) fn decide_to_count<'s>(
-        snapshot: &'s Snapshot,
-        slot: Option<SlotId>,
-        key: &str,
-        attributes: &dyn Attributes,
-    ) -> Decided<'s> {
-        Answer::decide_into(Apart::to_count(), snapshot, slot, key, attributes)
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as `Answer::decide`")]
-    fn decide_into<'s>(
-        mut apart: Apart,
         snapshot: &'s Snapshot,
         slot: Option<SlotId>,
         key: &str,
@@ -76,6 +78,7 @@ impl Answer {
         let assigned = if let Some(split) = compiled.split_for(key) {
             split.assign(key)
         } else {
+            let mut apart = Apart::to_count();
             let Some(assigned) = compiled.decide_apart(key, attributes, &mut apart) else {
                 let Apart { position, reason } = apart;
                 return Decided { answer: Answer { slot, position, reason }, assigned: None };

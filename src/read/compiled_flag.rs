@@ -175,15 +175,14 @@ impl CompiledFlag {
     /// The state that it was compiled from.
     #[inline]
     pub(crate) fn state(&self) -> Option<&Arc<FlagState>> {
-        match self {
-            CompiledFlag::NotFound => None,
+        match self.plain() {
+            CompiledFlag::NotFound | CompiledFlag::Exposing(_) => None,
             CompiledFlag::Default(state)
             | CompiledFlag::Archived(state)
             | CompiledFlag::Disabled(state) => Some(state),
             CompiledFlag::Split(split) => Some(&split.state),
             CompiledFlag::Forced(forced) => Some(forced.state()),
             CompiledFlag::Guarded(guarded) => Some(&guarded.state),
-            CompiledFlag::Exposing(exposing) => exposing.flag.state(),
         }
     }
 

@@ -43,7 +43,7 @@ impl Analysis {
                 None => self.of_shares(treatment, control, unit, better, part),
                 Some((ours, theirs)) => {
                     let found = self.compare_means_at(ours, theirs, better, part);
-                    of_means(treatment, control, found)
+                    of_means(treatment, control, &found)
                 }
             })
             .collect();
@@ -114,7 +114,7 @@ impl Analysis {
 }
 
 /// The comparison of two means. There is no exact test of them, and no chance to beat.
-fn of_means(treatment: &Observed, control: &Observed, found: means::Comparison) -> Comparison {
+fn of_means(treatment: &Observed, control: &Observed, found: &means::Comparison) -> Comparison {
     let is_odd = is_odd(treatment) || is_odd(control);
     Comparison {
         difference: found.difference,

@@ -161,7 +161,7 @@ const MOST_TICKS: u32 = 64;
 
 /// A tick with as many digits as the step needs.
 fn label(tick: f64, step: f64) -> String {
-    if step < 1e-4 || step >= 1e6 {
+    if !(1e-4..1e6).contains(&step) {
         return format!("{tick:+.1e}");
     }
     let digits = rounded(-(step * 1.000_001).log10().floor());

@@ -259,6 +259,16 @@ fn by(measure: &Measure, difference: f64, means: Option<TwoMeans>) -> String {
     }
 }
 
+/// The guardrails of a status, if there are any.
+fn not_kept(status: &str, goals: &[String]) -> String {
+    let names: Vec<String> = goals.iter().map(|goal| shown(goal)).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; guardrails {status}: {}", names.join(", "))
+    }
+}
+
 /// Without what is after the first decimal: 49.97 of 50 are not 50.0.
 fn tenths(number: f64) -> f64 {
     (number * 10.0).floor() / 10.0
@@ -318,20 +328,18 @@ impl fmt::Display for Verdict {
                 effective_users: Some(effective),
                 effective_needed,
                 ..
-            } => write!(
-                f,
-                "Not enough data: {} has {exposed} exposed {unit}, of which {:.1} are effective. It needs \
-                 {exposed_needed}, of which {:.1} are effective.",
-                shown(variant),
-                tenths(*effective),
-                effective_needed.unwrap_or_default()
-            ),
+            } => {
+                let (effective, needed) = (tenths(*effective), effective_needed.unwrap_or_default());
+                write!(
+                    f,
+                    "Not enough data: {} has {exposed} exposed {unit}, of which {effective:.1} are \
+                     effective. It needs {exposed_needed}, of which {needed:.1} are effective.",
+                    shown(variant)
+                )
+            }
             Verdict::NoDifferenceYet { p_value } => {
-                f.write_str("No difference shown yet")?;
-                if let Some(p_value) = p_value {
-                    write!(f, " (always-valid p {})", PValue(*p_value))?;
-                }
-                f.write_str(". That is no proof that there is none.")
+                let p = p_value.map(|p| format!(" (always-valid p {})", PValue(p))).unwrap_or_default();
+                write!(f, "No difference shown yet{p}. That is no proof that there is none.")
             }
             Verdict::Better {
                 variant,
@@ -352,13 +360,7 @@ impl fmt::Display for Verdict {
                     by(measure, *difference, *means),
                     PValue(*p_value)
                 )?;
-                for (status, goals) in [("harmed", harmed), ("open", open)] {
-                    if !goals.is_empty() {
-                        let goals: Vec<String> = goals.iter().map(|goal| shown(goal)).collect();
-                        write!(f, "; guardrails {status}: {}", goals.join(", "))?;
-                    }
-                }
-                f.write_str(".")
+                write!(f, "{}{}.", not_kept("harmed", harmed), not_kept("open", open))
             }
             Verdict::Worse { variant, control, measure, difference, means, p_value } => {
                 let higher = if *difference > 0.0 { "higher " } else { "" };

@@ -61,7 +61,6 @@ impl Exposures {
     ///
     /// Cost: grows `batch` if need be, beside a hundred bytes to copy for each. Takes no lock; no
     /// request waits.
-    #[expect(clippy::must_use_candidate, reason = "the batch has what it returns the number of")]
     pub fn take(&self, batch: &mut Vec<Exposure>) -> usize {
         let waiting = &self.0.waiting;
         let most = waiting.len().min(self.0.capacity);

@@ -69,7 +69,9 @@ impl Values {
         let each = sums.iter().map(|sum| (clamp(*sum), 1)).chain(once((0, without)));
         let capped = cap.map(|cap| {
             let mut capped = Capped::by(cap);
-            sums.iter().for_each(|sum| capped.add(*sum, 1));
+            for sum in sums {
+                capped.add(*sum, 1);
+            }
             capped
         });
         self.variants.push((Sample::of(each).ok()?, capped));

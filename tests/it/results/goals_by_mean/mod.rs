@@ -285,7 +285,9 @@ fn capped() -> Observations {
     let mut values = Values::new("EUR", 2);
     for users in [control, treatment] {
         let mut capped = Capped::by(cap);
-        users.iter().for_each(|(value, users)| capped.add(*value, *users));
+        for (value, users) in users {
+            capped.add(*value, *users);
+        }
         let all = users.iter().map(|(value, users)| (cap.clamp(*value), *users));
         values = values.capped_variant(Sample::of(all).unwrap(), capped);
     }
@@ -319,13 +321,13 @@ fn results_say_what_a_cap_took() {
 
 #[test]
 fn a_small_variant_without_a_cap_has_a_note() {
-    let noted = |percentage: u8, goal: GoalUse| {
+    let notes_of = |percentage: u8, goal: GoalUse| {
         let values = euros(&[SHOP, SHOP]);
         results(&two(percentage, SHOP, SHOP).primary_means(goal, values)).notes
     };
-    assert_eq!(noted(20, GoalUse::new("purchase")), []);
-    assert_eq!(noted(15, GoalUse::new("purchase").cap(500)), []);
-    let notes = noted(15, GoalUse::new("purchase"));
+    assert_eq!(notes_of(20, GoalUse::new("purchase")), []);
+    assert_eq!(notes_of(15, GoalUse::new("purchase").cap(500)), []);
+    let notes = notes_of(15, GoalUse::new("purchase"));
     let [note @ Note::NoCap { goal, variant, share, .. }] = &notes[..] else { panic!("{notes:?}") };
     assert_eq!((&**goal, &**variant), ("purchase", "treatment"));
     assert!((share - 0.15).abs() < 1e-12);
@@ -335,7 +337,7 @@ fn a_small_variant_without_a_cap_has_a_note() {
          few large sums can decide."
     );
     // The control can be the small one; shares need no cap.
-    let notes = noted(85, GoalUse::new("purchase"));
+    let notes = notes_of(85, GoalUse::new("purchase"));
     assert!(matches!(&notes[..], [Note::NoCap { variant, .. }] if variant == "control"));
     assert_eq!(results(&two(15, SHOP, SHOP).primary("purchase")).notes, []);
     // Ten variants of a tenth each are alike.
