@@ -37,14 +37,14 @@ fn sums() -> [Vec<i64>; 2] {
 }
 
 /// The users of the engine's experiment, of whom these bought; refunds have no sums.
-fn users(engine: &Engine, experiment: &Experiment, sums: Option<[Vec<i64>; 2]>) -> UserCounts {
+fn users(engine: &Engine, experiment: &Experiment, sums: Option<&[Vec<i64>; 2]>) -> UserCounts {
     let reached = [500, 800];
     let units = [("purchase", "EUR", 2), ("refund", "JPY", 0)];
     let goals = units.map(|(goal, name, decimals)| UsersOfGoal {
         goal: goal.to_owned(),
         variants: reached.map(|reached| GoalUsers { reached, unexposed: 0 }).to_vec(),
         unit: Some(GoalUnit { name: name.to_owned(), decimals }),
-        sums: sums.clone().filter(|_| goal == "purchase").map(|sums| Arc::from(sums.to_vec())),
+        sums: sums.filter(|_| goal == "purchase").map(|sums| Arc::from(sums.to_vec())),
     });
     let keys = ["control", "treatment"].into_iter().zip(reached);
     let variants = keys.map(|(key, converted)| VariantUsers {
@@ -83,7 +83,7 @@ fn the_engine_has_the_units_of_the_goals_of_its_users() {
 #[test]
 fn sums_of_users_are_compared_as_values_from_elsewhere_are() {
     let (engine, experiment) = shop(GoalUse::new("purchase"));
-    let found = results(&engine, &experiment, &users(&engine, &experiment, Some(sums())));
+    let found = results(&engine, &experiment, &users(&engine, &experiment, Some(&sums())));
     let [control, treatment] = sums().map(|sums| sample(&sums, |sum| sum));
     let values = Values::new("EUR", 2).variant(control).variant(treatment);
     let observed = Observations::new(Unit::Users)
@@ -109,14 +109,14 @@ fn results_do_not_depend_on_the_order_of_users_or_variants() {
     let (engine, experiment) = shop(GoalUse::new("purchase").cap(100));
     let json =
         |users: &UserCounts| serde_json::to_string(&results(&engine, &experiment, users)).unwrap();
-    let ordered = users(&engine, &experiment, Some(sums()));
+    let ordered = users(&engine, &experiment, Some(&sums()));
     let expected = json(&ordered);
     let turned = sums().map(|mut sums| {
         sums.reverse();
         sums.rotate_left(123);
         sums
     });
-    assert_eq!(json(&users(&engine, &experiment, Some(turned))), expected);
+    assert_eq!(json(&users(&engine, &experiment, Some(&turned))), expected);
     // Variants are found by their keys.
     let mut swapped = ordered;
     swapped.variants.reverse();
@@ -131,7 +131,7 @@ fn results_do_not_depend_on_the_order_of_users_or_variants() {
 fn a_cap_is_applied_to_the_sum_of_each_user() {
     for (cap, units) in [(100.0, 10_000), (0.001, 1), (1e300, i64::MAX)] {
         let (engine, experiment) = shop(GoalUse::new("purchase").cap(cap));
-        let found = results(&engine, &experiment, &users(&engine, &experiment, Some(sums())));
+        let found = results(&engine, &experiment, &users(&engine, &experiment, Some(&sums())));
         let purchase = &found.goals[0];
         let limit = Cap::new(units).ok();
         assert_eq!(purchase.cap, limit.map(Cap::limit), "{cap}");
@@ -151,7 +151,7 @@ fn without_sums_the_verdict_is_about_the_share_and_a_note_says_so() {
     assert!(matches!(found.verdict, Verdict::Better { means: None, .. }), "{found}");
     assert!(matches!(&found.notes[..], [Note::ShareOfPrimary { .. }]), "{:?}", found.notes);
     // More sums than exposed users belong to no sample.
-    let mut odd = users(&engine, &experiment, Some(sums()));
+    let mut odd = users(&engine, &experiment, Some(&sums()));
     odd.variants[1].count.exposed = 799;
     let found = results(&engine, &experiment, &odd);
     assert_eq!(found.measure(), Measure::Share);
