@@ -322,10 +322,12 @@ pub mod changes {
 /// What was counted: events and users of each variant, and deltas since counts were last handed
 /// over.
 pub mod counts {
+    pub use crate::count::added::{Added, AddedToGoal, AddedToVariant};
     pub use crate::count::counts::{Count, Counts, RunCounts, VariantCounts};
     pub use crate::count::deltas::Delta;
     pub use crate::count::goal_counts::{GoalCount, GoalCounts, GoalVariant};
     pub use crate::count::users::{GoalUsers, UserCount, UserCounts, UsersOfGoal, VariantUsers};
+    pub use crate::engine::delta_reader::DeltaReader;
 }
 
 /// How an answer came about.

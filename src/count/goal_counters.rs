@@ -99,6 +99,11 @@ impl GoalCounters {
         }
     }
 
+    /// Where the counts of each variant start.
+    pub(crate) fn base(&self) -> &[GoalCount] {
+        &self.base
+    }
+
     /// The counts of each variant, including their start.
     pub(crate) fn counts(&self) -> Box<[GoalCount]> {
         let sum = |variant, of| {

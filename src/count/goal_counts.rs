@@ -42,6 +42,15 @@ impl GoalCount {
         }
     }
 
+    /// The larger of each.
+    pub(crate) fn at_least(self, other: GoalCount) -> GoalCount {
+        GoalCount {
+            events: self.events.max(other.events),
+            gained: self.gained.max(other.gained),
+            lost: self.lost.max(other.lost),
+        }
+    }
+
     pub(crate) fn plus(self, other: GoalCount) -> GoalCount {
         GoalCount {
             events: self.events.saturating_add(other.events),

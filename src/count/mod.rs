@@ -12,6 +12,7 @@
 //!   read;
 //! * `sync`: the standard atomics, or the model checker's.
 
+pub(crate) mod added;
 pub(crate) mod cells;
 pub(crate) mod counters;
 pub(crate) mod counts;

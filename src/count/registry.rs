@@ -172,6 +172,15 @@ impl Registry {
         counted
     }
 
+    /// Every record, in the order of the ids. Of one id, what was deleted comes first.
+    pub(crate) fn all(&self) -> Vec<Arc<Record>> {
+        let deleted = self.deleted.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.iter().map(|record| Arc::clone(&record.key().0));
+        let mut all: Vec<_> = deleted.iter().cloned().chain(known).collect();
+        all.sort_by_key(|record| record.definition.id);
+        all
+    }
+
     /// Replaces the records of experiments, the last of each experiment.
     pub(crate) fn put(&self, new: Vec<Arc<Record>>) {
         for record in new {
@@ -204,7 +213,7 @@ impl Registry {
     /// Drops each deleted record that nothing can count in any more, unless it `is_pending`: some
     /// of its counts are still to be handed over. That runs under a lock, and must not call the
     /// registry. Returns whether any was dropped.
-    pub(crate) fn release(&self, is_pending: impl Fn(&Record) -> bool) -> bool {
+    pub(crate) fn release(&self, mut is_pending: impl FnMut(&Record) -> bool) -> bool {
         let mut deleted = self.write();
         let before = deleted.len();
         deleted.retain(|record| {

@@ -123,11 +123,13 @@ impl Engine {
     }
 
     fn release(&self, marks: &mut Marks) {
-        let has_released =
-            self.control.registry.release(|Record { definition, counters, .. }| {
-                let from = self.handed_over(marks, definition.id, counters, &counters.base());
-                from != counters.counts()
-            });
+        let mut readers = self.readers();
+        let has_released = self.control.registry.release(|record| {
+            let Record { definition, counters, .. } = record;
+            let from = self.handed_over(marks, definition.id, counters, &counters.base());
+            from != counters.counts() || readers.are_behind(record)
+        });
+        drop(readers);
         if has_released {
             marks.forget_freed();
         }

@@ -13,9 +13,8 @@
 //! * `loading`: replacing everything by a document, and writing one; `applying`: merging one with
 //!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
 //!   reports;
-//! * `counting`: reading the counts of events; `users`: counting users; `deltas`: handing counts
-//!   over, each event
-//!   once.
+//! * `counting`: reading the counts of events; `users`: counting users; `deltas` and
+//!   `delta_reader`: handing counts over, each event once.
 //!
 //! What they build on:
 //! * `writer`: one change, staged and published;
@@ -35,6 +34,7 @@ pub(crate) mod clock;
 mod consistency;
 mod counting;
 mod deleting;
+pub(crate) mod delta_reader;
 mod deltas;
 pub(crate) mod durability;
 pub(crate) mod environment;
@@ -129,7 +129,8 @@ use crate::read::snapshot::Snapshot;
 /// * What was counted: [`counts`](Engine::counts), [`runs`](Engine::runs),
 ///   [`count_users`](Engine::count_users),
 ///   [`set_default_users`](Engine::set_default_users), [`users`](Engine::users),
-///   [`with_deltas`](Engine::with_deltas), [`sync`](Engine::sync),
+///   [`with_deltas`](Engine::with_deltas), [`delta_reader`](Engine::delta_reader),
+///   [`sync`](Engine::sync),
 ///   [`storage_error`](Engine::storage_error).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///
@@ -172,6 +173,7 @@ struct Control {
     last_load: Mutex<Option<LastLoad>>,
     /// Held while counts are handed over.
     marks: Mutex<deltas::Marks>,
+    readers: Mutex<delta_reader::Readers>,
     clock: Box<dyn Clock>,
     /// `None` for an engine whose changes are not kept.
     store: Option<Arc<dyn Store>>,
@@ -234,6 +236,7 @@ impl Engine {
                 registry: Registry::default(),
                 last_load: Mutex::default(),
                 marks: Mutex::default(),
+                readers: Mutex::default(),
                 clock,
                 store,
                 users: memory(durability.as_deref()),
