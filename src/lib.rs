@@ -213,6 +213,7 @@
 //! * `fairsplit-http`: an HTTP API for flags and experiments, as a router to mount in a service;
 //! * `fairsplit-server`: the same as a program to run;
 //! * `fairsplit-prometheus`: a collector of the counts for Prometheus;
+//! * `fairsplit-postgres`: one exact count over many processes, on a PostgreSQL database;
 //! * `fairsplit-openfeature`: a provider for OpenFeature.
 //!
 //! # Promises

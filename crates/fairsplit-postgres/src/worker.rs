@@ -153,12 +153,12 @@ impl<L: Ledger<Error = FleetError>> Worker<L> {
             let shipped = self.ship();
             self.note(shipped.as_ref().err());
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let pause = if shipped.is_err() { self.pace.after_failure() } else { Duration::ZERO };
+            // It answers before the time is over, and does not sleep the rest of it.
+            if pause >= left {
                 break;
             }
-            if shipped.is_err() {
-                std::thread::sleep(self.pace.after_failure().min(left));
-            }
+            std::thread::sleep(pause);
         }
         self.lives.unshipped(&self.cells)
     }
