@@ -7,7 +7,8 @@
 //! * `goal_counters`: the counters of one goal of an experiment, `goal_counts`: as they are read;
 //! * `registry`: every experiment's counters by its id, which outlive any snapshot;
 //! * `counts`: the counts as they are read;
-//! * `runs`: the counts at each start; `deltas`: what was added since counts were last handed over;
+//! * `runs`: the counts at each start; `deltas` and `added`: what was added since counts were last
+//!   handed over, or read;
 //! * `distinct_users`: a set of users, downsampled to its capacity; `users`: its counts as they are
 //!   read;
 //! * `sync`: the standard atomics, or the model checker's.

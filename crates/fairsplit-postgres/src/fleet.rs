@@ -42,7 +42,8 @@ impl Fleet {
     /// [`Schema::init`](crate::Schema::init) has prepared.
     ///
     /// What the engine counts from now on is shipped every 10 seconds, by a thread of its own; what
-    /// it has counted before is not. An engine joins one fleet: of two, both get its counts.
+    /// it has counted before is not. An engine joins once: it is then one process of the fleet, and
+    /// joined again before it has left, it would be another one that counts the same events.
     ///
     /// Returns without waiting for the database, so that a service starts without it. To know that
     /// it answers, call [`flush`](Fleet::flush).
