@@ -213,6 +213,7 @@
 //! * `fairsplit-http`: an HTTP API for flags and experiments, as a router to mount in a service;
 //! * `fairsplit-server`: the same as a program to run;
 //! * `fairsplit-prometheus`: a collector of the counts for Prometheus;
+//! * `fairsplit-postgres`: one exact count over many processes, on a PostgreSQL database;
 //! * `fairsplit-openfeature`: a provider for OpenFeature.
 //!
 //! # Promises
@@ -326,6 +327,7 @@ pub mod counts {
     pub use crate::count::deltas::{Delta, GoalDelta};
     pub use crate::count::goal_counts::{GoalCount, GoalCounts, GoalVariant};
     pub use crate::count::users::{GoalUsers, UserCount, UserCounts, UsersOfGoal, VariantUsers};
+    pub use crate::engine::delta_reader::DeltaReader;
 }
 
 /// How an answer came about.

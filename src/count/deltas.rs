@@ -32,6 +32,8 @@ pub struct Delta {
     pub experiment: ExperimentId,
     /// The variant's key.
     pub variant: String,
+    /// The place of the variant in the experiment, from 0.
+    pub position: usize,
     /// The number of the [run](crate::Counts::run) that it was counted in.
     pub run: u32,
     /// The count "ever" at which the previous delta ended; for the first, at which this engine

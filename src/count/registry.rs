@@ -242,7 +242,7 @@ impl Registry {
     /// Drops each deleted record that nothing can count in any more, unless it `is_pending`: some
     /// of its counts are still to be handed over. That runs under a lock, and must not call the
     /// registry. Returns whether any was dropped.
-    pub(crate) fn release(&self, is_pending: impl Fn(&Record) -> bool) -> bool {
+    pub(crate) fn release(&self, mut is_pending: impl FnMut(&Record) -> bool) -> bool {
         let mut deleted = self.write();
         let before = deleted.len();
         deleted.retain(|record| {

@@ -11,6 +11,7 @@ use crate::count::goal_counters::GoalCounters;
 use crate::count::goal_counts::GoalCount;
 use crate::count::registry::{Counted, GoalCounted, GoalRecord, Record};
 use crate::count::runs::Part;
+use crate::engine::durability::Durability;
 
 /// How much of the counts of each experiment and of each of its goals, beyond their start, has been
 /// handed over.
@@ -65,8 +66,9 @@ impl Engine {
     ///
     /// `receive` gets a delta for each variant whose counts have grown, and for each
     /// [run](Delta::run) in which they have, in the order of the experiments' ids, of their
-    /// variants and of the runs. The [goals](Delta::goals) whose counts have grown are in it. If it returns `Ok`, the next deltas begin where these end; if it
-    /// fails, or panics, the next ones include these. Deltas cover every experiment that this
+    /// variants and of the runs. The [goals](Delta::goals) whose counts have grown are in it. If it
+    /// returns `Ok`, the next deltas begin where these end; if it fails, or panics, the next ones
+    /// include these. Deltas cover every experiment that this
     /// engine knows, including stopped ones and those that have left the configuration, and what a
     /// [deleted](Engine::delete_experiment) one had counted. One that had left it before a durable
     /// engine was opened is covered once it comes back. Counts that a loaded document carried were
@@ -112,26 +114,10 @@ impl Engine {
     ) -> Result<(), DeltaError<E>> {
         let mut marks = self.try_marks().ok_or(DeltaError::UnderWay)?;
         let durability = self.control.durability.as_deref();
-        let counted = self.control.registry.all_counted().into_iter();
-        let grown = counted.map(|counted| self.handed_over(&marks, counted));
-        let grown: Vec<_> = grown.filter(HandedOver::has_grown).collect();
+        let grown = marks.grown(durability, self.control.registry.all_counted());
         let deltas: Vec<_> = grown.iter().flat_map(HandedOver::deltas).collect();
         receive(&deltas).map_err(DeltaError::Refused)?;
-        for HandedOver { counted, .. } in grown {
-            let id = counted.definition.id;
-            let mark = counted.mark();
-            if let Some(durability) = durability {
-                durability.set_mark(id, &mark);
-            }
-            marks.experiments.set(&counted.counters, mark);
-            for goal in counted.goals {
-                let mark = goal.mark();
-                if let Some(durability) = durability {
-                    durability.set_goal_mark(id, &goal.record.goal, &mark);
-                }
-                marks.goals.set(&goal.record.counters, mark);
-            }
-        }
+        grown.into_iter().for_each(|grown| marks.pass(durability, grown.counted));
         self.release(&mut marks);
         Ok(())
     }
@@ -145,13 +131,14 @@ impl Engine {
     }
 
     fn release(&self, marks: &mut Marks) {
-        let has_released = self
-            .control
-            .registry
-            .release(|record: &Record| self.handed_over(marks, Counted::of(record)).has_grown());
+        let mut readers = self.readers();
+        let durability = self.control.durability.as_deref();
+        let has_released = self.control.registry.release(|record: &Record| {
+            marks.are_behind(durability, record) || readers.are_behind(record)
+        });
+        drop(readers);
         if has_released {
-            marks.experiments.forget_freed();
-            marks.goals.forget_freed();
+            marks.forget_freed();
         }
     }
 
@@ -164,20 +151,62 @@ impl Engine {
             Err(TryLockError::WouldBlock) => None,
         }
     }
+}
+
+impl Marks {
+    /// What was counted since it was handed over last, and that it has been handed over now.
+    pub(super) fn take(&mut self, counted: Vec<Counted>) -> Vec<Delta> {
+        let grown = self.grown(None, counted);
+        let deltas = grown.iter().flat_map(HandedOver::deltas).collect();
+        grown.into_iter().for_each(|grown| self.pass(None, grown.counted));
+        self.forget_freed();
+        deltas
+    }
+
+    /// Whether an experiment has counted more than was handed over.
+    pub(super) fn are_behind(&self, durability: Option<&dyn Durability>, of: &Record) -> bool {
+        self.handed_over(durability, Counted::of(of)).has_grown()
+    }
+
+    fn grown(&self, durability: Option<&dyn Durability>, counted: Vec<Counted>) -> Vec<HandedOver> {
+        let all = counted.into_iter().map(|counted| self.handed_over(durability, counted));
+        all.filter(HandedOver::has_grown).collect()
+    }
+
+    /// Sets the marks at what was counted.
+    fn pass(&mut self, durability: Option<&dyn Durability>, counted: Counted) {
+        let id = counted.definition.id;
+        let mark = counted.mark();
+        if let Some(durability) = durability {
+            durability.set_mark(id, &mark);
+        }
+        self.experiments.set(&counted.counters, mark);
+        for goal in counted.goals {
+            let mark = goal.mark();
+            if let Some(durability) = durability {
+                durability.set_goal_mark(id, &goal.record.goal, &mark);
+            }
+            self.goals.set(&goal.record.counters, mark);
+        }
+    }
+
+    fn forget_freed(&mut self) {
+        self.experiments.forget_freed();
+        self.goals.forget_freed();
+    }
 
     /// Finds up to which counts deltas were handed over.
-    fn handed_over(&self, marks: &Marks, counted: Counted) -> HandedOver {
-        let durability = self.control.durability.as_deref();
+    fn handed_over(&self, durability: Option<&dyn Durability>, counted: Counted) -> HandedOver {
         let Counted { definition, counters, base, counts, goals, .. } = &counted;
         let stored = || durability.map(|durability| durability.mark(definition.id));
-        let mark = marks.experiments.of(counters).map(Box::from).or_else(stored);
+        let mark = self.experiments.of(counters).map(Box::from).or_else(stored);
         let mark = mark.unwrap_or_default();
         let of = |at: usize| mark.get(at).copied().unwrap_or_default();
         let from = (0..counts.len()).map(|at| base.of(at).plus(of(at))).collect();
         let goals = goals.iter().map(|GoalCounted { record, counts }| {
             let GoalRecord { goal, counters, .. } = record;
             let stored = || durability.map(|durability| durability.goal_mark(definition.id, goal));
-            let mark = marks.goals.of(counters).map(Box::from).or_else(stored);
+            let mark = self.goals.of(counters).map(Box::from).or_else(stored);
             let mark = mark.unwrap_or_default();
             let of = |at: usize| mark.get(at).copied().unwrap_or_default();
             (0..counts.len()).map(|at| counters.base(at).plus(of(at))).collect()
@@ -231,7 +260,7 @@ impl HandedOver {
                 let (from, to) = part.map_or((reached, reached), |part| (part.from, part.to));
                 reached = to;
                 let (experiment, variant) = (definition.id, variant.key().to_owned());
-                deltas.push(Delta { experiment, variant, run, from, to, goals });
+                deltas.push(Delta { experiment, variant, position: at, run, from, to, goals });
             }
         }
         deltas

@@ -13,8 +13,9 @@
 //! * `loading`: replacing everything by a document, and writing one; `applying`: merging one with
 //!   the configuration; `sharing`: the memory of its equal parts; `load_report`: what a load
 //!   reports;
-//! * `counting`: reading the counts of events; `users`: counting users; `deltas`: handing counts
-//!   over, each event once; `exposures`: the first exposure of each user.
+//! * `counting`: reading the counts of events; `users`: counting users; `deltas` and
+//!   `delta_reader`: handing counts over, each event once; `exposures`: the first exposure of each
+//!   user.
 //!
 //! What they build on:
 //! * `writer`: one change, staged and published;
@@ -34,6 +35,7 @@ pub(crate) mod clock;
 mod consistency;
 mod counting;
 mod deleting;
+pub(crate) mod delta_reader;
 mod deltas;
 pub(crate) mod durability;
 pub(crate) mod environment;
@@ -130,8 +132,9 @@ use crate::read::snapshot::Snapshot;
 /// * What was counted: [`counts`](Engine::counts), [`runs`](Engine::runs),
 ///   [`count_users`](Engine::count_users),
 ///   [`set_default_users`](Engine::set_default_users), [`users`](Engine::users),
-///   [`with_deltas`](Engine::with_deltas), [`exposures`](Engine::exposures),
-///   [`missed_exposures`](Engine::missed_exposures), [`sync`](Engine::sync),
+///   [`with_deltas`](Engine::with_deltas), [`delta_reader`](Engine::delta_reader),
+///   [`exposures`](Engine::exposures), [`missed_exposures`](Engine::missed_exposures),
+///   [`sync`](Engine::sync),
 ///   [`storage_error`](Engine::storage_error).
 /// * With features: `open` (`durable`), `watch` (`watch`), `results` (`results`).
 ///
@@ -174,6 +177,7 @@ struct Control {
     last_load: Mutex<Option<LastLoad>>,
     /// Held while counts are handed over.
     marks: Mutex<deltas::Marks>,
+    readers: Mutex<delta_reader::Readers>,
     clock: Arc<dyn Clock>,
     /// `None` for an engine whose changes are not kept.
     store: Option<Arc<dyn Store>>,
@@ -236,6 +240,7 @@ impl Engine {
                 registry: Registry::default(),
                 last_load: Mutex::default(),
                 marks: Mutex::default(),
+                readers: Mutex::default(),
                 clock: Arc::from(clock),
                 store,
                 users: memory(durability.as_deref()),

@@ -15,6 +15,7 @@ mod changing;
 mod common;
 mod conditions;
 mod deleting;
+mod delta_reader;
 mod deltas;
 #[cfg(all(feature = "durable", feature = "watch", target_endian = "little"))]
 mod deploys;
