@@ -8,7 +8,6 @@
 //! * `registry`: every experiment's counters by its id, which outlive any snapshot;
 //! * `counts`: the counts as they are read;
 //! * `runs`: the counts at each start; `deltas`: what was added since counts were last handed over;
-//! * `exposures`: the queue of first exposures;
 //! * `distinct_users`: a set of users, downsampled to its capacity; `users`: its counts as they are
 //!   read; `exposures`: the first exposure of each, for the service to take;
 //! * `sync`: the standard atomics, or the model checker's.
