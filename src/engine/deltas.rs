@@ -117,7 +117,9 @@ impl Engine {
         let grown = marks.grown(durability, self.control.registry.all_counted());
         let deltas: Vec<_> = grown.iter().flat_map(HandedOver::deltas).collect();
         receive(&deltas).map_err(DeltaError::Refused)?;
-        grown.into_iter().for_each(|grown| marks.pass(durability, grown.counted));
+        for HandedOver { counted, .. } in grown {
+            marks.pass(durability, counted);
+        }
         self.release(&mut marks);
         Ok(())
     }
@@ -158,7 +160,9 @@ impl Marks {
     pub(super) fn take(&mut self, counted: Vec<Counted>) -> Vec<Delta> {
         let grown = self.grown(None, counted);
         let deltas = grown.iter().flat_map(HandedOver::deltas).collect();
-        grown.into_iter().for_each(|grown| self.pass(None, grown.counted));
+        for HandedOver { counted, .. } in grown {
+            self.pass(None, counted);
+        }
         self.forget_freed();
         deltas
     }

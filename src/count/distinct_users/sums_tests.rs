@@ -146,6 +146,8 @@ fn sums_are_read_by_variant_and_in_order_whatever_order_users_came_in() {
         sums.add(user(number), value);
         expected[allocation.variant(Bucket::from_hash(user(number)))].push(value);
     }
-    expected.iter_mut().for_each(|sums| sums.sort_unstable());
+    for sums in &mut expected {
+        sums.sort_unstable();
+    }
     assert_eq!(sums.read().by_variant(&allocation, 2, 0), expected);
 }
