@@ -30,6 +30,7 @@ use std::sync::{Arc, LazyLock, PoisonError, TryLockError};
 use xxhash_rust::const_xxh3::xxh3_64;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use self::activity::EXPOSED;
 pub(crate) use self::activity::{Activities, Deed, GoalPlace, Known};
 pub(crate) use self::exposing::KeptUser;
 pub(crate) use self::kept::Kept;
@@ -467,7 +468,7 @@ impl DistinctUsers<Activities> {
             }
         }
         let (scope, bits) = (tables.scope, bits.max(of_table));
-        Sample { scope, bits, variants: counts, goals: of_goals }
+        Sample { scope, bits, variants: counts, goals: of_goals, users: tables }
     }
 }
 
@@ -481,6 +482,17 @@ pub(crate) struct Sample {
     pub(crate) variants: Vec<UserCount>,
     /// For each goal that was asked for, in the variants' order.
     pub(crate) goals: Vec<Vec<GoalUsers>>,
+    /// Where the users are found.
+    users: Arc<Tables>,
+}
+
+impl Sample {
+    /// Whether it has this user, as exposed.
+    fn has_exposed(&self, hash: u64) -> bool {
+        let table = &self.users.current;
+        (self.bits <= table.head.bits || rank(hash) >= self.bits)
+            && table.known(hash) & EXPOSED != 0
+    }
 }
 
 fn new_table(scope: &Scope, bits: u32, slots: usize, memory: &dyn Memory) -> Table {

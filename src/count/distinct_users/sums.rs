@@ -1,7 +1,7 @@
 //! The sum of a user's values, in one word.
 
 use super::kept::Kept;
-use super::{DistinctUsers, rank};
+use super::{DistinctUsers, Sample};
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::Bucket;
 use crate::model::goal::amount::MAX_UNITS;
@@ -46,17 +46,16 @@ pub(crate) struct SumsOfUsers {
 }
 
 impl SumsOfUsers {
-    /// The sums of a sample with one user in 2 to the power of `bits`, by variant, in ascending
-    /// order.
+    /// The sums of the exposed users of a sample, by variant, in ascending order. A loss of power
+    /// may have left the sum of a user, and not the user.
     pub(crate) fn by_variant(
         &self,
         allocation: &Allocation,
         variants: u32,
-        bits: u32,
+        sample: &Sample,
     ) -> Vec<Vec<i64>> {
         let mut all = vec![Vec::new(); variants as usize];
-        let is_kept = |hash: u64| bits <= self.bits || rank(hash) >= bits;
-        for (hash, sum) in self.sums.iter().filter(|(hash, _)| is_kept(*hash)) {
+        for (hash, sum) in self.sums.iter().filter(|(hash, _)| sample.has_exposed(*hash)) {
             if let Some(sums) = all.get_mut(allocation.variant(Bucket::from_hash(*hash))) {
                 sums.push(*sum);
             }
