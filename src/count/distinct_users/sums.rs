@@ -1,7 +1,8 @@
 //! The sum of a user's values, in one word.
 
+use super::DistinctUsers;
 use super::kept::Kept;
-use super::{DistinctUsers, Sample};
+use super::sample::Sample;
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::Bucket;
 use crate::model::goal::amount::MAX_UNITS;

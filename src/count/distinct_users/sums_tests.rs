@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::slots::InProcess;
 use super::tests::{scope, user};
 use super::*;
+use crate::assign::allocation::Allocation;
+use crate::assign::bucket::Bucket;
 use crate::count::counters::Event;
 use crate::model::goal::amount::MAX_UNITS;
 
