@@ -126,6 +126,23 @@ mod tests {
         }
     }
 
+    /// A table of which a user was moving is made anew.
+    #[test]
+    fn what_was_queued_in_a_table_that_users_were_leaving_is_queued_again() {
+        let memory: Arc<dyn Memory> = Arc::new(InProcess);
+        let users = users(1_000_000);
+        assert!((0..20).all(|number| is_asked(&users, number, true)));
+        let tables = users.settled();
+        drop(users);
+        let table = Arc::try_unwrap(Arc::try_unwrap(tables).unwrap().current).unwrap();
+        table.leave(user(3));
+        let left = vec![(table.head, table.slots)];
+        let users: DistinctUsers =
+            DistinctUsers::new(Run::united::<Activities>(scope(1000), left, &*memory), memory);
+        assert!((0..20).all(|number| is_asked(&users, number, true)));
+        assert_eq!(users.settled().current.users(), 20);
+    }
+
     /// The run changes while the exposure of the one before is put into the queue.
     #[test]
     fn a_user_who_was_queued_for_the_run_before_is_queued_for_the_next_one() {
@@ -138,10 +155,12 @@ mod tests {
             users.record(user(1), Event::Exposure);
             true
         });
+        let mut run = None;
         users.expose(user(1), |kept| {
-            assert_eq!(kept.run, 2);
+            run = Some(kept.run);
             true
         });
+        assert_eq!(run, Some(2), "it was not marked by the call of the run before");
         assert!(!is_asked(&users, 1, true));
     }
 }

@@ -251,7 +251,8 @@ impl<K: Kept> DistinctUsers<K> {
     /// not in the sample.
     ///
     /// An event of a known user that changes nothing writes nothing.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call of it costs several instructions an event")]
     fn record_as<R>(&self, user: u64, event: K::Event, read: impl Fn(u64, &Scope) -> R) -> R {
         let hash = hash_of(user);
         loop {
@@ -266,7 +267,8 @@ impl<K: Kept> DistinctUsers<K> {
 
     /// Records an event of a user. Returns the user's word; `None` if these are not the tables any
     /// more.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `record_as`")]
     fn record_in(&self, tables: &Arc<Tables>, hash: u64, event: K::Event) -> Option<u64> {
         let word = match tables.current.find(hash) {
             Found::User(slot) => slot.record_known::<K>(event),

@@ -47,7 +47,7 @@ impl Reach for Reached<'_> {
         } else {
             member.counters.add(variant.number(), value);
         }
-        if known == Known::Exposed && value != 0 {
+        if value != 0 && known == Known::Exposed {
             assigned.add_to_user(&member.counters, value);
         }
         Some(Added::Counted)

@@ -93,10 +93,10 @@ fn an_engine_has_the_users_the_events_and_the_sums_of_every_goal() {
     assert_eq!(late.since.unwrap().unix_seconds() - found.since.unwrap().unix_seconds(), 60);
     assert_eq!(reached(late), 4);
 
-    let note =
-        "The verdict is about the share of users who reached purchase, not about the mean in EUR.";
-    assert!(matches!(&found.notes[..], [Note::ShareOfPrimary { .. }]), "{:?}", found.notes);
-    assert_eq!(found.notes[0].to_string(), note);
+    // By what each of them amounts to: 80 of 400 bought for 9.75.
+    assert!(!purchase.measure.is_share() && found.notes.is_empty(), "{:?}", found.notes);
+    let of_users = purchase.variants.iter().map(|one| one.values.unwrap().sum).sum::<i128>();
+    assert_eq!(of_users, 80 * 975);
     let table = found.to_string();
     for line in [
         "purchase, primary, in EUR\n",
@@ -120,7 +120,20 @@ fn an_engine_has_the_users_the_events_and_the_sums_of_every_goal() {
         purchase.variants[0].counted.map(|counted| counted.gained)
     });
     assert_eq!(json["goals"][3]["comparisons"][0]["status"], "open");
-    assert_eq!(json["notes"][0]["note"], "share_of_primary");
+    assert_eq!(json["goals"][0]["measure"]["unit"], "EUR");
+}
+
+/// Each event is said to be of another user, and what users amount to is not known.
+#[test]
+fn results_say_where_a_goal_with_values_is_compared_by_its_share() {
+    let (engine, id) = shop(0);
+    let found = engine.analyse(id, &Analysis::new().one_event_per_unit()).unwrap().unwrap();
+    assert!(goal(&found, "purchase").measure.is_share());
+    let note =
+        "The verdict is about the share of users who reached purchase, not about the mean in EUR.";
+    assert!(matches!(&found.notes[..], [Note::ShareOfPrimary { .. }]), "{:?}", found.notes);
+    assert_eq!(found.notes[0].to_string(), note);
+    assert_eq!(serde_json::to_value(&found.notes[0]).unwrap()["note"], "share_of_primary");
 }
 
 #[test]
