@@ -162,7 +162,9 @@ impl Writer<'_> {
             if let Some(run) = run {
                 counters.begin_users(run, &self.engine.control.users);
             }
-            sums.into_iter().for_each(|sums| sums.begin(&self.engine.control.users));
+            for sums in sums {
+                sums.begin(&self.engine.control.users);
+            }
             if record.definition.is_running() {
                 let goals = record.definition.goals.as_ref();
                 let primary = goals.and_then(|goals| goals.primary.as_ref());

@@ -61,7 +61,9 @@ impl SumsOfUsers {
                 sums.push(*sum);
             }
         }
-        all.iter_mut().for_each(|sums| sums.sort_unstable());
+        for sums in &mut all {
+            sums.sort_unstable();
+        }
         all
     }
 }
