@@ -95,6 +95,9 @@ pub struct UsersOfGoal {
     /// minor units, in ascending order.
     #[serde(skip)]
     pub(crate) sums: Option<Arc<[Vec<i64>]>>,
+    /// Since when its values are summed, if they are.
+    #[serde(skip)]
+    pub(crate) summed_since: Option<Timestamp>,
 }
 
 impl UsersOfGoal {

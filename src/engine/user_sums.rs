@@ -9,6 +9,7 @@ use crate::count::goal_counters::GoalCounters;
 use crate::count::registry::Record;
 use crate::model::id::GoalId;
 use crate::model::targeting::shared::Shared;
+use crate::model::timestamp::Timestamp;
 
 /// A table of the sums of one goal of an experiment, which is begun once the change is committed.
 #[derive(Debug)]
@@ -35,27 +36,35 @@ impl PreparedSums {
 impl Writer<'_> {
     /// The tables that the goals of an experiment need, whose users are those of this scope: those
     /// that a former process has left, and new ones if its users are counted. A goal that comes
-    /// later is summed from then on.
+    /// later is summed from then on, and so is one whose sums are lost. Where users begin anew, so do
+    /// their sums: what is left of others, whose users are lost, is not theirs.
     pub(super) fn prepared_sums(
         &self,
         record: &Record,
         users: Scope,
+        is_begun: bool,
         is_counted: bool,
         shared: &Shared,
+        now: Timestamp,
     ) -> Vec<PreparedSums> {
         let goals = record.goals.iter().flat_map(|goals| &**goals);
         let with_values =
             goals.filter(|record| shared.goal(&record.goal).is_some_and(|goal| goal.has_values()));
         let prepared = with_values.filter_map(|record| {
             let goal = GoalId::of(&record.goal);
-            let left = self.left(users.experiment, users.run, Some(goal));
+            let left = if is_begun {
+                Vec::new()
+            } else {
+                self.left(users.experiment, users.run, Some(goal))
+            };
             let scope = Scope { goal: Some(goal), ..users };
             let memory = &*self.engine.control.users;
             let sums = record.counters.sums();
             let is_of_run = sums.is_some_and(|sums| sums.scope().run == users.run);
-            let is_made = left.is_empty() && is_counted && !is_of_run;
+            let is_made = left.is_empty() && is_counted && (is_begun || !is_of_run);
             let run = if is_made {
-                Run::new(scope, memory)
+                let since = if is_begun { users.since } else { now };
+                Run::new(Scope { since, ..scope }, memory)
             } else if left.is_empty() {
                 return None;
             } else {

@@ -10,7 +10,7 @@ use super::lifecycle::find_experiment;
 use super::user_sums::PreparedSums;
 use super::writer::Writer;
 use crate::count::distinct_users::slots::{Head, Slots};
-use crate::count::distinct_users::{Activities, DistinctUsers, GoalPlace, Run, Scope};
+use crate::count::distinct_users::{Activities, DistinctUsers, GoalPlace, Run, Scope, SumsOfUsers};
 use crate::count::registry::{GoalRecord, Record};
 use crate::count::users::{GoalUnit, UserCounts, UsersOfGoal, VariantUsers};
 use crate::format::fields::strictly;
@@ -125,10 +125,12 @@ impl Writer<'_> {
             let is_whole = left.iter().all(|(head, _)| head.is_whole);
             Some(Run::united::<Activities>(Scope { is_whole, ..scope }, left, memory))
         };
-        // Sums are of the users that are kept.
+        // Sums are of the users that are kept. Without these, none is needed.
         let known = counters.users().filter(|_| is_of_run).map(DistinctUsers::scope);
-        let scope = run.as_ref().map(Run::scope).or(known).unwrap_or(scope);
-        let sums = self.prepared_sums(record, scope, is_counted, shared);
+        let scope = run.as_ref().map(Run::scope).or(known);
+        let sums =
+            scope.map(|users| self.prepared_sums(record, users, is_made, is_counted, shared, now));
+        let sums = sums.unwrap_or_default();
         let is_needed = is_running || is_forgotten || run.is_some() || !sums.is_empty();
         let record = Arc::clone(record);
         is_needed.then(|| Prepared { record, run, is_made, sums, is_counted, is_forgotten })
@@ -318,22 +320,25 @@ impl Engine {
         let sums: Vec<_> = goals.iter().map(|goal| goal.sums_of_run(users.scope().run)).collect();
         let bits = sums.iter().flatten().map(|sums| sums.bits).max().unwrap_or(0);
         let sample = users.counts(allocation, count, &places, bits);
-        let sums = sums.into_iter().map(|sums| {
-            sums.map(|sums| Arc::from(sums.by_variant(allocation, count, sample.bits)))
-        });
+        let of_sample = |sums: SumsOfUsers| {
+            (sums.since, Arc::from(sums.by_variant(allocation, count, &sample)))
+        };
+        let sums: Vec<_> = sums.into_iter().map(|sums| sums.map(of_sample).unzip()).collect();
         let primary = definition.goals.as_ref().and_then(|goals| goals.primary());
         let goals = goals.into_iter().map(|goal| &goal.goal);
-        let goals = goals.zip(sums).zip(sample.goals).map(|((goal, sums), mut variants)| {
-            if primary.is_some_and(|primary| primary.goal == *goal) {
-                // Its events are conversions.
-                for (of_goal, count) in variants.iter_mut().zip(&sample.variants) {
-                    of_goal.reached = count.converted;
-                    of_goal.unexposed = count.converted_unexposed;
+        let goals = goals.zip(sums).zip(sample.goals).map(
+            |((goal, (summed_since, sums)), mut variants)| {
+                if primary.is_some_and(|primary| primary.goal == *goal) {
+                    // Its events are conversions.
+                    for (of_goal, count) in variants.iter_mut().zip(&sample.variants) {
+                        of_goal.reached = count.converted;
+                        of_goal.unexposed = count.converted_unexposed;
+                    }
                 }
-            }
-            let unit = self.goal(goal).as_ref().and_then(GoalUnit::of);
-            UsersOfGoal { goal: (**goal).to_owned(), variants, unit, sums }
-        });
+                let unit = self.goal(goal).as_ref().and_then(GoalUnit::of);
+                UsersOfGoal { goal: (**goal).to_owned(), variants, unit, sums, summed_since }
+            },
+        );
         let goals = goals.collect();
         let variants = definition.terms.variants.iter().zip(sample.variants);
         let variants =

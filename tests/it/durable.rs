@@ -9,6 +9,7 @@ mod owner;
 mod recovery;
 mod returning;
 mod returning_model;
+mod sums;
 
 use std::fs;
 use std::io::Write;

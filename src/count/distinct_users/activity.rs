@@ -32,7 +32,7 @@ impl Kept for Activities {
     }
 }
 
-const EXPOSED: Activity = 1 << 0;
+pub(super) const EXPOSED: Activity = 1 << 0;
 /// A conversion before any exposure: it has another cause.
 const CONVERTED_BEFORE: Activity = 1 << 1;
 /// A conversion after an exposure.

@@ -3,6 +3,7 @@
 //!
 //! * `table`: a user's place, and how users move to another table; `slots`: its memory;
 //! * `kept`: what a word may be; `activity` and `sums`: the two kinds of it;
+//! * `sample`: what users did, by variant;
 //! * `exposing`: whose exposures have been queued.
 
 mod activity;
@@ -10,6 +11,7 @@ mod exposing;
 mod kept;
 #[cfg(all(test, loom))]
 mod loom_tests;
+mod sample;
 pub(crate) mod slots;
 #[cfg(all(test, not(loom)))]
 mod step_tests;
@@ -36,10 +38,7 @@ pub(crate) use self::kept::Kept;
 use self::slots::{Head, InProcess, Memory, Slots};
 pub(crate) use self::sums::{Sums, SumsOfUsers};
 use self::table::{Claimed, EMPTY, Found, SEALED, Table};
-use crate::assign::allocation::Allocation;
-use crate::assign::bucket::Bucket;
 use crate::count::sync::{self, AtomicUsize, Mutex, Ordering, Swap};
-use crate::count::users::{GoalUsers, UserCount};
 use crate::model::id::{ExperimentId, GoalId};
 use crate::model::timestamp::Timestamp;
 
@@ -438,51 +437,6 @@ impl DistinctUsers<Activities> {
     pub(crate) fn record(&self, user: u64, deed: impl Into<Deed>) -> Known {
         self.record_as(user, deed.into(), |activity, scope| Known::of(activity, scope.is_whole))
     }
-
-    /// The sampled users of each variant of the current run.
-    ///
-    /// A user whose event was recorded before is counted, once: users stay where they are found
-    /// here, even if they begin to move. `goals` are those of which the users who reached them are
-    /// counted too. The sample has no more than one user in 2 to the power of `bits`.
-    pub(crate) fn counts(
-        &self,
-        allocation: &Allocation,
-        variants: u32,
-        goals: &[GoalPlace],
-        bits: u32,
-    ) -> Sample {
-        let tables = self.settled();
-        self.free_now();
-        let mut counts = vec![UserCount::default(); variants as usize];
-        let mut of_goals = vec![vec![GoalUsers::default(); variants as usize]; goals.len()];
-        let of_table = tables.current.head.bits;
-        let is_kept = |hash: u64| bits <= of_table || rank(hash) >= bits;
-        for (hash, activity) in tables.current.all().filter(|(hash, _)| is_kept(*hash)) {
-            let variant = allocation.variant(Bucket::from_hash(hash));
-            if let Some(count) = counts.get_mut(variant) {
-                count.add(activity);
-            }
-            for (goal, place) in of_goals.iter_mut().zip(goals) {
-                if let Some(count) = goal.get_mut(variant) {
-                    count.add(activity, *place);
-                }
-            }
-        }
-        let (scope, bits) = (tables.scope, bits.max(of_table));
-        Sample { scope, bits, variants: counts, goals: of_goals }
-    }
-}
-
-/// The users that are kept of a run, at one moment.
-#[derive(Clone, Debug)]
-pub(crate) struct Sample {
-    pub(crate) scope: Scope,
-    /// One in 2 to the power of this number is kept.
-    pub(crate) bits: u32,
-    /// In the variants' order.
-    pub(crate) variants: Vec<UserCount>,
-    /// For each goal that was asked for, in the variants' order.
-    pub(crate) goals: Vec<Vec<GoalUsers>>,
 }
 
 fn new_table(scope: &Scope, bits: u32, slots: usize, memory: &dyn Memory) -> Table {

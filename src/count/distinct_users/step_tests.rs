@@ -2,6 +2,7 @@
 
 use super::tests::{all, user, users};
 use super::*;
+use crate::assign::allocation::Allocation;
 use crate::count::counters::Event;
 
 /// A call that adds a user lets a step of others leave, and never all of them; a call of a user who

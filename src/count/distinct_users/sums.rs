@@ -1,10 +1,12 @@
 //! The sum of a user's values, in one word.
 
+use super::DistinctUsers;
 use super::kept::Kept;
-use super::{DistinctUsers, rank};
+use super::sample::Sample;
 use crate::assign::allocation::Allocation;
 use crate::assign::bucket::Bucket;
 use crate::model::goal::amount::MAX_UNITS;
+use crate::model::timestamp::Timestamp;
 
 /// A table has for each user the sum of the values of one goal.
 #[derive(Debug)]
@@ -41,22 +43,23 @@ fn sum_of(word: u64) -> i64 {
 pub(crate) struct SumsOfUsers {
     /// One user in 2 to the power of this number is kept.
     pub(crate) bits: u32,
+    /// Since when values are summed.
+    pub(crate) since: Timestamp,
     /// By the hashes of the users.
     pub(crate) sums: Vec<(u64, i64)>,
 }
 
 impl SumsOfUsers {
-    /// The sums of a sample with one user in 2 to the power of `bits`, by variant, in ascending
-    /// order.
+    /// The sums of the exposed users of a sample, by variant, in ascending order. A loss of power
+    /// may have left the sum of a user, and not the user.
     pub(crate) fn by_variant(
         &self,
         allocation: &Allocation,
         variants: u32,
-        bits: u32,
+        sample: &Sample,
     ) -> Vec<Vec<i64>> {
         let mut all = vec![Vec::new(); variants as usize];
-        let is_kept = |hash: u64| bits <= self.bits || rank(hash) >= bits;
-        for (hash, sum) in self.sums.iter().filter(|(hash, _)| is_kept(*hash)) {
+        for (hash, sum) in self.sums.iter().filter(|(hash, _)| sample.has_exposed(*hash)) {
             if let Some(sums) = all.get_mut(allocation.variant(Bucket::from_hash(*hash))) {
                 sums.push(*sum);
             }
@@ -80,6 +83,7 @@ impl DistinctUsers<Sums> {
         let tables = self.settled();
         self.free_now();
         let users = tables.current.all().map(|(hash, word)| (hash, sum_of(word)));
-        SumsOfUsers { bits: tables.current.head.bits, sums: users.collect() }
+        let (bits, since) = (tables.current.head.bits, tables.scope.since);
+        SumsOfUsers { bits, since, sums: users.collect() }
     }
 }

@@ -8,6 +8,9 @@ use proptest::prelude::*;
 use super::slots::InProcess;
 use super::tests::{scope, user};
 use super::*;
+use crate::assign::allocation::Allocation;
+use crate::assign::bucket::Bucket;
+use crate::count::counters::Event;
 use crate::model::goal::amount::MAX_UNITS;
 
 fn sums(capacity: usize) -> DistinctUsers<Sums> {
@@ -137,17 +140,30 @@ fn any_word_is_read_as_a_sum() {
 }
 
 #[test]
-fn sums_are_read_by_variant_and_in_order_whatever_order_users_came_in() {
+fn sums_of_the_exposed_are_read_by_variant_and_in_order_whatever_order_users_came_in() {
     let allocation = Allocation::of([30, 70].into_iter());
-    let sums = sums(10_000);
-    let mut expected = [Vec::new(), Vec::new()];
-    for number in (0..3000).rev() {
-        let value = i64::try_from(number).unwrap() % 700 - 300;
-        sums.add(user(number), value);
-        expected[allocation.variant(Bucket::from_hash(user(number)))].push(value);
+    let (sums, users) = (sums(10_000), super::tests::users(10_000));
+    for bits in [0, 2] {
+        let mut expected = [Vec::new(), Vec::new()];
+        for number in (0..3000).rev() {
+            let value = i64::try_from(number).unwrap() % 700 - 300;
+            let user = user(number);
+            if bits == 0 {
+                sums.add(user, value);
+                let event = if number % 3 == 0 { Event::Conversion } else { Event::Exposure };
+                // Every fifth user was lost.
+                if number % 5 > 0 {
+                    users.record(user, event);
+                }
+            }
+            if number % 3 > 0 && number % 5 > 0 && rank(user) >= bits {
+                expected[allocation.variant(Bucket::from_hash(user))].push(value);
+            }
+        }
+        for sums in &mut expected {
+            sums.sort_unstable();
+        }
+        let sample = users.counts(&allocation, 2, &[], bits);
+        assert_eq!(sums.read().by_variant(&allocation, 2, &sample), expected);
     }
-    for sums in &mut expected {
-        sums.sort_unstable();
-    }
-    assert_eq!(sums.read().by_variant(&allocation, 2, 0), expected);
 }

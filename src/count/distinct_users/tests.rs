@@ -6,8 +6,11 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
+use crate::assign::allocation::Allocation;
+use crate::assign::bucket::Bucket;
 use crate::count::counters::Event;
 use crate::count::distinct_users::slots::{File, InProcess};
+use crate::count::users::UserCount;
 
 pub(super) fn scope(capacity: usize) -> Scope {
     Scope {

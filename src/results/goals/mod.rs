@@ -36,9 +36,10 @@ pub struct GoalResult {
     pub measure: Measure,
     /// How much worse a guardrail may be, as a part of the control's share or mean.
     pub margin: Option<f64>,
-    /// From when on the experiment has had it. If that is later than the counts begin, users who
-    /// reached it before are not known, in all variants alike: that makes a difference smaller, and
-    /// finds none where there is none.
+    /// From when on the experiment has had it, or its values are summed, if that is later: where
+    /// the sums of a run were lost. What was before is missing, in all variants alike: that makes a
+    /// difference smaller, and finds none where there is none. Of a goal that came back, what was
+    /// counted before it was left out is there.
     pub since: Option<Timestamp>,
     /// The unit of its values. Absent if it has none, and in an analysis of counts alone.
     pub unit: Option<String>,

@@ -83,7 +83,7 @@ impl ObservedGoal {
             let unit = of_goal.and_then(|(_, of_goal)| of_goal.unit.as_ref());
             ObservedGoal {
                 margin: margin_of(goals, goal.goal()).and_then(known),
-                since: since_of(goals, goal.goal()),
+                since: since_of(goals, goal.goal()).max(of_goal.and_then(summed_since)),
                 unit: unit.map(|unit| unit.name.clone()),
                 decimals: unit.map_or(0, |unit| unit.decimals),
                 // If the counts lack the goal, they were read before it came.
@@ -101,6 +101,12 @@ impl ObservedGoal {
 fn margin_of(goals: &Goals, key: &str) -> Option<f64> {
     let rail = goals.guardrails().iter().find(|rail| rail.goal_use().goal() == key);
     rail.map(Guardrail::margin)
+}
+
+/// Since when the values of a goal are summed, if that is later than its users are counted: since
+/// the sums of the run were lost.
+fn summed_since((users, of_goal): (&UserCounts, &UsersOfGoal)) -> Option<Timestamp> {
+    of_goal.summed_since.filter(|since| *since > users.since)
 }
 
 fn since_of(goals: &Goals, key: &str) -> Option<Timestamp> {

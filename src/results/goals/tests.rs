@@ -44,6 +44,7 @@ fn users(engine: &Engine, experiment: &Experiment, sums: Option<&[Vec<i64>; 2]>)
         goal: goal.to_owned(),
         variants: reached.map(|reached| GoalUsers { reached, unexposed: 0 }).to_vec(),
         unit: Some(GoalUnit { name: name.to_owned(), decimals }),
+        summed_since: None,
         sums: sums.filter(|_| goal == "purchase").map(|sums| Arc::from(sums.to_vec())),
     });
     let keys = ["control", "treatment"].into_iter().zip(reached);

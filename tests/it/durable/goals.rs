@@ -25,7 +25,7 @@ const HEAD: Range<usize> = 0..40;
 const SUM: Range<usize> = 32..40;
 
 /// An experiment that runs and has no goals, and two goals.
-fn shop(directory: &Directory) -> Engine {
+pub(super) fn shop(directory: &Directory) -> Engine {
     let engine = directory.open();
     start(&engine);
     engine.create_goal(NewGoal::event("signup")).unwrap();
@@ -33,7 +33,7 @@ fn shop(directory: &Directory) -> Engine {
     engine
 }
 
-fn attach(engine: &Engine) {
+pub(super) fn attach(engine: &Engine) {
     let goals = NewGoals::new().secondary("signup").secondary("balance");
     engine.set_goals(experiment_id(1), goals).unwrap();
 }
@@ -99,14 +99,14 @@ fn goal_blocks(bytes: &[u8]) -> Vec<Range<usize>> {
     heads.map(|head| head..head + usize::try_from(word(bytes, head + 8)).unwrap() * LINE).collect()
 }
 
-fn put(content: &BTreeMap<PathBuf, Vec<u8>>) {
+pub(super) fn put(content: &BTreeMap<PathBuf, Vec<u8>>) {
     for (path, bytes) in content {
         fs::write(path, bytes).unwrap();
     }
 }
 
 /// What a kill leaves: the files as they are now.
-fn kill(directory: &Directory, engine: Engine) {
+pub(super) fn kill(directory: &Directory, engine: Engine) {
     let left = directory.content();
     drop(engine);
     put(&left);
@@ -134,100 +134,6 @@ fn goals_are_counted_on_where_the_last_engine_ended() {
     let engine = directory.open();
     assert_eq!(sums(&engine, false), [(16, 0, 0), (16, 8 * 125, 8 * 50)]);
     assert_eq!(sums(&engine, true)[0], (47, 0, 0));
-}
-
-/// The sums of all users of both variants.
-fn sums_of_users(engine: &Engine) -> Vec<i64> {
-    let users = engine.users(experiment_id(1)).expect("users are counted");
-    let balance = users.goals().iter().find(|of| of.goal == "balance").expect("it has the goal");
-    let sums = (0..2).flat_map(|variant| balance.sums(variant).expect("it has values"));
-    sums.copied().collect()
-}
-
-/// Each user pays once in each life of the directory, and so has the same sum.
-fn pay(engine: &Engine, users: u32) {
-    let production = production(engine);
-    let balance = production.goal("balance");
-    for user in 0..users {
-        let key = format!("user-{user}");
-        assert!(production.evaluate("hero-banner", &*key).is_counted());
-        assert!(balance.record_units(&*key, -7).is_counted());
-    }
-}
-
-#[test]
-fn the_sums_of_users_go_on_where_the_last_engine_ended() {
-    // All users, and a sample.
-    for capacity in [100_000, 300] {
-        let directory = Directory::new();
-        let engine = shop(&directory);
-        attach(&engine);
-        engine.count_users(experiment_id(1), capacity).unwrap();
-        engine.stop(experiment_id(1)).unwrap();
-        engine.start(experiment_id(1)).unwrap();
-        pay(&engine, 1000);
-        let first = sums_of_users(&engine);
-        assert_eq!(first.len() == 1000, capacity > 1000);
-        assert!(first.iter().all(|sum| *sum == -7));
-        drop(engine);
-        let mut lives = 1;
-        for is_killed in [false, true, true, false] {
-            let engine = directory.open();
-            assert_eq!(sums_of_users(&engine).len(), first.len());
-            // Users move to other tables, and are killed while they move.
-            pay(&engine, 1000);
-            lives += 1;
-            assert!(sums_of_users(&engine).iter().all(|sum| *sum == -7 * lives));
-            if is_killed {
-                kill(&directory, engine);
-            } else {
-                engine.sync().unwrap();
-                drop(engine);
-            }
-            check(&directory.0).unwrap();
-        }
-        let engine = directory.open();
-        assert_eq!(sums_of_users(&engine).len(), first.len());
-        engine.stop(experiment_id(1)).unwrap();
-        drop(engine);
-        let engine = directory.open();
-        assert!(sums_of_users(&engine).iter().all(|sum| *sum == -7 * lives), "of the last run");
-        engine.start(experiment_id(1)).unwrap();
-        assert!(sums_of_users(&engine).is_empty());
-        drop(engine);
-        // Files of the run before are gone.
-        let files = fs::read_dir(directory.file("users")).unwrap().count();
-        assert_eq!(files, 2, "users, and the sums of one goal");
-    }
-}
-
-#[test]
-fn a_table_of_sums_under_another_name_is_damaged() {
-    let directory = Directory::new();
-    let engine = shop(&directory);
-    attach(&engine);
-    engine.count_users(experiment_id(1), 1000).unwrap();
-    pay(&engine, 10);
-    drop(engine);
-    let before = directory.content();
-    let file = fs::read_dir(directory.file("users")).unwrap().map(|entry| entry.unwrap().path());
-    let file = file.max_by_key(|path| path.as_os_str().len()).unwrap();
-    let goal = fairsplit::goals::GoalId::of("balance").to_string();
-    let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-    assert!(name.contains(&goal), "{name}");
-    let other = fairsplit::goals::GoalId::of("signup").to_string();
-    for name in [name.replace(&goal, &other), name.replace(&format!("{goal}."), "")] {
-        put(&before);
-        let other = file.with_file_name(name);
-        fs::rename(&file, &other).unwrap();
-        match Engine::open(&directory.0).unwrap_err() {
-            OpenError::Damaged { path, at, .. } => assert_eq!((path, at), (other.clone(), 24)),
-            error => panic!("{error}"),
-        }
-        fs::remove_file(&other).unwrap();
-    }
-    put(&before);
-    assert_eq!(sums_of_users(&directory.open()), [-7; 10]);
 }
 
 #[test]
