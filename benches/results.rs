@@ -12,13 +12,14 @@ use fairsplit::goals::{NewGoal, NewGoals};
 use fairsplit::results::{Analysis, ExactTest, Observations, Proportion, Unit, chance_to_beat};
 
 /// An engine whose experiment has exposed a million users, of which each goal was reached by a
-/// tenth.
-fn a_million_users(goals: usize) -> Engine {
+/// tenth: goals without values, or with.
+fn a_million_users(goals: usize, have_values: bool) -> Engine {
     let engine = engine(1);
     let keys: Vec<String> = (0..goals).map(|goal| format!("goal {goal}")).collect();
     let mut all = NewGoals::new();
     for key in &keys {
-        engine.create_goal(NewGoal::event(key)).unwrap();
+        let goal = if have_values { NewGoal::value(key, "EUR") } else { NewGoal::event(key) };
+        engine.create_goal(goal).unwrap();
         all = all.secondary(key.as_str());
     }
     engine.set_goals(experiment_id(0), all).unwrap();
@@ -26,11 +27,14 @@ fn a_million_users(goals: usize) -> Engine {
     let production = production(&engine);
     let flag = production.flag(&flag_key(0));
     let goals: Vec<_> = keys.iter().map(|key| production.goal(key)).collect();
-    for number in 0..1_000_000 {
+    for number in 0..1_000_000_u32 {
         let user = format!("user-{number}");
         assert!(flag.evaluate(&user).is_counted());
-        for goal in goals.iter().skip(number % 10).step_by(10) {
-            assert!(goal.record(&*user).is_counted());
+        for goal in goals.iter().skip(number as usize % 10).step_by(10) {
+            let cents = 100 + i64::from(number % 9_973);
+            let recorded =
+                if have_values { goal.record_units(&*user, cents) } else { goal.record(&*user) };
+            assert!(recorded.is_counted());
         }
     }
     engine
@@ -71,8 +75,13 @@ fn main() {
     }
     let of_engine = "results: a million users of an engine";
     let with_goals = "results: a million users of an engine, 16 goals";
-    for (name, goals) in [(of_engine, 0), (with_goals, MAX_GOALS_OF_EXPERIMENT)] {
-        let (engine, id) = (a_million_users(goals), experiment_id(0));
+    let with_values = "results: a million users of an engine, 100,000 sums";
+    for (name, goals, have_values) in [
+        (of_engine, 0, false),
+        (with_goals, MAX_GOALS_OF_EXPERIMENT, false),
+        (with_values, 1, true),
+    ] {
+        let (engine, id) = (a_million_users(goals, have_values), experiment_id(0));
         group.bench_function(name, |bencher| bencher.iter(|| engine.results(black_box(id))));
     }
     let [few, many] = [12, 14].map(|converted| Proportion::new(converted, 1000).unwrap());
@@ -107,6 +116,7 @@ fn main() {
                 &["results: one experiment, a thousand users"],
             ),
             (with_goals, &[of_engine]),
+            (with_values, &[of_engine]),
         ],
     );
     criterion.final_summary();
