@@ -1,4 +1,4 @@
-//! A socket between a fleet and its server that loses what it is told to lose.
+//! A socket between a fleet and its server that loses what a test wants lost.
 
 use std::fs;
 use std::io::{Read, Write};
