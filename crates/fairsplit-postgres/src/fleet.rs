@@ -96,7 +96,7 @@ impl Fleet {
     /// database, and blocks as [`flush`](Fleet::flush) does; does not ship what this process has
     /// counted.
     ///
-    /// Variants are told apart by their position, so an experiment has the same variants in all
+    /// The database knows a variant by its position, so an experiment has the same variants in all
     /// processes.
     ///
     /// # Errors
