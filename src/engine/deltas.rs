@@ -1,7 +1,7 @@
 //! Handing over counts as deltas: each event once.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, MutexGuard, TryLockError, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
 
 use super::Engine;
 use crate::count::counters::ExperimentCounters;
@@ -112,7 +112,14 @@ impl Engine {
         &self,
         receive: impl FnOnce(&[Delta]) -> Result<(), E>,
     ) -> Result<(), DeltaError<E>> {
-        let mut marks = self.try_marks().ok_or(DeltaError::UnderWay)?;
+        let _handing_over = match self.control.handing_over.try_lock() {
+            Ok(held) => held,
+            // An earlier `receive` panicked before any mark moved.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(DeltaError::UnderWay),
+        };
+        // A change may have them, for as long as it takes to find what can be freed.
+        let mut marks = self.control.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let durability = self.control.durability.as_deref();
         let grown = marks.grown(durability, self.control.registry.all_counted());
         let deltas: Vec<_> = grown.iter().flat_map(HandedOver::deltas).collect();
@@ -144,7 +151,7 @@ impl Engine {
         }
     }
 
-    /// `None` while deltas are being handed over.
+    /// `None` while they are held.
     fn try_marks(&self) -> Option<MutexGuard<'_, Marks>> {
         match self.control.marks.try_lock() {
             Ok(marks) => Some(marks),

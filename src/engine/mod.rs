@@ -175,7 +175,9 @@ struct Control {
     writer: Mutex<writer::Held>,
     registry: Registry,
     last_load: Mutex<Option<LastLoad>>,
-    /// Held while counts are handed over.
+    /// Held while counts are handed over, and by nothing else.
+    handing_over: Mutex<()>,
+    /// Held then too, and for a moment by changes.
     marks: Mutex<deltas::Marks>,
     readers: Mutex<delta_reader::Readers>,
     clock: Arc<dyn Clock>,
@@ -239,6 +241,7 @@ impl Engine {
                 writer: Mutex::default(),
                 registry: Registry::default(),
                 last_load: Mutex::default(),
+                handing_over: Mutex::default(),
                 marks: Mutex::default(),
                 readers: Mutex::default(),
                 clock: Arc::from(clock),
